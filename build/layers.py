@@ -1,0 +1,92 @@
+"""Layers by package group: which packages of a lock share an image layer.
+
+The server and its closure are one layer, the same in every image of a Python; each heavy distribution, and
+what a version promises as its own, is one by itself; the small rest is one.  Two images whose locks agree on
+numpy name the same layer, so it is built, pushed, stored and pulled once.  Pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from build.locks import Lock, LockedPackage
+
+#: A distribution whose file has this many bytes or more is a layer by itself.  Below it a layer's own cost
+#: (a request at each push and pull, a start of the install stage) outweighs what sharing it saves.
+OWN_LAYER_BYTES = 4_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """Packages that are installed together: one stage of a Dockerfile, one layer of an image."""
+
+    #: The stage's and the file's name, unique for its content on a base: ``numpy-2.4.6``, ``rest-1f2e3d4c``.
+    name: str
+    packages: tuple[LockedPackage, ...]
+    #: Extra wheel sources that its packages come from, by name.
+    wheel_sources: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The requirements file that the stage installs."""
+        header = "# Generated from locks/ by `nox -s generate`; do not edit.\n"
+        return header + "".join(f"{package.requirement}\n" for package in self.packages)
+
+
+def group(
+    lock: Lock,
+    server: Lock,
+    *,
+    own: Sequence[str] = (),
+    order: Sequence[str] = (),
+    wheel_sources: dict[str, str] | None = None,
+) -> tuple[Layer, ...]:
+    """Group a lock's packages into layers, in the order in which an image stacks them.
+
+    Args:
+        lock: The image's lock.
+        server: The lock of the server alone, of the same base.
+        own: The version's own promised distributions (requirement texts): they come after the shared ones,
+            so that images share a longer run of layers.
+        order: Distributions that come first among the heavy ones, the most shared first.
+        wheel_sources: Distribution name → extra wheel source.
+
+    Returns:
+        The server's layer, heavy distributions in their order, the version's own, the rest.
+    """
+    sources = wheel_sources or {}
+    of_server = {package.name for package in server.packages}
+    promised = {canonicalize_name(Requirement(text).name) for text in own}
+    server_packages = [package for package in lock.packages if package.name in of_server]
+    others = [package for package in lock.packages if package.name not in of_server]
+    heavy = [
+        package
+        for package in others
+        if package.size is None or package.size >= OWN_LAYER_BYTES or package.name in promised
+    ]
+    rest = [package for package in others if package not in heavy]
+    layers = []
+    if server_packages:
+        layers.append(_many("server", server_packages, sources))
+    first: dict[str, int] = {canonicalize_name(name): position for position, name in enumerate(order)}
+    for package in sorted(heavy, key=lambda item: (first.get(item.name, len(first)), item.name in promised, item.name)):
+        layers.append(_layer(f"{package.name}-{package.version.replace('+', '-')}", [package], sources))
+    if rest:
+        layers.append(_many("rest", rest, sources))
+    return tuple(layers)
+
+
+def _many(label: str, packages: Sequence[LockedPackage], sources: dict[str, str]) -> Layer:
+    """A layer of several packages is named by its content: another image may have another such group."""
+    text = "".join(f"{package.requirement}\n" for package in packages)
+    return _layer(f"{label}-{hashlib.sha256(text.encode()).hexdigest()[:8]}", packages, sources)
+
+
+def _layer(name: str, packages: Sequence[LockedPackage], sources: dict[str, str]) -> Layer:
+    used = sorted({sources[package.name] for package in packages if package.name in sources})
+    return Layer(name=name, packages=tuple(packages), wheel_sources=tuple(used))

@@ -1,0 +1,87 @@
+"""Where things lie: the repository's committed files and the state a run keeps (``.pipeline/``, not committed)."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paths:
+    """The places of one checkout. All absolute."""
+
+    root: Path
+
+    @property
+    def matrix(self) -> Path:
+        return self.root / "matrix.yaml"
+
+    @property
+    def schema(self) -> Path:
+        return self.root / "matrix.schema.json"
+
+    @property
+    def locks(self) -> Path:
+        return self.root / "locks"
+
+    @property
+    def dockerfiles(self) -> Path:
+        return self.root / "dockerfiles"
+
+    @property
+    def bake_file(self) -> Path:
+        return self.root / "docker-bake.hcl"
+
+    @property
+    def state(self) -> Path:
+        """What runs leave behind: bases, logs, reports. Not committed, may be deleted at any time."""
+        return self.root / ".pipeline"
+
+    @property
+    def logs(self) -> Path:
+        return self.state / "logs"
+
+    @property
+    def reports(self) -> Path:
+        return self.state / "reports"
+
+    @property
+    def rootfs(self) -> Path:
+        """Bootstrapped root file systems, one folder a base: the build contexts of the base images."""
+        return self.state / "rootfs"
+
+    @property
+    def tools(self) -> Path:
+        """The uv binary that the builder stages install packages with."""
+        return self.state / "tools"
+
+    @property
+    def wheels(self) -> Path:
+        """Wheels fetched from extra wheel sources, one folder a source."""
+        return self.state / "wheels"
+
+
+def repository() -> Paths:
+    """The checkout this package lies in."""
+    return Paths(root=Path(__file__).resolve().parent.parent)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` so that a reader sees the old file or the new one, never a part.
+
+    Args:
+        path: The file; its folder is made if it is missing.
+        text: The whole content, written as UTF-8.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,238 @@
+"""One checkout, read: the matrix, its variants, their locks.  Every command begins here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from build import locks, render, resolve, wheel_sources
+from build.errors import LockError
+from build.locks import Lock
+from build.matrix import Matrix
+from build.matrix_file import LoadedMatrix, load
+from build.paths import Paths
+from build.render import Image
+from build.variants import Selection, Variant, expand, group_members, select
+from build.wheel_sources import SourceNotReachedError
+
+#: The group that build, verify, publish and pipeline take where nothing is selected.
+DEFAULT_GROUP = "default"
+#: The lock of the tools of the builder stages (uv).
+TOOLS = "tools"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """A checkout with its matrix read and expanded."""
+
+    paths: Paths
+    loaded: LoadedMatrix
+    variants: tuple[Variant, ...]
+
+    @property
+    def matrix(self) -> Matrix:
+        return self.loaded.matrix
+
+    @property
+    def exclude_newer(self) -> str:
+        return self.matrix.project.exclude_newer.isoformat()
+
+    def select(self, selection: Selection, *, default_group: str | None = None) -> tuple[Variant, ...]:
+        """The selected variants, by name.
+
+        Raises:
+            UsageError: Nothing matches.
+        """
+        return select(self.variants, selection, self.matrix.groups, default_group)
+
+    def variant(self, name: str) -> Variant:
+        """The variant of an image name that exists."""
+        return next(variant for variant in self.variants if variant.name == name)
+
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """Group name → image names."""
+        return {name: group_members(self.variants, globs) for name, globs in self.matrix.groups.items()}
+
+    def lock_path(self, variant: Variant) -> str:
+        return str(locks.path(self.paths.locks, variant.base_name, variant.name).relative_to(self.paths.root))
+
+    def lock(self, variant: Variant) -> Lock:
+        """A variant's lock.
+
+        Raises:
+            LockError: There is none, or it is not readable.
+        """
+        return self._read(variant.base_name, variant.name)
+
+    def server_lock(self, base_name: str) -> Lock:
+        """The lock of what every image of a base has."""
+        return self._read(base_name, locks.SERVER)
+
+    def tools_lock(self) -> Lock:
+        """The lock of the builder's tools."""
+        return self._read(".", TOOLS)
+
+    def _read(self, base_name: str, title: str) -> Lock:
+        file = locks.path(self.paths.locks, base_name, title)
+        lock = locks.read(file)
+        if lock is None:
+            raise LockError(
+                f"{title} has no lock", where=str(file.relative_to(self.paths.root)), fix="make it: nox -s lock"
+            )
+        return lock
+
+    def images(self, variants: Sequence[Variant]) -> tuple[Image, ...]:
+        """Variants with their locks, grouped into layers.
+
+        Raises:
+            LockError: A lock is missing.
+        """
+        return tuple(
+            render.image(
+                variant,
+                self.lock(variant),
+                self.server_lock(variant.base_name),
+                layer_order=self.matrix.project.layer_order,
+            )
+            for variant in variants
+        )
+
+    def used_bases(self, variants: Sequence[Variant]) -> tuple[str, ...]:
+        """The names of the bases of these variants, in order."""
+        return tuple(sorted({variant.base_name for variant in variants}))
+
+
+def open_project(paths: Paths) -> Project:
+    """Read a checkout's matrix.
+
+    Raises:
+        MatrixError: It is wrong.
+    """
+    loaded = load(paths.matrix)
+    return Project(paths=paths, loaded=loaded, variants=expand(loaded))
+
+
+def stale_locks(project: Project, variants: Sequence[Variant]) -> dict[str, list[str]]:
+    """Locks that no longer belong to the matrix: path → reasons.  Needs no network."""
+    stale: dict[str, list[str]] = {}
+
+    def look(base_name: str, title: str, requirements: Sequence[str], python: str, glibc: str) -> None:
+        file = locks.path(project.paths.locks, base_name, title)
+        try:
+            lock = locks.read(file)
+        except LockError as failure:
+            reasons = [failure.what]
+        else:
+            reasons = (
+                ["it does not exist"]
+                if lock is None
+                else locks.staleness(
+                    lock,
+                    requirements=requirements,
+                    python=python,
+                    glibc=glibc,
+                    exclude_newer=project.exclude_newer,
+                )
+            )
+        if reasons:
+            stale[str(file.relative_to(project.paths.root))] = reasons
+
+    seen = set()
+    for variant in variants:
+        if variant.base_name not in seen:
+            seen.add(variant.base_name)
+            base = variant.base
+            look(variant.base_name, locks.SERVER, variant.server_contract, base.python, base.glibc)
+        look(variant.base_name, variant.name, variant.requirements, variant.base.python, variant.base.glibc)
+    look(".", TOOLS, tools_requirements(project), *_TOOLS_TARGET)
+    return stale
+
+
+#: uv is a static binary: any recent Python and glibc choose the same wheel.
+_TOOLS_TARGET = ("3.11", "2.36")
+
+
+def tools_requirements(project: Project) -> tuple[str, ...]:
+    return (f"uv=={project.matrix.project.uv}",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Locking:
+    """What `lock` found: new locks by path, rows whose wheel source was not reached, pins that cannot be."""
+
+    locks: dict[str, Lock]
+    not_reached: dict[str, SourceNotReachedError]
+    failed: dict[str, LockError]
+
+
+def make_locks(project: Project, base_names: Sequence[str]) -> Locking:
+    """Resolve the images of these bases.
+
+    Args:
+        project: The checkout.
+        base_names: The bases; all images of one are resolved together, so that they agree.
+
+    Raises:
+        NetworkError: The index is not reached.
+    """
+    made: dict[str, Lock] = {}
+    not_reached: dict[str, SourceNotReachedError] = {}
+    failed: dict[str, LockError] = {}
+    paths = project.paths
+
+    def lock(base_name: str) -> dict[str, Lock | resolve.UnsatisfiableError]:
+        variants = [variant for variant in project.variants if variant.base_name == base_name]
+        folders = []
+        for variant in list(variants):
+            try:
+                for name, wanted in wheel_sources.needed(variant).items():
+                    folders.append(fetch_wheels(paths, variant, name, wanted))
+            except SourceNotReachedError as failure:
+                not_reached[variant.name] = failure
+                variants.remove(variant)
+        base = project.matrix.bases[base_name]
+        target = resolve.Target(python=base.python, glibc=base.glibc, exclude_newer=project.exclude_newer)
+        return resolve.lock_base(variants, target, wheel_directories=folders)
+
+    with ThreadPoolExecutor() as pool:
+        for base_name, results in zip(base_names, pool.map(lock, base_names), strict=True):
+            for title, result in results.items():
+                if isinstance(result, Lock):
+                    made[str(locks.path(paths.locks, base_name, title).relative_to(paths.root))] = result
+                else:
+                    failed[title] = result
+    if failed:
+        return Locking(locks={}, not_reached=not_reached, failed=failed)
+    python, glibc = _TOOLS_TARGET
+    requirements = tools_requirements(project)
+    made[f"locks/{TOOLS}.txt"] = Lock(
+        title=TOOLS,
+        python=python,
+        platform=locks.platform(glibc),
+        exclude_newer=project.exclude_newer,
+        requirements=requirements,
+        packages=resolve.resolve(
+            requirements, resolve.Target(python=python, glibc=glibc, exclude_newer=project.exclude_newer)
+        ),
+    )
+    return Locking(locks=made, not_reached=not_reached, failed=failed)
+
+
+def fetch_wheels(paths: Paths, variant: Variant, name: str, wanted: Sequence[str]) -> Path:
+    """Fetch what a variant takes from one extra wheel source; the folder with its wheels.
+
+    Raises:
+        SourceNotReachedError: No place of the source gives them.
+    """
+    source = dict(variant.wheel_sources)[name]
+    return wheel_sources.fetch(
+        name,
+        source,
+        wanted,
+        paths=paths,
+        base_name=variant.base_name,
+        python=variant.base.python,
+        glibc=variant.base.glibc,
+    )

@@ -1,0 +1,118 @@
+"""Recipes: the hash of everything that determines an image, and of nothing that does not.
+
+The same on two machines and in two clones: no path, no time, no commit, no comment goes in.  Pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+#: The platform of every image.
+PLATFORM = "linux/amd64"
+
+
+def recipe_tag(digest: str) -> str:
+    """The tag under which an image of this recipe is found: ``recipe-1f2e3d4c5b6a7988``.
+
+    Args:
+        digest: The recipe: at least 16 hexadecimal digits.
+    """
+    return f"recipe-{digest[:16]}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What determines an image, field by field, and its hash."""
+
+    inputs: Mapping[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, hexadecimal, of the inputs as canonical JSON."""
+        text = json.dumps(self.inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def tag(self) -> str:
+        """``recipe_tag`` of its digest."""
+        return recipe_tag(self.digest)
+
+
+def content(text: str) -> str:
+    """SHA-256 of what a Dockerfile or script does: its text without comments and blank lines."""
+    lines = text.splitlines()
+    kept = [
+        line.rstrip()
+        for number, line in enumerate(lines)
+        if line.strip() and (not line.lstrip().startswith("#") or (number == 0 and line.startswith("#!")))
+    ]
+    return hashlib.sha256("\n".join(kept).encode()).hexdigest()
+
+
+def base(
+    *, dockerfile: str, scripts: Mapping[str, str], bootstrap: Sequence[str], packages: Sequence[str]
+) -> Recipe:
+    """The recipe of a base.
+
+    Args:
+        dockerfile: The base's Dockerfile (for an ``image`` base it names the digest).
+        scripts: Script name → text, of those that go into it.
+        bootstrap: mmdebstrap's arguments; empty for an ``image`` base.
+        packages: The Debian packages in it, ``name=version``; empty for an ``image`` base.
+    """
+    return Recipe(
+        inputs={
+            "platform": PLATFORM,
+            "dockerfile": content(dockerfile),
+            "scripts": {name: content(text) for name, text in scripts.items()},
+            "bootstrap": list(bootstrap),
+            "debian": sorted(packages),
+        }
+    )
+
+
+def builder(*, dockerfile: str, scripts: Mapping[str, str], uv: str, python: str) -> Recipe:
+    """The recipe of what installs packages into layers.
+
+    Of the base it was made from only Python counts: wheels are unpacked, nothing is compiled against its
+    libraries, so a security update of Debian leaves package layers as they are.
+
+    Args:
+        dockerfile: The builder's Dockerfile.
+        scripts: Script name → text, of those that run in it.
+        uv: SHA-256 of uv's wheel.
+        python: The exact Python: Debian's package version, or the base image's reference.
+    """
+    return Recipe(
+        inputs={
+            "platform": PLATFORM,
+            "dockerfile": content(dockerfile),
+            "scripts": {name: content(text) for name, text in scripts.items()},
+            "uv": uv,
+            "python": python,
+        }
+    )
+
+
+def image(*, dockerfile: str, layers: Mapping[str, str], base: Recipe, builder: Recipe) -> Recipe:
+    """The recipe of an image.
+
+    Args:
+        dockerfile: Its Dockerfile.
+        layers: Layer name → requirements text.
+        base: The base's recipe.
+        builder: The builder's recipe.
+    """
+    return Recipe(
+        inputs={
+            "platform": PLATFORM,
+            "dockerfile": content(dockerfile),
+            "layers": {name: content(text) for name, text in layers.items()},
+            "base": base.digest,
+            "builder": builder.digest,
+        }
+    )

@@ -1,0 +1,184 @@
+"""Rendering: Dockerfiles, layer files and the bake file, as text, from variants and their locks.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from build import layers
+from build.layers import Layer
+from build.locks import Lock
+from build.matrix import Matrix, Project
+from build.variants import Variant
+
+#: The prefix of the project's own labels, beside the OCI annotation keys.
+LABEL = "inference-images"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """One variant with its lock, grouped into layers: what a Dockerfile is rendered from."""
+
+    variant: Variant
+    lock: Lock
+    layers: tuple[Layer, ...]
+
+    @property
+    def target(self) -> str:
+        """The bake target: the image name, with ``_`` where bake allows no ``.``."""
+        return target(self.variant.name)
+
+    @property
+    def wheel_sources(self) -> tuple[str, ...]:
+        return tuple(sorted({name for layer in self.layers for name in layer.wheel_sources}))
+
+
+def target(image_name: str) -> str:
+    """The bake target of an image; bake's targets are letters, digits, ``-`` and ``_``."""
+    return image_name.replace(".", "_")
+
+
+def image(variant: Variant, lock: Lock, server: Lock, *, layer_order: Sequence[str] = ()) -> Image:
+    """Group a variant's lock into layers.
+
+    Args:
+        variant: The variant.
+        lock: Its lock.
+        server: The server's lock of the same base.
+        layer_order: Distributions whose layers come first.
+    """
+    sources: dict[str, str] = {
+        canonicalize_name(package): name for name, source in variant.wheel_sources for package in source.packages
+    }
+    return Image(
+        variant=variant,
+        lock=lock,
+        layers=layers.group(lock, server, own=variant.own_contract, order=layer_order, wheel_sources=sources),
+    )
+
+
+def labels(image: Image, project: Project) -> dict[str, str]:
+    """The labels that follow from the matrix and the lock; the build adds those of the moment.
+
+    Args:
+        image: The image.
+        project: The matrix's part on what all images share.
+
+    Keys: the OCI image specification's annotations (``org.opencontainers.image.*``) and the project's own.
+    """
+    variant = image.variant
+    result = {
+        "org.opencontainers.image.title": title(variant) + " inference",
+        "org.opencontainers.image.version": framework_version(image),
+        "org.opencontainers.image.vendor": project.vendor,
+        f"{LABEL}.image": variant.name,
+        f"{LABEL}.framework": variant.framework,
+        f"{LABEL}.python": variant.base.python,
+        f"{LABEL}.device": variant.device,
+    }
+    if project.source:
+        result["org.opencontainers.image.source"] = project.source
+    if variant.cuda:
+        result |= {f"{LABEL}.cuda": variant.cuda.version, f"{LABEL}.cudnn": variant.cuda.cudnn}
+    life = variant.lifecycle
+    for key, date in (("deprecated", life.deprecated), ("end-of-life", life.end_of_life)):
+        if date:
+            result[f"{LABEL}.{key}"] = date.isoformat()
+    return result
+
+
+def framework_version(image: Image) -> str:
+    """The installed version of the framework (the server's, where there is none): ``1.9.1``."""
+    own = image.variant.own_contract or image.variant.contract
+    return image.lock.versions()[canonicalize_name(Requirement(own[0]).name)]
+
+
+def title(variant: Variant) -> str:
+    """For people: ``scikit-learn 1.9``."""
+    return " ".join(filter(None, (variant.framework_title, variant.version)))
+
+
+def device_title(variant: Variant) -> str:
+    """For people: ``CPU``, ``CUDA 13.0.3 with cuDNN 9.12.0.46``."""
+    return f"CUDA {variant.cuda.version} with cuDNN {variant.cuda.cudnn}" if variant.cuda else "CPU"
+
+
+def render(
+    images: Sequence[Image],
+    matrix: Matrix,
+    groups: Mapping[str, Sequence[str]],
+    *,
+    templates: Path,
+) -> dict[str, str]:
+    """Every generated file under the repository's root but locks and schema.
+
+    Args:
+        images: All images of the matrix.
+        matrix: The matrix.
+        groups: Group name → image names.
+        templates: The folder of the Jinja2 templates.
+
+    Returns:
+        Path from the root, with ``/`` → content.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(templates),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # Dockerfiles, not HTML
+    )
+    files: dict[str, str] = {}
+    for base_name, base in matrix.bases.items():
+        for name in ("Dockerfile", "builder.Dockerfile"):
+            template = environment.get_template("base.Dockerfile.j2" if name == "Dockerfile" else f"{name}.j2")
+            files[f"dockerfiles/bases/{base_name}/{name}"] = template.render(base_name=base_name, base=base)
+    template = environment.get_template("image.Dockerfile.j2")
+    for item in images:
+        variant = item.variant
+        files[f"dockerfiles/{variant.name}/Dockerfile"] = template.render(
+            variant=variant,
+            layers=item.layers,
+            labels=[f"{key}={quoted(value)}" for key, value in labels(item, matrix.project).items()],
+            title=title(variant),
+            device_title=device_title(variant),
+            lock_file=f"locks/{variant.base_name}/{variant.name}.txt",
+        )
+        for layer in item.layers:
+            files[layer_file(variant.base_name, layer)] = layer.text
+    template = environment.get_template("docker-bake.hcl.j2")
+    files["docker-bake.hcl"] = template.render(
+        images=images,
+        bases=matrix.bases,
+        registry_base=registry_base(matrix),
+        namespace=matrix.project.namespace,
+        groups={
+            name: [target(image_name) for image_name in members]
+            for name, members in {**groups, "all": [item.variant.name for item in images]}.items()
+        },
+    )
+    return files
+
+
+def registry_base(matrix: Matrix) -> str:
+    """The base that the embedded registry stands on: the first of the axis."""
+    return matrix.axes.base[0]
+
+
+def layer_file(base_name: str, layer: Layer) -> str:
+    """Where a layer's requirements lie, from the root."""
+    return f"dockerfiles/layers/{base_name}/{layer.name}.txt"
+
+
+def quoted(text: str) -> str:
+    """``text`` as a double-quoted word of a Dockerfile, nothing in it expanded."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
+    return f'"{escaped}"'
+
+

@@ -1,0 +1,62 @@
+"""What a run remembers in ``.pipeline/``: JSON files written atomically, and the lock that keeps two runs apart."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from build.errors import BusyError
+from build.paths import Paths, write_atomically
+
+
+def read_json(path: Path) -> Any | None:
+    """The content of a JSON file of the state, or None where it is missing or broken (then it is made anew)."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write ``content`` as JSON, atomically."""
+    write_atomically(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+
+@contextlib.contextmanager
+def exclusive(paths: Paths, command: str) -> Iterator[None]:
+    """Hold this clone for one run.
+
+    Args:
+        paths: The checkout.
+        command: What runs, told to whoever finds the clone busy.
+
+    Raises:
+        BusyError: Another run holds it.
+    """
+    paths.state.mkdir(parents=True, exist_ok=True)
+    holder = paths.state / "run.json"
+    lock = FileLock(paths.state / "run.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        run = read_json(holder) or {}
+        raise BusyError(
+            f"another run works in this clone: '{run.get('command', 'unknown')}', process {run.get('pid', '?')}, "
+            f"since {run.get('since', '?')}",
+            where=str(paths.root),
+            fix="wait for it, or stop it with Ctrl-C; for work side by side use another clone",
+        ) from None
+    try:
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        write_json(holder, {"command": command, "pid": os.getpid(), "since": now})
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()

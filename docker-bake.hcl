@@ -1,0 +1,261 @@
+# Generated from matrix.yaml by `nox -s generate`; do not edit.
+#
+#     nox -s bases                      # once: Debian root file systems and uv, into .pipeline/
+#     docker buildx bake                # the default group
+#     docker buildx bake <target>       # one image; '.' in an image's name is '_' in its target
+
+# A file of CA certificates for networks that inspect TLS; a build secret, in no layer:
+#     CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt docker buildx bake
+variable "CA_BUNDLE" {
+  default = ""
+}
+
+group "default" {
+  targets = [
+    "lightgbm-4_7-debian12-py311-cpu-inference",
+    "minimal-debian12-py311-cpu-inference",
+    "onnxruntime-1_31-debian12-py311-cpu-inference",
+    "pytorch-2_13-debian12-py311-cpu-inference",
+    "sklearn-1_9-debian12-py311-cpu-inference",
+    "tensorflow-2_21-debian12-py311-cpu-inference",
+    "xgboost-3_2-debian12-py311-cpu-inference",
+  ]
+}
+
+group "bench" {
+  targets = [
+    "lightgbm-4_7-debian12-py311-cpu-inference",
+    "onnxruntime-1_31-debian12-py311-cpu-inference",
+    "sklearn-1_9-debian12-py311-cpu-inference",
+    "xgboost-3_2-debian12-py311-cpu-inference",
+  ]
+}
+
+group "all" {
+  targets = [
+    "lightgbm-4_7-debian12-py311-cpu-inference",
+    "lightgbm-4_7-debian13-py313-cpu-inference",
+    "minimal-debian12-py311-cpu-inference",
+    "minimal-debian13-py313-cpu-inference",
+    "onnxruntime-1_31-debian12-py311-cpu-inference",
+    "onnxruntime-1_31-debian13-py313-cpu-inference",
+    "pytorch-2_13-debian12-py311-cpu-inference",
+    "sklearn-1_9-debian12-py311-cpu-inference",
+    "sklearn-1_9-debian13-py313-cpu-inference",
+    "tensorflow-2_21-debian12-py311-cpu-inference",
+    "tensorflow-2_21-debian13-py313-cpu-inference",
+    "xgboost-3_2-debian12-py311-cpu-inference",
+    "xgboost-3_4-debian13-py313-cpu-inference",
+  ]
+}
+
+target "base-debian12-py311" {
+  context    = ".pipeline/rootfs/debian12-py311"
+  dockerfile = "../../../dockerfiles/bases/debian12-py311/Dockerfile"
+  contexts   = { scripts = "dockerfiles/scripts" }
+  platforms  = ["linux/amd64"]
+  output     = ["type=cacheonly"]
+}
+
+target "builder-debian12-py311" {
+  context    = ".pipeline/builder/debian12-py311"
+  dockerfile = "../../../dockerfiles/bases/debian12-py311/builder.Dockerfile"
+  contexts   = { scripts = "dockerfiles/scripts", tools = ".pipeline/tools" }
+  platforms  = ["linux/amd64"]
+  output     = ["type=cacheonly"]
+}
+
+target "base-debian13-py313" {
+  context    = ".pipeline/rootfs/debian13-py313"
+  dockerfile = "../../../dockerfiles/bases/debian13-py313/Dockerfile"
+  contexts   = { scripts = "dockerfiles/scripts" }
+  platforms  = ["linux/amd64"]
+  output     = ["type=cacheonly"]
+}
+
+target "builder-debian13-py313" {
+  context    = ".pipeline/builder/debian13-py313"
+  dockerfile = "../../../dockerfiles/bases/debian13-py313/builder.Dockerfile"
+  contexts   = { scripts = "dockerfiles/scripts", tools = ".pipeline/tools" }
+  platforms  = ["linux/amd64"]
+  output     = ["type=cacheonly"]
+}
+
+target "lightgbm-4_7-debian12-py311-cpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "lightgbm-4.7-debian12-py311-cpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian12-py311"
+    builder = "target:builder-debian12-py311"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/lightgbm-4.7-debian12-py311-cpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
+target "lightgbm-4_7-debian13-py313-cpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "lightgbm-4.7-debian13-py313-cpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian13-py313"
+    builder = "target:builder-debian13-py313"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/lightgbm-4.7-debian13-py313-cpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
+target "minimal-debian12-py311-cpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "minimal-debian12-py311-cpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian12-py311"
+    builder = "target:builder-debian12-py311"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/minimal-debian12-py311-cpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
+target "minimal-debian13-py313-cpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "minimal-debian13-py313-cpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian13-py313"
+    builder = "target:builder-debian13-py313"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/minimal-debian13-py313-cpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
+target "onnxruntime-1_31-debian12-py311-cpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "onnxruntime-1.31-debian12-py311-cpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian12-py311"
+    builder = "target:builder-debian12-py311"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/onnxruntime-1.31-debian12-py311-cpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
+target "onnxruntime-1_31-debian13-py313-cpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "onnxruntime-1.31-debian13-py313-cpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian13-py313"
+    builder = "target:builder-debian13-py313"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/onnxruntime-1.31-debian13-py313-cpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
+target "pytorch-2_13-debian12-py311-cpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "pytorch-2.13-debian12-py311-cpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian12-py311"
+    builder = "target:builder-debian12-py311"
+    wheels-pytorch-cpu = ".pipeline/wheels/pytorch-cpu/debian12-py311"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/pytorch-2.13-debian12-py311-cpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
+target "sklearn-1_9-debian12-py311-cpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "sklearn-1.9-debian12-py311-cpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian12-py311"
+    builder = "target:builder-debian12-py311"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/sklearn-1.9-debian12-py311-cpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
+target "sklearn-1_9-debian13-py313-cpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "sklearn-1.9-debian13-py313-cpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian13-py313"
+    builder = "target:builder-debian13-py313"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/sklearn-1.9-debian13-py313-cpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
+target "tensorflow-2_21-debian12-py311-cpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "tensorflow-2.21-debian12-py311-cpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian12-py311"
+    builder = "target:builder-debian12-py311"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/tensorflow-2.21-debian12-py311-cpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
+target "tensorflow-2_21-debian13-py313-cpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "tensorflow-2.21-debian13-py313-cpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian13-py313"
+    builder = "target:builder-debian13-py313"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/tensorflow-2.21-debian13-py313-cpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
+target "xgboost-3_2-debian12-py311-cpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "xgboost-3.2-debian12-py311-cpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian12-py311"
+    builder = "target:builder-debian12-py311"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/xgboost-3.2-debian12-py311-cpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
+target "xgboost-3_4-debian13-py313-cpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "xgboost-3.4-debian13-py313-cpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian13-py313"
+    builder = "target:builder-debian13-py313"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/xgboost-3.4-debian13-py313-cpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
+# The embedded registry, where REGISTRY names no other.
+target "registry" {
+  context   = "dockerfiles/registry"
+  contexts  = { base = "target:base-debian12-py311" }
+  tags      = ["azureml/registry:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}

@@ -1,0 +1,9 @@
+# Generated from matrix.yaml by `nox -s generate`; do not edit.
+# Where the package layers of debian12-py311 are installed: its Python, and uv. Nothing else of it reaches an image.
+FROM scratch AS rootfs
+ADD rootfs.tar /
+
+FROM rootfs
+RUN python3 -m venv --without-pip /opt/venv
+COPY --from=tools bin/uv /usr/local/bin/uv
+COPY --from=scripts --chmod=0755 install-layer compile-bytecode /usr/local/bin/
