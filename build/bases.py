@@ -1,0 +1,357 @@
+"""Bases: root file systems bootstrapped from Debian's signed archive, and the tools of the builder stages.
+
+Effects: mmdebstrap and uv run here, their results lie in ``.pipeline/``.  The set of Debian packages that a
+base has is recorded in ``locks/<base>/debian.txt``; the archive moves on, so what a bootstrap gives is
+compared with it, and the difference is shown.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from build import locks, recipe, state
+from build.errors import DriftError, EngineError, LockError, NetworkError, PipelineError
+from build.locks import Lock
+from build.matrix import Base, Bootstrap
+from build.paths import Paths, write_atomically
+from build.recipe import Recipe
+
+#: The scripts that a base is completed with.
+SCRIPTS = ("setup-base", "start-server", "runsvdir")
+#: The scripts that the builder stages run.
+BUILDER_SCRIPTS = ("install-layer", "compile-bytecode")
+
+#: Time of everything in a root file system (mmdebstrap is reproducible under a fixed SOURCE_DATE_EPOCH).
+_EPOCH = "315532800"
+
+#: What a slim base leaves out: docs (licences stay: Debian's policy and law ask for them), manuals, locales.
+_LEFT_OUT = (
+    "path-exclude=/usr/share/man/*",
+    "path-exclude=/usr/share/info/*",
+    "path-exclude=/usr/share/locale/*",
+    "path-exclude=/usr/share/doc/*",
+    "path-include=/usr/share/doc/*/copyright",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rootfs:
+    """A bootstrapped root file system, as it lies in the state."""
+
+    base_name: str
+    #: The Debian packages in it, ``name=version``, sorted.
+    packages: tuple[str, ...]
+
+
+def arguments(bootstrap: Bootstrap) -> list[str]:
+    """mmdebstrap's arguments for a base; part of its recipe."""
+    # Under SOURCE_DATE_EPOCH Debian's Python compiles bytecode that is checked by hash, which costs each start 0.3 to
+    # 0.6 s: it is compiled again, checked by time, against the one time that the archive gives the files.
+    bytecode = (
+        'chroot "$1" find /usr/lib -path "/usr/lib/python3*" -name "*.py" -exec touch --date=@"$SOURCE_DATE_EPOCH" {} +'
+        ' && chroot "$1" env -u SOURCE_DATE_EPOCH PYTHONHASHSEED=0 python3 -c'
+        ' "import compileall, py_compile, sysconfig;'
+        " assert compileall.compile_dir(sysconfig.get_path('stdlib'), quiet=1, force=True,"
+        ' invalidation_mode=py_compile.PycInvalidationMode.TIMESTAMP)"'
+    )
+    # apt stays usable for those who extend an image, and keeps no caches, as in Debian's own container images.
+    apt = (
+        "printf 'APT::Keep-Downloaded-Packages \"false\";\\nAcquire::Languages \"none\";\\n'"
+        ' > "$1/etc/apt/apt.conf.d/50container"'
+    )
+    leftovers = (
+        'rm -rf "$1"/var/log/* "$1"/var/cache/debconf/*-old "$1"/var/lib/dpkg/*-old "$1"/var/cache/ldconfig/aux-cache'
+        ' "$1"/etc/hostname "$1"/etc/resolv.conf'
+    )
+    return [
+        "--variant=apt",
+        f"--include={','.join(sorted(bootstrap.packages))}",
+        '--aptopt=Apt::Install-Recommends "false"',
+        *(f"--dpkgopt={option}" for option in _LEFT_OUT),
+        "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
+        "--skip=output/mknod",
+        *(f"--customize-hook={hook}" for hook in (bytecode, apt, leftovers)),
+        bootstrap.suite,
+    ]
+
+
+def lock_file(paths: Paths, base_name: str) -> Path:
+    """Where the recorded set of Debian packages of a base lies."""
+    return paths.locks / base_name / "debian.txt"
+
+
+def recorded(paths: Paths, base_name: str) -> tuple[str, ...] | None:
+    """The recorded set, ``name=version``; None where nothing is recorded.
+
+    Raises:
+        LockError: A line is no package.
+    """
+    try:
+        text = lock_file(paths, base_name).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    packages = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.startswith("#"):
+            continue
+        if not re.fullmatch(r"[a-z0-9][a-z0-9+.:-]*=[0-9A-Za-z.+:~-]+", line):
+            raise LockError(
+                f"not a Debian package with its version: {line[:80]!r}",
+                where=f"locks/{base_name}/debian.txt:{number}",
+                fix="make it anew: nox -s lock -- --bases",
+            )
+        packages.append(line)
+    return tuple(packages)
+
+
+def record(paths: Paths, base_name: str, packages: Sequence[str]) -> None:
+    """Write the set of Debian packages of a base to its lock."""
+    header = (
+        "# Debian packages of this base, recorded by `nox -s lock -- --bases`; do not edit.\n"
+        "# The archive keeps only the newest: a build shows what differs, and fails for it with --locked.\n"
+    )
+    write_atomically(lock_file(paths, base_name), header + "".join(f"{line}\n" for line in packages))
+
+
+def present(paths: Paths, base_name: str, base: Base) -> Rootfs | None:
+    """The root file system in the state, or None where it must be bootstrapped (anew)."""
+    if base.bootstrap is None:
+        return None
+    known = state.read_json(paths.rootfs / base_name / "bootstrap.json")
+    if not known or known.get("arguments") != arguments(base.bootstrap):
+        return None
+    if known.get("recorded") != list(recorded(paths, base_name) or ()) or not _tar(paths, base_name).is_file():
+        return None
+    return Rootfs(base_name=base_name, packages=tuple(known["packages"]))
+
+
+def note_recorded(paths: Paths, base_name: str) -> None:
+    """Note that the root file system in the state is the one its lock was just recorded from."""
+    file = paths.rootfs / base_name / "bootstrap.json"
+    known = state.read_json(file)
+    if known:
+        state.write_json(file, {**known, "recorded": list(recorded(paths, base_name) or ())})
+
+
+def _tar(paths: Paths, base_name: str) -> Path:
+    return paths.rootfs / base_name / "rootfs.tar"
+
+
+def bootstrap(paths: Paths, base_name: str, base: Base, log: Path) -> Rootfs:
+    """Make a root file system with mmdebstrap; about 20 seconds.
+
+    Args:
+        paths: The checkout.
+        base_name: The base's name.
+        base: Its definition, with ``bootstrap``.
+        log: Where mmdebstrap's output goes.
+
+    Raises:
+        EngineError: mmdebstrap is not installed.
+        NetworkError: The archive is not reached.
+        PipelineError: mmdebstrap failed.
+    """
+    assert base.bootstrap is not None
+    tool = shutil.which("mmdebstrap")
+    if tool is None:
+        raise EngineError(
+            "mmdebstrap is not installed; it makes the Debian bases",
+            fix="sudo apt-get install mmdebstrap debian-archive-keyring (on Debian or Ubuntu); "
+            "elsewhere give the base an 'image' in matrix.yaml",
+        )
+    target = _tar(paths, base_name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    incoming = target.with_suffix(".incoming.tar")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command = [tool, *arguments(base.bootstrap), str(incoming)]
+    try:
+        with log.open("w", encoding="utf-8") as output:
+            done = subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "SOURCE_DATE_EPOCH": _EPOCH, "LC_ALL": "C"},
+                check=False,
+            )
+        if done.returncode != 0:
+            raise _explain(log, base_name)
+        packages = installed(incoming)
+        (target.parent / "bootstrap.json").unlink(missing_ok=True)  # never a new tar under the old list of packages
+        incoming.replace(target)
+    finally:
+        incoming.unlink(missing_ok=True)
+    state.write_json(
+        paths.rootfs / base_name / "bootstrap.json",
+        {
+            "arguments": arguments(base.bootstrap),
+            "packages": list(packages),
+            "recorded": list(recorded(paths, base_name) or ()),
+        },
+    )
+    return Rootfs(base_name=base_name, packages=packages)
+
+
+_NOT_REACHED = ("Could not resolve", "Could not connect", "Temporary failure", "Unable to connect")
+
+
+def _explain(log: Path, base_name: str) -> PipelineError:
+    text = log.read_text(encoding="utf-8", errors="replace")
+    lines = [line for line in text.splitlines() if line.startswith(("E:", "Err:", "W:"))][-6:]
+    details = "\n".join(lines) or text[-600:]
+    if any(sign in text for sign in _NOT_REACHED):
+        return NetworkError(
+            "Debian's archive cannot be reached", fix="check the network, then run it again", details=details
+        )
+    if "No space left on device" in text:
+        return PipelineError(
+            "the disk is full", where=str(log.parent), fix="free some space, then run it again", details=details
+        )
+    return PipelineError(f"mmdebstrap failed for the base {base_name}", where=str(log), details=details)
+
+
+def installed(tar: Path) -> tuple[str, ...]:
+    """The Debian packages of a root file system, ``name=version``, from its dpkg status.
+
+    Args:
+        tar: The root file system.
+    """
+    with tarfile.open(tar) as archive:
+        member = archive.extractfile("./var/lib/dpkg/status")
+        assert member is not None
+        text = member.read().decode()
+    found = []
+    for paragraph in text.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in paragraph.splitlines() if ": " in line and line[0] != " ")
+        if fields.get("Status", "").endswith(" installed"):
+            found.append(f"{fields['Package']}={fields['Version']}")
+    return tuple(sorted(found))
+
+
+def drift(before: Sequence[str], now: Sequence[str]) -> list[str]:
+    """What differs between two sets of Debian packages, one a line: ``libssl3 3.0.16-1 -> 3.0.17-1``."""
+    old = dict(item.split("=", 1) for item in before)
+    new = dict(item.split("=", 1) for item in now)
+    return [
+        f"{name} {old.get(name, '(none)')} -> {new.get(name, '(none)')}"
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    ]
+
+
+def check_locked(paths: Paths, rootfs: Rootfs) -> None:
+    """Raise where a base is not what its lock says (``--locked``).
+
+    Raises:
+        DriftError: It differs.
+    """
+    lines = drift(recorded(paths, rootfs.base_name) or (), rootfs.packages)
+    if lines:
+        raise DriftError(
+            f"the base {rootfs.base_name} differs from its lock in {len(lines)} Debian packages",
+            where=str(lock_file(paths, rootfs.base_name)),
+            fix="take the change with: nox -s lock -- --bases; or build without --locked",
+            details="\n".join(lines),
+        )
+
+
+def prepare_builder(paths: Paths, base_name: str, rootfs: Rootfs | None, base: Base) -> None:
+    """Keep the root file system that the builder stage stands on.
+
+    It stays the same while Python stays the same, so that a security update of Debian leaves the package
+    layers in the engine's cache (``build.recipe.builder`` says why that is right).
+    """
+    if rootfs is None:
+        return
+    target = paths.state / "builder" / base_name
+    version = python_version(rootfs.packages, base)
+    stamp = target / "python.txt"
+    if (target / "rootfs.tar").is_file() and stamp.is_file() and stamp.read_text(encoding="utf-8") == version:
+        return
+    target.mkdir(parents=True, exist_ok=True)
+    incoming = target / "rootfs.incoming.tar"
+    incoming.unlink(missing_ok=True)
+    try:
+        incoming.hardlink_to(_tar(paths, base_name))
+    except OSError:
+        shutil.copy2(_tar(paths, base_name), incoming)
+    incoming.replace(target / "rootfs.tar")
+    write_atomically(stamp, version)
+
+
+def python_version(packages: Sequence[str], base: Base) -> str:
+    """The exact Python of a base: Debian's version of its interpreter's package, or the image's reference."""
+    if base.image is not None:
+        return base.image
+    versions = dict(item.split("=", 1) for item in packages)
+    name = f"python{base.python}"
+    if name not in versions:
+        raise PipelineError(
+            f"the base has no {name}",
+            where="matrix.yaml (bases)",
+            fix=f"its suite's python3 is not {base.python}: correct 'python', or take another suite",
+        )
+    return versions[name]
+
+
+def prepare_tools(paths: Paths, lock: Lock) -> None:
+    """Install the Linux uv of ``locks/tools.txt`` into the state; it works on any host, as a build context.
+
+    Raises:
+        NetworkError: The index is not reached.
+    """
+    import uv
+
+    from build.resolve import explain
+
+    stamp = paths.tools / "tools.txt"
+    text = locks.to_text(lock)
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == text and (paths.tools / "bin" / "uv").is_file():
+        return
+    shutil.rmtree(paths.tools, ignore_errors=True)
+    paths.tools.mkdir(parents=True)
+    wanted = paths.tools / "requirements.txt"
+    wanted.write_text("".join(f"{package.requirement}\n" for package in lock.packages), encoding="utf-8")
+    command = [
+        *(uv.find_uv_bin(), "pip", "install", "--quiet", "--target", str(paths.tools), "--no-deps", "--require-hashes"),
+        *("--python-platform", lock.platform, "--python-version", lock.python, "--python", sys.executable),
+        *("--requirement", str(wanted)),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        failure = explain(done.stderr, [package.requirement for package in lock.packages])
+        if isinstance(failure, NetworkError):
+            raise failure
+        raise PipelineError("uv could not be installed for the builder", details=done.stderr[-800:])
+    write_atomically(stamp, text)
+
+
+def recipe_of(paths: Paths, base_name: str, base: Base, packages: Sequence[str]) -> Recipe:
+    """The recipe of a base with these Debian packages in it."""
+    scripts = paths.dockerfiles / "scripts"
+    return recipe.base(
+        dockerfile=(paths.dockerfiles / "bases" / base_name / "Dockerfile").read_text(encoding="utf-8"),
+        scripts={name: (scripts / name).read_text(encoding="utf-8") for name in SCRIPTS},
+        bootstrap=arguments(base.bootstrap) if base.bootstrap else (),
+        packages=packages,
+    )
+
+
+def builder_recipe(paths: Paths, base_name: str, base: Base, packages: Sequence[str], tools: Lock) -> Recipe:
+    """The recipe of the builder stage of a base."""
+    return recipe.builder(
+        dockerfile=(paths.dockerfiles / "bases" / base_name / "builder.Dockerfile").read_text(encoding="utf-8"),
+        scripts={
+            name: (paths.dockerfiles / "scripts" / name).read_text(encoding="utf-8") for name in BUILDER_SCRIPTS
+        },
+        uv=tools.packages[0].sha256,
+        python=python_version(packages, base),
+    )

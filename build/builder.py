@@ -1,0 +1,516 @@
+"""Building: from the images of a selection to images in the engine, building only what is not there yet."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+
+from build import bake, bases, console, engine, recipe, render, wheel_sources
+from build.errors import PipelineError
+from build.images import LocalImage, find
+from build.locks import Lock
+from build.project import Project, fetch_wheels
+from build.recipe import Recipe
+from build.render import LABEL, Image, layer_file
+from build.variants import Variant
+from build.wheel_sources import SourceNotReachedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to build."""
+
+    #: Images in one bake at a time.
+    jobs: int = 8
+    no_cache: bool = False
+    #: Fail where a base's Debian packages are not those of its lock.
+    locked: bool = False
+    #: Bootstrap the bases anew.
+    refresh_bases: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """What became of one image."""
+
+    image: Image
+    #: ``built``, ``up to date``, ``failed`` or ``skipped``.
+    status: str
+    recipe: Recipe | None = None
+    local: LocalImage | None = None
+    #: From the start of its bake until it was complete.
+    seconds: float | None = None
+    #: Why it failed or was skipped.
+    reason: str | None = None
+    #: The lines of the log that matter.
+    details: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.image.variant.name
+
+    @property
+    def reference(self) -> str:
+        """The local reference under the recipe."""
+        assert self.recipe is not None
+        return f"{self.image.variant.repository}:{self.recipe.tag}"
+
+
+def base_repository(project: Project, base_name: str) -> str:
+    """The repository of a base in the engine."""
+    return f"{project.matrix.project.namespace}/base-{base_name}"
+
+
+def recipe_of(project: Project, image: Image, packages: Sequence[str], tools: Lock) -> Recipe:
+    """The recipe of an image, on a base with these Debian packages."""
+    paths, variant = project.paths, image.variant
+    return recipe.image(
+        dockerfile=(paths.dockerfiles / variant.name / "Dockerfile").read_text(encoding="utf-8"),
+        layers={
+            layer.name: (paths.root / layer_file(variant.base_name, layer)).read_text(encoding="utf-8")
+            for layer in image.layers
+        },
+        base=bases.recipe_of(paths, variant.base_name, variant.base, packages),
+        builder=bases.builder_recipe(paths, variant.base_name, variant.base, packages, tools),
+    )
+
+
+def recipes(project: Project, images: Iterable[Image]) -> dict[str, Recipe]:
+    """Image name → recipe, from committed files and what this clone has bootstrapped.
+
+    A base counts with the Debian packages that it has here, and with those of its lock where there is none yet.
+    """
+    tools = project.tools_lock()
+    found: dict[str, Recipe] = {}
+    packages: dict[str, Sequence[str]] = {}
+    for image in images:
+        name = image.variant.base_name
+        if name not in packages:
+            packages[name] = _packages(project, name)
+        found[image.variant.name] = recipe_of(project, image, packages[name], tools)
+    return found
+
+
+def build(
+    project: Project,
+    images: Sequence[Image],
+    *,
+    running: engine.Engine,
+    client: docker.DockerClient,
+    options: Options,
+    progress: Callable[[bake.Event], None],
+    log: Path,
+) -> list[Built]:
+    """Build what the engine does not have yet.
+
+    Args:
+        project: The checkout.
+        images: What to build.
+        running: The engine.
+        client: Its client.
+        options: How.
+        progress: Told of each event.
+        log: Where the whole output goes.
+
+    Returns:
+        One ``Built`` for each image, in order; a failed one does not lose the others.
+
+    Raises:
+        PipelineError: Something that concerns all images: the engine, a base, the network.
+    """
+    results: dict[str, Built] = {}
+    if not options.refresh_bases and not options.no_cache:
+        expected = recipes(project, images)
+        for image in images:
+            present = _present(client, image, expected[image.variant.name])
+            if present is not None:
+                results[image.variant.name] = present
+    missing = [image for image in images if image.variant.name not in results]
+    if missing:
+        for built in _build_missing(project, missing, running, client, options, progress, log):
+            results[built.name] = built
+    return [results[image.variant.name] for image in images]
+
+
+def _present(client: docker.DockerClient, image: Image, wanted: Recipe) -> Built | None:
+    local = find(client, f"{image.variant.repository}:{wanted.tag}")
+    if local is None or local.recipe != wanted.digest:
+        return None
+    return Built(image=image, status="up to date", recipe=wanted, local=local)
+
+
+def _build_missing(
+    project: Project,
+    images: Sequence[Image],
+    running: engine.Engine,
+    client: docker.DockerClient,
+    options: Options,
+    progress: Callable[[bake.Event], None],
+    log: Path,
+) -> list[Built]:
+    away = fetch_all_wheels(project, [image.variant for image in images])
+    done: list[Built] = []
+    todo: list[Image] = []
+    for image in images:
+        failure = away.get(image.variant.name)
+        if failure is None:
+            todo.append(image)
+        else:
+            why = f"{failure.what} (searched: {failure.where}; {failure.details})"
+            done.append(Built(image=image, status="skipped", reason=why, details=failure.fix))
+    if not todo:
+        return done
+    base_names = project.used_bases([image.variant for image in todo])
+    built_bases = build_bases(
+        project, base_names, running=running, client=client, options=options, progress=progress, log=log
+    )
+    wanted = recipes(project, todo)
+    for image in list(todo):
+        present = _present(client, image, wanted[image.variant.name])
+        if present is not None and not options.no_cache:
+            done.append(present)
+            todo.remove(image)
+    for start in range(0, len(todo), options.jobs):
+        done += _batch(
+            project,
+            todo[start : start + options.jobs],
+            wanted,
+            built_bases,
+            running,
+            client,
+            options,
+            progress,
+            log,
+        )
+    return done
+
+
+def fetch_all_wheels(project: Project, variants: Sequence[Variant]) -> dict[str, SourceNotReachedError]:
+    """Fetch what these variants take from extra wheel sources.
+
+    Returns:
+        Image name → why its source gives nothing, for those that cannot be built.
+    """
+    away: dict[str, SourceNotReachedError] = {}
+    for variant in variants:
+        for name, wanted in wheel_sources.needed(variant).items():
+            console.info(f"fetching {', '.join(wanted)} from the wheel source {name}")
+            try:
+                fetch_wheels(project.paths, variant, name, wanted)
+            except SourceNotReachedError as failure:
+                away[variant.name] = failure
+    return away
+
+
+def _batch(
+    project: Project,
+    images: Sequence[Image],
+    recipes: Mapping[str, Recipe],
+    built_bases: Mapping[str, LocalImage],
+    running: engine.Engine,
+    client: docker.DockerClient,
+    options: Options,
+    progress: Callable[[bake.Event], None],
+    log: Path,
+) -> list[Built]:
+    left = {image.target: image for image in images}
+    wanted = {
+        target: overrides(project, image, recipes[image.variant.name], built_bases, running)
+        for target, image in left.items()
+    }
+    # Exports side by side would each unpack the layers that the images share; after one of them, only their own are
+    # left. So the first bake builds the stages of all and exports the image with the most layers, the second the rest.
+    one_first = len(left) > 1 and running.containerd_store
+    no_cache = options.no_cache
+    finished: dict[str, float] = {}
+    done: list[Built] = []
+    spent = 0.0
+    while left:
+        first = max(left, key=lambda target: len(left[target].layers)) if one_first else None
+        not_yet = {"output": ["type=cacheonly"]}
+        outcome = bake.run(
+            list(left),
+            paths=project.paths,
+            buildx=engine.buildx()[0],
+            environment=build_environment(running),
+            overrides={
+                target: wanted[target] | (not_yet if first is not None and target != first else {}) for target in left
+            },
+            log=log,
+            on_event=progress,
+            no_cache=no_cache,
+        )
+        if outcome.returncode == 0:
+            ready = list(left) if first is None else [first]
+            for target in ready:
+                finished[target] = spent + outcome.seconds.get(target, outcome.elapsed)
+                del left[target]
+            one_first = no_cache = False
+            spent += outcome.elapsed
+            continue
+        spent += outcome.elapsed
+        explained = engine.explain(outcome.log, running)
+        if explained is not None:
+            raise explained
+        why = bake.failure(outcome.log)
+        failed = _failed_with(why, left)
+        if not failed:
+            raise PipelineError("the build failed", where=str(log), details=why.lines)
+        for target in failed:
+            image = left.pop(target)
+            stage = f"its layer {why.stage} failed" if why.stage else "its build failed"
+            done.append(Built(image=image, status="failed", reason=stage, details=why.lines))
+    for image in images:
+        if image.target not in finished:
+            continue
+        its = recipes[image.variant.name]
+        local = find(client, f"{image.variant.repository}:{its.tag}")
+        if local is None:
+            raise PipelineError(f"the engine does not have {image.variant.name} after its build", where=str(log))
+        done.append(
+            Built(image=image, status="built", recipe=its, local=local, seconds=finished[image.target])
+        )
+    return done
+
+
+def _failed_with(why: bake.Failure, left: Mapping[str, Image]) -> list[str]:
+    """The targets that fail for this reason: the one that buildx names, and those on its base with the same layer."""
+    # buildx leaves the name out where it builds only one.
+    named = left.get(why.target) if why.target else next(iter(left.values())) if len(left) == 1 else None
+    if named is None:
+        return []
+    same = [
+        target
+        for target, image in left.items()
+        if image.variant.base_name == named.variant.base_name and why.stage in {layer.name for layer in image.layers}
+    ]
+    return same or [named.target]
+
+
+def build_bases(
+    project: Project,
+    base_names: Sequence[str],
+    *,
+    running: engine.Engine,
+    client: docker.DockerClient,
+    options: Options,
+    progress: Callable[[bake.Event], None],
+    log: Path,
+) -> dict[str, LocalImage]:
+    """Bootstrap and build the bases that are not there yet.
+
+    Returns:
+        Base name → its image in the engine.
+
+    Raises:
+        DriftError: A base differs from its lock, with ``options.locked``.
+        PipelineError: A base fails.
+    """
+    tools = project.tools_lock()
+    prepare(project, base_names, options, tools)
+    wanted = {
+        name: bases.recipe_of(project.paths, name, project.matrix.bases[name], _packages(project, name))
+        for name in base_names
+    }
+    references = {name: f"{base_repository(project, name)}:{wanted[name].tag}" for name in base_names}
+    missing = [name for name in base_names if options.no_cache or find(client, references[name]) is None]
+    if missing:
+        outcome = bake.run(
+            [f"base-{name}" for name in missing],
+            paths=project.paths,
+            buildx=engine.buildx()[0],
+            environment=build_environment(running),
+            overrides={
+                f"base-{name}": {
+                    "tags": [references[name]],
+                    "labels": {f"{LABEL}.recipe": wanted[name].digest, f"{LABEL}.base": name},
+                    "output": [output(running)],
+                }
+                for name in missing
+            },
+            log=log,
+            on_event=progress,
+            no_cache=options.no_cache,
+        )
+        if outcome.returncode != 0:
+            explained = engine.explain(outcome.log, running)
+            raise explained or PipelineError(
+                "a base failed to build", where=str(log), details=bake.failure(outcome.log).lines
+            )
+    built = {}
+    for name, reference in references.items():
+        local = find(client, reference)
+        if local is None:
+            raise PipelineError(f"the engine does not have {reference} after its build", where=str(log))
+        built[name] = local
+    return built
+
+
+def build_registry(project: Project, *, running: engine.Engine, client: docker.DockerClient, log: Path) -> str:
+    """Build the embedded registry's image from a base of ours, unless the engine has it.
+
+    It is built anew when its own files change, not with every update of the base: a registry that holds
+    images is not replaced for nothing.
+
+    Args:
+        project: The checkout.
+        running: The engine.
+        client: Its client.
+        log: Where the output goes.
+
+    Returns:
+        Its reference in the engine.
+
+    Raises:
+        PipelineError: It does not build.
+    """
+    folder = project.paths.dockerfiles / "registry"
+    wanted = recipe.Recipe(
+        inputs={
+            "platform": recipe.PLATFORM,
+            "dockerfile": recipe.content((folder / "Dockerfile").read_text(encoding="utf-8")),
+            "config": recipe.content((folder / "config.yml").read_text(encoding="utf-8")),
+        }
+    )
+    reference = f"{project.matrix.project.namespace}/registry:{wanted.tag}"
+    if find(client, reference) is not None:
+        return reference
+    console.info("building the embedded registry's image (once)")
+    prepare(project, [render.registry_base(project.matrix)], Options(), project.tools_lock())
+    outcome = bake.run(
+        ["registry"],
+        paths=project.paths,
+        buildx=engine.buildx()[0],
+        environment=build_environment(running),
+        overrides={"registry": {"tags": [reference], "output": [output(running)]}},
+        log=log,
+        on_event=lambda event: None,
+    )
+    if outcome.returncode != 0:
+        explained = engine.explain(outcome.log, running)
+        raise explained or PipelineError(
+            "the embedded registry's image failed to build", where=str(log), details=bake.failure(outcome.log).lines
+        )
+    return reference
+
+
+def prepare(project: Project, base_names: Sequence[str], options: Options, tools: Lock) -> None:
+    """Bring the root file systems and the tools into the state: what `docker buildx bake` needs beside git's files.
+
+    Raises:
+        DriftError: A base differs from its lock, with ``options.locked``.
+        PipelineError: A bootstrap fails.
+    """
+    paths = project.paths
+    bases.prepare_tools(paths, tools)
+    for name in base_names:
+        base = project.matrix.bases[name]
+        rootfs = bases.present(paths, name, base)
+        if base.bootstrap is not None and (rootfs is None or options.refresh_bases):
+            began = time.monotonic()
+            console.info(f"bootstrapping the base {name} from Debian's archive ({base.bootstrap.suite})")
+            rootfs = bases.bootstrap(paths, name, base, paths.logs / f"bootstrap-{name}.log")
+            console.info(
+                f"bootstrapped {name}: {len(rootfs.packages)} Debian packages, "
+                f"{console.seconds(time.monotonic() - began)}"
+            )
+            recorded = bases.recorded(paths, name)
+            lines = bases.drift(recorded or (), rootfs.packages)
+            if recorded is not None and lines and not options.locked:
+                console.warn(
+                    f"{name} differs from its lock in {len(lines)} Debian packages: " + "; ".join(lines[:6])
+                    + (" …" if len(lines) > 6 else "") + " (take them into the lock with: nox -s lock -- --bases)"
+                )
+        if rootfs is not None and options.locked:
+            bases.check_locked(paths, rootfs)
+        bases.prepare_builder(paths, name, rootfs, base)
+
+
+def _packages(project: Project, base_name: str) -> tuple[str, ...]:
+    """The Debian packages of a base: those it has here, else those of its lock; none for an ``image`` base."""
+    base = project.matrix.bases[base_name]
+    if base.bootstrap is None:
+        return ()  # its digest says what is in it
+    rootfs = bases.present(project.paths, base_name, base)
+    return rootfs.packages if rootfs else bases.recorded(project.paths, base_name) or ()
+
+
+def output(running: engine.Engine) -> str:
+    """bake's output for this engine: zstd layers where the store keeps them compressed, else the classic store's.
+
+    zstd at build time takes a tenth of what gzip takes at push time.
+    """
+    if running.containerd_store:
+        return "type=image,compression=zstd,force-compression=true,oci-mediatypes=true,unpack=true"
+    return "type=docker"
+
+
+def overrides(
+    project: Project, image: Image, wanted: Recipe, built_bases: Mapping[str, LocalImage], running: engine.Engine
+) -> dict[str, Any]:
+    """What the moment adds to an image's bake target: labels, tags, the output."""
+    variant = image.variant
+    base = built_bases[variant.base_name]
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    labels = {
+        "org.opencontainers.image.created": now,
+        "org.opencontainers.image.revision": revision(project.paths.root),
+        "org.opencontainers.image.source": source_url(project),
+        "org.opencontainers.image.base.name": base.reference,
+        "org.opencontainers.image.base.digest": base.id,
+        f"{LABEL}.recipe": wanted.digest,
+    }
+    return {
+        "labels": {key: value for key, value in labels.items() if value},
+        "tags": [f"{variant.repository}:{wanted.tag}", f"{variant.repository}:latest"],
+        "output": [output(running)],
+    }
+
+
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def revision(root: Path) -> str:
+    """The commit this checkout is at, with ``-dirty`` where files differ from it; empty outside git."""
+    commit = _git(root, "rev-parse", "HEAD")
+    return f"{commit}-dirty" if commit and _git(root, "status", "--porcelain") else commit
+
+
+def source_url(project: Project) -> str:
+    """Where the sources are: the matrix's ``source``, or git's remote without credentials."""
+    if project.matrix.project.source:
+        return project.matrix.project.source
+    remote = _git(project.paths.root, "remote", "get-url", "origin")
+    if remote.startswith(("http://", "https://")):
+        scheme, _, rest = remote.partition("://")
+        return f"{scheme}://{rest.rsplit('@', 1)[-1]}"
+    return ""
+
+
+def ca_bundle() -> str:
+    """The machine's file of CA certificates, or an empty text where none is found."""
+    for candidate in (
+        os.environ.get("SSL_CERT_FILE"),
+        os.environ.get("REQUESTS_CA_BUNDLE"),
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/ssl/cert.pem",
+    ):
+        if candidate and Path(candidate).is_file():
+            return candidate
+    return ""
+
+
+def build_environment(running: engine.Engine) -> dict[str, str]:
+    """The environment for buildx: the engine, and the CA bundle that becomes a build secret."""
+    return {**engine.environment(running), "CA_BUNDLE": ca_bundle()}
