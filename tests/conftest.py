@@ -1,0 +1,204 @@
+"""What the tests share: the engine, a scratch copy of the checkout, and the command line as a user runs it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import docker
+import pytest
+
+from build import builder, engine, project
+from build.errors import EngineError
+from build.paths import Paths, repository
+
+ROOT = Path(__file__).resolve().parent.parent
+#: The smallest image of the matrix.
+MINIMAL = "minimal-debian12-py311-cpu-inference"
+SKLEARN = "sklearn-1.9-debian12-py311-cpu-inference"
+LIGHTGBM = "lightgbm-4.7-debian12-py311-cpu-inference"
+
+
+# A shell's background jobs ignore Ctrl-C, and hand that on to all they start: the tests of Ctrl-C need it heeded.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """A finished command."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out + self.err
+
+    def one_screen(self) -> str:
+        """What was said, asserted to be no traceback and no more than a screen."""
+        assert "Traceback" not in self.text, self.text
+        assert len(self.err.splitlines()) <= 60, self.err
+        return self.text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkout:
+    """A clone of this repository in another folder, with the bases that are bootstrapped here already."""
+
+    root: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def paths(self) -> Paths:
+        return Paths(root=self.root)
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "build", *arguments]
+
+    def env(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        return {**os.environ, **self.environment, **(extra or {})}
+
+    def run(self, *arguments: str, env: Mapping[str, str] | None = None, prefix: tuple[str, ...] = ()) -> Ran:
+        """Run one of the pipeline's commands in this checkout."""
+        done = subprocess.run(
+            [*prefix, *self.command(*arguments)],
+            cwd=self.root,
+            env=self.env(env),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Ran(code=done.returncode, out=done.stdout, err=done.stderr)
+
+    def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start a command and go on; its standard error is to be read by `wait_for`."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.root,
+            env=self.env(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        """Replace a text that must be there."""
+        file = self.root / path
+        text = file.read_text(encoding="utf-8")
+        assert old in text, f"{path} has no {old!r}"
+        file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def wait_for(process: subprocess.Popen[str], text: str, *, seconds: float = 240) -> str:
+    """Read a started command's standard error until ``text`` comes; what was read."""
+    assert process.stderr is not None
+    seen: list[str] = []
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        line = process.stderr.readline()
+        seen.append(line)
+        if text in line:
+            return "".join(seen)
+        if not line:
+            break
+    raise AssertionError(f"{text!r} did not come:\n{''.join(seen)}")
+
+
+def interrupt(process: subprocess.Popen[str], *, seconds: float = 60) -> Ran:
+    """Send Ctrl-C's signal to a started command and wait for its end."""
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=seconds)
+    return Ran(code=process.returncode, out=out, err=err)
+
+
+def copy_checkout(target: Path) -> Checkout:
+    """Copy what git has or would take, and link what was bootstrapped."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    for name in ("rootfs", "builder", "tools", "wheels"):
+        source = ROOT / ".pipeline" / name
+        if source.is_dir():
+            shutil.copytree(source, target / ".pipeline" / name, copy_function=_link)
+    return Checkout(root=target)
+
+
+def _link(source: str, target: str) -> None:
+    """Large files are linked (they are replaced, never written into), small ones copied."""
+    if Path(source).stat().st_size > 1_000_000:
+        os.link(source, target)
+    else:
+        shutil.copy2(source, target)
+
+
+@pytest.fixture
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A scratch clone for one test."""
+    root = tmp_path_factory.mktemp("clone") / "repository"
+    root.mkdir()
+    yield copy_checkout(root)
+    shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def running() -> engine.Engine:
+    """The engine that `nox -s engine` gives."""
+    try:
+        return engine.require()
+    except EngineError as failure:
+        pytest.skip(f"no engine: {failure.what}; start one with: nox -s engine")
+
+
+@pytest.fixture(scope="session")
+def engine_client(running: engine.Engine) -> docker.DockerClient:
+    """The engine's client."""
+    return engine.client(running)
+
+
+@pytest.fixture(scope="session")
+def registry_image(running: engine.Engine, engine_client: docker.DockerClient, bases_here: None) -> str:
+    """The embedded registry's image, built from a base of this checkout."""
+    opened = project.open_project(repository())
+    return builder.build_registry(
+        opened, running=running, client=engine_client, log=opened.paths.logs / "build-registry.log"
+    )
+
+
+@pytest.fixture(scope="session")
+def bases_here(running: engine.Engine) -> None:
+    """Bootstrap the base that the tests build on, once, in this checkout."""
+    done = Checkout(root=ROOT).run("bases", "--base", "debian12-py311")
+    assert done.code == 0, done.text
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """Ports of 127.0.0.1 that nothing listens on."""
+    import socket
+
+    def take() -> int:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            return int(listener.getsockname()[1])
+
+    return take

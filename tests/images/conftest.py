@@ -1,0 +1,150 @@
+"""Fixtures of the image tests: each image of the plan, one running container of it, and what was asked of it.
+
+`nox -s verify` (`build.verify`) writes the plan and runs these tests; without a plan they are skipped.
+A test that takes the ``image`` fixture, or one made from it, runs once for every image.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import testinfra
+from image_container import Container, inspect_image
+from image_plan import Image, image_of, read
+from xdist.scheduler import LoadScopeScheduling
+
+HERE = Path(__file__).parent
+#: What the contract gives to dockeruser, beside the Python environment.
+OWNED = ("/var/azureml-app", "/var/azureml-app/azureml-models", "/var/log", "/var/runit", "/home/dockeruser")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--plan", type=Path, help="what to verify: the JSON file that `nox -s verify` writes")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """All tests of an image go to one worker, so that an image has one container.
+
+    xdist's own ``--dist loadgroup`` groups nothing under pytest 9.2, without a word: it writes the group into
+    a private attribute that pytest no longer reads (seen with xdist 3.8.0).
+    """
+    plan = config.getoption("--plan", default=None)
+    return ByImage(config, log) if plan else None
+
+
+class ByImage(LoadScopeScheduling):
+    """xdist's scheduling by scope, where the scope is the image."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        images, _ = read(self.config.getoption("--plan"))
+        return image_of(nodeid, [one.name for one in images]) or nodeid
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test for each image."""
+    if "image" not in metafunc.fixturenames:
+        return
+    plan = metafunc.config.getoption("--plan", default=None)
+    if plan is None:
+        skip = pytest.mark.skip(reason="these tests need built images: run `nox -s verify`")
+        metafunc.parametrize("image", [pytest.param(None, id="no-plan", marks=skip)], indirect=True)
+        return
+    images, _ = read(plan)
+    metafunc.parametrize("image", images, ids=[one.name for one in images], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def image(request: pytest.FixtureRequest) -> Image:
+    """What the plan promises of the image."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def described(image: Image) -> dict[str, Any]:
+    """The image as data, as the engine describes it (``docker image inspect``)."""
+    return inspect_image(image.image_id)
+
+
+@pytest.fixture(scope="session")
+def config(described: dict[str, Any]) -> dict[str, Any]:
+    """The image's config: Env, Cmd, User, Labels and so on."""
+    return described["Config"]
+
+
+@pytest.fixture(scope="session")
+def environment(config: dict[str, Any]) -> dict[str, str]:
+    """The image's ENV."""
+    return dict(entry.split("=", 1) for entry in config["Env"] or [])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scoring:
+    """The sample script of a framework, and what it promises: the answer to its request."""
+
+    source: bytes
+    request: Any
+    answer: list[float]
+
+
+@pytest.fixture(scope="session")
+def scoring(image: Image) -> Scoring:
+    """``scoring/<framework>.py``; its constants are read, not run: the framework is not installed here."""
+    path = HERE / "scoring" / f"{image.framework}.py"
+    if not path.is_file():
+        pytest.fail(f"no sample script for '{image.framework}': write tests/images/scoring/{path.name}", pytrace=False)
+    source = path.read_text(encoding="utf-8")
+    constants = {
+        statement.targets[0].id: ast.literal_eval(statement.value)
+        for statement in ast.parse(source).body
+        if isinstance(statement, ast.Assign)
+        and isinstance(statement.targets[0], ast.Name)
+        and statement.targets[0].id in ("REQUEST", "ANSWER")
+    }
+    return Scoring(source=source.encode(), request=constants["REQUEST"], answer=constants["ANSWER"])
+
+
+@pytest.fixture(scope="session")
+def container(image: Image, scoring: Scoring, pytestconfig: pytest.Config) -> Iterator[Container]:
+    """The one container of the image: its own CMD, with the sample script as ``main.py``."""
+    _, labels = read(pytestconfig.getoption("--plan"))
+    running = Container.start(image.image_id, files={"main.py": scoring.source}, labels=labels)
+    yield running
+    running.remove()
+
+
+@pytest.fixture(scope="session")
+def host(container: Container) -> Any:
+    """testinfra's view of the container. Every question is one ``docker exec``: few questions, please."""
+    container.must_run()
+    return testinfra.get_host(f"docker://{container.id}")
+
+
+@pytest.fixture(scope="session")
+def owned(environment: dict[str, str]) -> tuple[str, ...]:
+    """The folders that must belong to dockeruser."""
+    return (*OWNED, environment.get("AZUREML_CONDA_ENVIRONMENT_PATH", "/opt/venv"))
+
+
+@pytest.fixture(scope="session")
+def seen(container: Container, owned: tuple[str, ...]) -> dict[str, Any]:
+    """What the image's user sees (``probe.user``), in one question."""
+    container.must_run()
+    return container.python(HERE / "probe.py", "user", *owned)
+
+
+@pytest.fixture(scope="session")
+def files(container: Container, owned: tuple[str, ...]) -> dict[str, Any]:
+    """What lies in the file system (``probe.system``), in one question."""
+    container.must_run()
+    return container.python(HERE / "probe.py", "system", *owned, user="0")
+
+
+@pytest.fixture(scope="session")
+def server(container: Container) -> str:
+    """The URL of the running server."""
+    return container.wait_until_it_answers()

@@ -1,0 +1,165 @@
+"""One running container of an image, through the docker command (it knows contexts, TLS and ssh hosts)."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import subprocess
+import tarfile
+import time
+import urllib.parse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+PORT = "5001/tcp"
+APP_ROOT = "/var/azureml-app"
+#: dockeruser, who owns what is copied in.
+UID = 1000
+#: How long a server may take to its first answer, seconds: TensorFlow's import on a small busy machine.
+START_TIMEOUT = 300.0
+
+
+def docker(*arguments: str, stdin: bytes | None = None) -> str:
+    """Run a docker command.
+
+    Returns:
+        Its standard output.
+
+    Raises:
+        AssertionError: It failed; the message is what it said.
+    """
+    done = subprocess.run(["docker", *arguments], input=stdin, capture_output=True, check=False)
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip() or done.stdout.decode(errors="replace").strip()
+        raise AssertionError(f"docker {arguments[0]}: {said or f'exit code {done.returncode}'}")
+    return done.stdout.decode(errors="replace")
+
+
+def inspect_image(image: str) -> dict[str, Any]:
+    """The engine's description of an image."""
+    described: dict[str, Any] = json.loads(docker("image", "inspect", image))[0]
+    return described
+
+
+def archive(files: dict[str, bytes]) -> bytes:
+    """A tar archive of ``files`` (path → content), owned by dockeruser, for ``docker cp``."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.uid, entry.gid, entry.mode = len(content), UID, UID, 0o644
+            tar.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Container:
+    """A running container, with a scoring script in it and its port published."""
+
+    id: str
+
+    @classmethod
+    def start(cls, image: str, *, files: dict[str, bytes], labels: dict[str, str]) -> Container:
+        """Start the image as a user does, with ``files`` (path below the app root → content) copied in.
+
+        The files are copied, not mounted: the engine may be on another machine.
+        """
+        flags = [f"--label={key}={value}" for key, value in labels.items()]
+        published = f"{_bind_address()}::{PORT}"
+        container = cls(id=docker("create", *flags, "--publish", published, image).strip())
+        try:
+            docker("cp", "-", f"{container.id}:{APP_ROOT}", stdin=archive(files))
+            docker("start", container.id)
+        except AssertionError:
+            container.remove()
+            raise
+        return container
+
+    def remove(self) -> None:
+        """Stop it at once and remove it with its volumes."""
+        docker("rm", "--force", "--volumes", self.id)
+
+    def state(self) -> dict[str, Any]:
+        """The engine's description of its state (``Running``, ``ExitCode``)."""
+        state: dict[str, Any] = json.loads(docker("inspect", "--format", "{{json .State}}", self.id))
+        return state
+
+    def must_run(self) -> None:
+        """Fail where it ended: with its exit code, the first error of its log (the cause), and the log's end."""
+        state = self.state()
+        if not state["Running"]:
+            log = self.logs()
+            errors = re.findall(r"^(?:\w+\.)*\w*(?:Error|Exception)\b.*|^start-server: .*", log, re.MULTILINE)
+            cause = f" ({errors[0]})" if errors else ""
+            pytest.fail(f"the container ended with exit code {state['ExitCode']}{cause}\n{log}", pytrace=False)
+
+    def logs(self, lines: int = 100) -> str:
+        """The end of its output."""
+        done = subprocess.run(
+            ["docker", "logs", "--tail", str(lines), self.id],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, text=True, errors="replace",
+        )  # fmt: skip
+        return done.stdout
+
+    def python(self, script: Path, *arguments: str, user: str | None = None) -> Any:
+        """Run a Python script of ours in the container.
+
+        Args:
+            script: A file here; it prints JSON.
+            arguments: Its arguments.
+            user: As whom, by number; the image's own user where it is None.
+
+        Returns:
+            What it printed, parsed.
+        """
+        identity = [] if user is None else ["--user", user]
+        source = script.read_text(encoding="utf-8")
+        try:
+            return json.loads(docker("exec", *identity, self.id, "python", "-B", "-c", source, *arguments))
+        except AssertionError:
+            self.must_run()  # it says more where the container ended meanwhile
+            raise
+
+    def url(self) -> str:
+        """Where its server answers, seen from here."""
+        address = docker("port", self.id, PORT).splitlines()[0]
+        return f"http://{_engine_host()}:{address.rpartition(':')[2]}"
+
+    def wait_until_it_answers(self) -> str:
+        """Wait for the first answer to ``GET /``, whatever it says.
+
+        Returns:
+            The server's URL.
+
+        Fails the test where the container ended or nothing answered in time, with the end of its log.
+        """
+        give_up = time.monotonic() + START_TIMEOUT
+        while True:
+            self.must_run()
+            try:
+                url = self.url()
+                requests.get(url, timeout=5)
+            except (requests.RequestException, AssertionError) as error:
+                if time.monotonic() > give_up:
+                    message = f"no answer to GET / in {START_TIMEOUT:.0f} s ({error})\n{self.logs()}"
+                    pytest.fail(message, pytrace=False)
+                time.sleep(0.2)
+            else:
+                return url
+
+
+def _engine_host() -> str:
+    """The machine whose ports the engine publishes."""
+    endpoint = os.environ.get("DOCKER_HOST", "")
+    return urllib.parse.urlsplit(endpoint).hostname or "127.0.0.1"
+
+
+def _bind_address() -> str:
+    """Published ports stay on the loopback, unless the engine is on another machine."""
+    return "127.0.0.1" if _engine_host() in ("127.0.0.1", "localhost") else "0.0.0.0"

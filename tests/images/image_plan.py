@@ -1,0 +1,53 @@
+"""What is verified: images, and what the matrix and the locks promise of each. `build.verify` writes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """One image under test."""
+
+    name: str
+    reference: str
+    #: The digest by which the engine knows it.
+    image_id: str
+    recipe: str
+    framework: str
+    #: The framework's version key (``1.9``), or None.
+    version: str | None
+    #: ``cpu`` or the name of a CUDA entry of the matrix.
+    device: str
+    cuda: str | None
+    cudnn: str | None
+    #: ``debian12``.
+    os: str
+    #: ``3.11``.
+    python: str
+    #: Promised pins, as PEP 508 requirements.
+    contract: tuple[str, ...]
+    #: Distribution (normalised name) → version.
+    lock: dict[str, str]
+    labels: dict[str, str]
+
+
+def image_of(test: str, names: Iterable[str]) -> str | None:
+    """The image that a test is for, from the test's id: ``test_environment[sklearn-1.9-…-LANG]``."""
+    _, _, parameters = test.partition("[")
+    return max((name for name in names if name in parameters), key=len, default=None)
+
+
+def read(path: Path) -> tuple[list[Image], dict[str, str]]:
+    """Read a plan.
+
+    Returns:
+        The images, and the labels that every container gets (so that it is found again, whatever happens).
+    """
+    plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    images = [Image(**{**entry, "contract": tuple(entry["contract"])}) for entry in plan["images"]]
+    return images, plan["container_labels"]

@@ -1,0 +1,191 @@
+"""Runs inside an image and prints what there is, as JSON: one question instead of hundreds.
+
+    python -c "$(cat probe.py)" user      what the image's user sees
+    python -c "$(cat probe.py)" system    the whole file system (as root, who may read all of it)
+
+Standard library only, and nothing newer than Python 3.7 has.
+"""
+# It walks tens of thousands of files: a Path for each would double the time.
+# ruff: noqa: PTH111, PTH112, PTH116, PTH118, PTH119, PTH123, PTH208
+
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import shutil
+import ssl
+import sys
+import sysconfig
+
+try:
+    from importlib import metadata
+except ImportError:  # Python 3.7; the server brings the backport
+    import importlib_metadata as metadata
+
+COMPILER = re.compile(r"([\w.]+-)*(gcc|g\+\+|cc|c\+\+|cpp|clang|clang\+\+|gfortran|tcc|rustc|nvcc|go)(-[\d.]+)?")
+CUDA = re.compile(
+    r"lib(cuda|cudart|cudnn|cublas|cufft|cufile|cupti|curand|cusolver|cusparse|cudss|nccl|npp|nvinfer|nvjitlink"
+    r"|nvrtc|nvtoolsext)[\w.-]*\.so(\.[\d.]+)?",
+    re.IGNORECASE,
+)
+#: What running containers have in addition, and what is no file system of the image.
+NOT_THE_IMAGE = ("/proc", "/sys", "/dev")
+#: How many paths of a kind are listed; more says nothing new.
+FEW = 20
+
+
+def user():
+    """Who the process is, what it sees first, what is installed."""
+    return {
+        "uid": os.getuid(),
+        "gid": os.getgid(),
+        "home": os.path.expanduser("~"),
+        "writable": [path for path in sys.argv[2:] if os.access(path, os.W_OK | os.X_OK)],
+        "python": "{}.{}".format(*sys.version_info),
+        "prefix": sys.prefix,
+        "first_on_path": {name: shutil.which(name) for name in ("python", "pip", "azmlinfsrv")},
+        "distributions": sorted(
+            (re.sub(r"[-_.]+", "-", found.metadata["Name"]).lower(), found.version)
+            for found in metadata.distributions()
+        ),
+    }
+
+
+def system():
+    """What lies in the file system. The further arguments are the folders that must be the user's."""
+    return {
+        "os": os_release(),
+        "foreign": {path: foreign(path, uid=1000, gid=1000) for path in sys.argv[2:]},
+        "compilers": compilers(),
+        "package_caches": package_caches(),
+        "secrets": files_below("/run/secrets"),
+        "cuda_libraries": cuda_libraries(),
+        "certificates": certificates(),
+        "bytecode": bytecode(),
+    }
+
+
+def os_release():
+    with open("/etc/os-release") as file:
+        values = dict(line.rstrip().split("=", 1) for line in file if "=" in line)
+    return values["ID"].strip('"') + values.get("VERSION_ID", "").strip('"')
+
+
+def foreign(path, uid, gid):
+    """What lies in ``path`` and is not the user's; the path itself where it is missing."""
+    if not os.path.isdir(path):
+        return [path + " (missing)"]
+    entries = {path}
+    for folder, folders, files in os.walk(path):
+        entries.update(os.path.join(folder, name) for name in folders + files)
+    owners = ((entry, os.lstat(entry)) for entry in sorted(entries))
+    found = [f"{entry} ({at.st_uid}:{at.st_gid})" for entry, at in owners if (at.st_uid, at.st_gid) != (uid, gid)]
+    return found[:FEW]
+
+
+def compilers():
+    folders = set(os.environ["PATH"].split(":")) | {"/usr/local/bin", "/usr/bin", "/usr/local/cuda/bin"}
+    return sorted(
+        os.path.join(folder, name)
+        for folder in folders
+        if os.path.isdir(folder)
+        for name in os.listdir(folder)
+        if COMPILER.fullmatch(name)
+    )
+
+
+def package_caches():
+    """apt's downloaded archives and lists, and the caches of pip, uv and others."""
+    found = [path for path in files_below("/var/lib/apt/lists") if os.path.basename(path) != "lock"]
+    found += [path for path in files_below("/var/cache/apt") if os.path.basename(path) != "lock"]
+    for home in ["/root"] + [os.path.join("/home", name) for name in os.listdir("/home")]:
+        for cache in (".cache", ".npm", ".conda", ".cargo"):
+            found += files_below(os.path.join(home, cache))
+    return found[:FEW]
+
+
+def files_below(path):
+    return [os.path.join(folder, name) for folder, _, files in os.walk(path) for name in files]
+
+
+def cuda_libraries():
+    """Each CUDA library, by its real path (links to it are no copies)."""
+    found = set()
+    for folder, folders, files in os.walk("/"):
+        folders[:] = [name for name in folders if os.path.join(folder, name) not in NOT_THE_IMAGE]
+        found.update(os.path.realpath(os.path.join(folder, name)) for name in files if CUDA.fullmatch(name))
+    return sorted(found)
+
+
+def certificates():
+    """The system's trusted certificates against those of Debian's own package."""
+    folder = "/usr/share/ca-certificates"
+    with open("/etc/ca-certificates.conf") as file:
+        enabled = [line.strip() for line in file if line.strip() and line[0] not in "#!"]
+    with open("/var/lib/dpkg/info/ca-certificates.md5sums") as file:
+        checksums = {"/" + path: md5 for md5, path in (line.rstrip("\n").split("  ", 1) for line in file)}
+    trusted = pem("/etc/ssl/certs/ca-certificates.crt")
+    debian = set()
+    changed = []
+    for path in [os.path.join(folder, name) for name in enabled]:
+        with open(path, "rb") as file:
+            if hashlib.md5(file.read()).hexdigest() != checksums.get(path):
+                changed.append(path)
+        debian |= pem(path)
+    return {
+        "trusted": len(trusted),
+        "added": len(trusted - debian),
+        "missing": len(debian - trusted),
+        "changed": changed,
+        "local": files_below("/usr/local/share/ca-certificates"),
+    }
+
+
+def pem(path):
+    with open(path) as file:
+        blocks = re.findall("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", file.read(), re.DOTALL)
+    return {hashlib.sha256(ssl.PEM_cert_to_DER_cert(block)).hexdigest() for block in blocks}
+
+
+def bytecode():
+    """How modules are compiled: not, out of date, or checked by their hash instead of time and size."""
+    total, missing, stale, hashed = 0, [], [], []
+    for root in {sysconfig.get_path("purelib"), sysconfig.get_path("stdlib")}:
+        for folder, folders, files in os.walk(root):
+            if "__pycache__" in folders:
+                folders.remove("__pycache__")
+            for name in files:
+                if not name.endswith(".py"):
+                    continue
+                path = os.path.join(folder, name)
+                if re.search(r"/tests?/(.*/)?(test_[^/]*|conftest)[.]py$", path):
+                    continue  # packages' own tests: install-layer leaves them uncompiled
+                total += 1
+                try:
+                    with open(importlib.util.cache_from_source(path), "rb") as file:
+                        header = file.read(16)
+                except OSError:
+                    missing.append(path)
+                    continue
+                # PEP 552: magic number, flags (0: by time and size), time, size
+                flags, time, size = (int.from_bytes(header[at : at + 4], "little") for at in (4, 8, 12))
+                status = os.stat(path)
+                if flags:
+                    hashed.append(path)
+                elif header[:4] != importlib.util.MAGIC_NUMBER or (time, size) != (
+                    int(status.st_mtime) & 0xFFFFFFFF,
+                    status.st_size & 0xFFFFFFFF,
+                ):
+                    stale.append(path)
+    return {
+        "modules": total,
+        "missing": len(missing),
+        "some_missing": missing[:FEW],
+        "stale": stale[:FEW],
+        "hashed": hashed[:FEW],
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps({"user": user, "system": system}[sys.argv[1]]()))

@@ -1,0 +1,92 @@
+"""The image as data: what the engine and the orchestrators read without starting it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from image_container import inspect_image
+from image_plan import Image
+
+#: https://github.com/opencontainers/image-spec/blob/main/annotations.md
+OCI_LABELS = ("title", "version", "created", "base.name", "base.digest")
+#: Known where the build is made from a git checkout, and where the project is published.
+OCI_LABELS_OF_THE_CHECKOUT = {
+    "revision": "it was not built from a git checkout",
+    "source": "matrix.yaml has no project.source, and the checkout no remote to take it from",
+}
+CONTRACT_ENVIRONMENT = {
+    "WORKER_TIMEOUT": "300",
+    "AZUREML_INFERENCE_SERVER_HTTP_ENABLED": "True",
+    "SVDIR": "/var/runit",
+    "LANG": "C.UTF-8",
+    "LC_ALL": "C.UTF-8",
+}
+#: Settings of whoever built the image, and those that change what a user's own software does.
+NOT_IN_ENVIRONMENT = re.compile(
+    r"(?i)debian_frontend|ld_library_path|pip_.*|uv_.*|.*_proxy|ssl_cert_(file|dir)|requests_ca_bundle|curl_ca_bundle"
+    r"|source_date_epoch|.*(token|password|secret).*"
+)
+
+
+def test_the_reference_is_this_image(image: Image) -> None:
+    assert inspect_image(image.reference)["Id"] == image.image_id, f"{image.reference} is another image"
+
+
+def test_the_user_is_a_number(config: dict[str, Any]) -> None:
+    """Kubernetes' runAsNonRoot cannot tell from a name that it is not root."""
+    user = config["User"]
+    assert re.fullmatch(r"1000(:1000)?", user), f"the config's user is {user!r}, not 1000"
+
+
+@pytest.mark.parametrize("name", CONTRACT_ENVIRONMENT)
+def test_environment(environment: dict[str, str], name: str) -> None:
+    expected, actual = CONTRACT_ENVIRONMENT[name], environment.get(name)
+    assert actual == expected, f"ENV {name} is {actual!r}, not {expected!r}"
+
+
+def test_nothing_else_is_left_in_the_environment(environment: dict[str, str]) -> None:
+    left = sorted(name for name in environment if NOT_IN_ENVIRONMENT.fullmatch(name))
+    assert not left, f"ENV has {', '.join(left)}"
+
+
+def test_port(config: dict[str, Any]) -> None:
+    ports = sorted(config.get("ExposedPorts") or {})
+    assert ports == ["5001/tcp"], f"EXPOSE is {ports}, not 5001"
+
+
+def test_working_directory(config: dict[str, Any]) -> None:
+    assert config["WorkingDir"] == "/", f"WORKDIR is {config['WorkingDir']!r}, not '/'"
+
+
+def test_command(config: dict[str, Any]) -> None:
+    assert config["Cmd"] == ["runsvdir", "/var/runit"], f"CMD is {config['Cmd']}"
+
+
+def test_no_entrypoint(config: dict[str, Any]) -> None:
+    assert not config.get("Entrypoint"), f"ENTRYPOINT is {config['Entrypoint']}"
+
+
+def test_standard_labels(config: dict[str, Any]) -> None:
+    labels = config.get("Labels") or {}
+    missing = [key for key in OCI_LABELS if not labels.get(f"org.opencontainers.image.{key}")]
+    assert not missing, f"no label org.opencontainers.image.{{{', '.join(missing)}}}"
+
+
+@pytest.mark.parametrize("key", OCI_LABELS_OF_THE_CHECKOUT)
+def test_labels_of_the_checkout(config: dict[str, Any], key: str) -> None:
+    labels = config.get("Labels") or {}
+    if f"org.opencontainers.image.{key}" not in labels:
+        pytest.skip(f"no label {key}: {OCI_LABELS_OF_THE_CHECKOUT[key]}")
+    assert labels[f"org.opencontainers.image.{key}"], f"the label {key} is empty"
+
+
+def test_labels_say_what_the_matrix_says(image: Image, config: dict[str, Any]) -> None:
+    labels = config.get("Labels") or {}
+    wrong = [
+        f"{key} is {labels.get(key)!r}, not {value!r}"
+        for key, value in image.labels.items()
+        if labels.get(key) != value
+    ]
+    assert not wrong, "; ".join(wrong)

@@ -1,0 +1,65 @@
+"""What must not be in an image, and what must be there in one copy."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import PurePosixPath
+from typing import Any
+
+import pytest
+from image_plan import Image
+
+#: Of a hundred modules, how many may lack bytecode: packages ship templates that are no valid Python.
+MISSING_BYTECODE_PERCENT = 2
+
+
+def test_no_compilers(files: dict[str, Any]) -> None:
+    assert not files["compilers"], f"compilers: {', '.join(files['compilers'])}"
+
+
+def test_no_package_caches(files: dict[str, Any]) -> None:
+    assert not files["package_caches"], f"package caches: {', '.join(files['package_caches'][:3])}"
+
+
+def test_no_build_secrets(files: dict[str, Any]) -> None:
+    assert not files["secrets"], f"in /run/secrets: {', '.join(files['secrets'])}"
+
+
+def test_certificates_are_debians(files: dict[str, Any]) -> None:
+    """A builder behind a TLS-inspecting proxy must leave no certificate of it in what others trust."""
+    found = files["certificates"]
+    assert found["trusted"] > 0, "no certificate is trusted"
+    assert not found["added"], f"{found['added']} trusted certificates are not of Debian's package"
+    assert not found["missing"], f"{found['missing']} certificates of Debian's package are not trusted"
+    assert not found["changed"], f"not as in Debian's package: {', '.join(found['changed'])}"
+    assert not found["local"], f"certificates of the builder: {', '.join(found['local'])}"
+
+
+def test_cuda_libraries(image: Image, files: dict[str, Any]) -> None:
+    """None in a CPU image, one of each in a GPU image."""
+    libraries = files["cuda_libraries"]
+    if image.device == "cpu":
+        assert not libraries, f"CUDA libraries in a CPU image: {', '.join(libraries[:3])}"
+        return
+    count = Counter(PurePosixPath(path).name for path in libraries)
+    twice = sorted(name for name, times in count.items() if times > 1)
+    assert libraries, "no CUDA library in a GPU image"
+    assert not twice, f"more than one copy of {', '.join(twice)}"
+
+
+def test_no_cuda_distributions_in_a_cpu_image(image: Image, seen: dict[str, Any]) -> None:
+    if image.device != "cpu":
+        pytest.skip("a GPU image has them")
+    found = [name for name, _ in seen["distributions"] if name.startswith(("nvidia-", "cuda-"))]
+    assert not found, f"CUDA distributions in a CPU image: {', '.join(found)}"
+
+
+def test_bytecode_is_ready(files: dict[str, Any]) -> None:
+    """Python takes each module's compiled form as it is: else every start of a container pays for it."""
+    found = files["bytecode"]
+    assert not found["stale"], f"bytecode out of date, compiled at each start: {', '.join(found['stale'][:3])}"
+    hashed = ", ".join(found["hashed"][:3])
+    assert not hashed, f"bytecode checked by hash, so that each start reads and hashes the source: {hashed}"
+    percent = 100 * found["missing"] / found["modules"]
+    some = ", ".join(found["some_missing"][:3])
+    assert percent <= MISSING_BYTECODE_PERCENT, f"{percent:.0f} % of the modules have no bytecode: {some}"

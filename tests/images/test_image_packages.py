@@ -1,0 +1,71 @@
+"""Versions: what the matrix promises, what the lock fixes, what is installed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from image_plan import Image
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+
+def test_operating_system(image: Image, files: dict[str, Any]) -> None:
+    assert files["os"] == image.os, f"the image says it is {files['os']}, its name says {image.os}"
+
+
+def test_python(image: Image, seen: dict[str, Any]) -> None:
+    assert seen["python"] == image.python, f"Python is {seen['python']}, not {image.python}"
+
+
+def test_python_is_the_virtual_environment(environment: dict[str, str], seen: dict[str, Any]) -> None:
+    promised = environment.get("AZUREML_CONDA_ENVIRONMENT_PATH")
+    assert seen["prefix"] == promised, f"Python's environment is {seen['prefix']}, ENV says {promised}"
+
+
+def test_commands_come_from_the_virtual_environment(seen: dict[str, Any]) -> None:
+    wrong = [
+        f"{name}: {path}" for name, path in seen["first_on_path"].items() if path != f"{seen['prefix']}/bin/{name}"
+    ]
+    assert not wrong, f"first on PATH, but not of {seen['prefix']}: {', '.join(wrong)}"
+
+
+def test_promised_versions(image: Image, seen: dict[str, Any]) -> None:
+    """Each contract pin, with the specifier's own semantics (PEP 440)."""
+    installed = dict(seen["distributions"])
+    broken = []
+    for text in image.contract:
+        pin = Requirement(text)
+        version = installed.get(canonicalize_name(pin.name))
+        if version is None or not pin.specifier.contains(version, prereleases=True):
+            broken.append(f"{text} (installed: {version or 'none'})")
+    assert image.contract, "the plan promises nothing"
+    assert not broken, f"promised, but not so: {', '.join(broken)}"
+
+
+def test_installed_set_is_the_lock(image: Image, seen: dict[str, Any]) -> None:
+    installed = dict(seen["distributions"])
+    missing = [f"{name} {version}" for name, version in image.lock.items() if name not in installed]
+    extra = [f"{name} {version}" for name, version in installed.items() if name not in image.lock]
+    other = [
+        f"{name} {installed[name]} instead of {version}"
+        for name, version in image.lock.items()
+        if installed.get(name, version) != version
+    ]
+    difference = [
+        f"{title}: {', '.join(sorted(names))}"
+        for title, names in (("missing", missing), ("not in the lock", extra), ("other versions", other))
+        if names
+    ]
+    assert not difference, "; ".join(difference)
+
+
+def test_each_distribution_once(seen: dict[str, Any]) -> None:
+    count = Counter(name for name, _ in seen["distributions"])
+    twice = sorted(name for name, times in count.items() if times > 1)
+    assert not twice, f"installed more than once: {', '.join(twice)}"
+
+
+def test_pip_check(host: Any) -> None:
+    done = host.run("PIP_DISABLE_PIP_VERSION_CHECK=1 pip check")
+    assert done.rc == 0, (done.stdout + done.stderr).strip()

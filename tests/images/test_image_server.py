@@ -1,0 +1,49 @@
+"""The server that the image's own CMD starts, asked over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests
+from image_plan import Image
+from packaging.version import Version
+
+#: Seconds for one answer, on a small busy machine.
+PATIENCE = 60
+
+
+@pytest.fixture(scope="module")
+def scored(server: str, scoring: Any) -> requests.Response:
+    """The answer to the sample script's request."""
+    return requests.post(f"{server}/score", json=scoring.request, timeout=PATIENCE)
+
+
+def test_health(server: str) -> None:
+    answer = requests.get(server, timeout=PATIENCE)
+    assert (answer.status_code, answer.text.strip()) == (200, "Healthy"), f"GET / → {answer.status_code} {answer.text}"
+
+
+def test_the_framework_scores(scored: requests.Response, scoring: Any) -> None:
+    """A real model of the framework, whose right answer is known from its mathematics."""
+    assert scored.status_code == 200, f"POST /score → {scored.status_code}: {scored.text[:300]}"
+    prediction = scored.json()["prediction"]
+    assert prediction == pytest.approx(scoring.answer, rel=1e-3), f"scored {prediction}, right is {scoring.answer}"
+
+
+def test_the_framework_that_scored_is_the_promised_one(image: Image, scored: requests.Response) -> None:
+    """What answered says its own version: that of the image's name."""
+    if image.version is None:
+        pytest.skip("this image has no framework")
+    assert scored.status_code == 200, f"POST /score → {scored.status_code}: {scored.text[:300]}"
+    promised, actual = Version(image.version).release, Version(scored.json()["version"]).release
+    assert actual[: len(promised)] == promised, f"{image.framework} {actual} scored, not {promised}"
+
+
+@pytest.mark.parametrize("setting", ["AZUREML_ENTRY_SCRIPT=no/such.py", "AML_APP_ROOT=/no/such/folder"])
+def test_a_missing_entry_script_is_explained(host: Any, setting: str) -> None:
+    name, value = setting.split("=")
+    done = host.run(f"{setting} runsvdir /var/runit")
+    assert done.rc != 0, "it ended as if all were well"
+    assert len(done.stderr.splitlines()) == 1, f"one line was to say what is wrong; there was: {done.stderr}"
+    assert name in done.stderr and value in done.stderr, f"it names not {name} and {value}: {done.stderr}"

@@ -1,0 +1,309 @@
+"""Real engines of this project's own: started, used, killed, stopped, each in a folder and a network of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from build import engine, engine_find, engine_own
+from build.engine import Engine
+from build.errors import EngineError
+
+REPOSITORY = Path(__file__).parents[2]
+ABSENT = Path("/nonexistent/docker.sock")
+
+
+def _missing() -> str | None:
+    if os.geteuid() != 0:
+        return "starting an engine needs root"
+    for program in ("dockerd", "unshare"):
+        if shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin") is None:
+            return f"{program} is not installed (nox -s engine installs an engine where none answers)"
+    try:
+        engine.buildx()
+    except EngineError as error:
+        return error.what
+    return None
+
+
+pytestmark = pytest.mark.skipif(_missing() is not None, reason=str(_missing()))
+
+
+@pytest.fixture
+def root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """A folder for an own engine, short enough for sockets; whatever ran in it is stopped and gone afterwards."""
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "BUILDX_BUILDER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    place = Path(tempfile.mkdtemp(prefix="own-", dir="/tmp"))
+    monkeypatch.setenv(engine_find.ROOT_VARIABLE, str(place))
+    # The machine's own default socket must not answer in its place.
+    monkeypatch.setenv("DOCKER_HOST", engine_find.folders().host)
+    yield place
+    monkeypatch.setenv(engine_find.ROOT_VARIABLE, str(place))
+    engine_own.stop(purge=True)
+    shutil.rmtree(place)
+
+
+@pytest.fixture
+def own(root: Path) -> Engine:
+    """An own engine that runs."""
+    return engine.ensure()
+
+
+@pytest.fixture
+def sleeping(tmp_path: Path) -> Callable[[int], Path]:
+    """Makes a build context: an image with nothing but ``sleep``, whose one RUN lasts so many seconds."""
+
+    def make(seconds: int) -> Path:
+        context = tmp_path / f"sleep-{seconds}"
+        program = Path(str(shutil.which("sleep"))).resolve()
+        libraries = re.findall(r"(/\S+) \(0x", subprocess.check_output(["ldd", str(program)], text=True))
+        for name in (str(program), *libraries):
+            target = context / "root" / name.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(Path(name).resolve(), target)
+        (context / "Dockerfile").write_text(
+            f'FROM scratch\nCOPY root /\nRUN --network=none ["{program}", "{seconds}"]\nCMD ["{program}", "600"]\n'
+        )
+        return context
+
+    return make
+
+
+def bake(running: Engine, context: Path, tag: str) -> subprocess.CompletedProcess[str]:
+    command, _ = engine.buildx()
+    return subprocess.run(
+        [*command, "build", "--progress=plain", "--load", "--tag", tag, str(context)],
+        env=engine.environment(running), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def processes(root: Path) -> list[str]:
+    """Command lines that name the folder: dockerd, containerd, the containers' shims."""
+    listed = subprocess.check_output(["ps", "-ww", "-eo", "args"], text=True).splitlines()
+    return [line for line in listed if f"{root}/" in line]
+
+
+def alive(number: int) -> bool:
+    """Whether a process runs; one that ended and waits for its parent does not."""
+    with contextlib.suppress(FileNotFoundError):
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def interfaces() -> set[str]:
+    """The machine's network interfaces but those of single containers."""
+    return {place.name for place in Path("/sys/class/net").iterdir() if not place.name.startswith("veth")}
+
+
+def command_line(*arguments: str, prefix: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*prefix, sys.executable, "-m", "build", "engine", *arguments],
+        cwd=REPOSITORY, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def pid(root: Path) -> int:
+    return int((root / "run" / "dockerd.pid").read_text())
+
+
+def kill(root: Path) -> None:
+    victim = pid(root)
+    os.kill(victim, signal.SIGKILL)
+    while alive(victim):
+        time.sleep(0.02)
+
+
+def test_an_engine_is_started_once_found_again_builds_and_stops_without_a_trace(
+    root: Path, sleeping: Callable[[int], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = interfaces()
+    running = engine.ensure()
+    assert f"was started at {running.host} (engine of this project), containerd image store" in capsys.readouterr().out
+    first = pid(root)
+    again = command_line()
+    assert again.returncode == 0, again.stderr
+    assert f"answers at {running.host}" in again.stdout
+    assert pid(root) == first
+
+    status = command_line("--status")
+    assert status.returncode == 0, status.stderr
+    assert running.host in status.stdout
+    assert "containerd" in status.stdout
+
+    built = bake(running, sleeping(0), "own/sleep:1")
+    assert built.returncode == 0, built.stderr
+    with contextlib.closing(engine.client(running)) as client:
+        client.containers.run("own/sleep:1", detach=True, network_mode="none")
+        assert len(processes(root)) >= 3  # dockerd, containerd, a shim
+    assert interfaces() == before
+
+    stopped = command_line("--stop")
+    assert stopped.returncode == 0, stopped.stderr
+    assert processes(root) == []
+    assert str(root) not in Path("/proc/self/mountinfo").read_text()
+    assert (root / "data" / "docker").is_dir()
+    assert not (root / "run" / "docker.sock").exists()
+    purged = command_line("--stop", "--purge")
+    assert purged.returncode == 0, purged.stderr
+    assert list(root.iterdir()) == []
+
+
+def test_it_is_found_without_being_named(own: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DOCKER_HOST")
+    found = engine.find(default_socket=ABSENT)
+    assert found is not None
+    assert (found.host, found.source) == (own.host, "engine of this project")
+
+
+def test_a_client_with_no_engine_behind_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DOCKER_HOST")
+    with pytest.raises(EngineError, match=r"no Docker engine answers here: \S+/docker is a client") as caught:
+        engine.require(default_socket=ABSENT)
+    assert "nox -s engine" in str(caught.value.fix)
+    assert f"unix://{ABSENT} (default socket): no such socket" in str(caught.value.details)
+
+
+def test_a_client_with_no_buildx(own: Engine, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which("docker") is None:
+        pytest.skip("there is no docker client on PATH")
+    hide = "; ".join(f"mount -t tmpfs none {folder}" for folder in engine_find.plugin_folders() if folder.is_dir())
+    # Seen from another project folder the engine is someone else's: nothing is installed for it.
+    monkeypatch.setenv(engine_find.ROOT_VARIABLE, str(root / "other"))
+    # In a mount namespace of its own, so nobody else misses the plugin.
+    done = command_line(prefix=("unshare", "--mount", "sh", "-ec", f'{hide}; exec "$@"', "sh"))
+    assert done.returncode == EngineError.exit_code
+    assert re.search(r"error: buildx is missing: the Docker client \S+/docker has no such plugin", done.stderr)
+    assert "docker-buildx" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_engine_killed_in_a_build_is_told_clearly_and_starts_again(
+    own: Engine, root: Path, sleeping: Callable[[int], Path]
+) -> None:
+    assert bake(own, sleeping(0), "own/sleep:1").returncode == 0
+    with contextlib.closing(engine.client(own)) as client:
+        client.containers.run("own/sleep:1", detach=True, network_mode="none", name="left")
+        threading.Timer(2, kill, [root]).start()
+        broken = bake(own, sleeping(60), "own/sleep:2")
+        assert broken.returncode != 0
+        with pytest.raises(Exception) as caught:
+            client.ping()
+    for failure in (broken.stderr, caught.value):
+        told = engine.explain(failure, own)
+        assert told is not None, failure
+        assert told.what == f"the engine at {own.host} stopped answering"
+        assert "nox -s engine" in str(told.fix)
+        assert told.details
+    with pytest.raises(EngineError, match="no Docker engine answers here"):
+        engine.require()
+
+    again = engine.ensure()
+    with contextlib.closing(engine.client(again)) as client:
+        assert client.images.get("own/sleep:1")
+        assert client.containers.list() == []
+
+
+def test_stop_also_ends_what_a_killed_engine_left(own: Engine, root: Path, sleeping: Callable[[int], Path]) -> None:
+    assert bake(own, sleeping(0), "own/sleep:1").returncode == 0
+    with contextlib.closing(engine.client(own)) as client:
+        client.containers.run("own/sleep:1", detach=True, network_mode="none")
+        inside = int(client.api.inspect_container(client.containers.list()[0].id)["State"]["Pid"])
+    kill(root)
+    assert alive(inside)
+    engine.stop()
+    assert processes(root) == []
+    assert not alive(inside)
+    assert str(root) not in Path("/proc/self/mountinfo").read_text()
+
+
+def test_someone_elses_engine_is_not_stopped(own: Engine, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(engine_find.ROOT_VARIABLE, str(root / "other"))
+    done = command_line("--stop")
+    assert done.returncode == EngineError.exit_code
+    assert "this project's engine does not run; the one that answers" in done.stderr
+    assert own.host in done.stderr
+    found = engine.find()
+    assert found is not None
+    assert found.source == "DOCKER_HOST"
+
+
+def test_an_engine_that_cannot_start_shows_why_and_leaves_nothing(root: Path) -> None:
+    (root / "data").mkdir()
+    (root / "data" / "docker").write_text("not a folder")
+    with pytest.raises(EngineError, match="the engine ended as it started, with exit code 1") as caught:
+        engine.ensure()
+    assert "data/docker" in str(caught.value.details)
+    assert caught.value.where == str(root / "data" / "dockerd.log")
+    assert processes(root) == []
+    (root / "data" / "docker").unlink()
+
+
+def test_an_engine_that_hangs_is_told_and_can_be_stopped(
+    own: Engine, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_find, "_PROBE_TIMEOUT", 1)
+    os.kill(pid(root), signal.SIGSTOP)
+    try:
+        with pytest.raises(EngineError, match=r"engine \(process \d+\) runs and does not answer") as caught:
+            engine.ensure()
+        assert "nox -s engine -- --stop" in str(caught.value.fix)
+    finally:
+        os.kill(pid(root), signal.SIGCONT)
+
+
+def test_a_full_disk_names_the_folder_and_what_frees_room(root: Path, tmp_path: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100m", "none", str(root)], check=True)
+    try:
+        running = engine.ensure()
+        with (tmp_path / "big").open("wb") as file:
+            for _ in range(120):
+                file.write(os.urandom(1_000_000))
+        (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY big /big\n")
+        built = bake(running, tmp_path, "own/big:1")
+        assert built.returncode != 0
+        told = engine.explain(built.stderr, running)
+        assert told is not None
+        assert told.what == "the disk with the engine's data folder is full"
+        assert re.fullmatch(rf"{root}/data/docker \(.* free\)", str(told.where))
+        assert "docker buildx prune" in str(told.fix)
+    finally:
+        engine.stop(purge=True)
+        subprocess.run(["umount", str(root)], check=True)
+
+
+def test_a_second_engine_in_one_network_is_refused(root: Path) -> None:
+    """Two dockerd in one network take each other's bridge and firewall rules away."""
+    script = f"""
+from pathlib import Path
+from build import engine_own
+from build.engine_find import Folders
+from build.errors import EngineError
+root = Path({str(root)!r})
+engine_own.start(Folders(data=root / "data", run=root / "run"))
+try:
+    engine_own.start(Folders(data=root / "b" / "data", run=root / "b" / "run"))
+except EngineError as error:
+    print(error.what, "|", error.fix, "|", (root / "b").exists())
+"""
+    done = subprocess.run(
+        ["unshare", "--net", sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    what, fix, half_done = done.stdout.strip().split(" | ")
+    assert re.fullmatch(r"a Docker engine runs here already \(process \d+\), and nothing names its address", what)
+    assert f"export DOCKER_HOST=unix://{root}/run/docker.sock" in fix
+    assert half_done == "False"

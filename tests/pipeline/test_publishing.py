@@ -1,0 +1,678 @@
+"""Publishing with a real engine and real registries: what a registry has afterwards, and when it fails."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import datetime
+import gzip
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tarfile
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docker import DockerClient
+from docker.errors import ImageNotFound
+from docker.models.containers import Container
+
+from build import embedded_registry
+from build.errors import EngineError, RegistryError
+from build.publish import Publication, Published, publish
+from build.registry import PORT_VARIABLE, Client, Registry, parse
+
+pytestmark = pytest.mark.engine
+
+MONDAY = datetime.date(2026, 11, 23)
+TUESDAY = datetime.date(2026, 11, 24)
+
+# bcrypt, which is what CNCF Distribution takes, of the word "secret".
+HTPASSWD = "tester:$2y$04$6WZGkBuVbFYw4CTGmoGdkOe5XAoD5CeIml7zAK.aCMeQPQDH8Zgum"
+
+BLOBS = "/var/lib/registry/docker/registry/v2/blobs"
+REPOSITORIES = "/var/lib/registry/docker/registry/v2/repositories"
+
+Layer = Mapping[str, bytes]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until_answers(port: int) -> None:
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as probe:
+            probe.sendall(b"GET /v2/ HTTP/1.0\r\n\r\n")
+            if probe.recv(16).startswith(b"HTTP/1."):
+                return
+        time.sleep(0.1)
+    raise AssertionError(f"no registry at 127.0.0.1:{port}")
+
+
+@dataclass(frozen=True)
+class Running:
+    """A registry of its own in a container; what is in it is read in its storage and log too."""
+
+    registry: Registry
+    container: Container
+    port: int
+
+    def run(self, command: str) -> str:
+        code, output = self.container.exec_run(["sh", "-euc", command], user="0", stream=False)
+        assert code == 0, output
+        assert isinstance(output, bytes)
+        return output.decode()
+
+    def stored_blobs(self) -> int:
+        """Bytes of all blobs and manifests."""
+        return sum(int(size) for size in self.run(f"find {BLOBS} -name data -printf '%s\\n'").split())
+
+    def uploads(self) -> int:
+        """How many blobs were sent to it in a request body, mounted ones not counted."""
+        log = self.container.logs().decode()
+        return len(re.findall(r'"PUT /v2/\S+/blobs/uploads/\S+ HTTP/1.1" 201', log))
+
+    def tag(self, repository: str, tag: str) -> str | None:
+        with Client(self.registry) as client:
+            return client.digest(repository, tag)
+
+    def tags(self, repository: str) -> list[str]:
+        with Client(self.registry) as client:
+            return sorted(client.tags(repository))
+
+    def manifest_size(self, repository: str, digest: str) -> int:
+        with Client(self.registry) as client:
+            return len(client.manifest(repository, digest).content)
+
+    def forbid_writing(self, path: str) -> None:
+        """Let the registry fail wherever it writes below ``path`` (under its repositories)."""
+        self.run(f"mkdir -p {REPOSITORIES}/{path}; chown -R 0:0 {REPOSITORIES}/{path}")
+
+    def allow_writing(self, path: str) -> None:
+        self.run(f"chown -R 1000:1000 {REPOSITORIES}/{path}")
+
+    def restart(self) -> None:
+        self.container.start()
+        wait_until_answers(self.port)
+
+
+@contextlib.contextmanager
+def running(
+    client: DockerClient, image: str, files: Mapping[str, bytes] | None = None, **options: Any
+) -> Iterator[Running]:
+    port = free_port()
+    if client.networks.list(names=["bridge"]):
+        options["ports"] = {"5000/tcp": ("127.0.0.1", port)}
+    else:  # an engine beside another: no published ports
+        options["network_mode"] = "host"
+        options["environment"] = {"REGISTRY_HTTP_ADDR": f"127.0.0.1:{port}"} | options.get("environment", {})
+    container = client.containers.create(image, name=f"test-registry-{uuid.uuid4().hex[:8]}", **options)
+    try:
+        if files:
+            container.put_archive("/", tar_of(files))
+        container.start()
+        wait_until_answers(port)
+        yield Running(Registry(host=f"127.0.0.1:{port}", insecure=True), container, port)
+    finally:
+        container.remove(force=True, v=True)
+
+
+@pytest.fixture
+def there(engine_client: DockerClient, registry_image: str) -> Iterator[Running]:
+    with running(engine_client, registry_image) as registry:
+        yield registry
+
+
+Load = Callable[[str, Sequence[Layer]], Publication]
+
+
+@pytest.fixture
+def load(engine_client: DockerClient) -> Iterator[Load]:
+    """Puts an image of given layers into the engine, under its own name, and says how it is published."""
+    loaded: list[str] = []
+
+    def _load(name: str, layers: Sequence[Layer]) -> Publication:
+        local = f"publish-test/{name}:{uuid.uuid4().hex[:12]}"
+        archive, config_digest = archive_of(layers, local)
+        engine_client.images.load(archive)
+        loaded.append(local)
+        return Publication(name=name, repository=f"azureml/{name}", local_reference=local, recipe=config_digest)
+
+    yield _load
+    for reference in loaded:
+        with contextlib.suppress(ImageNotFound):
+            engine_client.images.remove(reference, force=True)
+
+
+def archive_of(layers: Sequence[Layer], tag: str) -> tuple[bytes, str]:
+    """An image of given layers as ``docker load`` reads it, and its configuration's digest."""
+    blobs: dict[str, bytes] = {}
+    diff_ids, descriptors = [], []
+    for files in layers:
+        layer = tar_of(files)
+        # Compressed, as layers are; not the big ones, which take seconds and are random anyway.
+        compressed = gzip.compress(layer, compresslevel=1 if len(layer) < 10_000_000 else 0, mtime=0)
+        diff_ids.append(digest_of(layer))
+        descriptors.append({"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip"} | add(blobs, compressed))
+    config = {
+        "architecture": "amd64",
+        "os": "linux",
+        "config": {"Labels": {"name": tag.partition(":")[0]}},
+        "rootfs": {"type": "layers", "diff_ids": diff_ids},
+    }
+    config_descriptor = {"mediaType": "application/vnd.oci.image.config.v1+json"} | add(blobs, as_json(config))
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": config_descriptor,
+        "layers": descriptors,
+    }
+    index = {
+        "schemaVersion": 2,
+        "manifests": [
+            {
+                "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                "annotations": {
+                    "io.containerd.image.name": f"docker.io/{tag}",
+                    "org.opencontainers.image.ref.name": tag.partition(":")[2],
+                },
+            }
+            | add(blobs, as_json(manifest))
+        ],
+    }
+    members = {f"blobs/sha256/{digest.partition(':')[2]}": content for digest, content in blobs.items()}
+    members["oci-layout"] = as_json({"imageLayoutVersion": "1.0.0"})
+    members["index.json"] = as_json(index)
+    # For engines with the classic store.
+    members["manifest.json"] = as_json(
+        [
+            {
+                "Config": f"blobs/sha256/{str(config_descriptor['digest']).partition(':')[2]}",
+                "RepoTags": [tag],
+                "Layers": [f"blobs/sha256/{str(each['digest']).partition(':')[2]}" for each in descriptors],
+            }
+        ]
+    )
+    return tar_of(members), str(config_descriptor["digest"]).partition(":")[2]
+
+
+def tar_of(files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for path, content in files.items():
+            entry = tarfile.TarInfo(path)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def add(blobs: dict[str, bytes], content: bytes) -> dict[str, Any]:
+    digest = digest_of(content)
+    blobs[digest] = content
+    return {"digest": digest, "size": len(content)}
+
+
+def names_in(client: DockerClient) -> list[str]:
+    # Not images.list(): it asks for each image again, and others may remove theirs meanwhile.
+    return [name for image in client.api.images() for name in image.get("RepoTags") or []]
+
+
+def digest_of(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def as_json(document: object) -> bytes:
+    return json.dumps(document).encode()
+
+
+def random_layer(size: int) -> Layer:
+    """A layer that no test before had and that does not compress."""
+    return {"random": os.urandom(size)}
+
+
+def by_name(results: Sequence[Published]) -> dict[str, Published]:
+    return {result.name: result for result in results}
+
+
+def test_images_arrive_under_three_tags_of_one_digest(engine_client: DockerClient, there: Running, load: Load) -> None:
+    items = [load("one", [random_layer(50_000)]), load("two", [random_layer(70_000)])]
+
+    results = publish(items, there.registry, engine_client, MONDAY)
+
+    assert [result.name for result in results] == ["one", "two"]
+    for item, result in zip(items, results, strict=True):
+        expected = ["20261123.v1", "latest", item.recipe_tag]
+        assert there.tags(item.repository) == expected
+        assert {there.tag(item.repository, tag) for tag in expected} == {result.digest}
+        assert result.status == "published"
+        assert set(result.references) == {
+            f"127.0.0.1:{there.port}/{item.repository}:{tag}@{result.digest}" for tag in expected
+        }
+    # What stands in the registry runs through the engine again.
+    engine_client.images.pull(f"{there.registry.host}/azureml/one", tag="20261123.v1")
+    engine_client.images.remove(f"{there.registry.host}/azureml/one:20261123.v1", force=True)
+
+
+def test_the_engine_is_left_with_no_further_names(engine_client: DockerClient, there: Running, load: Load) -> None:
+    publish([load("one", [random_layer(1000)])], there.registry, engine_client, MONDAY)
+
+    names = names_in(engine_client)
+    assert not [name for name in names if name.startswith(there.registry.host)]
+
+
+def test_publishing_twice_sends_nothing_and_moves_nothing(
+    engine_client: DockerClient, there: Running, load: Load
+) -> None:
+    items = [load("one", [random_layer(50_000)]), load("two", [random_layer(70_000)])]
+    first = publish(items, there.registry, engine_client, MONDAY)
+    before = (there.uploads(), there.stored_blobs(), there.tags("azureml/one"), there.tags("azureml/two"))
+
+    second = publish(items, there.registry, engine_client, TUESDAY)
+
+    assert [(result.status, result.bytes_sent) for result in second] == [("already published", 0)] * 2
+    assert [result.digest for result in second] == [result.digest for result in first]
+    after = (there.uploads(), there.stored_blobs(), there.tags("azureml/one"), there.tags("azureml/two"))
+    assert after == before
+
+
+def test_the_registrys_image_wins_over_another_of_the_same_recipe(
+    engine_client: DockerClient, there: Running, load: Load
+) -> None:
+    item = load("one", [random_layer(1000)])
+    (first,) = publish([item], there.registry, engine_client, MONDAY)
+    rebuilt = load("one", [random_layer(1000)])
+    same_recipe = Publication(
+        name="one",
+        repository=item.repository,
+        local_reference=rebuilt.local_reference,
+        recipe=item.recipe,
+    )
+
+    (second,) = publish([same_recipe], there.registry, engine_client, MONDAY)
+
+    assert (second.digest, second.status) == (first.digest, "already published")
+    assert there.tag(item.repository, item.recipe_tag) == first.digest
+
+
+def test_a_changed_image_takes_the_next_number_and_latest(
+    engine_client: DockerClient, there: Running, load: Load
+) -> None:
+    base = random_layer(80_000)
+    same = load("same", [base])
+    (old, same_first) = publish([load("one", [base, random_layer(1000)]), same], there.registry, engine_client, MONDAY)
+
+    changed = load("one", [base, random_layer(2000)])
+    (new, same_second) = publish([changed, same], there.registry, engine_client, MONDAY)
+
+    assert new.digest != old.digest
+    assert there.tag("azureml/one", "20261123.v1") == old.digest
+    assert there.tag("azureml/one", "20261123.v2") == new.digest
+    assert there.tag("azureml/one", "latest") == new.digest
+    # Only the changed layer and the configuration went over the wire.
+    assert 2000 < new.bytes_sent < 5000
+    assert same_second.status == "already published"
+    assert there.tags("azureml/same") == ["20261123.v1", "latest", same.recipe_tag]
+    assert there.tag("azureml/same", "latest") == same_first.digest
+
+
+def test_the_number_is_one_for_the_whole_run(engine_client: DockerClient, there: Running, load: Load) -> None:
+    publish([load("one", [random_layer(1000)])], there.registry, engine_client, MONDAY)
+
+    items = [load("one", [random_layer(1000)]), load("two", [random_layer(1000)])]
+    publish(items, there.registry, engine_client, MONDAY)
+
+    assert "20261123.v2" in there.tags("azureml/one")
+    assert [tag for tag in there.tags("azureml/two") if tag.startswith("2026")] == ["20261123.v2"]
+
+
+def test_a_reverted_change_moves_latest_back_and_sends_nothing(
+    engine_client: DockerClient, there: Running, load: Load
+) -> None:
+    good, bad = load("one", [random_layer(1000)]), load("one", [random_layer(1000)])
+    (first,) = publish([good], there.registry, engine_client, MONDAY)
+    publish([bad], there.registry, engine_client, MONDAY)
+    uploads = there.uploads()
+
+    (reverted,) = publish([good], there.registry, engine_client, TUESDAY)
+
+    assert (reverted.status, reverted.bytes_sent, reverted.digest) == ("moved", 0, first.digest)
+    assert there.uploads() == uploads
+    assert there.tag("azureml/one", "latest") == first.digest
+    assert there.tag("azureml/one", "20261124.v1") == first.digest
+
+
+def test_the_bytes_sent_are_those_that_the_registry_stored(
+    engine_client: DockerClient, there: Running, load: Load
+) -> None:
+    shared = [random_layer(300_000), random_layer(200_000)]
+    items = [load(f"image{number}", [*shared, random_layer(40_000)]) for number in range(3)]
+
+    results = publish(items, there.registry, engine_client, MONDAY)
+
+    manifests = sum(there.manifest_size(f"azureml/{result.name}", result.digest) for result in results)
+    assert sum(result.bytes_sent for result in results) == there.stored_blobs() - manifests
+    # Two shared layers once, and a layer and a configuration of each: nothing was sent to be thrown away.
+    assert there.uploads() == 2 + 3 * 2
+    assert results[0].bytes_sent > 540_000
+    assert all(40_000 < result.bytes_sent < 45_000 for result in results[1:])
+
+
+def test_layers_that_another_machine_pushed_are_not_sent_again(
+    engine_client: DockerClient, there: Running, load: Load
+) -> None:
+    shared = random_layer(300_000)
+    first, second = load("one", [shared]), load("two", [shared, random_layer(1000)])
+    # The engine remembers by host what it pushed where; under the other name it knows of nothing.
+    other_name = Registry(host=f"localhost:{there.port}", insecure=True)
+    publish([first], other_name, engine_client, MONDAY)
+    uploads = there.uploads()
+
+    results = by_name(publish([first, second], there.registry, engine_client, MONDAY))
+
+    assert results["one"].status == "already published"
+    assert results["two"].bytes_sent < 5000
+    assert there.uploads() - uploads == 2
+
+
+def test_a_namespace_replaces_the_matrixs_own(engine_client: DockerClient, there: Running, load: Load) -> None:
+    registry = Registry(host=there.registry.host, namespace="acme/ml", insecure=True)
+
+    (result,) = publish([load("one", [random_layer(1000)])], registry, engine_client, MONDAY)
+
+    assert there.tag("acme/ml/one", "latest") == result.digest
+    assert there.tags("azureml/one") == []
+
+
+def test_an_image_that_the_engine_lacks_stops_before_anything_is_sent(
+    engine_client: DockerClient, there: Running, load: Load
+) -> None:
+    item = load("one", [random_layer(1000)])
+    missing = Publication(
+        name="gone", repository="azureml/gone", local_reference="publish-test/gone:x", recipe="0" * 64
+    )
+
+    with pytest.raises(EngineError, match="no image 'publish-test/gone:x'"):
+        publish([item, missing], there.registry, engine_client, MONDAY)
+
+    assert there.tags("azureml/one") == []
+
+
+def test_a_registry_that_is_not_there_is_named(engine_client: DockerClient, load: Load) -> None:
+    registry = Registry(host=f"127.0.0.1:{free_port()}", insecure=True)
+
+    with pytest.raises(RegistryError, match=f"{registry.host} is not there") as failure:
+        publish([load("one", [random_layer(1000)])], registry, engine_client, MONDAY)
+
+    assert "REGISTRY=" in str(failure.value.fix)
+
+
+def test_one_image_that_fails_leaves_every_latest_where_it_was(
+    engine_client: DockerClient, there: Running, load: Load
+) -> None:
+    old = by_name(
+        publish(
+            [load("one", [random_layer(1000)]), load("two", [random_layer(1000)])],
+            there.registry,
+            engine_client,
+            MONDAY,
+        )
+    )
+    items = [load("one", [random_layer(2000)]), load("two", [random_layer(2000)])]
+    there.forbid_writing("azureml/two")
+
+    with pytest.raises(RegistryError, match="did not take two") as failure:
+        publish(items, there.registry, engine_client, TUESDAY)
+
+    assert "no 'latest' was moved" in str(failure.value.details)
+    for name in ("one", "two"):
+        assert there.tag(f"azureml/{name}", "latest") == old[name].digest
+        assert "20261124.v1" not in there.tags(f"azureml/{name}")
+
+    # The next run sends only what is missing.
+    there.allow_writing("azureml/two")
+    results = by_name(publish(items, there.registry, engine_client, TUESDAY))
+    assert (results["one"].status, results["two"].status) == ("moved", "published")
+    assert there.tag("azureml/one", "latest") == there.tag("azureml/one", "20261124.v1") == results["one"].digest
+
+
+def test_latest_is_moved_back_where_not_all_can_be_moved(
+    engine_client: DockerClient, there: Running, load: Load
+) -> None:
+    (old, _) = publish(
+        [load("one", [random_layer(1000)]), load("two", [random_layer(1000)])],
+        there.registry,
+        engine_client,
+        MONDAY,
+    )
+    there.forbid_writing("azureml/two/_manifests/tags/latest")
+
+    with pytest.raises(RegistryError, match="HTTP 500") as failure:
+        publish(
+            [load("one", [random_layer(2000)]), load("two", [random_layer(2000)])],
+            there.registry,
+            engine_client,
+            TUESDAY,
+        )
+
+    assert "every 'latest' is what it was" in str(failure.value.details)
+    assert there.tag("azureml/one", "latest") == old.digest
+    assert there.tag("azureml/one", "20261124.v1") != old.digest
+
+
+def test_a_registry_that_dies_in_a_push_is_named_and_the_next_run_mends_it(
+    engine_client: DockerClient, there: Running, load: Load
+) -> None:
+    item = load("big", [random_layer(200_000_000)])
+    seen: list[tuple[int, int]] = []
+
+    def kill(name: str, sent: int, total: int) -> None:
+        if not seen:
+            there.container.kill()
+        seen.append((sent, total))
+
+    with pytest.raises(RegistryError, match=r"is not there or stopped answering") as failure:
+        publish([item], there.registry, engine_client, MONDAY, progress=kill)
+
+    assert seen[0][0] < seen[0][1], "the push was over before the registry was killed"
+    assert there.registry.host in failure.value.what
+    assert "no 'latest' was moved" in str(failure.value.details)
+    there.restart()
+    assert there.tags(item.repository) == []
+    (result,) = publish([item], there.registry, engine_client, MONDAY)
+    assert result.bytes_sent > 200_000_000
+    assert there.tags(item.repository) == ["20261123.v1", "latest", item.recipe_tag]
+
+
+def test_ctrl_c_in_a_push_moves_no_tag(engine_client: DockerClient, there: Running, load: Load) -> None:
+    small, big = load("small", [random_layer(1000)]), load("big", [random_layer(200_000_000)])
+    old = by_name(publish([load("small", [random_layer(1000)])], there.registry, engine_client, MONDAY))["small"]
+
+    def interrupt(name: str, sent: int, total: int) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        publish([small, big], there.registry, engine_client, TUESDAY, progress=interrupt)
+
+    assert there.tag("azureml/small", "latest") == old.digest
+    assert "20261124.v1" not in there.tags("azureml/small")
+    assert there.tags("azureml/big") == []
+    names = names_in(engine_client)
+    assert not [name for name in names if name.startswith(there.registry.host)]
+
+
+@pytest.fixture
+def guarded(engine_client: DockerClient, registry_image: str) -> Iterator[Running]:
+    """A registry that wants a login: tester, secret."""
+    environment = {
+        "REGISTRY_AUTH": "htpasswd",
+        "REGISTRY_AUTH_HTPASSWD_REALM": "test",
+        "REGISTRY_AUTH_HTPASSWD_PATH": "/tmp/htpasswd",
+    }
+    files = {"tmp/htpasswd": f"{HTPASSWD}\n".encode()}
+    with running(engine_client, registry_image, files, environment=environment) as registry:
+        yield registry
+
+
+def log_in(monkeypatch: pytest.MonkeyPatch, folder: Path, host: str, login: str | None) -> None:
+    """What ``docker login`` leaves."""
+    auths = {host: {"auth": base64.b64encode(login.encode()).decode()}} if login else {}
+    (folder / "config.json").write_text(json.dumps({"auths": auths}), encoding="utf-8")
+    monkeypatch.setenv("DOCKER_CONFIG", str(folder))
+
+
+@pytest.mark.parametrize(
+    ("login", "said"),
+    [(None, "asks for a login and none is stored"), ("tester:wrong", "refused the stored login")],
+)
+def test_a_login_that_is_refused_is_told_with_the_command_that_mends_it(
+    engine_client: DockerClient,
+    guarded: Running,
+    load: Load,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    login: str | None,
+    said: str,
+) -> None:
+    log_in(monkeypatch, tmp_path, guarded.registry.host, login)
+
+    with pytest.raises(RegistryError, match=said) as failure:
+        publish([load("one", [random_layer(1000)])], guarded.registry, engine_client, MONDAY)
+
+    assert failure.value.fix == f"docker login {guarded.registry.host}"
+    assert guarded.run(f"ls {REPOSITORIES} 2>/dev/null || true") == ""
+
+
+def test_the_login_of_docker_login_is_used(
+    engine_client: DockerClient,
+    guarded: Running,
+    load: Load,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log_in(monkeypatch, tmp_path, guarded.registry.host, "tester:secret")
+
+    (result,) = publish([load("one", [random_layer(1000)])], guarded.registry, engine_client, MONDAY)
+
+    assert guarded.tag("azureml/one", "latest") == result.digest
+
+
+def test_a_certificate_is_trusted_only_where_a_bundle_names_it(
+    engine_client: DockerClient, registry_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl, which makes the test's certificate, is not installed")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test -keyout key.pem"
+    subprocess.run(
+        [*command.split(), "-addext", "subjectAltName=IP:127.0.0.1", "-out", "certificate.pem"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    environment = {
+        "REGISTRY_HTTP_TLS_KEY": "/tmp/key.pem",
+        "REGISTRY_HTTP_TLS_CERTIFICATE": "/tmp/certificate.pem",
+    }
+    files = {"tmp/key.pem": key.read_bytes(), "tmp/certificate.pem": certificate.read_bytes()}
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    with running(engine_client, registry_image, files, environment=environment) as plain:
+        secure = parse(f"https://{plain.registry.host}")
+
+        with (
+            Client(secure) as client,
+            pytest.raises(RegistryError, match=r"certificate .* is not trusted") as failure,
+        ):
+            client.check()
+        assert "SSL_CERT_FILE" in str(failure.value.fix)
+
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        with Client(secure) as client:
+            client.check()
+            assert client.digest("azureml/one", "latest") is None
+
+
+@pytest.fixture
+def own_port(engine_client: DockerClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A port for an embedded registry beside the user's own."""
+    port = free_port()
+    monkeypatch.setenv(PORT_VARIABLE, str(port))
+    yield port
+    embedded_registry.stop(engine_client)
+    for volume in engine_client.volumes.list(filters={"name": embedded_registry.name(port)}):
+        volume.remove(force=True)
+
+
+def test_the_embedded_registry_keeps_its_images_through_stop_and_a_new_image(
+    engine_client: DockerClient, registry_image: str, own_port: int, load: Load
+) -> None:
+    registry = embedded_registry.ensure_running(engine_client, registry_image)
+    (result,) = publish([load("one", [random_layer(1000)])], registry, engine_client, MONDAY)
+    container = engine_client.containers.get(embedded_registry.name(own_port))
+
+    # Running already: the same container goes on.
+    embedded_registry.ensure_running(engine_client, registry_image)
+    assert engine_client.containers.get(embedded_registry.name(own_port)).id == container.id
+
+    # Stopped by somebody: started again.
+    container.stop(timeout=2)
+    embedded_registry.ensure_running(engine_client, registry_image)
+    assert engine_client.containers.get(embedded_registry.name(own_port)).id == container.id
+
+    # From an image that has changed since: another container, the same images.
+    newer = f"publish-test/registry:{uuid.uuid4().hex[:8]}"
+    container.commit(*newer.split(":"), changes='LABEL "newer"="yes"')
+    try:
+        embedded_registry.ensure_running(engine_client, newer)
+        replaced = engine_client.containers.get(embedded_registry.name(own_port))
+        assert replaced.id != container.id
+        assert replaced.labels["newer"] == "yes"
+        with Client(registry) as client:
+            assert client.digest("azureml/one", "latest") == result.digest
+        assert embedded_registry.stop(engine_client)
+        assert not embedded_registry.stop(engine_client)
+    finally:
+        engine_client.images.remove(newer, force=True)
+
+
+def test_the_embedded_registry_does_not_run_as_root_and_is_for_this_machine_alone(
+    engine_client: DockerClient, registry_image: str, own_port: int
+) -> None:
+    embedded_registry.ensure_running(engine_client, registry_image)
+
+    container = engine_client.containers.get(embedded_registry.name(own_port))
+    container.reload()
+    assert container.exec_run("id -u", stream=False).output == b"1000\n"
+    if container.attrs["HostConfig"]["NetworkMode"] == "host":
+        assert f"REGISTRY_HTTP_ADDR=127.0.0.1:{own_port}" in container.attrs["Config"]["Env"]
+        return
+    (binding,) = container.attrs["NetworkSettings"]["Ports"]["5000/tcp"]
+    assert binding["HostIp"] == "127.0.0.1"
+
+
+def test_a_port_that_is_taken_is_told_and_leaves_no_container(
+    engine_client: DockerClient, registry_image: str, own_port: int
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", own_port))
+        taken.listen()
+        with pytest.raises(RegistryError, match=f"port {own_port} .* is taken") as failure:
+            embedded_registry.ensure_running(engine_client, registry_image)
+
+    assert PORT_VARIABLE in str(failure.value.fix)
+    assert not embedded_registry.stop(engine_client)

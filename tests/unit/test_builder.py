@@ -1,0 +1,40 @@
+"""Building: which images a failed layer takes down. Nothing here needs an engine."""
+
+from __future__ import annotations
+
+from build import builder, project
+from build.bake import Failure
+from build.paths import repository
+from build.render import Image
+
+PROJECT = project.open_project(repository())
+LIGHTGBM = [variant for variant in PROJECT.variants if variant.framework in ("lightgbm", "sklearn")]
+LEFT: dict[str, Image] = {image.target: image for image in PROJECT.images(LIGHTGBM)}
+ON_12 = "lightgbm-4_7-debian12-py311-cpu-inference"
+ON_13 = "lightgbm-4_7-debian13-py313-cpu-inference"
+
+
+def failed(target: str | None, stage: str | None, left: dict[str, Image] = LEFT) -> list[str]:
+    return builder._failed_with(Failure(target=target, stage=stage, lines=""), left)
+
+
+def test_a_layer_of_the_same_name_on_another_base_is_another_layer() -> None:
+    assert {layer.name for layer in LEFT[ON_12].layers} & {layer.name for layer in LEFT[ON_13].layers}
+    assert failed(ON_12, "lightgbm-4.7.0") == [ON_12]
+
+
+def test_every_image_of_a_base_with_the_layer_fails_with_it() -> None:
+    assert sorted(failed(ON_12, "numpy-2.4.6")) == [ON_12, "sklearn-1_9-debian12-py311-cpu-inference"]
+
+
+def test_an_image_that_fails_without_a_layer_fails_alone() -> None:
+    assert failed(ON_13, None) == [ON_13]
+
+
+def test_the_only_image_of_a_bake_is_meant_where_none_is_named() -> None:
+    assert failed(None, "lightgbm-4.7.0", {ON_13: LEFT[ON_13]}) == [ON_13]
+
+
+def test_what_belongs_to_no_image_takes_none_down() -> None:
+    assert failed("builder-debian12-py311", "stage-1") == []
+    assert failed(None, None) == []
