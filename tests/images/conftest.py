@@ -7,10 +7,10 @@ A test that takes the ``image`` fixture, or one made from it, runs once for ever
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 import testinfra
@@ -115,6 +115,43 @@ def container(image: Image, scoring: Scoring, pytestconfig: pytest.Config) -> It
     running = Container.start(image.image_id, files={"main.py": scoring.source}, labels=labels)
     yield running
     running.remove()
+
+
+class Starter(Protocol):
+    """Starts one more container of the image; it is removed after the module's tests."""
+
+    def __call__(
+        self,
+        files: dict[str, bytes],
+        *,
+        environment: dict[str, str] | None = None,
+        options: Sequence[str] = (),
+        command: Sequence[str] = (),
+    ) -> Container: ...
+
+
+@pytest.fixture(scope="module")
+def start(image: Image, pytestconfig: pytest.Config) -> Iterator[Starter]:
+    """Containers with other scripts, variables or options than the one of `container`."""
+    _, labels = read(pytestconfig.getoption("--plan"))
+    started: list[Container] = []
+
+    def start_one(
+        files: dict[str, bytes],
+        *,
+        environment: dict[str, str] | None = None,
+        options: Sequence[str] = (),
+        command: Sequence[str] = (),
+    ) -> Container:
+        one = Container.start(
+            image.image_id, files=files, labels=labels, environment=environment, options=options, command=command
+        )
+        started.append(one)
+        return one
+
+    yield start_one
+    for one in started:
+        one.remove()
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import subprocess
 import tarfile
 import time
 import urllib.parse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,14 +66,32 @@ class Container:
     id: str
 
     @classmethod
-    def start(cls, image: str, *, files: dict[str, bytes], labels: dict[str, str]) -> Container:
+    def start(
+        cls,
+        image: str,
+        *,
+        files: dict[str, bytes],
+        labels: dict[str, str],
+        environment: dict[str, str] | None = None,
+        options: Sequence[str] = (),
+        command: Sequence[str] = (),
+    ) -> Container:
         """Start the image as a user does, with ``files`` (path below the app root → content) copied in.
 
         The files are copied, not mounted: the engine may be on another machine.
+
+        Args:
+            image: Its reference or digest.
+            files: Path below the app root → content.
+            labels: The container's labels.
+            environment: Variables to set.
+            options: More options of ``docker create`` (``--read-only``).
+            command: Instead of the image's own.
         """
         flags = [f"--label={key}={value}" for key, value in labels.items()]
+        flags += [f"--env={key}={value}" for key, value in (environment or {}).items()]
         published = f"{_bind_address()}::{PORT}"
-        container = cls(id=docker("create", *flags, "--publish", published, image).strip())
+        container = cls(id=docker("create", *flags, "--publish", published, *options, image, *command).strip())
         try:
             docker("cp", "-", f"{container.id}:{APP_ROOT}", stdin=archive(files))
             docker("start", container.id)
