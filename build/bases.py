@@ -25,7 +25,15 @@ from build.paths import Paths, write_atomically
 from build.recipe import Recipe
 
 #: The scripts that a base is completed with.
-SCRIPTS = ("setup-base", "start-server", "runsvdir")
+SCRIPTS = (
+    "setup-base",
+    "start-server",
+    "runsvdir",
+    *(
+        f"server_start/{module}.py"
+        for module in ("__init__", "extra_packages", "failure", "main", "settings", "telemetry", "worker")
+    ),
+)
 #: The scripts that the builder stages run.
 BUILDER_SCRIPTS = ("install-layer", "compile-bytecode")
 

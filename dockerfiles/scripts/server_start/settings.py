@@ -1,0 +1,73 @@
+"""What the container's environment asks for, checked."""
+
+from __future__ import annotations
+
+import os
+from typing import Mapping, NamedTuple
+
+from server_start.failure import WRONG_SETTING, StartFailure
+
+#: Where the user's code lies by default.
+APP_ROOT = "/var/azureml-app"
+#: Seconds a prediction may take before its worker is replaced (the images' own WORKER_TIMEOUT).
+WORKER_TIMEOUT = 300
+
+
+class Settings(NamedTuple):
+    """What to serve."""
+
+    app_root: str
+    #: Relative to the app root.
+    entry_script: str
+    #: Seconds.
+    worker_timeout: int
+
+    @property
+    def script_folder(self) -> str:
+        """The folder of the entry script; paths of extra packages are relative to it."""
+        return os.path.dirname(os.path.join(self.app_root, self.entry_script))
+
+
+def read(environment: Mapping[str, str]) -> Settings:
+    """The settings of a container.
+
+    Args:
+        environment: Its variables.
+
+    Raises:
+        StartFailure: The app root or the script is not there, or a number is none.
+    """
+    app_root = environment.get("AML_APP_ROOT") or APP_ROOT
+    # A leading slash means the app root too.
+    entry_script = (environment.get("AZUREML_ENTRY_SCRIPT") or "main.py").lstrip("/")
+    if not os.path.isdir(app_root):
+        raise StartFailure(
+            f"no folder {app_root}: mount or copy your code there, or set AML_APP_ROOT to the folder where it is",
+            WRONG_SETTING,
+        )
+    if not os.path.isfile(os.path.join(app_root, entry_script)):
+        raise StartFailure(
+            f"no file {app_root}/{entry_script}: mount or copy your code to {app_root}, "
+            "or set AZUREML_ENTRY_SCRIPT to your scoring script",
+            WRONG_SETTING,
+        )
+    for name, unit, least in (
+        ("WORKER_COUNT", "processes", 1),
+        ("WORKER_TIMEOUT", "seconds", 0),
+        ("SCORING_TIMEOUT_MS", "milliseconds", 1),
+    ):
+        _number(environment, name, unit, least)
+    return Settings(
+        app_root=app_root,
+        entry_script=entry_script,
+        worker_timeout=int(environment.get("WORKER_TIMEOUT") or WORKER_TIMEOUT),
+    )
+
+
+def _number(environment: Mapping[str, str], name: str, unit: str, least: int) -> None:
+    text = environment.get(name)
+    if text is not None and not (text.isdecimal() and int(text) >= least):
+        raise StartFailure(
+            f"{name}={text!r} is no number of {unit}: set a whole number, {least} or more, or leave it out",
+            WRONG_SETTING,
+        )
