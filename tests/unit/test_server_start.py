@@ -135,7 +135,7 @@ def test_the_exporter_is_imported_while_telemetry_is_on(client: Path) -> None:
     (client / "config.py").write_text("class config: app_insights_enabled, app_insights_key = True, 'key'\n")
     try:
         module("telemetry").install()
-        with pytest.raises(ModuleNotFoundError, match="azure.monitor"):
+        with pytest.raises(ModuleNotFoundError, match=r"azure\.monitor"):
             importlib.import_module("azureml_inference_server_http.server.appinsights_client")
     finally:
         forget_server()
