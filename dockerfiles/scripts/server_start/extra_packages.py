@@ -6,10 +6,7 @@ Microsoft documents both in "Python package extensibility for prebuilt Docker im
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-import sysconfig
-import tempfile
 from typing import Mapping
 
 from server_start.failure import (
@@ -96,6 +93,8 @@ def _path(value: str, script_folder: str) -> str:
 
 def _install(requirements: str) -> list[str]:
     """Install into the image's environment, or beside it where that is not writable (read-only, another user)."""
+    import sysconfig  # these cost a moment at each start, which only this needs
+
     if os.access(sysconfig.get_path("purelib"), os.W_OK) and os.access(sysconfig.get_path("scripts"), os.W_OK):
         _pip(sys.executable, requirements)
         return []
@@ -106,7 +105,9 @@ def _install(requirements: str) -> list[str]:
 
 def _environment_beside(requirements: str) -> str:
     """A virtual environment that sees the image's packages, in which pip installs only what those do not give."""
-    import venv  # it costs a moment, which only this needs
+    import sysconfig
+    import tempfile
+    import venv
 
     try:
         folder = os.path.join(tempfile.gettempdir(), FOLDER)
@@ -128,6 +129,8 @@ def _site_packages(environment: str) -> str:
 
 
 def _pip(python: str, requirements: str) -> None:
+    import subprocess
+
     command = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-cache-dir", "--no-input"]
     # As in the originals, paths in the file are relative to its folder.
     done = subprocess.run([*command, "--requirement", requirements], cwd=os.path.dirname(requirements))
