@@ -58,7 +58,19 @@ def selecting(command: _Command) -> _Command:
     return wrapped
 
 
+class _Session(click.Command):
+    """A command whose usage is what people type: nox passes on what stands after ``--``."""
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return ["--", *super().collect_usage_pieces(ctx)]
+
+
+class _Sessions(click.Group):
+    command_class = _Session
+
+
 @click.group(
+    cls=_Sessions,
     help=package_doc.split("\n\n")[0] if package_doc else None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )

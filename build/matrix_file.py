@@ -332,6 +332,9 @@ def _explain(file: str, root: yaml.Node, errors: list[ErrorDetails], spoilt: set
             if keys and keys[-1] == "[key]":
                 keys = keys[:-1]
             what, fix = _wrong_value(error, _find(root, keys)[1])
+            if error["type"] != "value_error":  # those are our own sentences, and say what to do
+                about = _description(keys)
+                fix = fix or (f"what belongs here: {about}" if about else "matrix.schema.json says what may stand here")
         problems.append(Problem(what=what, where=_where(file, root, keys), fix=fix))
     return problems
 

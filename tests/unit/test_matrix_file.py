@@ -231,7 +231,7 @@ VERSION = 'frameworks.sklearn.versions."1.9"'
             "bootstrap: [bookworm]",
             "must be a mapping, here is a list",
             "18 (bases.one.bootstrap)",
-            None,
+            "what belongs here: Make it from Debian's archive.",
             id="a list for a mapping",
         ),
         pytest.param(
@@ -239,7 +239,7 @@ VERSION = 'frameworks.sklearn.versions."1.9"'
             "title: {a: b}",
             "must be text, here is a mapping",
             "14 (bases.one.title)",
-            None,
+            "what belongs here: For people: 'Debian 12'.",
             id="a mapping for text",
         ),
         pytest.param(
@@ -295,7 +295,7 @@ VERSION = 'frameworks.sklearn.versions."1.9"'
             "device: []",
             "must not be empty",
             "11 (axes.device)",
-            None,
+            "what belongs here: 'cpu', or names from 'cuda'.",
             id="an empty list",
         ),
         pytest.param(
