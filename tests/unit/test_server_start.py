@@ -44,7 +44,8 @@ def failure(function: str, *arguments: object) -> tuple[str, int]:
 def test_the_script_is_main_py_unless_it_is_named(app: Path) -> None:
     read = module("settings").read
     assert read({"AML_APP_ROOT": str(app)}).entry_script == "main.py"
-    for name in ("code/score.py", "/code/score.py"):  # a leading slash means the app root
+    # A leading slash means the app root, unless the file is there from the root.
+    for name in ("code/score.py", "/code/score.py", f"{app}/code/score.py"):
         settings = read({"AML_APP_ROOT": str(app), "AZUREML_ENTRY_SCRIPT": name})
         assert settings.entry_script == "code/score.py"
         assert settings.script_folder == str(app / "code")

@@ -38,8 +38,10 @@ def read(environment: Mapping[str, str]) -> Settings:
         StartFailure: The app root or the script is not there, or a number is none.
     """
     app_root = environment.get("AML_APP_ROOT") or APP_ROOT
-    # A leading slash means the app root too.
-    entry_script = (environment.get("AZUREML_ENTRY_SCRIPT") or "main.py").lstrip("/")
+    named = environment.get("AZUREML_ENTRY_SCRIPT") or "main.py"
+    entry_script = named.lstrip("/")  # a leading slash means the app root too
+    if named != entry_script and os.path.isfile(named) and not os.path.isfile(os.path.join(app_root, entry_script)):
+        entry_script = os.path.relpath(named, app_root)
     if not os.path.isdir(app_root):
         raise StartFailure(
             f"no folder {app_root}: mount or copy your code there, or set AML_APP_ROOT to the folder where it is",
