@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from build import __doc__ as package_doc
-from build import console, state
+from build import console, lifecycle, state
 from build.errors import INTERRUPTED_EXIT_CODE, UNEXPECTED_EXIT_CODE, PipelineError
 from build.paths import repository
 from build.variants import Selection
@@ -87,12 +87,14 @@ def list_command(selection: Selection, as_json: bool) -> None:
     from build.variants import as_rows
 
     project = open_project(repository())
-    rows = as_rows(project.select(selection), project.groups())
+    variants = project.select(selection)
+    rows = as_rows(variants, project.groups())
+    today = datetime.datetime.now(datetime.UTC).date()
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
     console.table(
-        ("image", "framework", "version", "device", "base", "python", "contract"),
+        ("image", "framework", "version", "device", "base", "python", "lifecycle", "contract"),
         [
             (
                 row["name"],
@@ -101,9 +103,10 @@ def list_command(selection: Selection, as_json: bool) -> None:
                 row["device"],
                 row["base"],
                 row["python"],
+                lifecycle.status(variant.lifecycle, today),
                 ", ".join(row["contract"]),
             )
-            for row in rows
+            for row, variant in zip(rows, variants, strict=True)
         ],
     )
     console.out.print(f"{len(rows)} images")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import docker
 
-from build import builder, console, embedded_registry, engine, images, publish, registry, verify
+from build import builder, console, embedded_registry, engine, images, lifecycle, publish, registry, verify
 from build.builder import Built, Options
 from build.errors import BuildError, DriftError, UsageError, VerifyError
 from build.generate import drift
@@ -89,7 +89,11 @@ class Run:
             PipelineError: The matrix is wrong, nothing is selected, a lock is missing, no engine answers.
         """
         project = open_project(repository())
-        variants = project.select(selection, default_group=DEFAULT_GROUP)
+        today = datetime.datetime.now(datetime.UTC).date()
+        variants = project.select(selection, default_group=DEFAULT_GROUP, today=today)
+        for variant in variants:
+            if said := lifecycle.warning(variant.lifecycle, today):
+                console.warn(f"{variant.name}: {said}")
         selected = project.images(variants)
         running = engine.require()
         in_use.append(running)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -39,13 +40,15 @@ class Project:
     def exclude_newer(self) -> str:
         return self.matrix.project.exclude_newer.isoformat()
 
-    def select(self, selection: Selection, *, default_group: str | None = None) -> tuple[Variant, ...]:
-        """The selected variants, by name.
+    def select(
+        self, selection: Selection, *, default_group: str | None = None, today: datetime.date | None = None
+    ) -> tuple[Variant, ...]:
+        """The selected variants, by name; `build.variants.select` says how.
 
         Raises:
             UsageError: Nothing matches.
         """
-        return select(self.variants, selection, self.matrix.groups, default_group)
+        return select(self.variants, selection, self.matrix.groups, default_group, today)
 
     def variant(self, name: str) -> Variant:
         """The variant of an image name that exists."""

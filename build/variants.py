@@ -17,6 +17,7 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 
 from build.errors import UsageError
+from build.lifecycle import has_ended
 from build.matrix import NO_VERSION, Base, Cuda, Framework, Guard, Lifecycle, Matrix, WheelSource
 from build.matrix_file import LoadedMatrix, Problem, nearest, report
 
@@ -433,6 +434,7 @@ def select(
     selection: Selection,
     groups: Mapping[str, Sequence[str]],
     default_group: str | None = None,
+    today: datetime.date | None = None,
 ) -> tuple[Variant, ...]:
     """The variants that match a selection: those of any pattern that all filters let through.
 
@@ -441,6 +443,7 @@ def select(
         selection: What is asked for.
         groups: The matrix's groups: name → patterns.
         default_group: What is taken where nothing is asked for; everything where it is None or not a group.
+        today: The day (UTC) on which a variant that has reached its end is left out of what nobody asked for.
 
     Raises:
         UsageError: Nothing matches, or a name that no image has; with the nearest names.
@@ -455,6 +458,12 @@ def select(
         if take_all:
             return tuple(variants)
         selection = Selection(group=default_group)
+        variants = [variant for variant in variants if today is None or not has_ended(variant.lifecycle, today)]
+        if not group_members(variants, groups[default_group or ""]):
+            raise UsageError(
+                f"every image of the group '{default_group}' is past its end of life",
+                fix="name the images, or take --all; or give the group newer ones in matrix.yaml",
+            )
     filters = _filters(variants, selection, groups)
     found = tuple(variant for variant in variants if all(test(variant) for test in filters.values()))
     if not found:
