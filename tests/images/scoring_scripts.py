@@ -1,0 +1,80 @@
+"""The score scripts of the tests that need no framework (``scripts/``), and what those tests share."""
+
+from __future__ import annotations
+
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from image_container import Container, docker
+
+SCRIPTS = Path(__file__).parent / "scripts"
+#: Seconds for one answer, on a small busy machine.
+PATIENCE = 60
+
+
+def script(name: str) -> bytes:
+    """The text of ``scripts/<name>``."""
+    return (SCRIPTS / name).read_bytes()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A container to start."""
+
+    files: dict[str, bytes]
+    environment: dict[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
+
+
+class Start(Protocol):
+    """The fixture ``start``."""
+
+    def __call__(
+        self, files: dict[str, bytes], *, environment: dict[str, str] | None = ..., options: tuple[str, ...] = ...
+    ) -> Container: ...
+
+
+def start_all(start: Start, wanted: dict[str, Wanted]) -> dict[str, Container]:
+    """Start several containers side by side."""
+    with ThreadPoolExecutor() as pool:
+        coming = {
+            name: pool.submit(start, one.files, environment=one.environment, options=one.options)
+            for name, one in wanted.items()
+        }
+    return {name: future.result() for name, future in coming.items()}
+
+
+def wait_for_file(container: Container, path: str) -> None:
+    """Wait until a script made a file.
+
+    Raises:
+        AssertionError: It did not, in a long time.
+    """
+    wait = f"for i in $(seq {PATIENCE * 20}); do [ -e {path} ] && exit 0; sleep 0.05; done; echo no {path} >&2; exit 1"
+    docker("exec", container.id, "sh", "-c", wait)
+
+
+def make_file(container: Container, path: str) -> None:
+    """Make an empty file: the signal for a script that waits for it."""
+    docker("exec", container.id, "touch", path)
+
+
+def wait_for_end(container: Container) -> int:
+    """Wait until a container has ended.
+
+    Returns:
+        Its exit code.
+
+    Raises:
+        AssertionError: It runs on.
+    """
+    try:
+        done = subprocess.run(
+            ["docker", "wait", container.id], capture_output=True, text=True, check=True, timeout=PATIENCE
+        )
+    except subprocess.TimeoutExpired:
+        raise AssertionError(f"the container goes on\n{container.logs()}") from None
+    return int(done.stdout)

@@ -1,0 +1,25 @@
+"""A script with schemas of inference_schema: standard Python types, and numpy's where the image has numpy."""
+
+from inference_schema.parameter_types.standard_py_parameter_type import StandardPythonParameterType
+from inference_schema.schema_decorators import input_schema, output_schema
+
+try:
+    import numpy
+except ImportError:
+    TABLE = StandardPythonParameterType([[1.0, 2.0], [3.0, 4.0]])
+else:
+    from inference_schema.parameter_types.numpy_parameter_type import NumpyParameterType
+
+    TABLE = NumpyParameterType(numpy.array([[1.0, 2.0], [3.0, 4.0]]))
+
+
+def init():
+    """Nothing to load."""
+
+
+@input_schema("table", TABLE)
+@input_schema("name", StandardPythonParameterType("a name"))
+@output_schema(StandardPythonParameterType({"sum": 10.0, "name": "a name", "type": "list"}))
+def run(table, name, factor=1):
+    total = sum(sum(float(number) for number in row) for row in table)
+    return {"sum": factor * total, "name": name, "type": type(table).__name__}

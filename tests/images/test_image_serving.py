@@ -1,0 +1,425 @@
+"""The server's HTTP interface on port 5001: what clients send, what they get, and what the variables change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+from image_container import Container
+from image_plan import Image
+from scoring_scripts import PATIENCE, Start, Wanted, make_file, script, start_all, wait_for_end, wait_for_file
+
+SCORING_TIMEOUT_MS = 1000
+#: What the nginx in front of the originals let through.
+LARGE = 100 * 1024 * 1024
+#: A client may take so many characters for an id of its own.
+LONGEST_ID = 100
+
+CONTAINERS = {
+    "undecorated": Wanted(
+        files={
+            "main.py": script("undecorated.py"),
+            "beside.py": b"NAME = 'beside'\n",
+            "azureml-models/model.txt": b"a model",
+        },
+        environment={
+            "AZUREML_MODEL_DIR": "/var/azureml-app/azureml-models",
+            "AML_CORS_ORIGINS": "https://one.example, https://two.example",
+            "SCORING_TIMEOUT_MS": str(SCORING_TIMEOUT_MS),
+        },
+    ),
+    "decorated": Wanted(
+        files={"code/score.py": script("decorated.py")},
+        environment={"AZUREML_ENTRY_SCRIPT": "/code/score.py", "WORKER_PRELOAD": "true"},
+    ),
+    "raw": Wanted(
+        files={"elsewhere/score.py": script("raw.py")},
+        environment={
+            "AML_APP_ROOT": "/var/azureml-app/elsewhere",
+            "AZUREML_ENTRY_SCRIPT": "score.py",
+            "AZUREML_LOG_LEVEL": "DEBUG",
+        },
+    ),
+    "workers": Wanted(files={"main.py": script("held.py")}, environment={"WORKER_COUNT": "2", "WORKER_TIMEOUT": "5"}),
+    "no script": Wanted(files={}),
+    "no folder": Wanted(files={}, environment={"AML_APP_ROOT": "/no/such/folder"}),
+}
+
+
+@pytest.fixture(scope="module")
+def containers(start: Start) -> dict[str, Container]:
+    """All of them at once: they start while the first is asked."""
+    return start_all(start, CONTAINERS)
+
+
+@pytest.fixture(scope="module")
+def undecorated(containers: dict[str, Container]) -> str:
+    """A server whose run() gets text."""
+    return containers["undecorated"].wait_until_it_answers()
+
+
+@pytest.fixture(scope="module")
+def decorated(containers: dict[str, Container]) -> str:
+    """A server whose run() gets what its schemas say."""
+    return containers["decorated"].wait_until_it_answers()
+
+
+@pytest.fixture(scope="module")
+def raw(containers: dict[str, Container]) -> str:
+    """A server whose run() gets requests."""
+    return containers["raw"].wait_until_it_answers()
+
+
+@pytest.fixture(scope="module")
+def workers(containers: dict[str, Container]) -> str:
+    """A server with two workers."""
+    return containers["workers"].wait_until_it_answers()
+
+
+def score(url: str, body: Any, **more: Any) -> requests.Response:
+    """POST a request, as JSON, to /score."""
+    return requests.post(f"{url}/score", json=body, timeout=PATIENCE, **more)
+
+
+def said(answer: requests.Response) -> str:
+    """An answer, for a failure's message."""
+    return f"{answer.request.method} {answer.request.path_url[:100]} → {answer.status_code}: {answer.text[:300]}"
+
+
+def message(answer: requests.Response, status: int) -> str:
+    """The message of an error that must be JSON."""
+    assert answer.status_code == status, said(answer)
+    assert answer.headers["Content-Type"] == "application/json", f"{answer.headers['Content-Type']}: {said(answer)}"
+    body = answer.json()
+    assert list(body) == ["message"], said(answer)
+    return str(body["message"])
+
+
+# Scripts that get text
+
+
+def test_post_gives_the_script_the_body_as_text(undecorated: str) -> None:
+    answer = score(undecorated, {"x": 1})
+    assert answer.status_code == 200, said(answer)
+    assert answer.headers["Content-Type"] == "application/json", said(answer)
+    assert answer.headers["x-ms-run-function-failed"] == "False", said(answer)
+    assert float(answer.headers["x-ms-run-fn-exec-ms"]) >= 0, said(answer)
+    assert answer.json()["text"] is True, said(answer)
+    assert answer.json()["asked"] == {"x": 1}, said(answer)
+
+
+def test_get_gives_the_script_the_query(undecorated: str) -> None:
+    answer = requests.get(f"{undecorated}/score?x=1&y=a&z=1&z=2", timeout=PATIENCE)
+    assert answer.status_code == 200, said(answer)
+    assert answer.json()["asked"] == {"x": 1, "y": "a", "z": [1, 2]}, said(answer)
+
+
+def test_options(undecorated: str) -> None:
+    answer = requests.options(f"{undecorated}/score", timeout=PATIENCE)
+    assert (answer.status_code, answer.text) == (200, ""), said(answer)
+
+
+def test_script_sees_model_modules_and_headers(undecorated: str) -> None:
+    """AZUREML_MODEL_DIR, modules beside the script, and the request's headers."""
+    answer = score(undecorated, {}, headers={"X-Of-The-User": "yes"})
+    assert answer.status_code == 200, said(answer)
+    body = answer.json()
+    assert (body["model"], body["beside"], body["header"]) == ("a model", "beside", "yes"), said(answer)
+
+
+def test_text_that_is_no_json_reaches_the_script(undecorated: str) -> None:
+    answer = requests.post(f"{undecorated}/score", data=b"{", timeout=PATIENCE)
+    assert (answer.status_code, answer.text) == (200, '{"characters": 1}'), said(answer)
+
+
+def test_bytes_that_are_no_text(undecorated: str) -> None:
+    answer = requests.post(f"{undecorated}/score", data=b"\xff\xfe", timeout=PATIENCE)
+    assert "UTF-8" in message(answer, 400), said(answer)
+
+
+def test_large_body(undecorated: str) -> None:
+    answer = requests.post(f"{undecorated}/score", data=b"a" * LARGE, timeout=PATIENCE)
+    assert (answer.status_code, answer.text) == (200, json.dumps({"characters": LARGE})), said(answer)
+
+
+def test_body_in_chunks(undecorated: str) -> None:
+    """A body whose length the client does not say."""
+    answer = requests.post(f"{undecorated}/score", data=iter([b"one ", b"two"]), timeout=PATIENCE)
+    assert (answer.status_code, answer.text) == (200, '{"characters": 7}'), said(answer)
+
+
+def test_one_connection_for_several_requests(undecorated: str) -> None:
+    with requests.Session() as session:
+        asked: list[tuple[str, str, int]] = [
+            ("POST", "/score", 200), ("POST", "/nowhere", 404), ("PUT", "/score", 405), ("GET", "/", 200),
+            ("POST", "/score", 200),
+        ]  # fmt: skip
+        statuses = [
+            session.request(method, undecorated + path, data=b"x" * 1000, timeout=PATIENCE).status_code
+            for method, path, _ in asked
+        ]
+    assert statuses == [status for _, _, status in asked], f"{asked} → {statuses}"
+
+
+# What goes wrong in a script
+
+
+def test_a_script_that_raises(undecorated: str, containers: dict[str, Container]) -> None:
+    answer = score(undecorated, {"do": "raise"})
+    assert "scoring script" in message(answer, 500), said(answer)
+    assert answer.headers["x-ms-run-function-failed"] == "True", said(answer)
+    assert "ValueError: the model said no" in containers["undecorated"].logs(), "the log does not have the traceback"
+
+
+def test_a_result_that_is_no_json(undecorated: str, containers: dict[str, Container]) -> None:
+    answer = score(undecorated, {"do": "unserialisable"})
+    assert "internal error" in message(answer, 500), said(answer)
+    assert "set is not JSON serializable" in containers["undecorated"].logs(), "the log does not say why"
+
+
+@pytest.mark.parametrize("prediction", ["sleep", "compute"])
+def test_scoring_timeout(undecorated: str, prediction: str) -> None:
+    """SCORING_TIMEOUT_MS interrupts run(), whatever it does."""
+    answer = score(undecorated, {"do": prediction})
+    assert message(answer, 500) == f"Scoring timeout after {SCORING_TIMEOUT_MS} ms", said(answer)
+    assert answer.headers["x-ms-run-function-failed"] == "True", said(answer)
+    assert score(undecorated, {}).status_code == 200, "the server does not go on"
+
+
+@pytest.mark.parametrize("end", ["exit", "die"])
+def test_a_script_that_ends_its_process(undecorated: str, end: str) -> None:
+    """Its own request fails, the server goes on: with sys.exit(), and where the kernel kills (memory)."""
+    try:
+        answer = score(undecorated, {"do": end})
+    except requests.ConnectionError:
+        pass  # the answer went with the process
+    else:
+        assert answer.status_code >= 500, said(answer)
+    answer = score(undecorated, {})
+    assert answer.status_code == 200, said(answer)
+
+
+def test_health(undecorated: str) -> None:
+    """Also after all that went wrong."""
+    answer = requests.get(undecorated, timeout=PATIENCE)
+    assert (answer.status_code, answer.text) == (200, "Healthy"), said(answer)
+
+
+# Requests that are wrong for any script
+
+
+@pytest.mark.parametrize(("method", "path"), [("PUT", "/score"), ("DELETE", "/score"), ("POST", "/")])
+def test_wrong_method(undecorated: str, method: str, path: str) -> None:
+    answer = requests.request(method, undecorated + path, timeout=PATIENCE)
+    assert "method is not allowed" in message(answer, 405), said(answer)
+
+
+def test_unknown_path(undecorated: str) -> None:
+    answer = requests.get(f"{undecorated}/nowhere", timeout=PATIENCE)
+    assert "not found" in message(answer, 404), said(answer)
+
+
+@pytest.mark.parametrize("header", ["x-request-id", "x-ms-request-id", "x-ms-client-request-id"])
+def test_request_id(undecorated: str, header: str) -> None:
+    """Given back where it is short enough."""
+    good = score(undecorated, {}, headers={header: "i" * LONGEST_ID})
+    assert good.status_code == 200, said(good)
+    assert good.headers[header] == "i" * LONGEST_ID, f"{header} is not given back: {good.headers}"
+    bad = score(undecorated, {}, headers={header: "i" * (LONGEST_ID + 1)})
+    assert f"exceed {LONGEST_ID}" in message(bad, 431), said(bad)
+
+
+def test_server_version(image: Image, undecorated: str) -> None:
+    version = image.lock["azureml-inference-server-http"]
+    actual = score(undecorated, {}).headers.get("x-ms-server-version")
+    assert actual == f"azmlinfsrv/{version}", f"x-ms-server-version: {actual}"
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [("https://one.example", True), ("https://two.example", True), ("https://three.example", False)],
+)
+def test_cors(undecorated: str, origin: str, allowed: bool) -> None:
+    """AML_CORS_ORIGINS."""
+    asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    for answer in (
+        requests.options(f"{undecorated}/score", headers=asked, timeout=PATIENCE),
+        score(undecorated, {}, headers={"Origin": origin}),
+    ):
+        assert answer.status_code == 200, said(answer)
+        actual = answer.headers.get("Access-Control-Allow-Origin")
+        assert actual == (origin if allowed else None), f"{answer.request.method}: allowed for {origin}: {actual}"
+
+
+def test_no_cors_by_default(decorated: str) -> None:
+    answer = requests.options(f"{decorated}/score", headers={"Origin": "https://one.example"}, timeout=PATIENCE)
+    assert answer.status_code == 200, said(answer)
+    assert "Access-Control-Allow-Origin" not in answer.headers, "any page may ask"
+
+
+# Scripts with schemas
+
+
+def test_decorated(image: Image, decorated: str) -> None:
+    """Each parameter gets what its schema says; one with a default may be left out."""
+    answer = score(decorated, {"table": [[1.0, 2.0], [3.0, 4.0]], "name": "n"})
+    assert answer.status_code == 200, said(answer)
+    expected = "ndarray" if "numpy" in image.lock else "list"
+    assert answer.json() == {"sum": 10.0, "name": "n", "type": expected}, said(answer)
+
+
+def test_decorated_get(decorated: str) -> None:
+    answer = requests.get(f"{decorated}/score?table=[[1.0,2.0],[3.0,4.0]]&name=n&factor=2", timeout=PATIENCE)
+    assert answer.status_code == 200, said(answer)
+    assert answer.json()["sum"] == 20.0, said(answer)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "why"),
+    [
+        (b'{"table": [[1.0', "application/json", 400, "could not be decoded as JSON"),
+        (b"", "application/json", 400, "empty"),
+        (b"[[1.0, 2.0]]", "application/json", 400, "should be a JSON dictionary"),
+        (b'{"table": [[1.0, 2.0]]}', "application/json", 400, "'name'"),
+        (b'{"table": [[1.0, 2.0]], "name": "n"}', "text/plain", 415, "application/json"),
+        (b"\xff\xfe", "application/octet-stream", 415, "application/json"),
+    ],
+    ids=["no JSON", "empty", "no dictionary", "no parameter", "text", "bytes"],
+)
+def test_decorated_bad_input(decorated: str, body: bytes, content_type: str, status: int, why: str) -> None:
+    headers = {"Content-Type": content_type}
+    answer = requests.post(f"{decorated}/score", data=body, headers=headers, timeout=PATIENCE)
+    assert why in message(answer, status), said(answer)
+
+
+def test_decorated_wrong_type(decorated: str, containers: dict[str, Container]) -> None:
+    """inference_schema checks types inside run(): to the server the script failed, and the log says why."""
+    answer = score(decorated, {"table": [[1.0, 2.0]], "name": 5})
+    assert "scoring script" in message(answer, 500), said(answer)
+    assert answer.headers["x-ms-run-function-failed"] == "True", said(answer)
+    assert "Invalid input data type" in containers["decorated"].logs(), "the log does not say why"
+
+
+@pytest.mark.parametrize(
+    ("query", "key", "version"),
+    [
+        ("", "swagger", "2.0"),
+        ("?version=2", "swagger", "2.0"),
+        ("?version=3", "openapi", "3.0."),
+        ("?version=3.1", "openapi", "3.1."),
+    ],
+)
+def test_swagger(decorated: str, query: str, key: str, version: str) -> None:
+    answer = requests.get(f"{decorated}/swagger.json{query}", timeout=PATIENCE)
+    assert answer.status_code == 200, said(answer)
+    swagger = answer.json()
+    assert str(swagger.get(key)).startswith(version), said(answer)
+    assert set(swagger["paths"]) == {"/", "/score", "/swagger.json"}, f"paths: {set(swagger['paths'])}"
+    schemas = swagger["definitions"] if key == "swagger" else swagger["components"]["schemas"]
+    assert set(schemas["ServiceInput"]["properties"]) == {"table", "name", "factor"}, schemas["ServiceInput"]
+    assert schemas["ServiceInput"]["example"]["table"] == [[1.0, 2.0], [3.0, 4.0]], schemas["ServiceInput"]
+    assert set(schemas["ServiceOutput"]["properties"]) == {"sum", "name", "type"}, schemas["ServiceOutput"]
+
+
+def test_swagger_of_an_unknown_version(decorated: str) -> None:
+    answer = requests.get(f"{decorated}/swagger.json?version=9", timeout=PATIENCE)
+    assert "[9] is not valid" in message(answer, 404), said(answer)
+
+
+def test_swagger_of_a_script_without_schemas(undecorated: str) -> None:
+    answer = requests.get(f"{undecorated}/swagger.json", timeout=PATIENCE)
+    assert answer.status_code == 200, said(answer)
+    assert answer.json()["definitions"]["ServiceInput"] == {"type": "object", "example": {}}, said(answer)
+
+
+# Scripts that get the request
+
+
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+def test_raw_request(raw: str, method: str) -> None:
+    answer = requests.request(method, f"{raw}/score?x=1", timeout=PATIENCE)
+    assert answer.status_code == 200, said(answer)
+    assert answer.json() == {"method": method, "query": "x=1"}, said(answer)
+
+
+def test_raw_bytes(raw: str) -> None:
+    answer = requests.post(f"{raw}/score", data=b"\x00\x01\xff", timeout=PATIENCE)
+    assert (answer.status_code, answer.content) == (200, b"\xff\x01\x00"), said(answer)
+    assert answer.headers["Content-Type"] == "image/png", f"Content-Type: {answer.headers['Content-Type']}"
+
+
+@pytest.mark.parametrize(("status", "failed"), [(204, "False"), (404, "False"), (503, "True")])
+def test_raw_status(raw: str, status: int, failed: str) -> None:
+    answer = requests.get(f"{raw}/score?status={status}", timeout=PATIENCE)
+    assert answer.status_code == status, said(answer)
+    actual = answer.headers["x-ms-run-function-failed"]
+    assert actual == failed, f"x-ms-run-function-failed: {actual}"
+
+
+def test_raw_parts(raw: str) -> None:
+    """A response that the script makes part by part."""
+    answer = requests.get(f"{raw}/score?stream=1", timeout=PATIENCE)
+    assert (answer.status_code, answer.text) == (200, "one two"), said(answer)
+
+
+# Workers
+
+
+@pytest.fixture(scope="module")
+def hung(workers: str, containers: dict[str, Container]) -> Iterator[Future[requests.Response]]:
+    """A prediction that never ends, asked once the other questions to its server are answered."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(score, workers, {"do": "hang", "name": "hung"})
+        if containers["workers"].state()["Running"]:
+            make_file(containers["workers"], "/tmp/release.hung")  # where nothing ended it
+
+
+def test_worker_count(workers: str) -> None:
+    """Two requests at a time are predicted at a time: each waits until the other worker predicts too."""
+    for number in range(8):
+        with ThreadPoolExecutor(2) as pool:
+            answers = list(pool.map(score, [workers] * 2, [{"do": "meet", "name": str(number)}] * 2))
+        for answer in answers:
+            assert answer.status_code == 200, said(answer)
+        results = [answer.json()["result"] for answer in answers]
+        assert results == ["met", "met"], f"a worker was free, and one predicted alone (attempt {number + 1})"
+
+
+def test_worker_timeout(workers: str, hung: Future[requests.Response], containers: dict[str, Container]) -> None:
+    """A worker that predicts longer than WORKER_TIMEOUT is replaced; the server goes on."""
+    wait_for_file(containers["workers"], "/tmp/entered.hung")
+    try:
+        answer = hung.result(PATIENCE)
+    except requests.ConnectionError:
+        pass  # the answer went with the process
+    else:
+        assert answer.status_code >= 500, said(answer)
+    test_worker_count(workers)
+
+
+# Start-up
+
+
+@pytest.mark.parametrize(
+    ("container", "parts"),
+    [
+        ("no script", ("/var/azureml-app/main.py", "AZUREML_ENTRY_SCRIPT")),
+        ("no folder", ("/no/such/folder", "AML_APP_ROOT")),
+    ],
+)
+def test_nothing_to_serve(containers: dict[str, Container], container: str, parts: tuple[str, ...]) -> None:
+    """One line says what is missing and what to do."""
+    code = wait_for_end(containers[container])
+    log = containers[container].logs()
+    assert code == 1, f"exit code {code}: {log}"
+    assert len(log.splitlines()) == 1, f"one line was to say what is wrong; there was: {log}"
+    assert all(part in log for part in parts), f"it names not {' and '.join(parts)}: {log}"
+
+
+def test_what_scripts_print_is_in_the_log(undecorated: str, containers: dict[str, Container]) -> None:
+    log = containers["undecorated"].logs(lines=10000)
+    assert "init() was called" in log, f"what init() printed is not in the log: {log}"
