@@ -1,0 +1,273 @@
+"""Where the images that these replace are known to fail, and these must not.
+
+Predictions here end when the test says so (``scripts/held.py``): that one is in flight is known, not guessed.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import urllib.parse
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+import requests
+from image_container import Container, docker
+from scoring_scripts import PATIENCE, Start, Wanted, make_file, script, start_all, wait_for_end, wait_for_file
+
+#: The platform's probe gives up after 2 s; these images answer in 1 s.
+PROBE_TIMEOUT = 1
+PROBES = 3
+#: Scoring requests that wait at a time: more than any sensible number of threads.
+QUEUE = 40
+#: Seconds that docker stop gives, as it does by default, for a server that has nothing to finish.
+GRACE = 10
+
+HELD = {"main.py": script("held.py")}
+CONTAINERS = {
+    "one worker": Wanted(files=HELD),
+    "preloaded": Wanted(files=HELD, environment={"WORKER_COUNT": "2", "WORKER_PRELOAD": "true"}),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broken:
+    """A script that cannot be served, and the lines that its log must have at the end, the last one last."""
+
+    script: bytes
+    frame: str
+    error: str
+    environment: dict[str, str]
+
+
+RUN = b"\n\ndef run(data):\n    return 1\n"
+BROKEN = {
+    "init fails": Broken(
+        script=b"def init():\n    raise ValueError('no model here')\n" + RUN,
+        frame='main.py", line 2, in init',
+        error="ValueError: no model here",
+        environment={},
+    ),
+    "init fails in the master": Broken(
+        script=b"def init():\n    raise ValueError('no model here')\n" + RUN,
+        frame='main.py", line 2, in init',
+        error="ValueError: no model here",
+        environment={"WORKER_PRELOAD": "true"},
+    ),
+    "init fails in two workers": Broken(
+        script=b"def init():\n    raise ValueError('no model here')\n" + RUN,
+        frame='main.py", line 2, in init',
+        error="ValueError: no model here",
+        environment={"WORKER_COUNT": "2"},
+    ),
+    "init exits": Broken(
+        script=b"import sys\n\n\ndef init():\n    sys.exit('no licence')\n" + RUN,
+        frame='main.py", line 5, in init',
+        error="SystemExit: no licence",
+        environment={},
+    ),
+    "import fails": Broken(
+        script=b"import no_such_module\n\n\ndef init():\n    pass\n" + RUN,
+        frame='main.py", line 1, in <module>',
+        error="ModuleNotFoundError: No module named 'no_such_module'",
+        environment={},
+    ),
+    "syntax": Broken(
+        script=b"def init(:\n    pass\n" + RUN, frame='main.py", line 1', error="SyntaxError: ", environment={}
+    ),
+    "no run": Broken(
+        script=b"def init():\n    pass\n",
+        frame="main.py",
+        error="does not have a run() function defined",
+        environment={},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def containers(start: Start) -> dict[str, Container]:
+    """Those that serve: at once."""
+    return start_all(start, CONTAINERS)
+
+
+@pytest.fixture(scope="module")
+def broken(start: Start, containers: dict[str, Container]) -> dict[str, Container]:
+    """Those that end at their start: beside the others' tests."""
+    return start_all(
+        start,
+        {name: Wanted(files={"main.py": one.script}, environment=one.environment) for name, one in BROKEN.items()},
+    )
+
+
+@pytest.fixture(scope="module")
+def server(containers: dict[str, Container]) -> str:
+    """A server with one worker."""
+    return containers["one worker"].wait_until_it_answers()
+
+
+def ask(url: str, do: str, name: str = "") -> requests.Response:
+    """Ask for a prediction of ``scripts/held.py``."""
+    return requests.post(f"{url}/score", json={"do": do, "name": name}, timeout=2 * PATIENCE)
+
+
+@contextmanager
+def in_flight(container: Container, url: str, do: str, name: str) -> Iterator[Future[requests.Response]]:
+    """A prediction runs; it is told to end at the end."""
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(ask, url, do, name)
+        try:
+            wait_for_file(container, f"/tmp/entered.{name}")
+            yield answer
+        finally:
+            if container.state()["Running"]:
+                make_file(container, f"/tmp/release.{name}")
+
+
+def assert_health(url: str) -> None:
+    """Each probe is answered in time."""
+    for _ in range(PROBES):
+        try:
+            answer = requests.get(url, timeout=PROBE_TIMEOUT)
+        except requests.RequestException as error:
+            raise AssertionError(f"GET / is not answered in {PROBE_TIMEOUT} s ({error})") from None
+        assert (answer.status_code, answer.text) == (200, "Healthy"), f"GET / → {answer.status_code} {answer.text}"
+
+
+def connect(url: str) -> socket.socket:
+    """A connection that says what it is told to, when it is told to."""
+    parts = urllib.parse.urlsplit(url)
+    assert parts.hostname and parts.port
+    return socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE)
+
+
+# 1: the health probe
+
+
+@pytest.mark.parametrize("prediction", ["sleep", "compute"])
+def test_health_during_a_prediction(containers: dict[str, Container], server: str, prediction: str) -> None:
+    with in_flight(containers["one worker"], server, prediction, f"health-{prediction}") as answer:
+        assert_health(server)
+        assert not answer.done(), "no prediction was in flight"
+    assert answer.result().json()["result"] == "released"
+
+
+def test_health_while_requests_wait(containers: dict[str, Container], server: str) -> None:
+    """Also where many of them wait; and they get their answers."""
+    with ThreadPoolExecutor(QUEUE) as pool:
+        with in_flight(containers["one worker"], server, "sleep", "queue") as first:
+            waiting = [pool.submit(ask, server, "nothing") for _ in range(QUEUE)]
+            assert_health(server)
+            assert not first.done(), "no prediction was in flight"
+            early = [answer for answer in waiting if answer.done()]
+            assert not early, "run() was entered while another prediction was in it"
+        statuses = {answer.result().status_code for answer in waiting}
+    assert statuses == {200}, f"the requests that waited got {statuses}"
+
+
+def test_one_prediction_at_a_time(server: str) -> None:
+    """Scripts are not written for threads: run() is entered when it was left."""
+    with ThreadPoolExecutor(QUEUE) as pool:
+        answers = list(pool.map(ask, [server] * QUEUE, ["rest"] * QUEUE))
+    statuses = {answer.status_code for answer in answers}
+    assert statuses == {200}, f"answers: {statuses}"
+    assert len({answer.json()["pid"] for answer in answers}) == 1, "WORKER_COUNT is 1, and several processes predict"
+    at_a_time = max(answer.json()["most_inside"] for answer in answers)
+    assert at_a_time == 1, f"run() was entered {at_a_time} times at once"
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [b"", b"POST /score HTTP/1.1\r\nHost: x\r\n", b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 17\r\n\r\n{"],
+    ids=["nothing", "half the headers", "half the body"],
+)
+def test_a_slow_client_holds_up_nobody(server: str, begin: bytes) -> None:
+    """The originals had nginx before the server, which waited for the whole request."""
+    request = b'POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 17\r\n\r\n{"do": "nothing"}'
+    with connect(server) as slow:
+        slow.sendall(begin)
+        assert_health(server)
+        with ThreadPoolExecutor(1) as pool:
+            other = pool.submit(ask, server, "nothing")
+            try:
+                status = other.result(PATIENCE / 4).status_code
+            except TimeoutError:
+                slow.shutdown(socket.SHUT_RDWR)  # else the other waits on
+                raise AssertionError("another client waits for the slow one") from None
+        assert status == 200, f"another client got {status}"
+        slow.sendall(request[len(begin) :])
+        assert slow.recv(100).startswith(b"HTTP/1.1 200"), "the slow client got no answer"
+
+
+# 2: a script that cannot be served
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_script(broken: dict[str, Container], name: str) -> None:
+    """The container ends with the server's own code; the end of its log is the traceback of the user's error."""
+    code = wait_for_end(broken[name])
+    log = broken[name].logs()
+    assert code == 3, f"exit code {code}, not 3\n{log}"
+    last = log.rstrip().splitlines()[-1]
+    assert BROKEN[name].error in last, f"the log's last line is not the user's error: {last}"
+    trace = log[log.rfind("Traceback") :]
+    assert BROKEN[name].frame in trace, f"the log's end does not say where: {trace}"
+
+
+# 3: what is done at start
+
+
+def test_the_log_lists_no_packages(containers: dict[str, Container], server: str) -> None:
+    """No ``pip freeze`` before the server starts."""
+    log = containers["one worker"].logs(lines=10000)
+    listed = re.findall(r"^.*\w==\d.*$", log, re.MULTILINE)
+    assert not listed, f"the log lists packages: {listed[:3]}"
+
+
+@pytest.mark.parametrize(("name", "workers"), [("one worker", 1), ("preloaded", 2)])
+def test_nothing_runs_beside_the_server(containers: dict[str, Container], name: str, workers: int) -> None:
+    """The server is the container's first process, its workers the others."""
+    containers[name].wait_until_it_answers()
+    table = docker("top", containers[name].id, "-eo", "pid,ppid,args").splitlines()[1:]
+    parents = dict(line.split(None, 2)[:2] for line in table)
+    first = [process for process, parent in parents.items() if parent not in parents]
+    children = [process for process, parent in parents.items() if parent in first]
+    assert (len(first), len(children), len(table)) == (1, workers, 1 + workers), f"{workers} workers, and: {table}"
+
+
+# 4: the end; last, for it ends the containers that the others ask
+
+
+def test_stop_finishes_requests(containers: dict[str, Container], server: str) -> None:
+    """What docker stop sends, SIGTERM: the prediction in flight and those that wait end as if nothing were."""
+    container = containers["one worker"]
+    with ThreadPoolExecutor(3) as pool:
+        with in_flight(container, server, "sleep", "stop") as first:
+            waiting = [pool.submit(ask, server, "nothing") for _ in range(3)]
+            assert_health(server)  # accepted after the others, so those are accepted
+            docker("kill", "--signal", "TERM", container.id)
+            assert not first.done(), "no prediction was in flight"
+        answers = []
+        for future in [first, *waiting]:
+            try:
+                answers.append(str(future.result().status_code))
+            except requests.RequestException as error:
+                answers.append(f"dropped: {error}")
+    code = wait_for_end(container)
+    assert answers[0] == "200", f"the request in flight: {answers[0]}"
+    assert set(answers) == {"200"}, f"requests that waited: {answers[1:]}"
+    assert code == 0, f"exit code {code}\n{container.logs()}"
+
+
+def test_stop_without_requests(containers: dict[str, Container]) -> None:
+    """In less than docker's grace period, also where clients keep connections open."""
+    container = containers["preloaded"]
+    url = container.wait_until_it_answers()
+    with connect(url) as silent, requests.Session() as kept:
+        assert silent
+        assert kept.get(url, timeout=PATIENCE).status_code == 200
+        docker("stop", "--time", str(GRACE), container.id)
+    state = container.state()
+    assert state["ExitCode"] == 0, f"exit code {state['ExitCode']} (137: killed after {GRACE} s)\n{container.logs()}"
