@@ -30,6 +30,8 @@ HELD = {"main.py": script("held.py")}
 CONTAINERS = {
     "one worker": Wanted(files=HELD),
     "preloaded": Wanted(files=HELD, environment={"WORKER_COUNT": "2", "WORKER_PRELOAD": "true"}),
+    "starting": Wanted(files={"main.py": script("starting.py")}),
+    "starting the master": Wanted(files={"main.py": script("starting.py")}, environment={"WORKER_PRELOAD": "true"}),
 }
 
 
@@ -271,3 +273,12 @@ def test_stop_without_requests(containers: dict[str, Container]) -> None:
         docker("stop", "--time", str(GRACE), container.id)
     state = container.state()
     assert state["ExitCode"] == 0, f"exit code {state['ExitCode']} (137: killed after {GRACE} s)\n{container.logs()}"
+
+
+@pytest.mark.parametrize("name", ["starting", "starting the master"])
+def test_stop_while_it_starts(containers: dict[str, Container], name: str) -> None:
+    """In less than docker's grace period, also in a long init(): nobody waits for an answer yet."""
+    wait_for_file(containers[name], "/tmp/entered.init")
+    docker("stop", "--time", str(GRACE), containers[name].id)
+    state = containers[name].state()
+    assert state["ExitCode"] == 0, f"exit code {state['ExitCode']} (137: killed)\n{containers[name].logs()}"

@@ -131,6 +131,13 @@ def test_script_sees_model_modules_and_headers(undecorated: str) -> None:
     assert (body["model"], body["beside"], body["header"]) == ("a model", "beside", "yes"), said(answer)
 
 
+def test_script_runs_on_one_thread(undecorated: str) -> None:
+    """init() and run() on the main thread: libraries keep sessions and event loops per thread."""
+    answer = score(undecorated, {})
+    assert answer.status_code == 200, said(answer)
+    assert answer.json()["main_thread"] is True, "init() and run() are not both on the main thread"
+
+
 def test_text_that_is_no_json_reaches_the_script(undecorated: str) -> None:
     answer = requests.post(f"{undecorated}/score", data=b"{", timeout=PATIENCE)
     assert (answer.status_code, answer.text) == (200, '{"characters": 1}'), said(answer)

@@ -1,6 +1,5 @@
 """Predictions that end when they are told to: files in /tmp are the signals, so that no test measures time."""
 
-import ctypes
 import json
 import os
 import time
@@ -47,11 +46,6 @@ def compute(name):
     return hold(name, lambda: sum(range(1000)))
 
 
-def lock(name):
-    """A prediction in native code that keeps the interpreter's lock."""
-    return hold(name, lambda: ctypes.PyDLL(None).sleep(3))
-
-
 def hang(name):
     """A prediction that never ends."""
     return hold(name, lambda: time.sleep(1))
@@ -70,7 +64,7 @@ def hold(name, work):
 def meet(name):
     """Ends when another worker's prediction of this name runs at the same time."""
     touch("meet." + name + "." + str(os.getpid()))
-    end = time.monotonic() + 10
+    end = time.monotonic() + 3
     while time.monotonic() < end:
         if len([entry for entry in os.listdir("/tmp") if entry.startswith("meet." + name + ".")]) > 1:  # noqa: PTH208
             return "met"

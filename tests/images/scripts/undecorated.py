@@ -3,14 +3,16 @@
 import json
 import os
 import sys
+import threading
 import time
 
 import beside  # a module of the user's, in the app root
 
 
 def init():
-    global model
+    global model, thread
     print("init() was called")
+    thread = threading.get_ident()
     with open(os.path.join(os.environ["AZUREML_MODEL_DIR"], "model.txt")) as file:  # noqa: PTH118, PTH123
         model = file.read()
 
@@ -41,5 +43,5 @@ def run(data, request_headers):
         "model": model,
         "beside": beside.NAME,
         "header": request_headers.get("X-Of-The-User"),
-        "pid": os.getpid(),
+        "main_thread": threading.get_ident() == thread == threading.main_thread().ident,
     }
