@@ -40,7 +40,7 @@ CONTAINERS = {
         files={"elsewhere/score.py": script("raw.py")},
         environment={
             "AML_APP_ROOT": "/var/azureml-app/elsewhere",
-            "AZUREML_ENTRY_SCRIPT": "score.py",
+            "AZUREML_ENTRY_SCRIPT": "/var/azureml-app/elsewhere/score.py",
             "AZUREML_LOG_LEVEL": "DEBUG",
         },
     ),
