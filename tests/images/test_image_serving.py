@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,7 +12,7 @@ import pytest
 import requests
 from image_container import Container
 from image_plan import Image
-from scoring_scripts import PATIENCE, Start, Wanted, make_file, script, start_all, wait_for_end, wait_for_file
+from scoring_scripts import PATIENCE, Start, Wanted, script, start_all, wait_for_end
 
 SCORING_TIMEOUT_MS = 1000
 #: What the nginx in front of the originals let through.
@@ -44,7 +45,8 @@ CONTAINERS = {
             "AZUREML_LOG_LEVEL": "DEBUG",
         },
     ),
-    "workers": Wanted(files={"main.py": script("held.py")}, environment={"WORKER_COUNT": "2", "WORKER_TIMEOUT": "5"}),
+    "workers": Wanted(files={"main.py": script("held.py")}, environment={"WORKER_COUNT": "2"}),
+    "hanging": Wanted(files={"main.py": script("held.py")}, environment={"WORKER_TIMEOUT": "5"}),
     "no script": Wanted(files={}),
     "no folder": Wanted(files={}, environment={"AML_APP_ROOT": "/no/such/folder"}),
 }
@@ -54,6 +56,22 @@ CONTAINERS = {
 def containers(start: Start) -> dict[str, Container]:
     """All of them at once: they start while the first is asked."""
     return start_all(start, CONTAINERS)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hanging(containers: dict[str, Container]) -> Iterator[Future[list[requests.Response]]]:
+    """What a server answers around a prediction that never ends; asked beside all the other questions here."""
+
+    def answers() -> list[requests.Response]:
+        url = containers["hanging"].wait_until_it_answers()
+        before = score(url, {"do": "nothing"})
+        with contextlib.suppress(requests.ConnectionError):  # the answer goes with the process
+            hung = score(url, {"do": "hang", "name": "hanging"})
+            assert hung.status_code >= 500, said(hung)
+        return [before, score(url, {"do": "nothing"})]
+
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(answers)
 
 
 @pytest.fixture(scope="module")
@@ -197,14 +215,19 @@ def test_scoring_timeout(undecorated: str, prediction: str) -> None:
     assert score(undecorated, {}).status_code == 200, "the server does not go on"
 
 
-@pytest.mark.parametrize("end", ["exit", "die"])
-def test_a_script_that_ends_its_process(undecorated: str, end: str) -> None:
-    """Its own request fails, the server goes on: with sys.exit(), and where the kernel kills (memory)."""
-    try:
-        answer = score(undecorated, {"do": end})
-    except requests.ConnectionError:
-        pass  # the answer went with the process
-    else:
+def test_a_script_that_exits(undecorated: str) -> None:
+    """sys.exit() in run() is a script's failure as any exception is: nobody else notices."""
+    answer = score(undecorated, {"do": "exit"})
+    assert "scoring script" in message(answer, 500), said(answer)
+    assert answer.headers["x-ms-run-function-failed"] == "True", said(answer)
+    answer = score(undecorated, {})
+    assert answer.status_code == 200, said(answer)
+
+
+def test_a_script_whose_process_is_killed(undecorated: str) -> None:
+    """As the kernel does where memory is short: that request is lost, the server goes on."""
+    with contextlib.suppress(requests.ConnectionError):  # the answer goes with the process
+        answer = score(undecorated, {"do": "die"})
         assert answer.status_code >= 500, said(answer)
     answer = score(undecorated, {})
     assert answer.status_code == 200, said(answer)
@@ -376,15 +399,6 @@ def test_raw_parts(raw: str) -> None:
 # Workers
 
 
-@pytest.fixture(scope="module")
-def hung(workers: str, containers: dict[str, Container]) -> Iterator[Future[requests.Response]]:
-    """A prediction that never ends, asked once the other questions to its server are answered."""
-    with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(score, workers, {"do": "hang", "name": "hung"})
-        if containers["workers"].state()["Running"]:
-            make_file(containers["workers"], "/tmp/release.hung")  # where nothing ended it
-
-
 def test_worker_count(workers: str) -> None:
     """Two requests at a time are predicted at a time: each waits until the other worker predicts too."""
     for number in range(8):
@@ -396,16 +410,11 @@ def test_worker_count(workers: str) -> None:
         assert results == ["met", "met"], f"a worker was free, and one predicted alone (attempt {number + 1})"
 
 
-def test_worker_timeout(workers: str, hung: Future[requests.Response], containers: dict[str, Container]) -> None:
+def test_worker_timeout(hanging: Future[list[requests.Response]]) -> None:
     """A worker that predicts longer than WORKER_TIMEOUT is replaced; the server goes on."""
-    wait_for_file(containers["workers"], "/tmp/entered.hung")
-    try:
-        answer = hung.result(PATIENCE)
-    except requests.ConnectionError:
-        pass  # the answer went with the process
-    else:
-        assert answer.status_code >= 500, said(answer)
-    test_worker_count(workers)
+    before, after = hanging.result(2 * PATIENCE)
+    assert after.status_code == 200, said(after)
+    assert after.json()["pid"] != before.json()["pid"], "the worker that hung was not replaced"
 
 
 # Start-up
