@@ -21,6 +21,8 @@ from xdist.scheduler import LoadScopeScheduling
 HERE = Path(__file__).parent
 #: What the contract gives to dockeruser, beside the Python environment.
 OWNED = ("/var/azureml-app", "/var/azureml-app/azureml-models", "/var/log", "/var/runit", "/home/dockeruser")
+#: The memory that a sample script gets where it names none (``MEMORY``), MiB.
+MEMORY = 512
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -89,6 +91,8 @@ class Scoring:
     source: bytes
     request: Any
     answer: list[float]
+    #: The memory with which its container scores, MiB.
+    memory: int
 
 
 @pytest.fixture(scope="session")
@@ -103,9 +107,14 @@ def scoring(image: Image) -> Scoring:
         for statement in ast.parse(source).body
         if isinstance(statement, ast.Assign)
         and isinstance(statement.targets[0], ast.Name)
-        and statement.targets[0].id in ("REQUEST", "ANSWER")
+        and statement.targets[0].id in ("REQUEST", "ANSWER", "MEMORY")
     }
-    return Scoring(source=source.encode(), request=constants["REQUEST"], answer=constants["ANSWER"])
+    return Scoring(
+        source=source.encode(),
+        request=constants["REQUEST"],
+        answer=constants["ANSWER"],
+        memory=constants.get("MEMORY", MEMORY),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -118,7 +127,7 @@ def container(image: Image, scoring: Scoring, pytestconfig: pytest.Config) -> It
 
 
 class Starter(Protocol):
-    """Starts one more container of the image; it is removed after the module's tests."""
+    """Starts one more container of the image (of ``reference``, made from it); it is removed after the module's tests."""
 
     def __call__(
         self,
@@ -127,6 +136,7 @@ class Starter(Protocol):
         environment: dict[str, str] | None = None,
         options: Sequence[str] = (),
         command: Sequence[str] = (),
+        reference: str | None = None,
     ) -> Container: ...
 
 
@@ -142,9 +152,15 @@ def start(image: Image, pytestconfig: pytest.Config) -> Iterator[Starter]:
         environment: dict[str, str] | None = None,
         options: Sequence[str] = (),
         command: Sequence[str] = (),
+        reference: str | None = None,
     ) -> Container:
         one = Container.start(
-            image.image_id, files=files, labels=labels, environment=environment, options=options, command=command
+            reference or image.image_id,
+            files=files,
+            labels=labels,
+            environment=environment,
+            options=options,
+            command=command,
         )
         started.append(one)
         return one

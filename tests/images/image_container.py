@@ -93,7 +93,8 @@ class Container:
         published = f"{_bind_address()}::{PORT}"
         container = cls(id=docker("create", *flags, "--publish", published, *options, image, *command).strip())
         try:
-            docker("cp", "-", f"{container.id}:{APP_ROOT}", stdin=archive(files))
+            if files:
+                docker("cp", "-", f"{container.id}:{APP_ROOT}", stdin=archive(files))
             docker("start", container.id)
         except AssertionError:
             container.remove()
@@ -144,6 +145,31 @@ class Container:
         except AssertionError:
             self.must_run()  # it says more where the container ended meanwhile
             raise
+
+    def ask(self, request: Any) -> Any:
+        """Ask the server from inside, where there is no network to ask through.
+
+        Args:
+            request: What ``POST /score`` gets, as JSON.
+
+        Returns:
+            The answer, parsed.
+
+        Fails the test where the container ended, lacks memory, does not answer in time, or answers with an error.
+        """
+        give_up = time.monotonic() + START_TIMEOUT
+        while True:
+            answer = self.python(Path(__file__).parent / "ask.py", json.dumps(request))
+            if answer is not None:
+                if answer["status"] != 200:
+                    message = f"POST /score → {answer['status']}: {answer['body'][:300]}\n{self.logs()}"
+                    pytest.fail(message, pytrace=False)
+                return json.loads(answer["body"])
+            self.must_run()
+            if self.state()["OOMKilled"]:
+                pytest.fail(f"its memory is too little: the engine killed a process\n{self.logs()}", pytrace=False)
+            if time.monotonic() > give_up:
+                pytest.fail(f"no answer to GET / in {START_TIMEOUT:.0f} s\n{self.logs()}", pytrace=False)
 
     def url(self) -> str:
         """Where its server answers, seen from here."""

@@ -4,6 +4,8 @@ import json
 
 REQUEST = {"data": [[10.0], [20.0]]}
 ANSWER = [21.0, 41.0]
+#: MiB with which a container scores.
+MEMORY = 64
 
 
 def init():

@@ -11,6 +11,8 @@ import onnxruntime
 
 REQUEST = {"data": [[10.0], [20.0]]}
 ANSWER = [21.0, 41.0]
+#: MiB with which a container scores.
+MEMORY = 96
 
 FLOAT = 1  # TensorProto.DataType
 

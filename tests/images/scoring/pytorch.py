@@ -6,6 +6,8 @@ import torch
 
 REQUEST = {"data": [[10.0], [20.0]]}
 ANSWER = [21.0, 41.0]
+#: MiB with which a container scores.
+MEMORY = 320
 
 
 def init():

@@ -8,6 +8,8 @@ from sklearn.linear_model import LinearRegression
 
 REQUEST = {"data": [[10.0], [20.0]]}
 ANSWER = [21.0, 41.0]
+#: MiB with which a container scores.
+MEMORY = 192
 
 
 def init():

@@ -9,6 +9,8 @@ import tensorflow
 
 REQUEST = {"data": [[10.0], [20.0]]}
 ANSWER = [21.0, 41.0]
+#: MiB with which a container scores.
+MEMORY = 320
 
 
 def init():

@@ -7,6 +7,8 @@ import xgboost
 
 REQUEST = {"data": [[1.0], [6.0]]}
 ANSWER = [10.0, 20.0]
+#: MiB with which a container scores.
+MEMORY = 192
 
 
 def init():

@@ -1,0 +1,39 @@
+"""Runs inside a container and prints, as JSON, why the distribution's archive is not reached; null where it is.
+
+It asks for the first index file of apt's own sources. Standard library only, and nothing newer than Python 3.7 has.
+"""
+
+import glob
+import json
+import re
+import urllib.request
+
+#: Seconds.
+PATIENCE = 10
+
+
+def index():
+    """The URL of the first source's index, in either of apt's formats."""
+    files = ["/etc/apt/sources.list", *glob.glob("/etc/apt/sources.list.d/*")]
+    text = ""
+    for path in files:
+        try:
+            with open(path) as file:
+                text += file.read() + "\n"
+        except FileNotFoundError:
+            continue
+    line = re.search(r"^deb\s+(?:\[.*?\]\s*)?(\S+)\s+(\S+)", text, re.MULTILINE)
+    if line:
+        return "{}/dists/{}/InRelease".format(*line.groups())
+    uri = re.search(r"^URIs:\s*(\S+)", text, re.MULTILINE)
+    suite = re.search(r"^Suites:\s*(\S+)", text, re.MULTILINE)
+    return f"{uri.group(1)}/dists/{suite.group(1)}/InRelease"
+
+
+if __name__ == "__main__":
+    url = index()
+    try:
+        urllib.request.urlopen(url, timeout=PATIENCE).close()
+        print("null")
+    except OSError as error:
+        print(json.dumps(f"{url}: {error}"))

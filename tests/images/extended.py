@@ -1,0 +1,33 @@
+"""The scoring script of the extension tests: it tells which packages it sees. Python 3.7 or newer."""
+
+import importlib
+import json
+import os
+
+try:
+    from importlib import metadata
+except ImportError:  # Python 3.7; the server brings the backport
+    import importlib_metadata as metadata
+
+
+def init():
+    """Nothing to load."""
+
+
+def run(data):
+    folder = os.environ.get("AZUREML_MODEL_DIR")
+    return {
+        "uid": os.getuid(),
+        "model": sorted(os.listdir(folder)) if folder else [],
+        "packages": {name: look(name) for name in json.loads(data)["packages"]},
+    }
+
+
+def look(name):
+    """Its version by the import system and by the installed distributions, and where it lies."""
+    module = importlib.import_module(name)
+    return {
+        "imported": getattr(module, "__version__", None),
+        "installed": metadata.version(name),
+        "file": module.__file__,
+    }

@@ -1,0 +1,242 @@
+"""What users add without a new image: a folder of packages, a requirements file. And what they get wrong there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from image_container import Container, docker
+from image_plan import Image
+from tiny_package import TinyPackage, below, wheelhouse
+
+SCRIPT = Path(__file__).with_name("extended.py").read_bytes()
+LIBRARY, REQUIREMENTS, CONDA = (
+    "AZUREML_EXTRA_PYTHON_LIB_PATH",
+    "AZUREML_EXTRA_REQUIREMENTS_TXT",
+    "AZUREML_EXTRA_CONDA_YAML",
+)
+#: A pure-Python package of every image that its server does not import: users replace it with their own version.
+OF_THE_IMAGE = "pytz"
+#: Another, which stays as it is.
+UNTOUCHED = "idna"
+OLDER = TinyPackage(name=OF_THE_IMAGE, version="0.1")
+NEWER = TinyPackage(name=OF_THE_IMAGE, version="9999.1")
+BY_FOLDER = TinyPackage(name="tiny_by_folder", version="1.0")
+BY_PIP = TinyPackage(name="tiny_by_pip", version="1.0")
+LATER = TinyPackage(name="tiny_later", version="1.0")
+BOTH_IN_FOLDER = TinyPackage(name="tiny_by_both", version="2.0")
+BOTH_BY_PIP = TinyPackage(name="tiny_by_both", version="3.0")
+
+#: The folder where packages go that cannot go into the image's environment.
+BESIDE = "/tmp/inference-server-packages/"
+#: Seconds for a container that must end.
+PATIENCE = 60
+
+
+def requirements(*packages: TinyPackage) -> bytes:
+    """A requirements file that needs no index: the wheels lie beside it."""
+    return "\n".join(
+        ["--no-index", "--find-links wheels", *(f"{one.name}=={one.version}" for one in packages), ""]
+    ).encode()
+
+
+FOLDER = below("lib", BY_FOLDER.files, OLDER.files)
+PIP = {"requirements.txt": requirements(BY_PIP, NEWER), **below("wheels", wheelhouse(BY_PIP, NEWER, LATER))}
+#: Where the file systems are read-only, the code comes by a volume.
+READ_ONLY = ("--read-only", "--volume=/var/azureml-app")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A way to add packages."""
+
+    files: dict[str, bytes]
+    environment: dict[str, str]
+    options: Sequence[str] = ()
+
+
+GOOD = {
+    # Relative to the script, not to the app root.
+    "folder": Case(
+        files=below("code", {"score.py": SCRIPT}, FOLDER),
+        environment={"AZUREML_ENTRY_SCRIPT": "code/score.py", LIBRARY: "lib"},
+        options=(*READ_ONLY, "--network=none"),
+    ),
+    "requirements": Case(
+        files=below("code", {"score.py": SCRIPT}, PIP),
+        environment={"AZUREML_ENTRY_SCRIPT": "code/score.py", REQUIREMENTS: "requirements.txt"},
+    ),
+    "both": Case(
+        files={
+            "main.py": SCRIPT,
+            "requirements.txt": requirements(BY_PIP, BOTH_BY_PIP),
+            **below("wheels", wheelhouse(BY_PIP, BOTH_BY_PIP)),
+            **below("lib", BY_FOLDER.files, BOTH_IN_FOLDER.files),
+        },
+        environment={LIBRARY: "/var/azureml-app/lib", REQUIREMENTS: "/var/azureml-app/requirements.txt"},
+    ),
+    "requirements, read-only root": Case(
+        files={"main.py": SCRIPT, **PIP},
+        environment={REQUIREMENTS: "requirements.txt"},
+        options=(*READ_ONLY, "--tmpfs=/tmp"),
+    ),
+    "requirements, random user": Case(
+        files={"main.py": SCRIPT, **PIP},
+        environment={REQUIREMENTS: "requirements.txt"},
+        options=("--user=12345:0",),
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wrong:
+    """A way to get it wrong: what must be said, and the exit code."""
+
+    environment: dict[str, str]
+    code: int
+    #: Words of the one line that the start-up code says.
+    says: Sequence[str]
+    files: dict[str, bytes] = field(default_factory=dict)
+    options: Sequence[str] = ()
+    #: What pip says above it.
+    pip_says: str | None = None
+
+
+WRONG = {
+    "no such folder": Wrong(environment={LIBRARY: "no/lib"}, code=97, says=[LIBRARY, "/var/azureml-app/no/lib"]),
+    "a file as folder": Wrong(
+        environment={LIBRARY: "main.py"}, code=97, says=[LIBRARY, "/var/azureml-app/main.py", "not a directory"]
+    ),
+    "no such requirements": Wrong(
+        environment={REQUIREMENTS: "no.txt"}, code=99, says=[REQUIREMENTS, "/var/azureml-app/no.txt"]
+    ),
+    "conda": Wrong(environment={CONDA: "conda.yml"}, code=98, says=[CONDA, REQUIREMENTS]),
+    "pip fails": Wrong(
+        files={"requirements.txt": requirements(TinyPackage(name="tiny_missing", version="1.0"))},
+        environment={REQUIREMENTS: "requirements.txt"},
+        code=95,
+        says=["/var/azureml-app/requirements.txt"],
+        pip_says="No matching distribution found for tiny_missing==1.0",
+    ),
+    "nowhere to install": Wrong(
+        files=PIP,
+        environment={REQUIREMENTS: "requirements.txt"},
+        options=READ_ONLY,
+        code=95,
+        says=["/var/azureml-app/requirements.txt", "--tmpfs /tmp"],
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """The containers of this module, started together: while one boots, the next is made."""
+
+    good: dict[str, Container]
+    wrong: dict[str, Container]
+
+
+@pytest.fixture(scope="module")
+def started(start: Any) -> Started:
+    return Started(
+        wrong={
+            name: start({"main.py": SCRIPT, **case.files}, environment=case.environment, options=case.options)
+            for name, case in WRONG.items()
+        },
+        good={
+            name: start(case.files, environment=case.environment, options=case.options) for name, case in GOOD.items()
+        },
+    )
+
+
+def seen(container: Container, *names: str) -> dict[str, Any]:
+    """What the scoring script sees of packages."""
+    packages: dict[str, Any] = container.ask({"packages": names})["packages"]
+    return packages
+
+
+def must_be(package: Any, version: str) -> None:
+    """Import system and distributions agree on the version."""
+    found = (package["imported"], package["installed"])
+    assert found == (version, version), (
+        f"{package['file']} has version {found[0]}, the distribution {found[1]}; the user's is {version}"
+    )
+
+
+def test_a_folder_of_packages(started: Started) -> None:
+    """It comes before the image's own packages, also older; it needs no network and nothing writable."""
+    found = seen(started.good["folder"], BY_FOLDER.name, OLDER.name, UNTOUCHED)
+    must_be(found[BY_FOLDER.name], BY_FOLDER.version)
+    must_be(found[OLDER.name], OLDER.version)
+    assert found[BY_FOLDER.name]["file"].startswith("/var/azureml-app/code/lib/")
+
+
+def test_requirements(started: Started, environment: dict[str, str]) -> None:
+    """They are installed into the image's environment, in place of its own versions."""
+    found = seen(started.good["requirements"], BY_PIP.name, NEWER.name)
+    must_be(found[BY_PIP.name], BY_PIP.version)
+    must_be(found[NEWER.name], NEWER.version)
+    place = environment["AZUREML_CONDA_ENVIRONMENT_PATH"]
+    assert found[BY_PIP.name]["file"].startswith(f"{place}/"), f"installed at {found[BY_PIP.name]['file']}"
+
+
+def test_a_folder_and_requirements(started: Started) -> None:
+    """The folder comes first. Here the paths are absolute."""
+    found = seen(started.good["both"], BY_FOLDER.name, BY_PIP.name, BOTH_IN_FOLDER.name)
+    must_be(found[BY_FOLDER.name], BY_FOLDER.version)
+    must_be(found[BY_PIP.name], BY_PIP.version)
+    must_be(found[BOTH_IN_FOLDER.name], BOTH_IN_FOLDER.version)
+
+
+@pytest.mark.parametrize("condition", ["read-only root", "random user"])
+def test_requirements_where_the_environment_is_not_writable(
+    started: Started, image: Image, environment: dict[str, str], condition: str
+) -> None:
+    """They go into a folder beside it, before the image's own packages, which are still there."""
+    found = seen(started.good[f"requirements, {condition}"], BY_PIP.name, NEWER.name, UNTOUCHED)
+    must_be(found[BY_PIP.name], BY_PIP.version)
+    must_be(found[NEWER.name], NEWER.version)
+    assert found[NEWER.name]["file"].startswith(BESIDE), f"installed at {found[NEWER.name]['file']}"
+    place, version = found[UNTOUCHED]["file"], found[UNTOUCHED]["installed"]
+    expected = environment["AZUREML_CONDA_ENVIRONMENT_PATH"]
+    assert version == image.lock[UNTOUCHED], f"the image's {UNTOUCHED} {image.lock[UNTOUCHED]} became {version}"
+    assert place.startswith(f"{expected}/"), f"{UNTOUCHED} came from {place}, not from the image"
+
+
+def test_pip_in_a_running_container(started: Started) -> None:
+    """As the image's own user."""
+    container = started.good["requirements"]
+    container.ask({"packages": []})
+    wheel = f"/var/azureml-app/code/wheels/{LATER.wheel_name}"
+    docker("exec", container.id, "pip", "install", "--disable-pip-version-check", "--no-index", wheel)
+    must_be(seen(container, LATER.name)[LATER.name], LATER.version)
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+def test_a_mistake_ends_the_container(started: Started, mistake: str) -> None:
+    """With an exit code of its own, and one line that says what is wrong, the log's last."""
+    wrong = WRONG[mistake]
+    code, log = ended(started.wrong[mistake])
+    assert code == wrong.code, f"exit code {code}, not {wrong.code}: {log}"
+    *before, last = log.splitlines() or [""]
+    missing = [words for words in wrong.says if words not in last]
+    assert last.startswith("start-server: "), f"the log ends with: {last}"
+    assert not missing, f"the last line names not {' or '.join(missing)}: {last}"
+    if wrong.pip_says is None:
+        assert not before, f"one line was to say what is wrong; there was: {log}"
+    else:
+        assert wrong.pip_says in "\n".join(before), f"pip's error is not above: {log}"
+        assert "Traceback" not in log, f"a traceback: {log}"
+
+
+def ended(container: Container) -> tuple[int, str]:
+    """Wait for a container's end: its exit code and its output."""
+    give_up = time.monotonic() + PATIENCE
+    while (state := container.state())["Running"]:
+        assert time.monotonic() < give_up, f"it still runs after {PATIENCE} s: {container.logs()}"
+        time.sleep(0.1)
+    return state["ExitCode"], container.logs()

@@ -1,0 +1,53 @@
+"""Tiny pure-Python distributions, made here: what a user adds to an image, without a package index."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class TinyPackage:
+    """A distribution with one module of its own name, which knows its version."""
+
+    name: str
+    version: str
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """Path → content, as it lies in a folder that ``pip install --target`` made."""
+        info = f"{self.name}-{self.version}.dist-info"
+        return {
+            f"{self.name}.py": f"__version__ = {self.version!r}\n".encode(),
+            f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {self.name}\nVersion: {self.version}\n".encode(),
+        }
+
+    @property
+    def wheel_name(self) -> str:
+        """The wheel's file name."""
+        return f"{self.name}-{self.version}-py3-none-any.whl"
+
+    @property
+    def wheel(self) -> bytes:
+        """The content of its wheel: https://packaging.python.org/en/latest/specifications/binary-distribution-format/"""
+        info = f"{self.name}-{self.version}.dist-info"
+        tags = b"Wheel-Version: 1.0\nGenerator: tiny\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        files = {**self.files, f"{info}/WHEEL": tags}
+        # RECORD needs no hashes; it names itself too.
+        record = "".join(f"{path},,\n" for path in (*files, f"{info}/RECORD"))
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for path, content in {**files, f"{info}/RECORD": record.encode()}.items():
+                archive.writestr(path, content)
+        return buffer.getvalue()
+
+
+def below(folder: str, *files: dict[str, bytes]) -> dict[str, bytes]:
+    """All the files, each path below ``folder``."""
+    return {f"{folder}/{path}": content for some in files for path, content in some.items()}
+
+
+def wheelhouse(*packages: TinyPackage) -> dict[str, bytes]:
+    """Wheels by their file names."""
+    return {package.wheel_name: package.wheel for package in packages}
