@@ -127,7 +127,7 @@ def container(image: Image, scoring: Scoring, pytestconfig: pytest.Config) -> It
 
 
 class Starter(Protocol):
-    """Starts one more container of the image (of ``reference``, made from it); it is removed after the module's tests."""
+    """Starts one more container, of the image or of ``reference``; it is removed after the module's tests."""
 
     def __call__(
         self,

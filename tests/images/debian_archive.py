@@ -3,10 +3,10 @@
 It asks for the first index file of apt's own sources. Standard library only, and nothing newer than Python 3.7 has.
 """
 
-import glob
 import json
 import re
 import urllib.request
+from pathlib import Path
 
 #: Seconds.
 PATIENCE = 10
@@ -14,14 +14,9 @@ PATIENCE = 10
 
 def index():
     """The URL of the first source's index, in either of apt's formats."""
-    files = ["/etc/apt/sources.list", *glob.glob("/etc/apt/sources.list.d/*")]
-    text = ""
-    for path in files:
-        try:
-            with open(path) as file:
-                text += file.read() + "\n"
-        except FileNotFoundError:
-            continue
+    apt = Path("/etc/apt")
+    files = [*apt.glob("sources.list"), *apt.glob("sources.list.d/*")]
+    text = "\n".join(path.read_text() for path in files)
     line = re.search(r"^deb\s+(?:\[.*?\]\s*)?(\S+)\s+(\S+)", text, re.MULTILINE)
     if line:
         return "{}/dists/{}/InRelease".format(*line.groups())

@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+from pathlib import Path
 
 try:
     from importlib import metadata
@@ -18,7 +19,7 @@ def run(data):
     folder = os.environ.get("AZUREML_MODEL_DIR")
     return {
         "uid": os.getuid(),
-        "model": sorted(os.listdir(folder)) if folder else [],
+        "model": sorted(path.name for path in Path(folder).iterdir()) if folder else [],
         "packages": {name: look(name) for name in json.loads(data)["packages"]},
     }
 
