@@ -1,0 +1,447 @@
+"""docs/deploying.md and the README's first use of an image, run as they stand: every command, with its promised output.
+
+On the page a file is a fenced block below a line that is its name (`app/score.py`:), commands are a ```sh block, and a
+```text block after it is what they print; `...` there stands for any text.  Replaced before it runs: the registry's
+images by those of this checkout, this machine's port 5001 by a free one, the containers' names by unique ones.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import uv
+import yaml
+
+from build import builder, engine, project
+from tests.conftest import MINIMAL, ROOT, SKLEARN, Checkout, copy_checkout
+
+pytestmark = pytest.mark.engine
+
+PAGE = ROOT / "docs/deploying.md"
+EXAMPLES = ROOT / "docs/examples"
+#: Seconds for all commands of a page; a command that hangs is ended.
+PATIENCE = 300
+#: Of this section the commands bring the machine's CA themselves; the others get an image that has it.
+PROXY_SECTION = "Behind a proxy that inspects TLS"
+SCORING = {"AZUREML_ENTRY_SCRIPT": "score.py", "AZUREML_MODEL_DIR": "/model"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A fenced block of a page."""
+
+    line: int
+    section: str
+    #: The file it is; empty for commands.
+    file: str
+    text: str
+    #: What the commands print, where the page says it.
+    output: str | None = None
+
+    @property
+    def label(self) -> str:
+        return f"line {self.line}, {self.section}"
+
+
+def blocks(page: Path) -> list[Block]:
+    """The files and commands of a page, in order."""
+    found: list[Block] = []
+    section = before = language = ""
+    start = 0
+    inside: list[str] | None = None
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), start=1):
+        if inside is not None and line == "```":
+            text, named = "\n".join(inside) + "\n", re.fullmatch(r"`([^`]+)`:", before)
+            if named:
+                found.append(Block(line=start, section=section, file=named[1], text=text))
+            elif language == "sh":
+                found.append(Block(line=start, section=section, file="", text=text))
+            elif language == "text":
+                last = found.pop()
+                assert not last.file and last.output is None, f"{page.name}:{number}: the output of no command"
+                found.append(Block(line=last.line, section=section, file="", text=last.text, output=text))
+            else:
+                raise AssertionError(f"{page.name}:{number}: a block with neither a file's name nor commands")
+            inside, before = None, ""
+        elif inside is not None:
+            inside.append(line)
+        elif line.startswith("```"):
+            inside, language, start = [], line[3:], number
+        elif line.startswith("#"):
+            section, before = line.lstrip("# "), ""
+        elif line:
+            before = line
+    return found
+
+
+def first_use() -> list[Block]:
+    """The README's block below "Use one of them"."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    line = text[: text.index("Use one of them:")].count("\n") + 1
+    return [next(block for block in blocks(ROOT / "README.md") if block.line > line)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """The images of a checkout, in the engine."""
+
+    references: Mapping[str, str]
+    environment: Mapping[str, str]
+
+    def docker(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["docker", *arguments],
+            env=dict(self.environment),
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def images(running: engine.Engine, bases_here: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Images]:
+    """The images that the pages name, as this checkout builds them."""
+    root = tmp_path_factory.mktemp("clone") / "repository"
+    root.mkdir()
+    checkout: Checkout = copy_checkout(root)
+    done = checkout.run("build", MINIMAL, SKLEARN)
+    assert done.code == 0, done.text
+    opened = project.open_project(checkout.paths)
+    wanted = opened.images([variant for variant in opened.variants if variant.name in (MINIMAL, SKLEARN)])
+    recipes = builder.recipes(opened, wanted)
+    yield Images(
+        references={name: f"azureml/{name}:{recipes[name].tag}" for name in (MINIMAL, SKLEARN)},
+        environment={**os.environ, **engine.environment(running)},
+    )
+    shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def token(images: Images) -> Iterator[str]:
+    """A text in the name of every container and image that these tests make; they are removed at the end."""
+    token = f"docs-{uuid.uuid4().hex[:8]}"
+    yield token
+    for identity in images.docker("ps", "--all", "--quiet", "--filter", f"name={token}").stdout.split():
+        images.docker("rm", "--force", "--volumes", identity)
+    for identity in set(images.docker("images", "--quiet", "--filter", f"reference=*{token}*").stdout.split()):
+        images.docker("rmi", "--force", identity)
+
+
+@pytest.fixture(scope="module")
+def company_images(images: Images, token: str, tmp_path_factory: pytest.TempPathFactory) -> Images:
+    """The same images with this machine's CA certificates, as a company behind a proxy that inspects TLS has them.
+
+    So that the page's plain `pip install` works on such a machine too, as it stands.
+    """
+    bundle = builder.ca_bundle()
+    if not bundle:
+        return images
+    context = tmp_path_factory.mktemp("company")
+    shutil.copy(bundle, context / "ca.crt")
+    tag = f"{token}-company"
+    lines = (
+        f"FROM {images.references[MINIMAL]}",
+        "COPY --chmod=644 ca.crt /etc/ca.crt",
+        "ENV PIP_CERT=/etc/ca.crt",
+        "",
+    )
+    (context / "Dockerfile").write_text("\n".join(lines))
+    done = images.docker("build", "--quiet", "--tag", tag, str(context))
+    assert done.returncode == 0, done.stdout
+    return Images(references={**images.references, MINIMAL: tag}, environment=images.environment)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """One shell that has run a page's blocks; outputs by number, only of those that were reached."""
+
+    finished: Mapping[int, str]
+    failed: str
+
+
+def run_page(page: Sequence[Block], plain: Images, company: Images, token: str, port: int, folder: Path) -> Session:
+    """Run a page's blocks in one shell, which stops at the first command that fails."""
+    work, logs = folder / "work", folder / "logs"
+    work.mkdir()
+    logs.mkdir()
+    commands = "\n".join(block.text for block in page if not block.file)
+    names = set(re.findall(r"--(?:name|tag)[ =]([\w-]+)", commands))
+
+    def localized(block: Block) -> str:
+        images = plain if block.section == PROXY_SECTION else company
+        text = re.sub(r"127\.0\.0\.1:5000/azureml/([\w.-]+)", lambda match: images.references[match[1]], block.text)
+        text = re.sub(r"^export DOCKER_HOST=.*$", "", text, flags=re.MULTILINE)  # the engine is known here
+        # Asked from inside of the container, the port stays.
+        text = re.sub(r"^(?!.*docker exec)(.*127\.0\.0\.1:)5001\b", rf"\g<1>{port}", text, flags=re.MULTILINE)
+        text = text.replace("/etc/ssl/certs/ca-certificates.crt", builder.ca_bundle())
+        for name in names:
+            text = re.sub(rf"(?<![\w/.-]){name}(?![\w/.-])", f"{token}-{name}", text)
+        return text
+
+    script = ["set -euo pipefail"]
+    section = ""
+    for number, block in enumerate(page):
+        if block.file:
+            (logs / f"{number}.file").write_text(block.text, encoding="utf-8")
+            script.append(f"mkdir -p {Path(block.file).parent} && cp '{logs}/{number}.file' {block.file}")
+            continue
+        if "IMAGE=" in commands and PROXY_SECTION in (section, block.section) and section != block.section:
+            images = plain if block.section == PROXY_SECTION else company
+            script.append(f"IMAGE={images.references[MINIMAL]}")
+        section = block.section
+        script.append(f"{{\n{localized(block)}}} > '{logs}/{number}.log' 2>&1\ntouch '{logs}/{number}.done'")
+    (folder / "script").write_text("\n".join(script) + "\n", encoding="utf-8")
+    with subprocess.Popen(
+        ["bash", str(folder / "script")],
+        cwd=work,
+        env=dict(plain.environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as shell:
+        try:
+            _, said = shell.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            shell.kill()
+            said = f"ended after {PATIENCE} s"
+    outputs = {
+        int(log.stem): log.read_text(encoding="utf-8").replace(f"{token}-", "")
+        for log in sorted(logs.glob("*.log"), key=lambda log: int(log.stem))
+    }
+    finished = {number: text for number, text in outputs.items() if (logs / f"{number}.done").is_file()}
+    broken = [f"{page[number].label}:\n{text}" for number, text in outputs.items() if number not in finished]
+    return Session(finished=finished, failed="\n".join([*broken, said]))
+
+
+@pytest.fixture(scope="module")
+def deploying(images: Images, company_images: Images, token: str, tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """The page, run."""
+    folder = tmp_path_factory.mktemp("deploying")
+    return run_page(blocks(PAGE), images, company_images, token, free(), folder)
+
+
+def free() -> int:
+    """A port of 127.0.0.1 that nothing listens on."""
+    import socket
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def assert_done(session: Session, number: int, block: Block) -> None:
+    """The block's commands ran, and printed what the page says."""
+    assert number in session.finished, f"not reached, or failed: {session.failed}"
+    if block.output is not None:
+        promised = re.escape(block.output.strip()).replace(re.escape("..."), ".*")
+        said = session.finished[number].strip()
+        assert re.fullmatch(promised, said, re.DOTALL), f"promised:\n{block.output}\nprinted:\n{said}"
+
+
+@pytest.mark.network
+@pytest.mark.parametrize(
+    ("number", "block"),
+    [pytest.param(n, block, id=block.label) for n, block in enumerate(blocks(PAGE)) if not block.file],
+)
+def test_what_the_page_on_deploying_says_works(deploying: Session, number: int, block: Block) -> None:
+    assert_done(deploying, number, block)
+
+
+def test_the_readmes_first_use_works(images: Images, token: str, tmp_path: Path) -> None:
+    page = first_use()
+    done = run_page(page, images, images, f"{token}-readme", free(), tmp_path)
+    assert_done(done, 0, page[0])
+    assert '{"got": "{\\"x\\": 1}"}' in done.finished[0]
+
+
+def exit_codes() -> list[int]:
+    return [int(code) for code in re.findall(r"^\| (\d+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)]
+
+
+#: Why a container ends; code 0 is part of the page's own commands.
+REASONS = [
+    (1, "AZUREML_ENTRY_SCRIPT=no-such.py"),
+    (1, "AML_APP_ROOT=/no/such/folder"),
+    (1, "WORKER_COUNT=many"),
+    (3, "AZUREML_ENTRY_SCRIPT=syntax.py"),
+    (3, "AML_APP_INSIGHTS_ENABLED=perhaps"),
+    (95, "AZUREML_EXTRA_REQUIREMENTS_TXT=syntax.py"),
+    (97, "AZUREML_EXTRA_PYTHON_LIB_PATH=score.py"),
+    (98, "AZUREML_EXTRA_CONDA_YAML=conda.yaml"),
+    (99, "AZUREML_EXTRA_REQUIREMENTS_TXT=no-such.txt"),
+]
+
+
+def test_the_pages_exit_codes_are_those_that_are_tested() -> None:
+    assert exit_codes() == sorted({0, *(code for code, _ in REASONS)})
+
+
+@pytest.mark.parametrize(("code", "variable"), REASONS, ids=[variable for _, variable in REASONS])
+def test_an_exit_code_of_the_page(images: Images, token: str, tmp_path: Path, code: int, variable: str) -> None:
+    shutil.copy(EXAMPLES / "app/score.py", tmp_path)
+    (tmp_path / "syntax.py").write_text("def init(:\n")
+    tmp_path.chmod(0o755)
+    done = images.docker(
+        *("run", "--rm", "--name", f"{token}-exit", "--network", "none", "--volume", f"{tmp_path}:/var/azureml-app:ro"),
+        *("--env", "AZUREML_ENTRY_SCRIPT=score.py", "--env", variable, images.references[MINIMAL]),
+    )
+    assert done.returncode == code, done.stdout
+
+
+def test_the_examples_have_one_scoring_script_and_model() -> None:
+    page = {block.file: block.text for block in blocks(PAGE) if block.file}
+    kubernetes = manifest("ConfigMap")["data"]
+    for name in ("app/score.py", "model/model.json"):
+        text = (EXAMPLES / name).read_text(encoding="utf-8")
+        assert page[name] == text
+        assert kubernetes[Path(name).name] == text
+
+
+def manifest(kind: str) -> Any:
+    """The Kubernetes example's resource of that kind."""
+    with (EXAMPLES / "kubernetes/deployment.yaml").open(encoding="utf-8") as file:
+        return next(resource for resource in yaml.safe_load_all(file) if resource["kind"] == kind)
+
+
+@pytest.fixture(scope="module")
+def check(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Run one of tests/examples' scripts with the platforms' own libraries.
+
+    Not among the project's requirements, which everybody installs who builds an image: 60 packages for this test alone.
+    """
+    environment = tmp_path_factory.mktemp("libraries") / "venv"
+    folder = ROOT / "tests/examples"
+    python = str(environment / "bin/python")
+    for arguments in (
+        ("venv", str(environment)),
+        ("pip", "sync", "--require-hashes", "--python", python, str(folder / "requirements.txt")),
+    ):
+        done = subprocess.run([uv.find_uv_bin(), *arguments], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    def run(script: str, *arguments: str) -> str:
+        done = subprocess.run([python, str(folder / script), *arguments], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.mark.network
+def test_the_kubernetes_example_is_valid(check: Callable[..., str]) -> None:
+    check("check_kubernetes.py", str(EXAMPLES / "kubernetes/deployment.yaml"), "1.30", "1.37")
+
+
+@pytest.mark.network
+def test_the_azure_ml_example_is_valid_and_serves(check: Callable[..., str], images: Images, token: str) -> None:
+    said = check("check_azureml.py", *(str(EXAMPLES / f"azureml/{name}.yaml") for name in ("endpoint", "deployment")))
+    example = json.loads(said)
+    assert example["kinds"] == ["ManagedOnlineEndpoint", "ManagedOnlineDeployment"]
+    assert len(set(example["endpoints"])) == 1
+    # As the platform does it: its own paths, and the deployment's script, model, variables and routes.
+    script, model = Path(example["script"]), Path(example["model"])
+    mounted = "/var/azureml-app/azureml-models/my-model/1"
+    url = start(
+        images,
+        f"{token}-azureml",
+        environment={**example["variables"], "AZUREML_ENTRY_SCRIPT": script.name, "AZUREML_MODEL_DIR": mounted},
+        mounts={f"/var/azureml-app/{script.name}": script, f"{mounted}/{model.name}": model},
+    )
+    routes = example["routes"]
+    assert {route["port"] for route in routes.values()} == {5001}
+    for name in ("livenessRoute", "readinessRoute"):
+        assert requests.get(url + routes[name]["path"], timeout=min(example["probes"])).text == "Healthy"
+    assert score(url + routes["scoringRoute"]["path"]) == {"y": [2.5, 5.0]}
+
+
+def test_the_kubernetes_example_serves(images: Images, token: str, tmp_path: Path) -> None:
+    """The pod's container, as a kubelet would start it."""
+    pod = manifest("Deployment")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    security = container["securityContext"]
+    assert pod["securityContext"]["runAsNonRoot"] and security["readOnlyRootFilesystem"]
+    options = ["--read-only", "--memory", container["resources"]["limits"]["memory"].replace("Gi", "g")]
+    options += [f"--cap-drop={name}" for name in security["capabilities"]["drop"]]
+    if not security["allowPrivilegeEscalation"]:
+        options.append("--security-opt=no-new-privileges")
+    data, volumes = manifest("ConfigMap")["data"], {volume["name"]: volume for volume in pod["volumes"]}
+    mounts = {}
+    for mount in container["volumeMounts"]:
+        volume = volumes[mount["name"]]
+        if "emptyDir" in volume:
+            options += ["--tmpfs", f"{mount['mountPath']}:exec"]
+            continue
+        # A ConfigMap's files are links into a folder that is exchanged.
+        folder = tmp_path / mount["name"]
+        (folder / "..1").mkdir(parents=True)
+        (folder / "..data").symlink_to("..1")
+        for item in volume["configMap"]["items"]:
+            (folder / "..1" / item["path"]).write_text(data[item["key"]])
+            (folder / item["path"]).symlink_to(f"..data/{item['path']}")
+        mounts[mount["mountPath"]] = folder
+    url = start(
+        images,
+        f"{token}-kubernetes",
+        environment={variable["name"]: variable["value"] for variable in container["env"]},
+        mounts=mounts,
+        options=options,
+    )
+    (port,) = container["ports"]
+    assert port["containerPort"] == 5001
+    for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+        probe = container[name]
+        assert probe["httpGet"]["port"] == port["name"]
+        assert requests.get(url + probe["httpGet"]["path"], timeout=probe["timeoutSeconds"]).status_code == 200
+    assert score(f"{url}/score") == {"y": [2.5, 5.0]}
+    (service,) = manifest("Service")["spec"]["ports"]
+    assert service["targetPort"] == port["name"]
+    images.docker("stop", "-t", str(pod["terminationGracePeriodSeconds"]), f"{token}-kubernetes")
+    assert images.docker("inspect", "--format", "{{.State.ExitCode}}", f"{token}-kubernetes").stdout.strip() == "0"
+
+
+def start(
+    images: Images,
+    name: str,
+    *,
+    environment: Mapping[str, str],
+    mounts: Mapping[str, Path],
+    options: Sequence[str] = (),
+) -> str:
+    """Start a container; its URL, once it is healthy."""
+    port = free()
+    done = images.docker(
+        *("run", "--detach", "--name", name, "--publish", f"127.0.0.1:{port}:5001", *options),
+        *(f"--env={key}={value}" for key, value in environment.items()),
+        *(f"--volume={source}:{target}:ro" for target, source in mounts.items()),
+        images.references[MINIMAL],
+    )
+    assert done.returncode == 0, done.stdout
+    url = f"http://127.0.0.1:{port}"
+    session = requests.Session()
+    retries = requests.adapters.Retry(total=60, backoff_factor=0.2, backoff_max=1)
+    session.mount("http://", requests.adapters.HTTPAdapter(max_retries=retries))
+    try:
+        assert session.get(url, timeout=10).text == "Healthy"
+    except requests.RequestException as error:
+        raise AssertionError(images.docker("logs", name).stdout) from error
+    return url
+
+
+def score(url: str) -> Any:
+    """The answer to the page's request."""
+    return requests.post(url, json={"x": [1, 2]}, timeout=60).json()
