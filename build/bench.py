@@ -18,8 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from build import bench_limit, bench_plan, bench_report, builder, console, engine, state
+from build import bench_first_answer, bench_limit, bench_plan, bench_report, builder, console, engine, state
+from build import bench_first_answer_report as first_answer_report
 from build.bench_engine import BenchEngine, BenchRegistry, bench_engine, bench_registry, command, make_cold
+from build.bench_first_answer_report import FirstAnswer
 from build.bench_report import Choice, Inventory, Limit, Measure, Side
 from build.errors import EngineError, PipelineError, RegistryError
 from build.paths import Paths
@@ -28,16 +30,19 @@ from build.project import open_project
 #: The registry's image, built once on the plain base.
 _REGISTRY_IMAGE = "bench/registry:latest"
 _PORTS = {"ours": 5601, "plain": 5602}
+#: In the engine's network, of the containers that answer.
+_SCORING_PORT = 5603
 _EPOCH = "315532800"
 
 
-def bench_command(paths: Paths, *, json_file: Path | None, only: tuple[str, ...]) -> None:
+def bench_command(paths: Paths, *, json_file: Path | None, only: tuple[str, ...], rounds: int) -> None:
     """Measure, print the table, write the figures.  A target that is missed is said, and is no failure.
 
     Args:
         paths: The checkout.
         json_file: Written beside ``.pipeline/reports/bench.json``.
         only: Phases and sides, see ``build.bench_report.choose``.
+        rounds: How often the first answer is measured.
 
     Raises:
         UsageError: ``only`` names something else.
@@ -55,24 +60,28 @@ def bench_command(paths: Paths, *, json_file: Path | None, only: tuple[str, ...]
     work = Path(tempfile.mkdtemp(prefix="bench-", dir="/var/tmp"))
     limit: Limit | None = None
     sides: dict[str, Side] = {}
+    first: FirstAnswer | None = None
     machine = describe_machine()
     try:
         if "limit" in choice.phases:
             limit = _limit(rows, work, log)
-        if choice.builds:
+        if set(choice.phases) != {"limit"}:
             setting = _prepare(paths, rows, work, log, choice)
             with bench_engine(work / "engine") as bench:
                 machine |= _describe_engine(bench)
-                _build_registry_image(setting, bench)
-                for name in choice.sides:
-                    sides[name] = _measure_side(name, setting, bench, choice)
+                if choice.builds:
+                    _build_registry_image(setting, bench)
+                    for name in choice.sides:
+                        sides[name] = _measure_side(name, setting, bench, choice)
+                if "first-answer" in choice.phases:
+                    first = _first_answer(setting, bench, choice, paths, rounds)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    table = bench_report.rows(sides.get("plain"), sides.get("ours"), limit)
+    table = [*bench_report.rows(sides.get("plain"), sides.get("ours"), limit), *first_answer_report.rows(first)]
     console.table(("phase", "plain>", "ours>", "ratio>", "target>", "reached"), [row.cells for row in table])
     content = bench_report.as_json(
         machine=machine, plain=sides.get("plain"), ours=sides.get("ours"), limit=limit, table=table
-    )
+    ) | {"first_answer": first_answer_report.as_json(first)}
     report = paths.reports / "bench.json"
     for file in (report, json_file):
         if file is not None:
@@ -336,6 +345,49 @@ def _plain(setting: _Setting, bench: BenchEngine, registry: BenchRegistry) -> tu
                 raise RegistryError(f"the plain side's push of {row.plain} failed", details=str(event["error"]))
     push = time.monotonic() - began
     return build, push, build + push
+
+
+# ---- the first answer ------------------------------------------------------------------------------------
+
+
+def _first_answer(setting: _Setting, bench: BenchEngine, choice: Choice, paths: Paths, rounds: int) -> FirstAnswer:
+    """Both images as the checkout has them, then one started after the other."""
+    console.step("first answer: building the images, which is in nobody's clock")
+    _restore(setting)
+    row = next((row for row in setting.rows if row.variant.framework == bench_first_answer.FRAMEWORK), None)
+    if row is None:
+        raise PipelineError(
+            f"the first answer is measured with {bench_first_answer.FRAMEWORK}, and no image of the benchmark has it",
+            where=f"matrix.yaml (groups.{bench_plan.GROUP})",
+        )
+    ours = plain = None
+    if "ours" in choice.sides:
+        command(
+            [*bench.inside, sys.executable, "-m", "build", "build", row.variant.name],
+            cwd=setting.ours.root,
+            variables=bench.variables,
+            log=setting.log,
+            what="building our image",
+        )
+        ours = f"{row.variant.repository}:latest"
+    if "plain" in choice.sides:
+        registry = f"127.0.0.1:{_PORTS['plain']}"
+        _pull_plain_base(setting, bench)
+        _bake(setting, bench, [row.plain], registry, "building the plain image")
+        plain = f"{registry}/plain/{row.plain}:latest"
+    console.step(f"first answer: {rounds} rounds")
+    return bench_first_answer.measure(
+        bench_first_answer.Place(
+            client=bench.client,
+            environment=engine.environment(bench.running),
+            address=bench.address,
+            port=_SCORING_PORT,
+        ),
+        bench_first_answer.contenders(ours=ours, plain=plain),
+        paths.root / bench_first_answer.SCRIPT,
+        setting.work / "first-answer",
+        rounds=rounds,
+    )
 
 
 # ---- the machine -----------------------------------------------------------------------------------------

@@ -212,7 +212,7 @@ def change_base(paths: Paths, base_name: str, *, plain: Path) -> None:
 
 
 def prepare_plain(paths: Paths, found: Sequence[Row], target: Path, rootfs: Path) -> None:
-    """Lay out the plain side: its committed files, requirements with the locks' versions, scripts, the base.
+    """Lay out the plain side: its committed files, requirements with the locks' versions, the base.
 
     Args:
         paths: The checkout.
@@ -223,8 +223,6 @@ def prepare_plain(paths: Paths, found: Sequence[Row], target: Path, rootfs: Path
     shutil.copytree(paths.root / "bench" / "plain", target)
     for row in found:
         write_atomically(target / row.plain / "requirements.txt", requirements(row.lock))
-        for script in ("start-server", "runsvdir"):
-            shutil.copy2(paths.dockerfiles / "scripts" / script, target / row.plain / script)
     shutil.copytree(paths.dockerfiles / "registry", target / "registry")
     (target / "rootfs").mkdir()
     shutil.copy2(rootfs, target / "rootfs" / "rootfs.tar")

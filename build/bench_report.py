@@ -10,7 +10,7 @@ from build import console
 from build.errors import UsageError
 
 #: What may stand after ``--only``: phases, in the order in which they run, and the two sides.
-PHASES = ("limit", "cold", "unchanged", "pin", "base")
+PHASES = ("limit", "cold", "unchanged", "pin", "base", "first-answer")
 SIDES = ("ours", "plain")
 
 _TITLES = {
@@ -112,7 +112,7 @@ class Choice:
     @property
     def builds(self) -> tuple[str, ...]:
         """The phases that build; all of them stand on the cold one."""
-        chosen = [phase for phase in PHASES[1:] if phase in self.phases]
+        chosen = [phase for phase in _TITLES if phase in self.phases]
         return ("cold", *(phase for phase in chosen if phase != "cold")) if chosen else ()
 
 

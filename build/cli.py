@@ -261,12 +261,13 @@ def engine_command(action: str | None, purge: bool) -> None:
 @cli.command()
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here as well.")
 @click.option("--only", multiple=True, help="Only these phases (see bench/README.md).")
-def bench(json_file: Path | None, only: tuple[str, ...]) -> None:
+@click.option("--rounds", type=click.IntRange(1), default=7, show_default=True, help="Starts of each for first-answer.")
+def bench(json_file: Path | None, only: tuple[str, ...], rounds: int) -> None:
     """Measure this pipeline against plain Dockerfiles, on this machine's engine."""
     from build.bench import bench_command
 
     with state.exclusive(repository(), "bench"):
-        bench_command(repository(), json_file=json_file, only=only)
+        bench_command(repository(), json_file=json_file, only=only, rounds=rounds)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
