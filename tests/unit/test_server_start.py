@@ -67,6 +67,13 @@ def test_a_number_that_is_none_is_said(app: Path, name: str, value: str) -> None
     assert (message.startswith(f"{name}='{value}' is no number of "), code) == (True, 1)
 
 
+def test_a_log_level_that_is_none_is_said(app: Path) -> None:
+    read = module("settings").read
+    assert read({"AML_APP_ROOT": str(app), "AZUREML_LOG_LEVEL": "debug"})
+    message, code = failure("settings.read", {"AML_APP_ROOT": str(app), "AZUREML_LOG_LEVEL": "loud"})
+    assert ("'loud' is no level: set one of DEBUG, INFO" in message, code) == (True, 1)
+
+
 def test_a_folder_of_packages_is_relative_to_the_script(app: Path) -> None:
     (app / "code" / "lib").mkdir()
     prepare = module("extra_packages").prepare

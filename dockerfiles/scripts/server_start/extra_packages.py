@@ -106,18 +106,19 @@ def _install(requirements: str) -> list[str]:
 def _environment_beside(requirements: str) -> str:
     """A virtual environment that sees the image's packages, in which pip installs only what those do not give."""
     import sysconfig
-    import tempfile
     import venv
 
+    # Not tempfile's choice: it ends with the current folder, the user's own code.
+    folders = [folder for folder in (os.environ.get("TMPDIR"), "/tmp", "/var/tmp") if folder]
+    folder = os.path.join(next((folder for folder in folders if os.access(folder, os.W_OK)), folders[0]), FOLDER)
     try:
-        folder = os.path.join(tempfile.gettempdir(), FOLDER)
         venv.EnvBuilder(with_pip=False, symlinks=True).create(folder)
         with open(os.path.join(_site_packages(folder), "image.pth"), "w") as file:
             file.write(sysconfig.get_path("purelib") + "\n")
     except OSError as error:
         raise StartFailure(
             f"the packages of {requirements} cannot be installed, nothing here is writable ({error}): "
-            "mount a folder for them at /tmp (docker: `--tmpfs /tmp`; Kubernetes: an emptyDir)",
+            "mount a folder for them at /tmp (docker: `--tmpfs /tmp:exec`; Kubernetes: an emptyDir)",
             REQUIREMENTS_FAILED,
         ) from error
     return folder

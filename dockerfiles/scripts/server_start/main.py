@@ -49,7 +49,8 @@ def main(arguments: list[str]) -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    sys.exit(0)
+    """SIGTERM while it starts: nothing is in flight. An exception would pass for one of the user's init()."""
+    os._exit(0)
 
 
 def _python_path() -> list[str]:
@@ -92,6 +93,8 @@ def gunicorn_arguments(asked: Settings) -> list[str]:
     arguments = [
         *("--worker-class", "server_start.worker.Worker"),
         *("--threads", str(THREADS), "--worker-connections", str(2 * THREADS)),
+        # A client that keeps its connection would keep its worker, also a busy one while another is free.
+        *(() if os.environ.get("WORKER_COUNT", "1") == "1" else ("--keep-alive", "0")),
         # The platform says how long a container may take to stop; gunicorn's 30 s would cut a long prediction short.
         *("--graceful-timeout", str(asked.worker_timeout or settings.WORKER_TIMEOUT)),
     ]

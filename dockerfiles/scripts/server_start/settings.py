@@ -11,6 +11,8 @@ from server_start.failure import WRONG_SETTING, StartFailure
 APP_ROOT = "/var/azureml-app"
 #: Seconds a prediction may take before its worker is replaced (the images' own WORKER_TIMEOUT).
 WORKER_TIMEOUT = 300
+#: What AZUREML_LOG_LEVEL may be, in upper or lower case.
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 class Settings(NamedTuple):
@@ -59,6 +61,12 @@ def read(environment: Mapping[str, str]) -> Settings:
         ("SCORING_TIMEOUT_MS", "milliseconds", 1),
     ):
         _number(environment, name, unit, least)
+    level = environment.get("AZUREML_LOG_LEVEL", "")
+    if level and level.upper() not in LOG_LEVELS:
+        raise StartFailure(
+            f"AZUREML_LOG_LEVEL={level!r} is no level: set one of {', '.join(LOG_LEVELS)}, or leave it out",
+            WRONG_SETTING,
+        )
     return Settings(
         app_root=app_root,
         entry_script=entry_script,

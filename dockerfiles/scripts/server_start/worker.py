@@ -16,6 +16,7 @@ import logging
 import os
 import selectors
 import threading
+import time
 import traceback
 from concurrent.futures import Future
 from queue import SimpleQueue
@@ -26,6 +27,9 @@ from gunicorn.workers.gthread import ThreadWorker
 
 #: The one route that runs the user's code.
 SCORE = "/score"
+
+#: Seconds, for each connection that a worker has, by which another worker may be faster to take the next.
+PAUSE = 0.02
 
 #: Where a worker that cannot boot tells its master why; `watch` opens it.
 _pipe: tuple[int, int] | None = None
@@ -46,6 +50,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        set_log_level()  # of the master, where this runs
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
@@ -58,6 +63,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         usual = gc.get_threshold()
         gc.set_threshold(50000, 20, 20)
         try:
+            import azureml_inference_server_http.server.config  # noqa: F401  # it sets the loggers up
+
+            set_log_level()
             super().load_wsgi()
         except BaseException as error:
             _tell(error)
@@ -84,6 +92,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def _loop(self) -> None:
         try:
             super().run()
+        except (OSError, ValueError):
+            if self.alive:
+                raise
+            # handle_abort has closed what the loop listened on.
         finally:
             self._jobs.put(None)
 
@@ -132,6 +144,22 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """Tell the master that the worker lives; not while it predicts: WORKER_TIMEOUT ends a prediction that hangs."""
         if not self._predicting:
             super().notify()
+
+    def accept(self, listener: Any) -> None:
+        """Take a connection; a worker with work lets one with less take it first.
+
+        Without a pause the busy ones would be as fast: a request would wait there while another worker is free.
+        """
+        if self.cfg.workers > 1 and self.nr_conns:
+            time.sleep(min(PAUSE * self.nr_conns, 10 * PAUSE))
+        super().accept(listener)
+
+    def handle_abort(self, sig: int, frame: FrameType | None) -> None:
+        """The master ends a worker whose prediction took too long."""
+        self.alive = False
+        for listener in self.sockets:
+            listener.close()  # what this process has not taken waits for the worker that replaces it
+        super().handle_abort(sig, frame)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM: requests in flight are finished; a worker that still starts has none."""
@@ -186,6 +214,18 @@ class _Body:
     def close(self) -> None:
         if hasattr(self._parts, "close"):
             self._call(self._parts.close)
+
+
+def set_log_level() -> None:
+    """Give the server's loggers the level of AZUREML_LOG_LEVEL: the server reads it, and does not use it (1.5.1)."""
+    level = os.environ.get("AZUREML_LOG_LEVEL", "").upper()
+    if not level:
+        return
+    for name in ("azmlinfsrv", "gunicorn.access", "gunicorn.error"):
+        logger = logging.getLogger(name)
+        logger.setLevel(level)
+        for handler in logger.handlers:
+            handler.setLevel(level)
 
 
 def watch() -> None:
