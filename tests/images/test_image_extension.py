@@ -127,7 +127,7 @@ WRONG = {
         environment={REQUIREMENTS: "requirements.txt"},
         options=READ_ONLY,
         code=95,
-        says=["/var/azureml-app/requirements.txt", "--tmpfs /tmp"],
+        says=["/var/azureml-app/requirements.txt", "--tmpfs /tmp:exec"],
     ),
 }
 

@@ -45,7 +45,9 @@ CONTAINERS = {
             "AZUREML_LOG_LEVEL": "DEBUG",
         },
     ),
-    "workers": Wanted(files={"main.py": script("held.py")}, environment={"WORKER_COUNT": "2"}),
+    "workers": Wanted(
+        files={"main.py": script("held.py")}, environment={"WORKER_COUNT": "2", "AZUREML_LOG_LEVEL": "error"}
+    ),
     "hanging": Wanted(files={"main.py": script("held.py")}, environment={"WORKER_TIMEOUT": "5"}),
     "no script": Wanted(files={}),
     "no folder": Wanted(files={}, environment={"AML_APP_ROOT": "/no/such/folder"}),
@@ -434,6 +436,28 @@ def test_nothing_to_serve(containers: dict[str, Container], container: str, part
     assert code == 1, f"exit code {code}: {log}"
     assert len(log.splitlines()) == 1, f"one line was to say what is wrong; there was: {log}"
     assert all(part in log for part in parts), f"it names not {' and '.join(parts)}: {log}"
+
+
+READY = "ready for serving traffic"
+
+
+@pytest.mark.parametrize(
+    ("container", "has", "has_not"),
+    [
+        # A line of DEBUG stands in the log after an error of HTTP, one of INFO after the start.
+        ("raw", "D [", "no level"),
+        ("undecorated", READY, " D ["),
+        ("workers", "", READY),
+    ],
+)
+def test_log_level(containers: dict[str, Container], container: str, has: str, has_not: str) -> None:
+    """AZUREML_LOG_LEVEL, in upper and lower case; INFO without it."""
+    url = containers[container].wait_until_it_answers()
+    requests.get(url + "/no-such-path", timeout=PATIENCE)
+    requests.put(url + "/score", timeout=PATIENCE)
+    log = containers[container].logs(lines=10000)
+    assert has in log, log
+    assert has_not not in log, log
 
 
 def test_what_scripts_print_is_in_the_log(undecorated: str, containers: dict[str, Container]) -> None:
