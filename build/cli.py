@@ -261,7 +261,7 @@ def engine_command(action: str | None, purge: bool) -> None:
 @cli.command()
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here as well.")
 @click.option("--only", multiple=True, help="Only these phases (see bench/README.md).")
-@click.option("--rounds", type=click.IntRange(1), default=7, show_default=True, help="Starts of each for first-answer.")
+@click.option("--rounds", type=click.IntRange(1), default=8, show_default=True, help="Starts of each for first-answer.")
 def bench(json_file: Path | None, only: tuple[str, ...], rounds: int) -> None:
     """Measure this pipeline against plain Dockerfiles, on this machine's engine."""
     from build.bench import bench_command
