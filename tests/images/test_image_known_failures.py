@@ -169,6 +169,23 @@ def test_health_while_requests_wait(containers: dict[str, Container], server: st
     assert statuses == {200}, f"the requests that waited got {statuses}"
 
 
+def test_health_while_all_workers_predict(containers: dict[str, Container]) -> None:
+    """Two workers, both with a prediction, and requests that wait."""
+    container = containers["preloaded"]
+    url = container.wait_until_it_answers()
+    with (
+        ThreadPoolExecutor(QUEUE) as pool,
+        in_flight(container, url, "sleep", "all-1") as first,
+        in_flight(container, url, "sleep", "all-2") as second,
+    ):
+        waiting = [pool.submit(ask, url, "nothing") for _ in range(QUEUE)]
+        assert_health(url)
+        assert not first.done(), "no prediction was in flight"
+        assert not second.done(), "no prediction was in flight"
+    statuses = {answer.result().status_code for answer in waiting}
+    assert statuses == {200}, f"the requests that waited got {statuses}"
+
+
 def test_one_prediction_at_a_time(server: str) -> None:
     """Scripts are not written for threads: run() is entered when it was left."""
     with ThreadPoolExecutor(QUEUE) as pool:
