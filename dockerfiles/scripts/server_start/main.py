@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import sys
+import time
 from types import FrameType
 
 from server_start import extra_packages, settings
@@ -80,7 +81,8 @@ def serve(asked: Settings) -> None:
         reason = worker.told(end) if end.code == SCRIPT_FAILED and os.getpid() == master else ""
         if reason:
             sys.stdout.flush()
-            # The last thing in the log, where people look first.
+            # The last thing in the log, where people look first: the engine reads both streams, each for itself.
+            time.sleep(0.2)
             message = "start-server: the scoring script failed, the container ends with exit code {}\n{}"
             print(message.format(SCRIPT_FAILED, reason), file=sys.stderr, end="", flush=True)
         raise

@@ -13,8 +13,11 @@ from __future__ import annotations
 import gc
 import io
 import logging
+import mmap
 import os
+import select
 import selectors
+import socket
 import threading
 import time
 import traceback
@@ -28,10 +31,12 @@ from gunicorn.workers.gthread import ThreadWorker
 #: The one route that runs the user's code.
 SCORE = "/score"
 
-#: Seconds, for each connection that a worker has, by which another worker may be faster to take the next.
-PAUSE = 0.02
+#: Shared by the workers: a byte for each that has nothing to do is 1; `watch` makes it.
+_idle: mmap.mmap | None = None
+#: Seconds that a worker with something to do leaves a new connection to one without.
+POLITENESS = 0.1
 
-#: Where a worker that cannot boot tells its master why; `watch` opens it.
+#: Where a worker that cannot boot tells its master why; `watch` makes it.
 _pipe: tuple[int, int] | None = None
 
 _Job = Tuple["Future[Any]", Callable[..., Any], Tuple[Any, ...]]
@@ -55,6 +60,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._closing = threading.Lock()
         self._closed = False
         self._predicting = False
+        #: Connections on which no request has come yet.
+        self._silent: set[Any] = set()
+        #: Connections that have, or may turn out to have, work for the main thread.
+        self._claims: set[Any] = set()
+        self._thread = threading.local()
         self.wsgi: Any
 
     def load_wsgi(self) -> None:
@@ -78,6 +88,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """Run jobs until the loop, in its thread, has ended: every request is answered, or the grace period is over."""
         # gunicorn has signals restart system calls, so one alone does not wake a main thread that waits for a job.
         self.poller.register(self.PIPE[0], selectors.EVENT_READ, self._wake)
+        self._tell_idle()
         loop = threading.Thread(target=self._loop, name="loop", daemon=True)
         loop.start()
         try:
@@ -97,6 +108,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 raise
             # handle_abort has closed what the loop listened on.
         finally:
+            if _idle is not None:
+                _idle[self.age % len(_idle)] = 0
             self._jobs.put(None)
 
     def _wake(self, pipe: int) -> None:
@@ -111,7 +124,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             if self._closed:
                 raise RuntimeError("the worker is stopping")
             self._jobs.put((future, function, arguments))
-        return future.result()
+        try:
+            return future.result()
+        finally:
+            # Before the client hears of it: its next request may find this worker free.
+            self._release(self._thread.connection)
 
     def _do(self, future: Future[Any], function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         super().notify()
@@ -142,17 +159,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def notify(self) -> None:
         """Tell the master that the worker lives; not while it predicts: WORKER_TIMEOUT ends a prediction that hangs."""
+        self._tell_idle()
         if not self._predicting:
             super().notify()
-
-    def accept(self, listener: Any) -> None:
-        """Take a connection; a worker with work lets one with less take it first.
-
-        Without a pause the busy ones would be as fast: a request would wait there while another worker is free.
-        """
-        if self.cfg.workers > 1 and self.nr_conns:
-            time.sleep(min(PAUSE * self.nr_conns, 10 * PAUSE))
-        super().accept(listener)
 
     def handle_abort(self, sig: int, frame: FrameType | None) -> None:
         """The master ends a worker whose prediction took too long."""
@@ -166,10 +175,79 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         if not self.booted:
             os._exit(0)
         super().handle_exit(sig, frame)
+        for connection in tuple(self._silent):
+            _read_no_more(connection)
+
+    def handle(self, conn: Any) -> Any:
+        """Handle a request in its thread; a client that says nothing does not keep a worker from stopping."""
+        self._silent.add(conn)
+        self._thread.connection = conn
+        try:
+            if not self.alive:
+                _read_no_more(conn)
+            return super().handle(conn)
+        finally:
+            self._silent.discard(conn)
+            self._release(conn)
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Answer a request that came."""
+        self._silent.discard(conn)
+        return super().handle_request(req, conn)
+
+    def accept(self, *arguments: Any) -> None:
+        """Take a new connection, where no other worker is free for it: here it would wait for a prediction.
+
+        Args:
+            arguments: gunicorn's own; the last is the listener.
+        """
+        if self._claims:
+            give_up = time.monotonic() + POLITENESS
+            while _another_is_idle():
+                if not select.select([arguments[-1]], [], [], 0)[0]:
+                    return  # taken
+                if time.monotonic() > give_up:
+                    _forget_idle()
+                    break
+                time.sleep(0.001)
+        super().accept(*arguments)
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Give a connection to a thread."""
+        self._claims.add(conn)
+        self._tell_idle()
+        super().enqueue_req(conn)
+
+    def _release(self, connection: Any) -> None:
+        self._claims.discard(connection)
+        self._tell_idle()
+
+    def _tell_idle(self) -> None:
+        if _idle is not None:
+            _idle[self.age % len(_idle)] = 1 if self.alive and self.booted and not self._claims else 0
 
 
 def _nothing() -> None:
     pass
+
+
+def _another_is_idle() -> bool:
+    # The one that asks is not.
+    return _idle is not None and _idle.find(b"\1", 0) >= 0
+
+
+def _forget_idle() -> None:
+    """One that was killed would stand there for ever; those that live say it again (`notify`)."""
+    if _idle is not None:
+        _idle[:] = bytes(len(_idle))
+
+
+def _read_no_more(connection: Any) -> None:
+    """What came is still read, after it the connection ends."""
+    try:
+        connection.sock.shutdown(socket.SHUT_RD)
+    except OSError:
+        pass
 
 
 class _OnMainThread:
@@ -229,8 +307,9 @@ def set_log_level() -> None:
 
 
 def watch() -> None:
-    """Open the way on which a worker says why it could not boot. Call it in the master, before gunicorn runs."""
-    global _pipe
+    """Make what the workers share with the master: who is idle, and why one cannot boot. Call it before gunicorn runs."""
+    global _pipe, _idle
+    _idle = mmap.mmap(-1, 4096)
     _pipe = os.pipe()
     for end in _pipe:
         os.set_blocking(end, False)
