@@ -307,7 +307,7 @@ def set_log_level() -> None:
 
 
 def watch() -> None:
-    """Make what the workers share with the master: who is idle, and why one cannot boot. Call it before gunicorn runs."""
+    """Make what the workers share with the master: who is idle, why one cannot boot. Call it before gunicorn runs."""
     global _pipe, _idle
     _idle = mmap.mmap(-1, 4096)
     _pipe = os.pipe()
