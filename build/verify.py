@@ -296,10 +296,12 @@ def _run_tests(
         *(("-k", keywords) if keywords else ()),
     ]
     console.info(f"{workers} of {len(targets)} at a time")
+    interrupted = True
     try:
         code = _stream(command, paths, environment)
+        interrupted = False
     finally:
-        _remove_containers(RUN_LABEL, labels[RUN_LABEL], environment)
+        _remove_containers(RUN_LABEL, labels[RUN_LABEL], environment, settle=interrupted)
     if code == _NOTHING_SELECTED and keywords:
         raise UsageError(f"no test matches '{keywords}'", fix="see `pytest --help`, -k: words of the tests' names")
     try:
@@ -378,22 +380,32 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         return
 
 
-def _remove_containers(label: str, value: str, environment: Mapping[str, str]) -> None:
+def _remove_containers(label: str, value: str, environment: Mapping[str, str], *, settle: bool = False) -> None:
     """Remove the containers that have a label.
+
+    Args:
+        label: The label's key.
+        value: Its value.
+        environment: With the engine.
+        settle: Look once more a second after the last: the engine may still be making one for a killed command.
 
     Raises:
         EngineError: There is no docker command, or no engine answers it.
     """
-    for attempt in range(10):
+    for attempt in range(12):
         found = _docker(["ps", "--all", "--quiet", "--filter", f"label={label}={value}"], environment).split()
         if not found:
-            return
+            if not settle:
+                return
+            settle = False
+            time.sleep(1)
+            continue
         try:
             _docker(["rm", "--force", "--volumes", *found], environment)
         except EngineError as failure:
             # A test that was ending removes its own: then wait until it is gone.
             going = any(words in (failure.details or "") for words in ("already in progress", "No such container"))
-            if not going or attempt == 9:
+            if not going or attempt == 11:
                 raise
             time.sleep(0.3)
 

@@ -71,21 +71,25 @@ def serve(asked: Settings) -> None:
     worker.watch()
     os.environ["GUNICORN_CMD_ARGS"] = " ".join([*gunicorn_arguments(asked), os.environ.get("GUNICORN_CMD_ARGS", "")])
     from azureml_inference_server_http import amlserver
+    from gunicorn.errors import HaltServer
 
     sys.argv = ["azmlinfsrv", "--entry_script", os.path.join(".", asked.entry_script), "--port", PORT]
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # what is printed stands in order in the log
     master = os.getpid()
     try:
         amlserver.run()
-    except SystemExit as end:  # a worker, a copy of this process, comes by here too
-        reason = worker.told(end) if end.code == SCRIPT_FAILED and os.getpid() == master else ""
-        if reason:
-            sys.stdout.flush()
-            # The last thing in the log, where people look first: the engine reads both streams, each for itself.
-            time.sleep(0.2)
-            message = "start-server: the scoring script failed, the container ends with exit code {}\n{}"
-            print(message.format(SCRIPT_FAILED, reason), file=sys.stderr, end="", flush=True)
-        raise
+    except (SystemExit, HaltServer) as end:  # a worker, a copy of this process, comes by here too
+        code = end.exit_status if isinstance(end, HaltServer) else end.code
+        reason = worker.told(end) if code and os.getpid() == master else ""
+        if not reason:
+            sys.exit(code)
+        sys.stdout.flush()
+        # The last thing in the log, where people look first: the engine reads both streams, each for itself.
+        time.sleep(0.2)
+        message = "start-server: the scoring script failed, the container ends with exit code {}\n{}"
+        print(message.format(SCRIPT_FAILED, reason), file=sys.stderr, end="", flush=True)
+        # gunicorn's own code is another where several workers fail at a time.
+        sys.exit(SCRIPT_FAILED)
 
 
 def gunicorn_arguments(asked: Settings) -> list[str]:

@@ -328,7 +328,8 @@ def told(error: BaseException) -> str:
             text = b""
         if text:
             return text.split(b"\0")[0].decode(errors="replace")
-    return describe(error)  # WORKER_PRELOAD: the master itself imported the script
+    # WORKER_PRELOAD: the master itself imported the script, and the server ended it with SystemExit.
+    return describe(error) if isinstance(error.__context__, Exception) else ""
 
 
 def _tell(error: BaseException) -> None:
