@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -403,6 +404,11 @@ def test_raw_parts(raw: str) -> None:
 
 def test_worker_count(workers: str) -> None:
     """Two requests at a time are predicted at a time: each waits until the other worker predicts too."""
+    seen: set[int] = set()
+    give_up = time.monotonic() + PATIENCE
+    while len(seen) < 2:  # the second may still start
+        assert time.monotonic() < give_up, f"only the worker {seen} answers"
+        seen.add(score(workers, {"do": "nothing"}).json()["pid"])
     for number in range(8):
         with ThreadPoolExecutor(2) as pool:
             answers = list(pool.map(score, [workers] * 2, [{"do": "meet", "name": str(number)}] * 2))

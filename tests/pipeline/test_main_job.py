@@ -63,7 +63,7 @@ def test_the_default_group_arrives_tested_in_the_registry_and_twice_is_nothing(
 
 
 def test_what_fails_its_tests_is_not_published(checkout: Checkout, own_registry: dict[str, str]) -> None:
-    checkout.edit("dockerfiles/scripts/start-server", "import sys\n", "import sys\n\nsys.exit(3)  # broken on purpose\n")
+    checkout.edit("dockerfiles/scripts/start-server", "import sys\n", "import sys\n\nsys.exit(3)  # broken\n")
     done = checkout.run("pipeline", MINIMAL, env=own_registry)
     assert done.code == 1
     said = done.one_screen()

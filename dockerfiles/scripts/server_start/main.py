@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shlex
 import signal
@@ -65,6 +66,8 @@ def serve(asked: Settings) -> None:
     Raises:
         SystemExit: When the server ends, with its exit code.
     """
+    if os.environ.get("WORKER_PRELOAD", "").lower() != "true":  # there init() is called before there is a worker
+        gc.disable()  # the worker says until when
     from server_start import telemetry, worker
 
     telemetry.install()
