@@ -180,10 +180,12 @@ def ask(port: int, code: int = 0) -> tuple[float, bytes]:
 def test_the_first_answer_is_the_first_that_is_200_of_a_server_that_comes_later() -> None:
     port = _free_port()
 
+    _Answers.statuses = [503, 502, 200]
+
     def serve() -> None:
         time.sleep(0.2)
-        _Answers.statuses = [503, 502, 200]
         with HTTPServer(("127.0.0.1", port), _Answers) as server:
+            server.timeout = 5
             for _ in range(3):
                 server.handle_request()
 
