@@ -106,13 +106,23 @@ def failure(log: str) -> Failure:
     final = [line for line in log.splitlines() if line.startswith("ERROR: ")]
     lines = []
     if block:
-        lines += [re.sub(r"^\d+\.\d+ ", "", line) for line in block[3].splitlines() if line.strip()][-12:]
+        # buildx repeats the step's words there, and at times only the last of them: the log has them as they came.
+        repeated = [re.sub(r"^\d+\.\d+ ", "", line) for line in block[3].splitlines() if line.strip()]
+        lines += max(_said(log), repeated, key=len)[-12:]
     lines += final[-1:] or [line for line in log.splitlines() if line.strip()][-4:]
     return Failure(
         target=target[1] if target else (block[1] if block else None),
         stage=block[2] if block else None,
         lines="\n".join(lines),
     )
+
+
+def _said(log: str) -> list[str]:
+    """What the step that failed first wrote, line by line."""
+    failed = re.search(r"^#(\d+) ERROR: process ", log, re.MULTILINE)
+    if failed is None:
+        return []
+    return [line for line in re.findall(rf"^#{failed[1]} \d+\.\d+ (.*)$", log, re.MULTILINE) if line.strip()]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -69,7 +69,7 @@ def test_one_failed_image_does_not_lose_the_others(checkout: Checkout, engine_cl
     said = done.one_screen()
     assert "1 of 2 images were not built: " + LIGHTGBM in said
     assert "its layer lightgbm-4.7.0 failed" in said
-    assert "Hash mismatch for `lightgbm" in said
+    assert "Hash mismatch for `lightgbm" in said, said
     assert local(engine_client, checkout, MINIMAL).labels  # built all the same
 
 

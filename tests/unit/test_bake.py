@@ -53,6 +53,24 @@ def test_a_real_failure_names_stage_and_target_and_the_lines_that_matter() -> No
     assert len(found.lines.splitlines()) <= 13
 
 
+def test_what_buildx_does_not_repeat_is_taken_from_the_log() -> None:
+    log = """#7 [sklearn numpy-2.4.6 1/1] RUN install-layer
+#7 0.412   × Hash mismatch for `numpy==2.4.6`
+#7 0.412       Computed:
+#7 0.413         sha256:57ebb7
+#8 0.500 another step's words
+#7 ERROR: process "/bin/sh -c install-layer" did not complete successfully: exit code: 1
+------
+ > [sklearn numpy-2.4.6 1/1] RUN install-layer:
+0.413         sha256:57ebb7
+------
+ERROR: failed to solve: process "/bin/sh -c install-layer" did not complete successfully: exit code: 1
+"""
+    lines = failure(log).lines.splitlines()
+    assert lines[0].strip() == "× Hash mismatch for `numpy==2.4.6`"
+    assert len(lines) == 4
+
+
 def test_a_failure_without_a_stage_shows_the_last_lines() -> None:
     found = failure("#0 building\nERROR: docker-bake.hcl: no such file\n")
     assert found.stage is None
