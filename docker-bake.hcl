@@ -49,10 +49,19 @@ group "all" {
   ]
 }
 
-target "base-debian12-py311" {
+# Its root file system alone, sent to BuildKit once for all that stands on it.
+target "rootfs-debian12-py311" {
   context    = ".pipeline/rootfs/debian12-py311"
   dockerfile = "../../../dockerfiles/bases/debian12-py311/Dockerfile"
-  contexts   = { scripts = "dockerfiles/scripts" }
+  target     = "rootfs"
+  platforms  = ["linux/amd64"]
+  output     = ["type=cacheonly"]
+}
+
+target "base-debian12-py311" {
+  context    = "dockerfiles"
+  dockerfile = "bases/debian12-py311/Dockerfile"
+  contexts   = { scripts = "dockerfiles/scripts", rootfs = "target:rootfs-debian12-py311" }
   platforms  = ["linux/amd64"]
   output     = ["type=cacheonly"]
 }
@@ -65,10 +74,19 @@ target "builder-debian12-py311" {
   output     = ["type=cacheonly"]
 }
 
-target "base-debian13-py313" {
+# Its root file system alone, sent to BuildKit once for all that stands on it.
+target "rootfs-debian13-py313" {
   context    = ".pipeline/rootfs/debian13-py313"
   dockerfile = "../../../dockerfiles/bases/debian13-py313/Dockerfile"
-  contexts   = { scripts = "dockerfiles/scripts" }
+  target     = "rootfs"
+  platforms  = ["linux/amd64"]
+  output     = ["type=cacheonly"]
+}
+
+target "base-debian13-py313" {
+  context    = "dockerfiles"
+  dockerfile = "bases/debian13-py313/Dockerfile"
+  contexts   = { scripts = "dockerfiles/scripts", rootfs = "target:rootfs-debian13-py313" }
   platforms  = ["linux/amd64"]
   output     = ["type=cacheonly"]
 }

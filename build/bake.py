@@ -176,7 +176,7 @@ def run(
     lines: list[str] = []
     began = time.monotonic()
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a", encoding="utf-8") as output:
+    with log.open("a", encoding="utf-8", buffering=1) as output:  # a line at a time: it is read while it grows
         output.write(f"$ {' '.join(command)}\n")
         process = subprocess.Popen(
             command,

@@ -295,6 +295,14 @@ def prepare_builder(paths: Paths, base_name: str, rootfs: Rootfs | None, base: B
     write_atomically(stamp, version)
 
 
+def is_builders_too(paths: Paths, base_name: str) -> bool:
+    """Whether the builder stage stands on the very root file system of the base: then one copy serves both."""
+    try:
+        return _tar(paths, base_name).samefile(paths.state / "builder" / base_name / "rootfs.tar")
+    except FileNotFoundError:
+        return False
+
+
 def python_version(packages: Sequence[str], base: Base) -> str:
     """The exact Python of a base: Debian's version of its interpreter's package, or the image's reference."""
     if base.image is not None:

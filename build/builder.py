@@ -169,21 +169,22 @@ def _build_missing(
     if not todo:
         return done
     base_names = project.used_bases([image.variant for image in todo])
-    built_bases = build_bases(
-        project, base_names, running=running, client=client, options=options, progress=progress, log=log
-    )
+    prepare(project, base_names, options, project.tools_lock())
     wanted = recipes(project, todo)
     for image in list(todo):
         present = _present(client, image, wanted[image.variant.name])
         if present is not None and not options.no_cache:
             done.append(present)
             todo.remove(image)
+    references = {name: _base_reference(project, name) for name in project.used_bases([i.variant for i in todo])}
+    new_bases = {name for name, its in references.items() if options.no_cache or find(client, its) is None}
     for start in range(0, len(todo), options.jobs):
         done += _batch(
             project,
             todo[start : start + options.jobs],
             wanted,
-            built_bases,
+            references,
+            new_bases,
             running,
             client,
             options,
@@ -214,47 +215,65 @@ def _batch(
     project: Project,
     images: Sequence[Image],
     recipes: Mapping[str, Recipe],
-    built_bases: Mapping[str, LocalImage],
+    base_references: Mapping[str, str],
+    new_bases: set[str],
     running: engine.Engine,
     client: docker.DockerClient,
     options: Options,
     progress: Callable[[bake.Event], None],
     log: Path,
 ) -> list[Built]:
+    """Build some images, and of ``new_bases`` those that they stand on, which are then taken out of it."""
     left = {image.target: image for image in images}
-    wanted = {
-        target: overrides(project, image, recipes[image.variant.name], built_bases, running)
-        for target, image in left.items()
-    }
+    base_names = project.used_bases([image.variant for image in images])
+    missing = [name for name in base_names if name in new_bases]
+    wanted: dict[str, Any] = {}
     # Exports side by side would each unpack the layers that the images share; after one of them, only their own are
     # left. So the first bake builds the stages of all and exports the image with the most layers, the second the rest.
+    # A base that is new comes before both, while the stages are built: its digest goes into the images' labels.
     one_first = len(left) > 1 and running.containerd_store
     no_cache = options.no_cache
     finished: dict[str, float] = {}
     done: list[Built] = []
     spent = 0.0
+    staged = False
     while left:
-        first = max(left, key=lambda target: len(left[target].layers)) if one_first else None
-        not_yet = {"output": ["type=cacheonly"]}
+        if missing:
+            ready: list[str] = []
+        elif one_first:
+            ready = [max(left, key=lambda target: len(left[target].layers))]
+        else:
+            ready = list(left)
+        if ready and not wanted:
+            built_bases = {name: _built_base(client, base_references[name], log) for name in base_names}
+            wanted = {
+                target: overrides(project, image, recipes[image.variant.name], built_bases, running)
+                for target, image in left.items()
+            }
         outcome = bake.run(
-            list(left),
+            # Where the stages are built already, asking for all of them would only cost.
+            [f"base-{name}" for name in missing] + [target for target in left if target in ready or not staged],
             paths=project.paths,
             buildx=engine.buildx()[0],
             environment=build_environment(running),
             overrides={
-                target: wanted[target] | (not_yet if first is not None and target != first else {}) for target in left
+                **_base_overrides(project, base_names, missing, base_references, running),
+                **{target: wanted[target] if target in ready else {"output": ["type=cacheonly"]} for target in left},
             },
             log=log,
             on_event=progress,
             no_cache=no_cache,
         )
         if outcome.returncode == 0:
-            ready = list(left) if first is None else [first]
-            for target in ready:
-                finished[target] = spent + outcome.seconds.get(target, outcome.elapsed)
-                del left[target]
-            one_first = no_cache = False
             spent += outcome.elapsed
+            for target in ready:
+                finished[target] = spent - outcome.elapsed + outcome.seconds.get(target, outcome.elapsed)
+                del left[target]
+            if not missing:
+                one_first = False
+            new_bases -= set(missing)
+            missing = []
+            staged, no_cache = True, False
             continue
         spent += outcome.elapsed
         explained = engine.explain(outcome.log, running)
@@ -262,6 +281,8 @@ def _batch(
             raise explained
         why = bake.failure(outcome.log)
         failed = _failed_with(why, left)
+        if missing and not any(why.stage == layer.name for target in failed for layer in left[target].layers):
+            raise PipelineError("a base failed to build", where=str(log), details=why.lines)
         if not failed:
             raise PipelineError("the build failed", where=str(log), details=why.lines)
         for target in failed:
@@ -295,63 +316,39 @@ def _failed_with(why: bake.Failure, left: Mapping[str, Image]) -> list[str]:
     return same or [named.target]
 
 
-def build_bases(
-    project: Project,
-    base_names: Sequence[str],
-    *,
-    running: engine.Engine,
-    client: docker.DockerClient,
-    options: Options,
-    progress: Callable[[bake.Event], None],
-    log: Path,
-) -> dict[str, LocalImage]:
-    """Bootstrap and build the bases that are not there yet.
+def _base_reference(project: Project, base_name: str) -> str:
+    """The local reference of a base under its recipe."""
+    return f"{base_repository(project, base_name)}:{_base_recipe(project, base_name).tag}"
 
-    Returns:
-        Base name → its image in the engine.
 
-    Raises:
-        DriftError: A base differs from its lock, with ``options.locked``.
-        PipelineError: A base fails.
-    """
-    tools = project.tools_lock()
-    prepare(project, base_names, options, tools)
-    wanted = {
-        name: bases.recipe_of(project.paths, name, project.matrix.bases[name], _packages(project, name))
-        for name in base_names
+def _base_recipe(project: Project, base_name: str) -> Recipe:
+    base = project.matrix.bases[base_name]
+    return bases.recipe_of(project.paths, base_name, base, _packages(project, base_name))
+
+
+def _base_overrides(
+    project: Project, used: Sequence[str], new: Sequence[str], references: Mapping[str, str], running: engine.Engine
+) -> dict[str, Any]:
+    """What the moment adds to the bake targets of bases: what a new one is called, and what serves its builder too."""
+    found: dict[str, Any] = {
+        f"builder-{name}": {"contexts": {"rootfs": f"target:rootfs-{name}"}}
+        for name in used
+        if bases.is_builders_too(project.paths, name)
     }
-    references = {name: f"{base_repository(project, name)}:{wanted[name].tag}" for name in base_names}
-    missing = [name for name in base_names if options.no_cache or find(client, references[name]) is None]
-    if missing:
-        outcome = bake.run(
-            [f"base-{name}" for name in missing],
-            paths=project.paths,
-            buildx=engine.buildx()[0],
-            environment=build_environment(running),
-            overrides={
-                f"base-{name}": {
-                    "tags": [references[name]],
-                    "labels": {f"{LABEL}.recipe": wanted[name].digest, f"{LABEL}.base": name},
-                    "output": [output(running)],
-                }
-                for name in missing
-            },
-            log=log,
-            on_event=progress,
-            no_cache=options.no_cache,
-        )
-        if outcome.returncode != 0:
-            explained = engine.explain(outcome.log, running)
-            raise explained or PipelineError(
-                "a base failed to build", where=str(log), details=bake.failure(outcome.log).lines
-            )
-    built = {}
-    for name, reference in references.items():
-        local = find(client, reference)
-        if local is None:
-            raise PipelineError(f"the engine does not have {reference} after its build", where=str(log))
-        built[name] = local
-    return built
+    for name in new:
+        found[f"base-{name}"] = {
+            "tags": [references[name]],
+            "labels": {f"{LABEL}.recipe": _base_recipe(project, name).digest, f"{LABEL}.base": name},
+            "output": [output(running)],
+        }
+    return found
+
+
+def _built_base(client: docker.DockerClient, reference: str, log: Path) -> LocalImage:
+    local = find(client, reference)
+    if local is None:
+        raise PipelineError(f"the engine does not have {reference} after its build", where=str(log))
+    return local
 
 
 def build_registry(project: Project, *, running: engine.Engine, client: docker.DockerClient, log: Path) -> str:
