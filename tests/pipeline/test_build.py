@@ -73,6 +73,16 @@ def test_one_failed_image_does_not_lose_the_others(checkout: Checkout, engine_cl
     assert local(engine_client, checkout, MINIMAL).labels  # built all the same
 
 
+def test_a_base_that_does_not_build_is_told_once_and_not_image_by_image(checkout: Checkout) -> None:
+    checkout.edit("dockerfiles/scripts/setup-base", "set -eu\n", "set -eu\necho it breaks here >&2\nsleep 1\nexit 3\n")
+    done = checkout.run("build", MINIMAL, SKLEARN)
+    assert done.code == 1
+    said = done.one_screen()
+    assert "a base failed to build" in said
+    assert "exit code: 3" in said
+    assert "images were not built" not in said
+
+
 def package_layers(image: LocalImage, count: int) -> list[str]:
     """The digests of an image's layers above its base's two."""
     return [digest for digest, _ in image.layers][-count:]

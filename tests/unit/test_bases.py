@@ -71,3 +71,23 @@ def test_the_bootstrap_is_reproducible_in_its_arguments() -> None:
     arguments = bases.arguments(Bootstrap.model_validate({"suite": "bookworm", "packages": packages}))
     assert "--include=ca-certificates,python3" in arguments, "sorted: the order in matrix.yaml changes nothing"
     assert arguments[-1] == "bookworm"
+
+
+def test_the_builder_shares_the_bases_root_file_system_until_a_security_update(tmp_path: Path) -> None:
+    """What is shared is sent to BuildKit once; what stays behind keeps the package layers in its cache."""
+    paths = Paths(root=tmp_path)
+    tar = paths.rootfs / "debian12-py311" / "rootfs.tar"
+    tar.parent.mkdir(parents=True)
+    assert not bases.is_builders_too(paths, "debian12-py311"), "there is none yet"
+
+    def bootstrapped(content: str, *packages: str) -> bool:
+        incoming = tar.with_suffix(".incoming.tar")
+        incoming.write_text(content)
+        incoming.replace(tar)
+        rootfs = bases.Rootfs(base_name="debian12-py311", packages=packages)
+        bases.prepare_builder(paths, "debian12-py311", rootfs, BASE)
+        return bases.is_builders_too(paths, "debian12-py311")
+
+    assert bootstrapped("first", "libc6=2.36-9", "python3.11=3.11.2-6")
+    assert not bootstrapped("libc6 updated", "libc6=2.36-10", "python3.11=3.11.2-6")
+    assert bootstrapped("Python updated", "libc6=2.36-10", "python3.11=3.11.2-7")
