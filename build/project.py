@@ -196,7 +196,12 @@ def make_locks(project: Project, base_names: Sequence[str]) -> Locking:
                 not_reached[variant.name] = failure
                 variants.remove(variant)
         base = project.matrix.bases[base_name]
-        target = resolve.Target(python=base.python, glibc=base.glibc, exclude_newer=project.exclude_newer)
+        target = resolve.Target(
+            python=base.python,
+            glibc=base.glibc,
+            exclude_newer=project.exclude_newer,
+            kept=_versions_of_the_day(project, variants),
+        )
         return resolve.lock_base(variants, target, wheel_directories=folders)
 
     with ThreadPoolExecutor() as pool:
@@ -221,6 +226,19 @@ def make_locks(project: Project, base_names: Sequence[str]) -> Locking:
         ),
     )
     return Locking(locks=made, not_reached=not_reached, failed=failed)
+
+
+def _versions_of_the_day(project: Project, variants: Sequence[Variant]) -> dict[str, str]:
+    """What the locks that there are say for the day of the matrix; another day means newer packages."""
+    kept: dict[str, str] = {}
+    for variant in variants:
+        try:
+            lock = locks.read(locks.path(project.paths.locks, variant.base_name, variant.name))
+        except LockError:
+            continue
+        if lock is not None and lock.exclude_newer == project.exclude_newer:
+            kept = lock.versions() | kept
+    return kept
 
 
 def fetch_wheels(paths: Paths, variant: Variant, name: str, wanted: Sequence[str]) -> Path:

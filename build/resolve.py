@@ -11,9 +11,9 @@ import subprocess
 import tempfile
 import textwrap
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import uv
@@ -35,11 +35,14 @@ class UnsatisfiableError(LockError):
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What wheels must fit: a Python, a glibc, a day."""
+    """What wheels must fit: a Python, a glibc, a day; and what was chosen on that day before."""
 
     python: str
     glibc: str
     exclude_newer: str
+    #: Distribution → version that is taken again where the requirements allow it: an index also changes what it
+    #: had on a day (late mirrors, withdrawn releases), and an edit of one pin shall move what it must and no more.
+    kept: Mapping[str, str] = field(default_factory=dict)
 
 
 def resolve(
@@ -69,6 +72,8 @@ def resolve(
         limits = Path(folder, "constraints.txt")
         limits.write_text("\n".join(constraints) + "\n", encoding="utf-8")
         output = Path(folder, "pylock.toml")
+        if target.kept:  # uv keeps to what stands in the file that it writes
+            output.write_text(_pylock(target.kept), encoding="utf-8")
         command = [
             *(uv.find_uv_bin(), "pip", "compile", str(wanted), "--quiet", "--no-header"),
             *("--constraints", str(limits)),
@@ -86,6 +91,12 @@ def resolve(
         packages = tomllib.loads(output.read_text(encoding="utf-8"))["packages"]
     tags = _tags(target)
     return tuple(sorted((_locked(package, tags) for package in packages), key=lambda package: package.name))
+
+
+def _pylock(versions: Mapping[str, str]) -> str:
+    """Versions in the format of pylock.toml (PEP 751), as far as uv reads it for preferences."""
+    packages = (f'\n[[packages]]\nname = "{name}"\nversion = "{version}"\n' for name, version in versions.items())
+    return 'lock-version = "1.0"\ncreated-by = "inference-images"\n' + "".join(packages)
 
 
 def explain(stderr: str, requirements: Sequence[str]) -> PipelineError:

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import re
 import subprocess
 import tarfile
 from pathlib import Path
@@ -226,5 +227,5 @@ def test_a_pin_change_builds_what_it_touches_and_nothing_else(
     after = local(engine_client, checkout, SKLEARN)
     shared = {digest for digest, _ in before.layers} & {digest for digest, _ in after.layers}
     assert len(shared) == len(before.layers) - 1, "only scikit-learn's own layer is new"
-    assert "layer scikit-learn-1.9.0 installed" in done.err
-    assert "layer numpy" not in done.err
+    # On an engine that has seen this change before, scikit-learn's layer is not installed again either.
+    assert set(re.findall(r"layer (\S+) installed", done.err)) <= {"scikit-learn-1.9.0"}

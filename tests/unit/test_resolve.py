@@ -63,3 +63,14 @@ def test_the_resolvers_reason_is_kept_without_its_drawing() -> None:
 
 def test_an_index_that_is_not_reached_is_no_contradiction_of_pins() -> None:
     assert isinstance(resolve.explain(OFFLINE, ["flask"]), NetworkError)
+
+
+def test_versions_to_keep_are_written_as_uv_reads_them() -> None:
+    import tomllib
+
+    read = tomllib.loads(resolve._pylock({"numpy": "2.4.6", "certifi": "2026.10.18"}))
+    assert read["lock-version"] == "1.0"
+    assert [(item["name"], item["version"]) for item in read["packages"]] == [
+        ("numpy", "2.4.6"),
+        ("certifi", "2026.10.18"),
+    ]
