@@ -333,7 +333,7 @@ def _base_overrides(
     found: dict[str, Any] = {
         f"builder-{name}": {"contexts": {"rootfs": f"target:rootfs-{name}"}}
         for name in used
-        if bases.is_builders_too(project.paths, name)
+        if project.matrix.bases[name].bootstrap is not None and bases.is_builders_too(project.paths, name)
     }
     for name in new:
         found[f"base-{name}"] = {
