@@ -418,6 +418,25 @@ def test_worker_count(workers: str) -> None:
         assert results == ["met", "met"], f"a worker was free, and one predicted alone (attempt {number + 1})"
 
 
+def test_two_slashes_are_the_same_route(undecorated: str) -> None:
+    """The server takes //score for /score: it must be predicted on the main thread, too."""
+    answer = requests.post(undecorated + "//score", json={"do": "nothing"}, timeout=PATIENCE)
+    assert answer.status_code == 200, said(answer)
+    assert answer.json()["main_thread"]
+
+
+def test_an_answer_does_not_wait_for_the_next_prediction(undecorated: str) -> None:
+    """Three requests at a time are answered one after the other, as each prediction ends, and not all at the end."""
+
+    def arrival(_: int) -> float:
+        assert score(undecorated, {"do": "nap"}).status_code == 200
+        return time.monotonic()
+
+    with ThreadPoolExecutor(3) as pool:
+        first, _, last = sorted(pool.map(arrival, range(3)))
+    assert last - first > NAP, "the first answer waited for the predictions after it"
+
+
 def test_worker_timeout(hanging: Future[list[requests.Response]]) -> None:
     """A worker that predicts longer than WORKER_TIMEOUT is replaced; the server goes on."""
     before, after = hanging.result(2 * PATIENCE)
@@ -444,6 +463,8 @@ def test_nothing_to_serve(containers: dict[str, Container], container: str, part
     assert all(part in log for part in parts), f"it names not {' and '.join(parts)}: {log}"
 
 
+#: Seconds of a prediction in scripts/undecorated.py.
+NAP = 0.5
 READY = "ready for serving traffic"
 
 

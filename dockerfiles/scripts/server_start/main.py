@@ -72,7 +72,7 @@ def serve(asked: Settings) -> None:
 
     telemetry.install()
     worker.watch()
-    os.environ["GUNICORN_CMD_ARGS"] = " ".join([*gunicorn_arguments(asked), os.environ.get("GUNICORN_CMD_ARGS", "")])
+    os.environ["GUNICORN_CMD_ARGS"] = " ".join([*gunicorn_arguments(), os.environ.get("GUNICORN_CMD_ARGS", "")])
     from azureml_inference_server_http import amlserver
     from gunicorn.errors import HaltServer
 
@@ -86,6 +86,7 @@ def serve(asked: Settings) -> None:
         reason = worker.told(end) if code and os.getpid() == master else ""
         if not reason:
             sys.exit(code)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # gunicorn 20's handler raises where another worker ends
         sys.stdout.flush()
         # The last thing in the log, where people look first: the engine reads both streams, each for itself.
         time.sleep(0.2)
@@ -95,7 +96,7 @@ def serve(asked: Settings) -> None:
         sys.exit(SCRIPT_FAILED)
 
 
-def gunicorn_arguments(asked: Settings) -> list[str]:
+def gunicorn_arguments() -> list[str]:
     """What gunicorn is told beside the server's own choices; a user's GUNICORN_CMD_ARGS comes after it and wins."""
     from gunicorn.config import KNOWN_SETTINGS
 
@@ -104,8 +105,8 @@ def gunicorn_arguments(asked: Settings) -> list[str]:
         *("--threads", str(THREADS), "--worker-connections", str(2 * THREADS)),
         # A client that keeps its connection would keep its worker, also a busy one while another is free.
         *(() if os.environ.get("WORKER_COUNT", "1") == "1" else ("--keep-alive", "0")),
-        # The platform says how long a container may take to stop; gunicorn's 30 s would cut a long prediction short.
-        *("--graceful-timeout", str(asked.worker_timeout or settings.WORKER_TIMEOUT)),
+        # The platform says how long a container may take to stop, and gunicorn's own limit would cut a queue short.
+        *("--graceful-timeout", "86400"),
     ]
     if os.access("/dev/shm", os.W_OK):
         # The workers' heartbeat: in memory, and there on a read-only root.

@@ -9,8 +9,6 @@ from server_start.failure import WRONG_SETTING, StartFailure
 
 #: Where the user's code lies by default.
 APP_ROOT = "/var/azureml-app"
-#: Seconds a prediction may take before its worker is replaced (the images' own WORKER_TIMEOUT).
-WORKER_TIMEOUT = 300
 #: What AZUREML_LOG_LEVEL may be, in upper or lower case.
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -21,8 +19,6 @@ class Settings(NamedTuple):
     app_root: str
     #: Relative to the app root.
     entry_script: str
-    #: Seconds.
-    worker_timeout: int
 
     @property
     def script_folder(self) -> str:
@@ -67,11 +63,7 @@ def read(environment: Mapping[str, str]) -> Settings:
             f"AZUREML_LOG_LEVEL={level!r} is no level: set one of {', '.join(LOG_LEVELS)}, or leave it out",
             WRONG_SETTING,
         )
-    return Settings(
-        app_root=app_root,
-        entry_script=entry_script,
-        worker_timeout=int(environment.get("WORKER_TIMEOUT") or WORKER_TIMEOUT),
-    )
+    return Settings(app_root=app_root, entry_script=entry_script)
 
 
 def _number(environment: Mapping[str, str], name: str, unit: str, least: int) -> None:

@@ -10,6 +10,7 @@ Works with gunicorn 20.1 (the server of Python 3.7 needs it) and later.
 
 from __future__ import annotations
 
+import contextvars
 import gc
 import io
 import logging
@@ -21,6 +22,7 @@ import socket
 import threading
 import time
 import traceback
+from collections import deque
 from concurrent.futures import Future
 from queue import SimpleQueue
 from types import FrameType
@@ -45,6 +47,9 @@ _Job = Tuple["Future[Any]", Callable[..., Any], Tuple[Any, ...]]
 #: The server's own words where a script raises an exception.
 SCRIPT_ENDED = b'{"message": "An unexpected error occurred in scoring script. Check the logs for more info."}'
 
+#: To a client that went away, or said a wrong length.
+INCOMPLETE = b'{"message": "The body of the request is shorter than its Content-Length."}'
+
 
 class ScriptEnded(Exception):
     """run() raised what ends a process (sys.exit): here it ends the request."""
@@ -59,6 +64,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         set_log_level()
         gc.enable()
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        #: Steps of answers that are being streamed: they come before the next prediction.
+        self._streams: deque[_Job] = deque()
         self._closing = threading.Lock()
         self._closed = False
         self._predicting = False
@@ -95,6 +102,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         try:
             while True:
                 job = self._jobs.get()
+                while self._streams:
+                    self._do(*self._streams.popleft())
                 if job is None:
                     return
                 self._do(*job)
@@ -118,13 +127,23 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         os.read(pipe, 4096)
         self._jobs.put((Future(), _nothing, ()))
 
-    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a function on the main thread, after those that wait already, and give its result to this thread."""
+    def call(self, function: Callable[..., Any], *arguments: Any, streams: bool = False) -> Any:
+        """Call a function on the main thread and give its result to this one.
+
+        Args:
+            function: What to call, after what waits already.
+            arguments: Its arguments.
+            streams: It goes on with an answer that has begun, and comes before what waits.
+        """
         future: Future[Any] = Future()
         with self._closing:
             if self._closed:
                 raise RuntimeError("the worker is stopping")
-            self._jobs.put((future, function, arguments))
+            if streams:
+                self._streams.append((future, function, arguments))
+                self._jobs.put((Future(), _nothing, ()))
+            else:
+                self._jobs.put((future, function, arguments))
         try:
             return future.result()
         finally:
@@ -153,6 +172,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """Fail what still waits: a thread that waits for ever would keep the process from ending."""
         with self._closing:
             self._closed = True
+            for stream in self._streams:
+                stream[0].set_exception(RuntimeError("the worker is stopping"))
             while not self._jobs.empty():
                 job = self._jobs.get()
                 if job is not None:
@@ -205,13 +226,20 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         if self._claims:
             give_up = time.monotonic() + POLITENESS
             while _another_is_idle():
-                if not select.select([arguments[-1]], [], [], 0)[0]:
+                if not _is_readable(arguments[-1]):
                     return  # taken
                 if time.monotonic() > give_up:
                     _forget_idle()
                     break
                 time.sleep(0.001)
         super().accept(*arguments)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Listen or not (gunicorn 27); one that stops does not listen any more: clients go elsewhere at once."""
+        super().set_accept_enabled(enabled)
+        if not enabled and not self.alive:
+            for listener in self.sockets:
+                listener.close()
 
     def enqueue_req(self, conn: Any) -> None:
         """Give a connection to a thread."""
@@ -243,9 +271,17 @@ def _forget_idle() -> None:
         _idle[:] = bytes(len(_idle))
 
 
+def _is_readable(sock: Any) -> bool:
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
+
+
 def _read_no_more(connection: Any) -> None:
-    """What came is still read, after it the connection ends."""
+    """End a connection on which nothing came."""
     try:
+        if _is_readable(connection.sock):
+            return
         connection.sock.shutdown(socket.SHUT_RD)
     except OSError:
         pass
@@ -259,12 +295,19 @@ class _OnMainThread:
         self._call = call
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        if environ.get("PATH_INFO") != SCORE:
+        # As the server finds its routes: //score is /score.
+        if "/" + environ.get("PATH_INFO", "").lstrip("/") != SCORE:
             return self._app(environ, start_response)
         # Read here: a slow client must not keep the main thread.
-        environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read())
+        body = environ["wsgi.input"].read()
+        if len(body) < int(environ.get("CONTENT_LENGTH") or 0):
+            start_response("400 BAD REQUEST", [("Content-Type", "application/json")])
+            return [INCOMPLETE]
+        environ["wsgi.input"] = io.BytesIO(body)
+        # Flask keeps the request in context variables: two answers that are streamed at a time have one each.
+        context = contextvars.copy_context()
         try:
-            return _Body(self._call(self._app, environ, start_response), self._call)
+            parts, streamed = self._call(context.run, self._answer, environ, start_response)
         except ScriptEnded:
             logging.getLogger("azmlinfsrv").exception("Encountered Exception")
             start_response(
@@ -272,27 +315,49 @@ class _OnMainThread:
                 [("Content-Type", "application/json"), ("x-ms-run-function-failed", "True")],
             )
             return [SCRIPT_ENDED]
+        return _Stream(parts, context, self._call) if streamed else parts
+
+    def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> tuple[Any, bool]:
+        """The answer's parts, on the main thread; whole, unless it is streamed: then its length is not known."""
+        names: list[str] = []
+
+        def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            names.extend(name.lower() for name, _ in headers)
+            return start_response(status, headers, *rest)
+
+        parts = self._app(environ, start)
+        if "content-length" not in names:
+            return parts, True
+        try:
+            return list(parts), False
+        finally:
+            if hasattr(parts, "close"):
+                parts.close()
 
 
-class _Body:
-    """A response's body; a script may give a generator, which is the user's code too."""
+class _Stream:
+    """An answer that a script gives bit by bit; what makes the bits is the user's code too."""
 
-    def __init__(self, parts: Any, call: Callable[..., Any]) -> None:
+    def __init__(self, parts: Any, context: contextvars.Context, call: Callable[..., Any]) -> None:
         self._parts = parts
+        self._context = context
         self._call = call
+
+    def _do(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return self._call(self._context.run, function, *arguments, streams=True)
 
     def __iter__(self) -> Iterator[bytes]:
         end = object()
-        parts = self._call(iter, self._parts)
+        parts = self._do(iter, self._parts)
         while True:
-            part = self._call(next, parts, end)
+            part = self._do(next, parts, end)
             if part is end:
                 return
             yield part
 
     def close(self) -> None:
         if hasattr(self._parts, "close"):
-            self._call(self._parts.close)
+            self._do(self._parts.close)
 
 
 def _collect_from_init_on() -> None:
@@ -347,7 +412,7 @@ def told(error: BaseException) -> str:
         if text:
             return text.split(b"\0")[0].decode(errors="replace")
     # WORKER_PRELOAD: the master itself imported the script, and the server ended it with SystemExit.
-    return describe(error) if isinstance(error.__context__, Exception) else ""
+    return describe(error) if type(error.__context__).__name__.startswith("UserScript") else ""
 
 
 def _tell(error: BaseException) -> None:

@@ -29,6 +29,8 @@ def run(data, request_headers):
         return {1, 2}
     if action == "sleep":
         time.sleep(30)
+    if action == "nap":
+        time.sleep(0.5)
     if action == "compute":
         end = time.monotonic() + 30
         while time.monotonic() < end:
