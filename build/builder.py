@@ -264,10 +264,10 @@ def _batch(
             on_event=progress,
             no_cache=no_cache,
         )
+        began, spent = spent, spent + outcome.elapsed
         if outcome.returncode == 0:
-            spent += outcome.elapsed
             for target in ready:
-                finished[target] = spent - outcome.elapsed + outcome.seconds.get(target, outcome.elapsed)
+                finished[target] = began + outcome.seconds.get(target, outcome.elapsed)
                 del left[target]
             if not missing:
                 one_first = False
@@ -275,7 +275,6 @@ def _batch(
             missing = []
             staged, no_cache = True, False
             continue
-        spent += outcome.elapsed
         explained = engine.explain(outcome.log, running)
         if explained is not None:
             raise explained

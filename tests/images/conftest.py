@@ -10,11 +10,11 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 import testinfra
-from image_container import Container, inspect_image
+from image_container import Container, Start, inspect_image
 from image_plan import Image, image_of, read
 from xdist.scheduler import LoadScopeScheduling
 
@@ -126,22 +126,8 @@ def container(image: Image, scoring: Scoring, pytestconfig: pytest.Config) -> It
     running.remove()
 
 
-class Starter(Protocol):
-    """Starts one more container, of the image or of ``reference``; it is removed after the module's tests."""
-
-    def __call__(
-        self,
-        files: dict[str, bytes],
-        *,
-        environment: dict[str, str] | None = None,
-        options: Sequence[str] = (),
-        command: Sequence[str] = (),
-        reference: str | None = None,
-    ) -> Container: ...
-
-
 @pytest.fixture(scope="module")
-def start(image: Image, pytestconfig: pytest.Config) -> Iterator[Starter]:
+def start(image: Image, pytestconfig: pytest.Config) -> Iterator[Start]:
     """Containers with other scripts, variables or options than the one of `container`."""
     _, labels = read(pytestconfig.getoption("--plan"))
     started: list[Container] = []

@@ -13,7 +13,7 @@ import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 import requests
@@ -197,6 +197,20 @@ class Container:
                 time.sleep(0.2)
             else:
                 return url
+
+
+class Start(Protocol):
+    """Starts one more container, of the image or of ``reference``; it is removed after the module's tests."""
+
+    def __call__(
+        self,
+        files: dict[str, bytes],
+        *,
+        environment: dict[str, str] | None = None,
+        options: Sequence[str] = (),
+        command: Sequence[str] = (),
+        reference: str | None = None,
+    ) -> Container: ...
 
 
 def _engine_host() -> str:

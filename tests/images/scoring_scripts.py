@@ -6,9 +6,8 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
-from image_container import Container, docker
+from image_container import Container, Start, docker
 
 SCRIPTS = Path(__file__).parent / "scripts"
 #: Seconds for one answer, on a small busy machine.
@@ -27,14 +26,6 @@ class Wanted:
     files: dict[str, bytes]
     environment: dict[str, str] = field(default_factory=dict)
     options: tuple[str, ...] = ()
-
-
-class Start(Protocol):
-    """The fixture ``start``."""
-
-    def __call__(
-        self, files: dict[str, bytes], *, environment: dict[str, str] | None = ..., options: tuple[str, ...] = ...
-    ) -> Container: ...
 
 
 def start_all(start: Start, wanted: dict[str, Wanted]) -> dict[str, Container]:

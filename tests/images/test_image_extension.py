@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from image_container import Container, docker
 from image_plan import Image
+from scoring_scripts import wait_for_end
 from tiny_package import TinyPackage, below, wheelhouse
 
 SCRIPT = Path(__file__).with_name("extended.py").read_bytes()
@@ -33,8 +33,6 @@ BOTH_BY_PIP = TinyPackage(name="tiny_by_both", version="3.0")
 
 #: The folder where packages go that cannot go into the image's environment.
 BESIDE = "/tmp/inference-server-packages/"
-#: Seconds for a container that must end.
-PATIENCE = 60
 
 
 def requirements(*packages: TinyPackage) -> bytes:
@@ -220,7 +218,8 @@ def test_pip_in_a_running_container(started: Started) -> None:
 def test_a_mistake_ends_the_container(started: Started, mistake: str) -> None:
     """With an exit code of its own, and one line that says what is wrong, the log's last."""
     wrong = WRONG[mistake]
-    code, log = ended(started.wrong[mistake])
+    container = started.wrong[mistake]
+    code, log = wait_for_end(container), container.logs()
     assert code == wrong.code, f"exit code {code}, not {wrong.code}: {log}"
     *before, last = log.splitlines() or [""]
     missing = [words for words in wrong.says if words not in last]
@@ -231,12 +230,3 @@ def test_a_mistake_ends_the_container(started: Started, mistake: str) -> None:
     else:
         assert wrong.pip_says in "\n".join(before), f"pip's error is not above: {log}"
         assert "Traceback" not in log, f"a traceback: {log}"
-
-
-def ended(container: Container) -> tuple[int, str]:
-    """Wait for a container's end: its exit code and its output."""
-    give_up = time.monotonic() + PATIENCE
-    while (state := container.state())["Running"]:
-        assert time.monotonic() < give_up, f"it still runs after {PATIENCE} s: {container.logs()}"
-        time.sleep(0.1)
-    return state["ExitCode"], container.logs()

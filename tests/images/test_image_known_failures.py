@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import pytest
 import requests
-from image_container import Container, docker
-from scoring_scripts import PATIENCE, Start, Wanted, make_file, script, start_all, wait_for_end, wait_for_file
+from image_container import Container, Start, docker
+from scoring_scripts import PATIENCE, Wanted, make_file, script, start_all, wait_for_end, wait_for_file
 
 #: The platform's probe gives up after 2 s; these images answer in 1 s.
 PROBE_TIMEOUT = 1

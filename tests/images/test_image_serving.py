@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import requests
-from image_container import Container
+from image_container import Container, Start
 from image_plan import Image
-from scoring_scripts import PATIENCE, Start, Wanted, script, start_all, wait_for_end
+from scoring_scripts import PATIENCE, Wanted, script, start_all, wait_for_end
 
 SCORING_TIMEOUT_MS = 1000
 #: What the nginx in front of the originals let through.
