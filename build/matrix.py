@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -22,7 +22,10 @@ _VERSION_KEY = rf"^({re.escape(NO_VERSION)}|[0-9]+(\.[0-9a-z]+)*)$"
 _CUDA_NAME = r"^cuda[0-9]+\.[0-9]+(\.[0-9]+)?$"
 _PYTHON = r"^3\.[0-9]+$"
 _GLIBC = r"^2\.[0-9]+$"
+_PATCH_VERSION = r"^3\.[0-9]+\.[0-9]+$"
 _IMAGE = r"^\S+@sha256:[0-9a-f]{64}$"
+_REFERENCE = r"^[^\s@]+(@sha256:[0-9a-f]{64})?$"
+_DISTRIBUTION = r"^[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][0-9A-Za-z.+!]*$"
 _INDEX = r"^(https?|file)://\S+$"
 
 #: What each pattern wants, in words: "write …".
@@ -33,6 +36,9 @@ PATTERNS = {
     _CUDA_NAME: "'cuda' and two or three numbers, as image names write it: cuda13.0, cuda13.0.3",
     _PYTHON: "Python's minor version: '3.11'",
     _GLIBC: "glibc's version: '2.36'",
+    _PATCH_VERSION: "Python's full version: '3.12.1'",
+    _REFERENCE: "a reference, with its digest where it is known: registry/name:tag@sha256:<64 hexadecimal digits>",
+    _DISTRIBUTION: "a distribution and its exact version: 'pandas==0.25.1'",
     _IMAGE: "a reference with its digest: registry/name@sha256:<64 hexadecimal digits>",
     _INDEX: "a URL: https://…, http://… or file://…",
 }
@@ -115,6 +121,15 @@ class Bootstrap(Strict):
     )
 
 
+class Prefix(Strict):
+    """A CPython built elsewhere (pyenv, python-build-standalone), for a Python that the suite does not have."""
+
+    version: Annotated[str, Field(pattern=_PATCH_VERSION)] = Field(description="Its full version: '3.12.1'.")
+    directory: str | None = Field(
+        default=None, description="Where it lies, absolute or from the root; else it is looked for."
+    )
+
+
 class Base(Strict):
     """What images stand on: an operating system and its Python."""
 
@@ -128,6 +143,10 @@ class Base(Strict):
     image: Annotated[str, Field(pattern=_IMAGE)] | None = Field(
         default=None, description="Take this image: a reference with its digest."
     )
+    packages: list[str] = Field(
+        default_factory=list, description="Packages that apt adds to an 'image' (its Python, libgomp1)."
+    )
+    prefix: Prefix | None = Field(default=None, description="Take this Python instead of the distribution's.")
     lifecycle: Lifecycle = Field(default_factory=Lifecycle)
 
     @model_validator(mode="after")
@@ -136,15 +155,35 @@ class Base(Strict):
             raise ValueError("a base has either 'bootstrap' or 'image', exactly one of the two")
         return self
 
+    @model_validator(mode="after")
+    def _fitting(self) -> Base:
+        if self.packages and self.bootstrap is not None:
+            raise ValueError("'packages' is for an 'image'; those of a bootstrapped base stand under 'bootstrap'")
+        if self.prefix is not None and not self.prefix.version.startswith(f"{self.python}."):
+            raise ValueError(f"the prefix is Python {self.prefix.version}, the base says {self.python}")
+        return self
+
 
 class Cuda(Strict):
-    """CUDA and cuDNN, pinned to the patch, and the packages that bring them."""
+    """CUDA and cuDNN, pinned to the patch, and what brings them: wheels, Debian packages, or a base image."""
 
     version: VersionText = Field(description="The CUDA toolkit's version: '13.0.3'.")
     cudnn: VersionText = Field(description="The cuDNN version: '9.12.0.46'.")
     packages: list[RequirementText] = Field(
-        min_length=1, description="The pinned wheels that carry the libraries."
+        default_factory=list, description="The pinned wheels that carry the libraries."
     )
+    debian: list[str] = Field(
+        default_factory=list, description="The Debian packages (non-free) that carry them; 'packages' brings the rest."
+    )
+    images: dict[Name, Annotated[str, Field(pattern=_REFERENCE)]] = Field(
+        default_factory=dict, description="Base name → an image that has them, taken instead of the base's own."
+    )
+
+    @model_validator(mode="after")
+    def _some_origin(self) -> Cuda:
+        if not (self.packages or self.debian or self.images):
+            raise ValueError("a CUDA comes from 'packages' (wheels), 'debian' packages or 'images': give one of them")
+        return self
 
 
 class WheelSource(Strict):
@@ -157,12 +196,32 @@ class WheelSource(Strict):
         default=None, description="A directory of wheels, absolute or from the root."
     )
     packages: list[Name] = Field(min_length=1, description="The distributions that are taken from it.")
+    where_not_reached: Literal["default-index"] | None = Field(
+        default=None,
+        description="'default-index': lock rows that need it from the default index where it is not reached.",
+    )
 
     @model_validator(mode="after")
     def _some_origin(self) -> WheelSource:
         if self.index is None and self.directory is None:
             raise ValueError("a wheel source has an 'index', a 'directory', or both")
         return self
+
+
+class CpuPins(Strict):
+    """What holds for the CPU images of a framework version alone."""
+
+    contract: list[RequirementText] = Field(default_factory=list, description="Promised beside the version's.")
+    guards: list[Guard] = Field(default_factory=list, description="Guards beside the version's.")
+    wheel_source: Name | None = Field(default=None, description="An extra wheel source, instead of the framework's.")
+
+
+class GpuPins(CpuPins):
+    """What holds for the GPU images of a framework version alone."""
+
+    cuda_packages: list[RequirementText] | None = Field(
+        default=None, min_length=1, description="Wheels that carry the CUDA libraries, instead of those of the CUDA."
+    )
 
 
 class FrameworkVersion(Strict):
@@ -178,6 +237,8 @@ class FrameworkVersion(Strict):
     devices: list[Name] | None = Field(
         default=None, min_length=1, description="Only for these, instead of the axis."
     )
+    cpu: CpuPins = Field(default_factory=CpuPins, description="For CPU images alone.")
+    gpu: GpuPins = Field(default_factory=GpuPins, description="For images with CUDA alone.")
     lifecycle: Lifecycle = Field(default_factory=Lifecycle)
 
 
@@ -217,6 +278,18 @@ class Exclusion(Strict):
     reason: str = Field(min_length=10, description="Why these cells cannot or shall not exist.")
 
 
+class Patch(Strict):
+    """An edit of one file of an installed distribution, for what its makers will not release again."""
+
+    distribution: Annotated[str, Field(pattern=_DISTRIBUTION)] = Field(
+        description="Wherever exactly this is installed: 'pandas==0.25.1'."
+    )
+    file: str = Field(description="From site-packages: 'pandas/core/dtypes/cast.py'.")
+    find: str = Field(min_length=1, description="What stands there exactly once.")
+    replace: str = Field(description="What shall stand there.")
+    reason: str = Field(min_length=10, description="Why it is needed; shown where it does not fit any more.")
+
+
 class Project(Strict):
     """What all images share."""
 
@@ -252,6 +325,7 @@ class Matrix(Strict):
     cuda: dict[CudaName, Cuda] = Field(default_factory=dict)
     wheel_sources: dict[Name, WheelSource] = Field(default_factory=dict)
     frameworks: dict[Name, Framework] = Field(min_length=1)
+    patches: list[Patch] = Field(default_factory=list, description="Edits of installed distributions.")
     include: list[Cell] = Field(default_factory=list)
     exclude: list[Exclusion] = Field(default_factory=list)
     groups: dict[Name, list[str]] = Field(

@@ -46,6 +46,8 @@ class Variant:
     cuda: Cuda | None
     base_name: str
     base: Base
+    #: What its Dockerfile stands on: the base, or ``<base>-<cuda>`` where CUDA comes with Debian packages or an image.
+    base_image: str
     #: Promised pins (requirement texts): the server's, the framework's, the version's, in that order.
     contract: tuple[str, ...]
     guards: tuple[Guard, ...]
@@ -56,6 +58,8 @@ class Variant:
     server_contract: tuple[str, ...] = ()
     #: The part of the contract that is this version's own, its framework first; empty without a framework.
     own_contract: tuple[str, ...] = ()
+    #: The base that it is built on instead of its own (``--base ubuntu18.04=debian12-py37``).
+    stand_in: str | None = None
 
     @property
     def requirements(self) -> tuple[str, ...]:
@@ -176,6 +180,8 @@ def _undefined(loaded: LoadedMatrix) -> list[Problem]:
                     fix=f"call it cuda{'.'.join(cuda.version.split('.')[:2])}, or pin a version {number}.z",
                 )
             )
+        for base_name in cuda.images:
+            check("base", "bases", base_name, bases, "cuda", name, "images", base_name)
     for framework_name, framework in matrix.frameworks.items():
         keys = ("frameworks", framework_name)
         if framework.wheel_source is not None:
@@ -185,6 +191,10 @@ def _undefined(loaded: LoadedMatrix) -> list[Problem]:
             here = (*keys, "versions", version_key)
             check_list("base", "bases", version.bases or (), bases, *here, "bases")
             check_list("device", "devices", version.devices or (), devices, *here, "devices")
+            for section, pins in (("cpu", version.cpu), ("gpu", version.gpu)):
+                if pins.wheel_source is not None:
+                    source = pins.wheel_source
+                    check("wheel source", "wheel-sources", source, matrix.wheel_sources, *here, section, "wheel-source")
     for index, cell in enumerate(matrix.include):
         check("framework", "frameworks", cell.framework, matrix.frameworks, "include", index, "framework")
         if cell.framework in matrix.frameworks:
@@ -311,12 +321,15 @@ def _variant(matrix: Matrix, cell: _Cell) -> Variant | str:
     lifecycle = _both(version.lifecycle, base.lifecycle)
     if lifecycle is None:
         return f"on the base '{cell.base}' its end of life comes before its release"
-    server = _pins(matrix.server.contract, base.python)
-    own = _pins(version.contract, base.python)
     cuda = matrix.cuda.get(cell.device)
-    guards = [*matrix.server.guards, *framework.guards, *version.guards]
+    if cuda is not None and not (cuda.packages or version.gpu.cuda_packages or cuda.debian or cell.base in cuda.images):
+        return f"'{cell.device}' has no image for the base '{cell.base}', no wheels and no Debian packages"
+    pins = version.cpu if cuda is None else version.gpu
+    server = _pins(matrix.server.contract, base.python)
+    own = _pins((*pins.contract, *version.contract), base.python)
+    guards = [*matrix.server.guards, *framework.guards, *version.guards, *pins.guards]
     name = _name_of(matrix, cell)
-    source = framework.wheel_source
+    source = pins.wheel_source or framework.wheel_source
     return Variant(
         name=name,
         repository=f"{matrix.project.namespace}/{name}",
@@ -324,9 +337,13 @@ def _variant(matrix: Matrix, cell: _Cell) -> Variant | str:
         framework_title=framework.title,
         version=None if cell.version == NO_VERSION else cell.version,
         device=cell.device,
-        cuda=cuda and cuda.model_copy(update={"packages": list(_pins(cuda.packages, base.python))}),
+        cuda=cuda
+        and cuda.model_copy(
+            update={"packages": list(_pins(version.gpu.cuda_packages or cuda.packages, base.python))}
+        ),
         base_name=cell.base,
         base=base,
+        base_image=f"{cell.base}-{cell.device}" if cuda and (cuda.debian or cell.base in cuda.images) else cell.base,
         contract=tuple(dict.fromkeys((*server, *_pins(framework.contract, base.python), *own))),
         guards=tuple(
             guard.model_copy(update={"pin": pin})

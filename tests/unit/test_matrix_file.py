@@ -394,6 +394,38 @@ VERSION = 'frameworks.sklearn.versions."1.9"'
             None,
             id="a wheel source without place",
         ),
+        pytest.param(
+            "axes:\n",
+            "cuda:\n  cuda13.0: {version: 13.0.3, cudnn: 9.12.0.46}\naxes:\n",
+            "a CUDA comes from 'packages' (wheels), 'debian' packages or 'images'",
+            '10 (cuda."cuda13.0")',
+            None,
+            id="a CUDA without origin",
+        ),
+        pytest.param(
+            "axes:\n",
+            "patches:\n  - {distribution: pandas, file: a.py, find: a, replace: b, reason: it does not work}\naxes:\n",
+            "'pandas'",
+            "10 (patches[0].distribution)",
+            "a distribution and its exact version: 'pandas==0.25.1'",
+            id="a patch of any version",
+        ),
+        pytest.param(
+            "bootstrap: {suite: bookworm}",
+            "bootstrap: {suite: bookworm}\n    prefix: {version: 3.12.1}",
+            "the prefix is Python 3.12.1, the base says 3.11",
+            "13 (bases.one)",
+            None,
+            id="a prefix of another Python",
+        ),
+        pytest.param(
+            "bootstrap: {suite: bookworm}",
+            "bootstrap: {suite: bookworm}\n    packages: [libgomp1]",
+            "those of a bootstrapped base stand under 'bootstrap'",
+            "13 (bases.one)",
+            None,
+            id="apt packages of a bootstrapped base",
+        ),
     ],
 )
 def test_wrong_content(tmp_path: Path, old: str, new: str, what: str, where: str, fix: str | None) -> None:

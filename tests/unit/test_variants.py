@@ -125,6 +125,54 @@ def test_the_committed_matrix_gives_the_rows_that_are_promised() -> None:
 # Expansion.
 
 
+def test_pins_of_one_device_alone(tmp_path: Path) -> None:
+    """A GPU image has another distribution of its framework, and no wheel source where PyPI has it."""
+    text = edited(
+        """    wheel-source: torch-cpu
+    versions:
+      "2.13":
+        contract: [torch==2.13.0]
+""",
+        """    versions:
+      "2.13":
+        contract: [numpy>=2.0]
+        cpu: {contract: [torch==2.13.0+cpu], wheel-source: torch-cpu}
+        gpu:
+          contract: [torch==2.13.0]
+          guards: [{pin: triton==3.5, reason: it is what torch was built with}]
+          cuda-packages: [nvidia-cuda-runtime==13.0.96]
+""",
+    )
+    found = {variant.device: variant for variant in expand(matrix(tmp_path, text)) if variant.framework == "pytorch"}
+    cpu, gpu = found["cpu"], found["cuda13.0"]
+    assert cpu.own_contract == ("torch==2.13.0+cpu", "numpy>=2.0")
+    assert [name for name, _ in cpu.wheel_sources] == ["torch-cpu"]
+    assert gpu.own_contract == ("torch==2.13.0", "numpy>=2.0")
+    assert gpu.wheel_sources == ()
+    assert gpu.requirements[-2:] == ("triton==3.5", "nvidia-cuda-runtime==13.0.96")
+
+
+def test_cuda_from_an_image_or_from_debian_has_a_base_image_of_its_own(tmp_path: Path) -> None:
+    packages = "    packages: [nvidia-cudnn-cu13==9.12.0.46]\n"
+    name = "pytorch-2.13-debian12-py311-cuda13.0-gpu-inference"
+
+    def base_image(cuda: str) -> str:
+        variants = {variant.name: variant for variant in expand(matrix(tmp_path, edited(packages, cuda)))}
+        assert variants["pytorch-2.13-debian12-py311-cpu-inference"].base_image == "one"
+        return variants[name].base_image
+
+    assert base_image(packages) == "one"
+    assert base_image("    debian: [libcudart13]\n" + packages) == "one-cuda13.0"
+    assert base_image("    images: {one: nvidia/cuda:13.0.3-runtime}\n") == "one-cuda13.0"
+
+
+def test_a_cuda_that_a_base_cannot_have(tmp_path: Path) -> None:
+    text = edited("    packages: [nvidia-cudnn-cu13==9.12.0.46]\n", "    images: {two: nvidia/cuda:13.0.3}\n")
+    with pytest.raises(MatrixError) as raised:
+        expand(matrix(tmp_path, text))
+    assert "'cuda13.0' has no image for the base 'one'" in f"{raised.value.what} {raised.value.details}"
+
+
 def test_product_exclude_and_include(variants: dict[str, Variant]) -> None:
     assert list(variants) == [
         "minimal-debian12-py311-cpu-inference",
