@@ -78,8 +78,8 @@ def recipe_of(project: Project, image: Image, packages: Sequence[str], tools: Lo
             layer.name: (paths.root / layer_file(variant.base_name, layer)).read_text(encoding="utf-8")
             for layer in image.layers
         },
-        base=bases.recipe_of(paths, variant.base_name, variant.base, packages),
-        builder=bases.builder_recipe(paths, variant.base_name, variant.base, packages, tools),
+        base=bases.recipe_of(paths, variant.base_image, variant.built_on, packages),
+        builder=bases.builder_recipe(paths, variant.builder_base, variant.built_on, packages, tools),
     )
 
 
@@ -92,7 +92,7 @@ def recipes(project: Project, images: Iterable[Image]) -> dict[str, Recipe]:
     found: dict[str, Recipe] = {}
     packages: dict[str, Sequence[str]] = {}
     for image in images:
-        name = image.variant.base_name
+        name = image.variant.builder_base
         if name not in packages:
             packages[name] = _packages(project, name)
         found[image.variant.name] = recipe_of(project, image, packages[name], tools)
@@ -310,9 +310,14 @@ def _failed_with(why: bake.Failure, left: Mapping[str, Image]) -> list[str]:
     same = [
         target
         for target, image in left.items()
-        if image.variant.base_name == named.variant.base_name and why.stage in {layer.name for layer in image.layers}
+        if _stages(image) == _stages(named) and why.stage in {layer.name for layer in image.layers}
     ]
     return same or [named.target]
+
+
+def _stages(image: Image) -> tuple[str, str]:
+    """Images of which these are equal share the stages that have one name."""
+    return image.variant.base_name, image.variant.builder_base
 
 
 def _base_reference(project: Project, base_name: str) -> str:
@@ -454,7 +459,7 @@ def overrides(
 ) -> dict[str, Any]:
     """What the moment adds to an image's bake target: labels, tags, the output."""
     variant = image.variant
-    base = built_bases[variant.base_name]
+    base = built_bases[variant.builder_base]
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     labels = {
         "org.opencontainers.image.created": now,
@@ -464,9 +469,17 @@ def overrides(
         "org.opencontainers.image.base.digest": base.id,
         f"{LABEL}.recipe": wanted.digest,
     }
+    tags = [f"{variant.repository}:{wanted.tag}"]
+    contexts = {}
+    if variant.stand_in is None:
+        tags.append(f"{variant.repository}:latest")
+    else:
+        labels = render.labels(image, project.matrix.project) | labels  # other than in its Dockerfile
+        contexts = {"base": f"target:base-{variant.stand_in}", "builder": f"target:builder-{variant.stand_in}"}
     return {
         "labels": {key: value for key, value in labels.items() if value},
-        "tags": [f"{variant.repository}:{wanted.tag}", f"{variant.repository}:latest"],
+        "tags": tags,
+        "contexts": contexts,
         "output": [output(running)],
     }
 

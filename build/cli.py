@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from build import __doc__ as package_doc
-from build import console, lifecycle, state
+from build import console, lifecycle, stand_in, state
 from build.errors import INTERRUPTED_EXIT_CODE, UNEXPECTED_EXIT_CODE, PipelineError
 from build.paths import repository
 from build.variants import Selection
@@ -39,8 +39,15 @@ def selecting(command: _Command) -> _Command:
         all_: bool,
         **rest: Any,
     ) -> Any:
+        bases, stand_ins = stand_in.parse(base)
         selection = Selection(
-            patterns=patterns, framework=framework, base=base, device=device, group=group, all_=all_
+            patterns=patterns,
+            framework=framework,
+            base=bases,
+            device=device,
+            group=group,
+            all_=all_,
+            stand_ins=stand_ins,
         )
         return command(selection=selection, **rest)
 
@@ -48,7 +55,10 @@ def selecting(command: _Command) -> _Command:
         (
             click.argument("patterns", nargs=-1, metavar="[IMAGE]..."),
             click.option("--framework", multiple=True, help="Images of this framework; may be given again."),
-            click.option("--base", multiple=True, help="Images on this base; may be given again."),
+            click.option(
+                "--base", multiple=True, metavar="BASE[=OTHER]",
+                help="Images on this base; with =OTHER, build those on it on that base instead. May be given again.",
+            ),
             click.option("--device", help="cpu, gpu, or a CUDA name of the matrix."),
             click.option("--group", help="A group of the matrix."),
             click.option("--all", "all_", is_flag=True, help="Every image of the matrix."),
@@ -216,22 +226,29 @@ def verify(selection: Selection, force: bool, workers: int | None) -> None:
         run.verify(run.local_images(), force=force, workers=workers)
 
 
+_latest_for_stand_ins = click.option(
+    "--latest-for-stand-ins", is_flag=True, help="Move 'latest' to images built on a stand-in base too."
+)
+
+
 @cli.command()
+@_latest_for_stand_ins
 @selecting
-def publish(selection: Selection) -> None:
+def publish(selection: Selection, latest_for_stand_ins: bool) -> None:
     """Push verified images to the registry. IMAGE is a name or a glob; without any, the group 'default'."""
     from build.pipeline import Run
 
     with state.exclusive(repository(), "publish"):
-        run = Run.open(selection)
+        run = Run.open(selection, latest_for_stand_ins=latest_for_stand_ins)
         run.report_published(run.publish(run.local_images()))
 
 
 @cli.command()
 @building
 @click.option("--workers", type=click.IntRange(1), help="Images tested at a time (default: one for each CPU).")
+@_latest_for_stand_ins
 @selecting
-def pipeline(selection: Selection, options: Any, workers: int | None) -> None:
+def pipeline(selection: Selection, options: Any, workers: int | None, latest_for_stand_ins: bool) -> None:
     """Check, build, verify, publish: from the matrix to tested images in a registry.
 
     IMAGE is a name or a glob; without any, the group 'default'.
@@ -239,7 +256,7 @@ def pipeline(selection: Selection, options: Any, workers: int | None) -> None:
     from build.pipeline import Run
 
     with state.exclusive(repository(), "pipeline"):
-        Run.open(selection).pipeline(options, workers=workers)
+        Run.open(selection, latest_for_stand_ins=latest_for_stand_ins).pipeline(options, workers=workers)
 
 
 @cli.command("engine")

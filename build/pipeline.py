@@ -63,7 +63,7 @@ def release_notes(locals_: Sequence[Local], published: Sequence[Published]) -> l
         variant = item.image.variant
         version = framework_version(item.image)
         what = f"{title(variant)} ({version})" if variant.version else f"{title(variant)} (server {version})"
-        pull = result.references[1 if len(result.references) == 3 else -1]  # the immutable tag, where this run put one
+        pull = result.pull
         lines.append(
             f"| {variant.name} | {what} | {variant.base.python} | {console.size(item.local.size)} | `{pull}` |"
         )
@@ -80,10 +80,16 @@ class Run:
     asked_for: frozenset[str]
     engine: engine.Engine
     client: docker.DockerClient
+    #: Whether ``latest`` moves to images of a stand-in base too.
+    latest_for_stand_ins: bool = False
 
     @classmethod
-    def open(cls, selection: Selection) -> Run:
+    def open(cls, selection: Selection, *, latest_for_stand_ins: bool = False) -> Run:
         """Read the matrix, select, and find the engine.
+
+        Args:
+            selection: What the command is about.
+            latest_for_stand_ins: Whether publishing moves ``latest`` to images of a stand-in base too.
 
         Raises:
             PipelineError: The matrix is wrong, nothing is selected, a lock is missing, no engine answers.
@@ -103,6 +109,7 @@ class Run:
             asked_for=frozenset(selection.patterns),
             engine=running,
             client=engine.client(running),
+            latest_for_stand_ins=latest_for_stand_ins,
         )
 
     def build(self, options: Options) -> list[Built]:
@@ -257,6 +264,8 @@ class Run:
                 repository=item.image.variant.repository,
                 local_reference=item.local.id,  # what was verified, whatever its tags point to by now
                 recipe=item.recipe.digest,
+                stand_in=item.image.variant.stand_in,
+                rolling=item.image.variant.stand_in is None or self.latest_for_stand_ins,
             )
             for item in locals_
         ]

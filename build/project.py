@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from build import locks, render, resolve, wheel_sources
+from build import locks, render, resolve, stand_in, wheel_sources
 from build.errors import LockError
 from build.locks import Lock
 from build.matrix import Matrix
@@ -43,12 +43,13 @@ class Project:
     def select(
         self, selection: Selection, *, default_group: str | None = None, today: datetime.date | None = None
     ) -> tuple[Variant, ...]:
-        """The selected variants, by name; `build.variants.select` says how.
+        """The selected variants, by name; `build.variants.select` says how.  Stand-in bases are in their places.
 
         Raises:
-            UsageError: Nothing matches.
+            UsageError: Nothing matches, or a stand-in does not fit.
         """
-        return select(self.variants, selection, self.matrix.groups, default_group, today)
+        found = select(self.variants, selection, self.matrix.groups, default_group, today)
+        return stand_in.apply(found, selection.stand_ins, self.loaded)
 
     def variant(self, name: str) -> Variant:
         """The variant of an image name that exists."""
@@ -103,8 +104,8 @@ class Project:
         )
 
     def used_bases(self, variants: Sequence[Variant]) -> tuple[str, ...]:
-        """The names of the bases of these variants, in order."""
-        return tuple(sorted({variant.base_name for variant in variants}))
+        """The names of the bases that these variants are built on, in order."""
+        return tuple(sorted({variant.builder_base for variant in variants}))
 
 
 def open_project(paths: Paths) -> Project:

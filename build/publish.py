@@ -53,6 +53,10 @@ class Publication:
     local_reference: str
     #: The recipe: at least 16 hexadecimal digits.
     recipe: str
+    #: The base that stands in for its own: a part of its immutable tag.
+    stand_in: str | None = None
+    #: Whether ``latest`` moves to it.
+    rolling: bool = True
 
     @property
     def recipe_tag(self) -> str:
@@ -65,8 +69,11 @@ class Published:
 
     #: The image name.
     name: str
-    #: The recipe's tag, the run's immutable one (if it put one), latest: ``host/repository:tag@sha256:…``.
+    #: The recipe's tag, the run's immutable one (if it put one), latest (not of a stand-in):
+    #: ``host/repository:tag@sha256:…``.
     references: tuple[str, ...]
+    #: Of these the one to give to others: the immutable one, else latest, else the recipe's.
+    pull: str
     #: Of the image's manifest, ``sha256:…``.
     digest: str
     #: Bytes of layers and configuration that went over the wire; manifests, some 1 kB each, are not counted.
@@ -81,12 +88,14 @@ class Published:
 def date_tag(today: datetime.date, taken: Sequence[Sequence[str]]) -> str:
     """The immutable tag of a run: ``YYYYMMDD.vN`` with the smallest N that no image of the run has.
 
+    On images of a stand-in base, ``-<its name>`` follows: they are not what the plain tag promises.
+
     Args:
         today: The day of the run.
         taken: The tags that the images have.
     """
     day = f"{today:%Y%m%d}"
-    tags = {tag for each in taken for tag in each}
+    tags = {tag.partition("-")[0] for each in taken for tag in each}
     number = 1
     while f"{day}.v{number}" in tags:
         number += 1
@@ -106,10 +115,18 @@ class _Plan:
     bytes_sent: int = 0
     pushed: bool = False
     seconds: float = 0.0
+    #: Its newest immutable tag points to it already; looked at only where no ``latest`` says so.
+    dated: bool = False
 
     @property
     def is_current(self) -> bool:
-        return self.digest is not None and self.latest is not None and self.latest.digest == self.digest
+        if self.digest is None or not self.item.rolling:
+            return self.dated
+        return self.latest is not None and self.latest.digest == self.digest
+
+    def date_tag(self, tag: str) -> str:
+        """Its form of the run's immutable tag."""
+        return f"{tag}-{self.item.stand_in}" if self.item.stand_in else tag
 
 
 def publish(
@@ -153,7 +170,7 @@ def publish(
         if moving:
             with _nothing_moved(plans):
                 manifests = _put_date_tags(moving, new_tag, remote)
-            _move_latest(moving, manifests, remote)
+            _move_latest([plan for plan in moving if plan.item.rolling], manifests, remote)
         return [_result(plan, registry, new_tag) for plan in plans]
 
 
@@ -179,12 +196,29 @@ def table(results: Sequence[Published]) -> None:
 
 def _look(remote: Client, item: Publication) -> _Plan:
     latest = remote.digest(item.repository, LATEST)
+    digest = remote.digest(item.repository, item.recipe_tag)
+    tags = tuple(remote.tags(item.repository))
+    dated = False
+    if digest is not None and not item.rolling:
+        newest = _newest_date_tag(tags, item.stand_in)
+        dated = newest is not None and remote.digest(item.repository, newest) == digest
     return _Plan(
         item=item,
-        tags=tuple(remote.tags(item.repository)),
+        tags=tags,
         latest=remote.manifest(item.repository, latest) if latest else None,
-        digest=remote.digest(item.repository, item.recipe_tag),
+        digest=digest,
+        dated=dated,
     )
+
+
+def _newest_date_tag(tags: Sequence[str], stand_in: str | None) -> str | None:
+    """Of the immutable tags of a stand-in (or of none) the newest."""
+    found = {}
+    for tag in tags:
+        match = re.fullmatch(r"([0-9]{8})\.v([0-9]+)(?:-(.+))?", tag)
+        if match and match[3] == stand_in:
+            found[match[1], int(match[2])] = tag
+    return found[max(found)] if found else None
 
 
 def _local_image(client: DockerClient, item: Publication) -> Image:
@@ -396,15 +430,15 @@ def _put_date_tags(plans: Sequence[_Plan], tag: str, remote: Client) -> dict[str
         assert plan.digest is not None  # all were pushed
         manifests[plan.item.name] = remote.manifest(plan.item.repository, plan.digest)
     for plan in plans:
-        repository = plan.item.repository
+        repository, its = plan.item.repository, plan.date_tag(tag)
         # Another machine may have published since: the tag is looked at again, right before.
-        if remote.digest(repository, tag) is not None:
+        if remote.digest(repository, its) is not None:
             raise RegistryError(
-                f"{tag} was put on {plan.item.name} by another run in the meantime",
-                where=remote.registry.reference(repository, tag),
+                f"{its} was put on {plan.item.name} by another run in the meantime",
+                where=remote.registry.reference(repository, its),
                 fix="publish again: the next number is taken",
             )
-        remote.put_tag(repository, tag, manifests[plan.item.name])
+        remote.put_tag(repository, its, manifests[plan.item.name])
     return manifests
 
 
@@ -447,11 +481,14 @@ def _move_back(plans: Sequence[_Plan], remote: Client) -> str:
 
 
 def _result(plan: _Plan, registry: Registry, new_tag: str) -> Published:
-    tags = [plan.item.recipe_tag, LATEST] if plan.is_current else [plan.item.recipe_tag, new_tag, LATEST]
+    tags = [plan.item.recipe_tag, *([] if plan.is_current else [plan.date_tag(new_tag)])]
+    tags += [LATEST] if plan.item.rolling else []
     status: Status = "published" if plan.pushed else "already published" if plan.is_current else "moved"
+    references = tuple(f"{registry.reference(plan.item.repository, tag)}@{plan.digest}" for tag in tags)
     return Published(
         name=plan.item.name,
-        references=tuple(f"{registry.reference(plan.item.repository, tag)}@{plan.digest}" for tag in tags),
+        references=references,
+        pull=references[-1] if plan.is_current else references[1],
         digest=str(plan.digest),
         bytes_sent=plan.bytes_sent,
         status=status,

@@ -18,6 +18,8 @@ from build.variants import Variant
 
 #: The prefix of the project's own labels, beside the OCI annotation keys.
 LABEL = "inference-images"
+#: The label of an image that is built on a base that stands in for its own, with that base's name.
+STAND_IN = f"{LABEL}.stand-in"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +85,12 @@ def labels(image: Image, project: Project) -> dict[str, str]:
     }
     if project.source:
         result["org.opencontainers.image.source"] = project.source
-    if variant.cuda:
+    if variant.cuda_absent:
+        result |= {f"{LABEL}.cuda": "absent", f"{LABEL}.cudnn": "absent"}
+    elif variant.cuda:
         result |= {f"{LABEL}.cuda": variant.cuda.version, f"{LABEL}.cudnn": variant.cuda.cudnn}
+    if variant.stand_in:
+        result[STAND_IN] = variant.stand_in
     life = variant.lifecycle
     for key, date in (("deprecated", life.deprecated), ("end-of-life", life.end_of_life)):
         if date:

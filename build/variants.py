@@ -46,6 +46,8 @@ class Variant:
     cuda: Cuda | None
     base_name: str
     base: Base
+    #: What is under it: its base, or the one that stands in for it.
+    built_on: Base
     #: What its Dockerfile stands on: the base, or ``<base>-<cuda>`` where CUDA comes with Debian packages or an image.
     base_image: str
     #: Promised pins (requirement texts): the server's, the framework's, the version's, in that order.
@@ -60,6 +62,18 @@ class Variant:
     own_contract: tuple[str, ...] = ()
     #: The base that it is built on instead of its own (``--base ubuntu18.04=debian12-py37``).
     stand_in: str | None = None
+
+    @property
+    def builder_base(self) -> str:
+        """The base whose Python installs its packages: its own, or the stand-in."""
+        return self.stand_in or self.base_name
+
+    @property
+    def cuda_absent(self) -> str | None:
+        """Why an image for CUDA has none in it, or None where it has: a stand-in base does not bring it."""
+        if self.cuda is None or self.stand_in is None or self.cuda.packages:
+            return None
+        return f"CUDA comes with the base of {self.base_name}; {self.stand_in} stands in for it and has none"
 
     @property
     def requirements(self) -> tuple[str, ...]:
@@ -343,6 +357,7 @@ def _variant(matrix: Matrix, cell: _Cell) -> Variant | str:
         ),
         base_name=cell.base,
         base=base,
+        built_on=base,
         base_image=f"{cell.base}-{cell.device}" if cuda and (cuda.debian or cell.base in cuda.images) else cell.base,
         contract=tuple(dict.fromkeys((*server, *_pins(framework.contract, base.python), *own))),
         guards=tuple(
@@ -432,6 +447,8 @@ class Selection:
     #: Names or globs of bases; any of them.
     base: tuple[str, ...] = ()
     group: str | None = None
+    #: Pairs of a base and what stands in for it; they select nothing (``build.stand_in``).
+    stand_ins: tuple[tuple[str, str], ...] = ()
     #: Everything, and not the default group, where there are no patterns.
     all_: bool = False
 

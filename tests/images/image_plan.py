@@ -25,6 +25,8 @@ class Image:
     device: str
     cuda: str | None
     cudnn: str | None
+    #: Why an image for CUDA has none in it (a stand-in base does not bring it), or None.
+    cuda_absent: str | None
     #: ``debian12``.
     os: str
     #: ``3.11``.

@@ -25,6 +25,7 @@ def test_the_recipe_tag_has_sixteen_digits() -> None:
         ([["20260105.v1"], ["20260105.v2", "20260105.v3"]], "20260105.v4"),
         ([["20260105.v2"]], "20260105.v1"),
         ([["20260105.v10", "20260105.v1"]], "20260105.v2"),
+        ([["20260105.v1-debian12-py37"]], "20260105.v2"),
     ],
 )
 def test_the_date_tag_takes_the_smallest_number_that_no_image_has(taken: list[list[str]], tag: str) -> None:
@@ -38,6 +39,7 @@ def test_every_reference_is_printed_whole_with_bytes_and_totals(capsys: pytest.C
     sent = Published(
         name="tensorflow",
         references=references,
+        pull=references[-1],
         digest=digest,
         bytes_sent=96_300_000,
         status="published",
@@ -46,6 +48,7 @@ def test_every_reference_is_printed_whole_with_bytes_and_totals(capsys: pytest.C
     kept = Published(
         name="minimal",
         references=("r/minimal:latest@" + digest,),
+        pull="r/minimal:latest@" + digest,
         digest=digest,
         bytes_sent=0,
         status="already published",
