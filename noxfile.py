@@ -70,7 +70,7 @@ SESSIONS = {
     "engine": "Find a Docker engine with BuildKit, or install and start one (--status, --stop).",
     "list": "Show the images of the matrix (--json).",
     "lock": "Resolve every image's packages into locks/ (--check, --bases).",
-    "generate": "Write Dockerfiles, layer files, bake file and schema.",
+    "generate": "Write Dockerfiles, layer files, bake file, environments and schema.",
     "check": "Fail where a generated file is not what the matrix gives.",
     "bases": "Bootstrap the Debian bases.",
     "build": "Build images.",

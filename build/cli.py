@@ -135,7 +135,7 @@ def lock(check: bool, refresh_bases: bool) -> None:
 
 @cli.command()
 def generate() -> None:
-    """Write the Dockerfiles, the layer files, the bake file and the schema from the matrix and the locks."""
+    """Write Dockerfiles, layer files, bake file, environments and schema from the matrix and the locks."""
     from build.generate import write
     from build.project import open_project
 
@@ -155,7 +155,7 @@ def check() -> None:
     from build.project import open_project
 
     check_drift(open_project(repository()))
-    console.out.print("the matrix, the schema, the locks, the Dockerfiles and the bake file agree")
+    console.out.print("the matrix, the schema, the locks, the Dockerfiles, the bake file and the environments agree")
 
 
 def building(command: _Command) -> _Command:

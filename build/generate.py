@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from build import bases, render, schema
+from build import bases, environments, render, schema
 from build.paths import Paths, write_atomically
 from build.project import Project, stale_locks
 
@@ -30,23 +30,26 @@ def files(project: Project) -> dict[str, str]:
     Raises:
         LockError: A lock is missing.
     """
+    images = project.images(project.variants)
     content = render.render(
-        project.images(project.variants),
+        images,
         project.matrix,
         project.groups(),
         templates=project.paths.dockerfiles / "templates",
     )
+    content |= environments.render(images, project.matrix.project)
     content["matrix.schema.json"] = schema.schema_text()
     return content
 
 
 def _leftovers(paths: Paths, wanted: dict[str, str]) -> Iterator[str]:
-    """Generated files of images, bases and layers that are no longer there."""
+    """Generated files of images, bases, layers and environments that are no longer there."""
     for file in sorted(paths.dockerfiles.glob("*/Dockerfile")) + sorted(paths.dockerfiles.glob("bases/*/*Dockerfile")):
         relative = str(file.relative_to(paths.root))
         if relative not in wanted and file.read_text(encoding="utf-8").startswith("# Generated from matrix.yaml"):
             yield relative
-    for file in sorted(paths.dockerfiles.glob("layers/*/*.txt")):
+    others = [*paths.dockerfiles.glob("layers/*/*.txt"), *paths.environments.glob("*/environment.yaml")]
+    for file in sorted(others):
         relative = str(file.relative_to(paths.root))
         if relative not in wanted:
             yield relative

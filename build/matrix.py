@@ -27,6 +27,9 @@ _IMAGE = r"^\S+@sha256:[0-9a-f]{64}$"
 _REFERENCE = r"^[^\s@]+(@sha256:[0-9a-f]{64})?$"
 _DISTRIBUTION = r"^[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][0-9A-Za-z.+!]*$"
 _INDEX = r"^(https?|file)://\S+$"
+_REGISTRY = (
+    r"^([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]{1,5})?|[A-Za-z0-9-]+:[0-9]{1,5})(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$"
+)
 
 #: What each pattern wants, in words: "write …".
 PATTERNS = {
@@ -41,6 +44,7 @@ PATTERNS = {
     _DISTRIBUTION: "a distribution and its exact version: 'pandas==0.25.1'",
     _IMAGE: "a reference with its digest: registry/name@sha256:<64 hexadecimal digits>",
     _INDEX: "a URL: https://…, http://… or file://…",
+    _REGISTRY: "host[:port][/namespace], without a scheme: registry.example.com/acme",
 }
 
 
@@ -296,6 +300,11 @@ class Project(Strict):
     namespace: Name = Field(description="The first part of each repository: 'azureml'.")
     vendor: str = Field(description="Who makes the images.")
     source: str | None = Field(default=None, description="Where this repository is published (a URL).")
+    registry: Annotated[str, Field(pattern=_REGISTRY)] | None = Field(
+        default=None,
+        description="Where users find the images, host[:port][/namespace]: the curated environments name them there. "
+        "(Where they are published to is said by the variable REGISTRY.)",
+    )
     exclude_newer: Date = Field(
         description="Locks see the index as it was at the start of this day (UTC): the same lock tomorrow."
     )

@@ -31,6 +31,11 @@ class Paths:
         return self.root / "dockerfiles"
 
     @property
+    def environments(self) -> Path:
+        """The curated environments, one folder an image."""
+        return self.root / "environments"
+
+    @property
     def bake_file(self) -> Path:
         return self.root / "docker-bake.hcl"
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import docker
 import pytest
+import uv
 
 from build import builder, engine, project
 from build.errors import EngineError
@@ -202,3 +203,27 @@ def free_port() -> Callable[[], int]:
             return int(listener.getsockname()[1])
 
     return take
+
+
+@pytest.fixture(scope="session")
+def check(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Run one of tests/examples' scripts with the platforms' own libraries.
+
+    Not among the project's requirements, which everybody installs who builds an image: 60 packages for this test alone.
+    """
+    environment = tmp_path_factory.mktemp("libraries") / "venv"
+    folder = ROOT / "tests/examples"
+    python = str(environment / "bin/python")
+    for arguments in (
+        ("venv", str(environment)),
+        ("pip", "sync", "--require-hashes", "--python", python, str(folder / "requirements.txt")),
+    ):
+        done = subprocess.run([uv.find_uv_bin(), *arguments], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    def run(script: str, *arguments: str) -> str:
+        done = subprocess.run([python, str(folder / script), *arguments], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run

@@ -80,6 +80,7 @@ def test_an_edited_matrix_is_drift_and_the_command_that_mends_it_is_named(checko
         "docker-bake.hcl",
         "matrix.schema.json",
         "dockerfiles/layers/debian12-py311/numpy-2.4.6.txt",
+        f"environments/AzureML-{SKLEARN}/environment.yaml",
     ],
 )
 def test_an_edited_generated_file_is_drift(checkout: Checkout, path: str) -> None:
@@ -95,14 +96,17 @@ def test_an_edited_generated_file_is_drift(checkout: Checkout, path: str) -> Non
 
 
 def test_a_file_that_nothing_gives_any_more_is_drift(checkout: Checkout) -> None:
-    stale = checkout.root / "dockerfiles/gone-1.0-debian12-py311-cpu-inference/Dockerfile"
-    stale.parent.mkdir()
-    shutil.copy(checkout.root / f"dockerfiles/{SKLEARN}/Dockerfile", stale)
+    gone = "gone-1.0-debian12-py311-cpu-inference"
+    for folder, file in (("dockerfiles/", "Dockerfile"), ("environments/AzureML-", "environment.yaml")):
+        (checkout.root / f"{folder}{gone}").mkdir()
+        shutil.copy(checkout.root / f"{folder}{SKLEARN}/{file}", checkout.root / f"{folder}{gone}/{file}")
     done = checkout.run("check")
     assert done.code == 1
-    assert "gone-1.0-debian12-py311-cpu-inference/Dockerfile" in done.one_screen()
+    said = done.one_screen()
+    assert f"{gone}/Dockerfile" in said and f"AzureML-{gone}/environment.yaml" in said
     assert checkout.run("generate").code == 0
-    assert not stale.exists()
+    assert not (checkout.root / f"dockerfiles/{gone}").exists()
+    assert not (checkout.root / f"environments/AzureML-{gone}").exists()
 
 
 def test_a_missing_lock_says_how_it_is_made(checkout: Checkout) -> None:

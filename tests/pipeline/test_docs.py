@@ -20,7 +20,6 @@ from typing import Any
 
 import pytest
 import requests
-import uv
 import yaml
 
 from build import builder, engine, project
@@ -316,30 +315,6 @@ def manifest(kind: str) -> Any:
     """The Kubernetes example's resource of that kind."""
     with (EXAMPLES / "kubernetes/deployment.yaml").open(encoding="utf-8") as file:
         return next(resource for resource in yaml.safe_load_all(file) if resource["kind"] == kind)
-
-
-@pytest.fixture(scope="module")
-def check(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
-    """Run one of tests/examples' scripts with the platforms' own libraries.
-
-    Not among the project's requirements, which everybody installs who builds an image: 60 packages for this test alone.
-    """
-    environment = tmp_path_factory.mktemp("libraries") / "venv"
-    folder = ROOT / "tests/examples"
-    python = str(environment / "bin/python")
-    for arguments in (
-        ("venv", str(environment)),
-        ("pip", "sync", "--require-hashes", "--python", python, str(folder / "requirements.txt")),
-    ):
-        done = subprocess.run([uv.find_uv_bin(), *arguments], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-
-    def run(script: str, *arguments: str) -> str:
-        done = subprocess.run([python, str(folder / script), *arguments], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    return run
 
 
 @pytest.mark.network

@@ -179,6 +179,22 @@ VERSION = 'frameworks.sklearn.versions."1.9"'
             id="a misspelt key is not missing as well",
         ),
         pytest.param(
+            "  vendor: someone\n",
+            "  vendor: someone\n  registry: https://registry.example.com\n",
+            "'https://registry.example.com' does not fit",
+            "4 (project.registry)",
+            "without a scheme: registry.example.com/acme",
+            id="a registry with a scheme",
+        ),
+        pytest.param(
+            "  vendor: someone\n",
+            "  vendor: someone\n  registry: acme/images\n",
+            "'acme/images' does not fit",
+            "4 (project.registry)",
+            "host[:port][/namespace]",
+            id="a registry without a host",
+        ),
+        pytest.param(
             "    title: scikit-learn\n",
             "",
             "the key 'title' is missing",
