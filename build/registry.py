@@ -12,7 +12,7 @@ import ipaddress
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -237,6 +237,21 @@ class _Repository(DXF):
         assert not isinstance(chunks, tuple)  # that is for size=True
         return b"".join(chunks)
 
+    def put_manifest(self, manifest: Manifest) -> bool:
+        """Put it under its digest; whether the registry lists it by itself as a referrer of its subject."""
+        response = self._request(  # type: ignore[no-untyped-call]
+            "put",
+            f"manifests/{manifest.digest}",
+            data=manifest.content,
+            headers={"Content-Type": manifest.media_type},
+        )
+        return "OCI-Subject" in response.headers
+
+    def get_referrers(self, digest: str) -> bytes:
+        response = self._request("get", f"referrers/{digest}")  # type: ignore[no-untyped-call]
+        content: bytes = response.content
+        return content
+
     def delete_tag(self, tag: str) -> None:
         self._request("delete", f"manifests/{tag}")  # type: ignore[no-untyped-call]
 
@@ -270,6 +285,7 @@ class Client:
             self._session.trust_env = False
         self._repositories: dict[str, _Repository] = {}
         self._login: dict[str, str] | None = None
+        self._lists_referrers = True
 
     def __enter__(self) -> Client:
         return self
@@ -359,6 +375,45 @@ class Client:
                 diff_id = diff_ids[number] if number < len(diff_ids) else None
                 found[layer["digest"]] = Blob(digest=layer["digest"], size=layer["size"], diff_id=diff_id)
             return tuple(found.values())
+
+    def read_blob(self, repository: str, digest: str) -> bytes:
+        """A small blob (a configuration, a report), whole."""
+        with self._failures(f"reading {repository}@{digest}"):
+            return self._open(repository).pull_small_blob(digest)
+
+    def put_artifact(self, repository: str, manifest: Manifest, blobs: Sequence[bytes]) -> bool | None:
+        """Put a manifest that is no image, under its digest, and first the blobs that it names.
+
+        Returns:
+            Whether the registry lists it as a referrer of its subject; None where it does not take such manifests.
+        """
+        with self._failures(f"attaching to {repository}"):
+            opened = self._open(repository)
+            try:
+                for content in blobs:
+                    opened.push_blob(data=content, digest=hash_bytes(content))  # type: ignore[arg-type]
+                return opened.put_manifest(manifest)
+            except requests.HTTPError as error:
+                if _status(error) in (400, 404, 405, 415):
+                    return None
+                raise
+
+    def referrers(self, repository: str, digest: str) -> list[dict[str, Any]] | None:
+        """The descriptors of what refers to a manifest (GET /v2/<name>/referrers/<digest>).
+
+        Returns:
+            None where the registry has no such API (CNCF Distribution before 3.1): then a tag lists them.
+        """
+        if not self._lists_referrers:
+            return None
+        with self._failures(f"reading what is attached to {repository}"):
+            try:
+                return list(json.loads(self._open(repository).get_referrers(digest))["manifests"])
+            except requests.HTTPError as error:
+                if _status(error) in (400, 404, 405):
+                    self._lists_referrers = False
+                    return None
+                raise
 
     def _open(self, repository: str) -> _Repository:
         name = self.registry.repository(repository) if repository else ""
