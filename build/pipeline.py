@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import docker
 
-from build import builder, console, embedded_registry, engine, images, lifecycle, publish, registry, verify
+from build import builder, console, embedded_registry, engine, images, lifecycle, publish, registry, reports, verify
 from build.builder import Built, Options
 from build.errors import BuildError, DriftError, UsageError, VerifyError
 from build.generate import drift
@@ -20,6 +20,7 @@ from build.project import DEFAULT_GROUP, Project, open_project
 from build.publish import Publication, Published
 from build.recipe import Recipe
 from build.render import Image, framework_version, labels, title
+from build.reports import PackageLayer
 from build.variants import Selection
 
 #: The engine of this run, for the message where it stops answering.
@@ -218,6 +219,13 @@ class Run:
                 lock=item.image.lock.versions(),
                 recipe=item.recipe.digest,
                 labels=labels(item.image, self.project.matrix.project),
+                layers=tuple(
+                    PackageLayer(
+                        name=layer.name,
+                        packages=tuple(f"{package.name}=={package.version}" for package in layer.packages),
+                    )
+                    for layer in item.image.layers
+                ),
             )
             for item in locals_
         ]
@@ -266,6 +274,7 @@ class Run:
                 recipe=item.recipe.digest,
                 stand_in=item.image.variant.stand_in,
                 rolling=item.image.variant.stand_in is None or self.latest_for_stand_ins,
+                report=reports.load(self.project.paths, item.local.id),
             )
             for item in locals_
         ]

@@ -21,11 +21,12 @@ from docker import DockerClient
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.models.images import Image
 
-from build import console
+from build import attachments, console, reports
 from build import registry as registries
 from build.errors import EngineError, PipelineError, RegistryError
 from build.recipe import recipe_tag
 from build.registry import Blob, Client, Manifest, Registry
+from build.reports import Report
 
 LATEST = "latest"
 
@@ -34,6 +35,9 @@ Progress = Callable[[str, int, int], None]
 
 #: Seconds of silence from the engine in a push: a registry may take minutes to store a layer of gigabytes.
 _SILENCE = 600.0
+
+#: The annotation of a report with the hash of what was asked.
+_SUITE = "inference-images.suite"
 
 _SENT = "Pushed"
 _NOT_SENT = ("Layer already exists", "Mounted from")
@@ -57,6 +61,8 @@ class Publication:
     stand_in: str | None = None
     #: Whether ``latest`` moves to it.
     rolling: bool = True
+    #: What was asserted of it; attached to the image before a tag moves.
+    report: Report | None = None
 
     @property
     def recipe_tag(self) -> str:
@@ -165,6 +171,7 @@ def publish(
                 _local_image(client, plan.item)
         with _nothing_moved(plans):
             _push_missing(plans, remote, client, progress)
+            _attach_reports(plans, remote, client)
         moving = [plan for plan in plans if not plan.is_current]
         new_tag = date_tag(today, [plan.tags for plan in plans])
         if moving:
@@ -422,6 +429,40 @@ def _nothing_moved(plans: Sequence[_Plan]) -> Iterator[None]:
             fix=error.fix,
             details="\n".join(text for text in (error.details, state) if text),
         ) from error
+
+
+def _attach_reports(plans: Sequence[_Plan], remote: Client, client: DockerClient) -> None:
+    """Attach what was asserted to the images that it was asserted of; once for the same image and the same tests.
+
+    The registry may have another image of the same recipe, from another machine: that machine's report is its own.
+    """
+    for plan in plans:
+        report, repository = plan.item.report, plan.item.repository
+        if report is None or plan.digest is None:
+            continue
+        there = attachments.attached(remote, repository, plan.digest, reports.MEDIA_TYPE)
+        if any((entry.get("annotations") or {}).get(_SUITE) == report.suite for entry in there):
+            continue
+        manifest = remote.manifest(repository, plan.digest)
+        # The containerd store calls an image by its manifest's digest, the classic one by its configuration's.
+        same = {manifest.digest, (manifest.document.get("config") or {}).get("digest")}
+        if _local_image(client, plan.item).id not in same:
+            continue
+        taken = attachments.attach(
+            remote,
+            repository,
+            manifest,
+            report.content,
+            media_type=reports.MEDIA_TYPE,
+            title=reports.FILE_NAME,
+            created=report.time,
+            annotations={_SUITE: report.suite},
+        )
+        if not taken:
+            console.warn(
+                f"the registry {remote.registry.host} takes no attachments: what the tests asserted is not in it"
+            )
+            return
 
 
 def _put_date_tags(plans: Sequence[_Plan], tag: str, remote: Client) -> dict[str, Manifest]:

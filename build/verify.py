@@ -22,9 +22,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from build import console, state, verified
+from build import console, reports, state, verified
 from build.errors import EngineError, UsageError, VerifyError
 from build.paths import Paths
+from build.reports import Check, Package, PackageLayer, Report
 from build.variants import Variant
 
 #: Labels of every container that is started here: this run's, and this clone's (for what a killed run left).
@@ -53,6 +54,8 @@ class Target:
     recipe: str
     #: Labels and their values that the image must have.
     labels: Mapping[str, str] = field(default_factory=dict)
+    #: Its package layers as the Dockerfile names them, for the report; nothing is asked of them.
+    layers: tuple[PackageLayer, ...] = ()
 
     @property
     def expectations(self) -> dict[str, Any]:
@@ -100,6 +103,10 @@ class VerifyResult:
     remembered: bool = False
     #: True where only some of the tests ran (``keywords``): passing them verifies nothing.
     partial: bool = False
+    #: Each test that passed or was skipped, for the report.
+    checks: tuple[Check, ...] = ()
+    #: What a test found in it: packages by kind; empty where none looked.
+    inventory: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -251,7 +258,7 @@ def _remembered(targets: Sequence[Target], paths: Paths) -> dict[str, VerifyResu
     known = {}
     for target in targets:
         record = verified.lookup(paths, target.image_id)
-        if record and record.suite == suite_of(target, paths):
+        if record and record.suite == suite_of(target, paths) and reports.load(paths, target.image_id):
             known[target.image_id] = VerifyResult(
                 name=target.variant.name, image_id=target.image_id, passed=record.passed, remembered=True
             )
@@ -259,12 +266,13 @@ def _remembered(targets: Sequence[Target], paths: Paths) -> dict[str, VerifyResu
 
 
 def _remember(targets: Sequence[Target], found: Mapping[str, VerifyResult], paths: Paths) -> None:
+    groups, _ = reports.describe(paths.root / "tests" / "images")
     for target in targets:
         result = found[target.variant.name]
         if not result.ok:
             verified.forget(paths, target.image_id)
             continue
-        verified.record(
+        record = verified.record(
             paths,
             target.image_id,
             name=result.name,
@@ -273,6 +281,24 @@ def _remember(targets: Sequence[Target], found: Mapping[str, VerifyResult], path
             passed=result.passed,
             skipped=len(result.skips),
         )
+        reports.save(paths, _report(target, result, record, groups))
+
+
+def _report(target: Target, result: VerifyResult, record: verified.Record, groups: Mapping[str, str]) -> Report:
+    """All that is known of an image that passed."""
+    asked = {check.group for check in result.checks}
+    return Report(
+        image=result.name,
+        recipe=target.recipe,
+        image_id=target.image_id,
+        suite=record.suite,
+        time=record.time,
+        groups={group: says for group, says in groups.items() if group in asked},
+        checks=result.checks,
+        python_packages=tuple(Package(**entry) for entry in result.inventory.get("python", ())),
+        debian_packages=tuple(Package(**entry) for entry in result.inventory.get("debian", ())),
+        layers=target.layers,
+    )
 
 
 def _run_tests(
@@ -306,7 +332,7 @@ def _run_tests(
     if code == _NOTHING_SELECTED and keywords:
         raise UsageError(f"no test matches '{keywords}'", fix="see `pytest --help`, -k: words of the tests' names")
     try:
-        results, stray = _read_junit(junit, targets)
+        results, stray = _read_junit(junit, targets, reports.describe(paths.root / "tests" / "images")[1])
     except (FileNotFoundError, ElementTree.ParseError):
         results, stray = {}, []
     failed = any(result.failures for result in results.values())
@@ -425,8 +451,15 @@ def _docker(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     return done.stdout
 
 
-def _read_junit(junit: Path, targets: Sequence[Target]) -> tuple[dict[str, VerifyResult], list[str]]:
+def _read_junit(
+    junit: Path, targets: Sequence[Target], says: Mapping[str, str]
+) -> tuple[dict[str, VerifyResult], list[str]]:
     """Read a JUnit report.
+
+    Args:
+        junit: The file.
+        targets: What was asked.
+        says: ``group.test_name`` → what the test says of itself.
 
     Returns:
         Results by image name, and failures that belong to no image (a test file that cannot be imported).
@@ -436,6 +469,8 @@ def _read_junit(junit: Path, targets: Sequence[Target]) -> tuple[dict[str, Verif
     seconds = dict.fromkeys(ids, 0.0)
     failures: dict[str, list[Outcome]] = {name: [] for name in ids}
     skips: dict[str, list[Outcome]] = {name: [] for name in ids}
+    checks: dict[str, list[Check]] = {name: [] for name in ids}
+    inventories: dict[str, Any] = {name: {} for name in ids}
     stray = []
     for case in ElementTree.parse(junit).iter("testcase"):
         title = case.get("name", "")
@@ -452,6 +487,19 @@ def _read_junit(junit: Path, targets: Sequence[Target]) -> tuple[dict[str, Verif
             skips[image].append(Outcome(test=test, reason=skip.get("message", "")))
         elif not bad:
             passed[image] += 1
+        if not bad:
+            group = reports.group_of(case.get("classname", ""))
+            checks[image].append(
+                Check(
+                    group=group,
+                    test=test,
+                    outcome="passed" if skip is None else "skipped",
+                    reason="" if skip is None else skip.get("message", ""),
+                    says=says.get(f"{group}.{title.partition('[')[0]}", ""),
+                )
+            )
+        for found in case.iterfind("properties/property[@name='inventory']"):
+            inventories[image] = json.loads(found.get("value", "{}"))
     return {
         name: VerifyResult(
             name=name,
@@ -460,6 +508,8 @@ def _read_junit(junit: Path, targets: Sequence[Target]) -> tuple[dict[str, Verif
             failures=tuple(failures[name]),
             skips=tuple(skips[name]),
             seconds=seconds[name],
+            checks=tuple(checks[name]),
+            inventory=inventories[name],
         )
         for name, image_id in ids.items()
     }, stray

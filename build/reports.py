@@ -1,0 +1,170 @@
+"""Verification reports: what was asserted of an image and when, and what was found in it.
+
+`verify` writes one for each image that passed; `publish` attaches it to the image in the registry, so that the
+catalogue of another machine has it too. It is JSON: pydantic reads it, as it may come from anywhere.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from build.paths import Paths, write_atomically
+
+#: The media type of a report, and the artifact type of the manifest that carries it.
+MEDIA_TYPE = "application/vnd.inference-images.verification.v1+json"
+#: Its file name for those who pull it (``oras pull``).
+FILE_NAME = "verification.json"
+
+
+class _Part(BaseModel):
+    # A later version of this program may write more: what is known here is taken.
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Check(_Part):
+    """One test of an image that passed or did not apply."""
+
+    #: The file of the tests without ``test_image_``: ``packages``.
+    group: str
+    #: ``test_environment (LANG)``.
+    test: str
+    #: ``passed`` or ``skipped``.
+    outcome: str
+    #: Why it was skipped.
+    reason: str = ""
+    #: The test's docstring.
+    says: str = ""
+
+
+class Package(_Part):
+    """A package in an image."""
+
+    name: str
+    version: str
+    #: None where nothing in the image names it.
+    licence: str | None = None
+    #: Where the licence stands: ``License-Expression``, ``copyright file (DEP 5)``.
+    licence_source: str | None = None
+    summary: str | None = None
+
+
+class PackageLayer(_Part):
+    """A layer of packages, as the Dockerfile names it."""
+
+    name: str
+    #: ``numpy==2.4.6``, each.
+    packages: tuple[str, ...]
+
+
+class Report(_Part):
+    """What was asserted of one image, and what was found in it."""
+
+    #: The image name.
+    image: str
+    recipe: str
+    #: The digest by which the engine of the verification knew it.
+    image_id: str
+    #: The hash of the tests and of what they were told to expect.
+    suite: str
+    #: When, ISO 8601, UTC.
+    time: str
+    #: Group → the first line of the docstring of its file.
+    groups: Mapping[str, str] = {}
+    checks: tuple[Check, ...]
+    python_packages: tuple[Package, ...] = ()
+    debian_packages: tuple[Package, ...] = ()
+    #: Package layers in the order of the Dockerfile.
+    layers: tuple[PackageLayer, ...] = ()
+
+    @property
+    def passed(self) -> int:
+        return sum(check.outcome == "passed" for check in self.checks)
+
+    @property
+    def skipped(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if check.outcome == "skipped")
+
+    @property
+    def content(self) -> bytes:
+        """As it is stored and attached: the same report gives the same bytes."""
+        return (self.model_dump_json(indent=1) + "\n").encode()
+
+
+def parse(content: bytes) -> Report | None:
+    """Read a report; None where it is none, or of a version that this program does not know.
+
+    Args:
+        content: JSON.
+    """
+    try:
+        return Report.model_validate_json(content)
+    except ValidationError:
+        return None
+
+
+def save(paths: Paths, report: Report) -> None:
+    """Keep a report in ``.pipeline/reports/images/``, by the image's id."""
+    write_atomically(_file(paths, report.image_id), report.content.decode())
+
+
+def load(paths: Paths, image_id: str) -> Report | None:
+    """The report of an image that was verified in this clone, or None."""
+    try:
+        return parse(_file(paths, image_id).read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def _file(paths: Paths, image_id: str) -> Path:
+    return paths.reports / "images" / f"{image_id.replace(':', '-')}.json"
+
+
+def describe(tests: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """What test files and tests say of themselves.
+
+    Args:
+        tests: The folder of the image tests.
+
+    Returns:
+        Group → the first line of its file's docstring; ``group.test_name`` → the first line of the test's.
+    """
+    groups: dict[str, str] = {}
+    says: dict[str, str] = {}
+    for file in sorted(tests.glob("test_*.py")):
+        group = group_of(file.stem)
+        module = ast.parse(file.read_text(encoding="utf-8"))
+        groups[group] = _first_line(ast.get_docstring(module))
+        for node in module.body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                says[f"{group}.{node.name}"] = _first_line(ast.get_docstring(node))
+    return groups, says
+
+
+def group_of(module: str) -> str:
+    """The group of a test file: ``tests.images.test_image_packages`` → ``packages``."""
+    return re.sub(r"^test_(image_)?", "", module.rpartition(".")[2])
+
+
+def title(test: str) -> str:
+    """A test's name for people: ``test_installed_set_is_the_lock`` → ``Installed set is the lock``."""
+    name, _, parameters = test.partition(" (")
+    words = name.removeprefix("test_").replace("_", " ")
+    return f"{words[:1].upper()}{words[1:]}" + (f" ({parameters}" if parameters else "")
+
+
+def by_group(checks: Sequence[Check]) -> dict[str, list[Check]]:
+    """Checks by group, in the order in which they ran."""
+    found: dict[str, list[Check]] = {}
+    for check in checks:
+        found.setdefault(check.group, []).append(check)
+    return found
+
+
+def _first_line(docstring: str | None) -> str:
+    """The first paragraph, on one line."""
+    return " ".join((docstring or "").partition("\n\n")[0].split())
