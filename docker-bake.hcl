@@ -99,6 +99,56 @@ target "builder-debian13-py313" {
   output     = ["type=cacheonly"]
 }
 
+# Its root file system alone, sent to BuildKit once for all that stands on it.
+target "rootfs-debian12-py312" {
+  context    = ".pipeline/rootfs/debian12-py312"
+  dockerfile = "../../../dockerfiles/bases/debian12-py312/Dockerfile"
+  target     = "rootfs"
+  platforms  = ["linux/amd64"]
+  output     = ["type=cacheonly"]
+}
+
+target "base-debian12-py312" {
+  context    = "dockerfiles"
+  dockerfile = "bases/debian12-py312/Dockerfile"
+  contexts   = { scripts = "dockerfiles/scripts", rootfs = "target:rootfs-debian12-py312" }
+  platforms  = ["linux/amd64"]
+  output     = ["type=cacheonly"]
+}
+
+target "builder-debian12-py312" {
+  context    = ".pipeline/builder/debian12-py312"
+  dockerfile = "../../../dockerfiles/bases/debian12-py312/builder.Dockerfile"
+  contexts   = { scripts = "dockerfiles/scripts", tools = ".pipeline/tools" }
+  platforms  = ["linux/amd64"]
+  output     = ["type=cacheonly"]
+}
+
+# Its root file system alone, sent to BuildKit once for all that stands on it.
+target "rootfs-debian12-py37" {
+  context    = ".pipeline/rootfs/debian12-py37"
+  dockerfile = "../../../dockerfiles/bases/debian12-py37/Dockerfile"
+  target     = "rootfs"
+  platforms  = ["linux/amd64"]
+  output     = ["type=cacheonly"]
+}
+
+target "base-debian12-py37" {
+  context    = "dockerfiles"
+  dockerfile = "bases/debian12-py37/Dockerfile"
+  contexts   = { scripts = "dockerfiles/scripts", rootfs = "target:rootfs-debian12-py37" }
+  platforms  = ["linux/amd64"]
+  output     = ["type=cacheonly"]
+}
+
+target "builder-debian12-py37" {
+  context    = ".pipeline/builder/debian12-py37"
+  dockerfile = "../../../dockerfiles/bases/debian12-py37/builder.Dockerfile"
+  contexts   = { scripts = "dockerfiles/scripts", tools = ".pipeline/tools" }
+  platforms  = ["linux/amd64"]
+  output     = ["type=cacheonly"]
+}
+
 target "lightgbm-4_7-debian12-py311-cpu-inference" {
   context    = "dockerfiles"
   dockerfile = "lightgbm-4.7-debian12-py311-cpu-inference/Dockerfile"

@@ -17,16 +17,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from build import locks, recipe, state
+from build import locks, prefix_archive, recipe, state
 from build.errors import DriftError, EngineError, LockError, NetworkError, PipelineError
 from build.locks import Lock
 from build.matrix import Base, Bootstrap
 from build.paths import Paths, write_atomically
+from build.prefix_archive import Archive
 from build.recipe import Recipe
 
 #: The scripts that a base is completed with.
 SCRIPTS = (
     "setup-base",
+    "install-packages",
     "start-server",
     "runsvdir",
     *(
@@ -59,8 +61,13 @@ class Rootfs:
     packages: tuple[str, ...]
 
 
-def arguments(bootstrap: Bootstrap) -> list[str]:
-    """mmdebstrap's arguments for a base; part of its recipe."""
+def arguments(bootstrap: Bootstrap, *, python: bool = True) -> list[str]:
+    """mmdebstrap's arguments for a base; part of its recipe.
+
+    Args:
+        bootstrap: What is made.
+        python: Whether Debian's Python is in it, which then gets its bytecode.
+    """
     # Under SOURCE_DATE_EPOCH Debian's Python compiles bytecode that is checked by hash, which costs each start 0.3 to
     # 0.6 s: it is compiled again, checked by time, against the one time that the archive gives the files.
     bytecode = (
@@ -86,7 +93,7 @@ def arguments(bootstrap: Bootstrap) -> list[str]:
         *(f"--dpkgopt={option}" for option in _LEFT_OUT),
         "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
         "--skip=output/mknod",
-        *(f"--customize-hook={hook}" for hook in (bytecode, apt, leftovers)),
+        *(f"--customize-hook={hook}" for hook in ((bytecode,) if python else ()) + (apt, leftovers)),
         bootstrap.suite,
     ]
 
@@ -134,9 +141,9 @@ def present(paths: Paths, base_name: str, base: Base) -> Rootfs | None:
     if base.bootstrap is None:
         return None
     known = state.read_json(paths.rootfs / base_name / "bootstrap.json")
-    if not known or known.get("arguments") != arguments(base.bootstrap):
+    if not known or known.get("arguments") != arguments(base.bootstrap, python=base.prefix is None):
         return None
-    if known.get("recorded") != list(recorded(paths, base_name) or ()) or not _tar(paths, base_name).is_file():
+    if known.get("recorded") != list(recorded(paths, base_name) or ()) or not rootfs_file(paths, base_name).is_file():
         return None
     return Rootfs(base_name=base_name, packages=tuple(known["packages"]))
 
@@ -149,8 +156,12 @@ def note_recorded(paths: Paths, base_name: str) -> None:
         state.write_json(file, {**known, "recorded": list(recorded(paths, base_name) or ())})
 
 
-def _tar(paths: Paths, base_name: str) -> Path:
-    return paths.rootfs / base_name / "rootfs.tar"
+_ROOTFS = "rootfs.tar"
+
+
+def rootfs_file(paths: Paths, base_name: str) -> Path:
+    """Where a base's root file system lies, made or not."""
+    return paths.rootfs / base_name / _ROOTFS
 
 
 def bootstrap(paths: Paths, base_name: str, base: Base, log: Path) -> Rootfs:
@@ -175,11 +186,11 @@ def bootstrap(paths: Paths, base_name: str, base: Base, log: Path) -> Rootfs:
             fix="sudo apt-get install mmdebstrap debian-archive-keyring (on Debian or Ubuntu); "
             "elsewhere give the base an 'image' in matrix.yaml",
         )
-    target = _tar(paths, base_name)
+    target = rootfs_file(paths, base_name)
     target.parent.mkdir(parents=True, exist_ok=True)
     incoming = target.with_suffix(".incoming.tar")
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [tool, *arguments(base.bootstrap), str(incoming)]
+    command = [tool, *arguments(base.bootstrap, python=base.prefix is None), str(incoming)]
     try:
         with log.open("w", encoding="utf-8") as output:
             done = subprocess.run(
@@ -200,7 +211,7 @@ def bootstrap(paths: Paths, base_name: str, base: Base, log: Path) -> Rootfs:
     state.write_json(
         paths.rootfs / base_name / "bootstrap.json",
         {
-            "arguments": arguments(base.bootstrap),
+            "arguments": arguments(base.bootstrap, python=base.prefix is None),
             "packages": list(packages),
             "recorded": list(recorded(paths, base_name) or ()),
         },
@@ -271,40 +282,64 @@ def check_locked(paths: Paths, rootfs: Rootfs) -> None:
         )
 
 
-def prepare_builder(paths: Paths, base_name: str, rootfs: Rootfs | None, base: Base) -> None:
-    """Keep the root file system that the builder stage stands on.
+def prefix(paths: Paths, base_name: str, base: Base) -> Archive | None:
+    """The prefix of a base, found on this machine and made an archive; None where the base has none.
 
-    It stays the same while Python stays the same, so that a security update of Debian leaves the package
+    Raises:
+        PrefixNotFoundError: It is nowhere.
+        PrefixError: What lies there is something else.
+    """
+    return prefix_archive.ensure(paths.rootfs / base_name, base.prefix, paths) if base.prefix else None
+
+
+def prepare_builder(paths: Paths, base_name: str, rootfs: Rootfs | None, base: Base) -> None:
+    """Keep the root file system, and the prefix, that the builder stage stands on.
+
+    They stay the same while Python stays the same, so that a security update of Debian leaves the package
     layers in the engine's cache (``build.recipe.builder`` says why that is right).
     """
-    if rootfs is None:
+    names = [] if rootfs is None else [_ROOTFS]
+    names += [] if base.prefix is None else [prefix_archive.RUNTIME, prefix_archive.HEADERS]
+    if not names:
         return
     target = paths.state / "builder" / base_name
-    version = python_version(rootfs.packages, base)
+    version = python_version(paths, base_name, base, rootfs.packages if rootfs else ())
     stamp = target / "python.txt"
-    if (target / "rootfs.tar").is_file() and stamp.is_file() and stamp.read_text(encoding="utf-8") == version:
+    there = all((target / name).is_file() for name in names)
+    if there and stamp.is_file() and stamp.read_text(encoding="utf-8") == version:
         return
     target.mkdir(parents=True, exist_ok=True)
-    incoming = target / "rootfs.incoming.tar"
-    incoming.unlink(missing_ok=True)
-    try:
-        incoming.hardlink_to(_tar(paths, base_name))
-    except OSError:
-        shutil.copy2(_tar(paths, base_name), incoming)
-    incoming.replace(target / "rootfs.tar")
+    for name in names:
+        source, incoming = paths.rootfs / base_name / name, target / f"incoming-{name}"
+        incoming.unlink(missing_ok=True)
+        try:
+            incoming.hardlink_to(source)
+        except OSError:
+            shutil.copy2(source, incoming)
+        incoming.replace(target / name)
     write_atomically(stamp, version)
 
 
 def is_builders_too(paths: Paths, base_name: str) -> bool:
     """Whether the builder stage stands on the very root file system of the base: then one copy serves both."""
     try:
-        return _tar(paths, base_name).samefile(paths.state / "builder" / base_name / "rootfs.tar")
+        return rootfs_file(paths, base_name).samefile(paths.state / "builder" / base_name / _ROOTFS)
     except FileNotFoundError:
         return False
 
 
-def python_version(packages: Sequence[str], base: Base) -> str:
-    """The exact Python of a base: Debian's version of its interpreter's package, or the image's reference."""
+def python_version(paths: Paths, base_name: str, base: Base, packages: Sequence[str]) -> str:
+    """The exact Python of a base: Debian's version of its interpreter's package, its prefix, or the image.
+
+    Args:
+        paths: The checkout.
+        base_name: The base's name.
+        base: Its definition.
+        packages: The Debian packages in it, ``name=version``; empty for an ``image`` base.
+    """
+    archive = prefix(paths, base_name, base)
+    if archive is not None:
+        return archive.identity
     if base.image is not None:
         return base.image
     versions = dict(item.split("=", 1) for item in packages)
@@ -353,11 +388,13 @@ def prepare_tools(paths: Paths, lock: Lock) -> None:
 def recipe_of(paths: Paths, base_name: str, base: Base, packages: Sequence[str]) -> Recipe:
     """The recipe of a base with these Debian packages in it."""
     scripts = paths.dockerfiles / "scripts"
+    archive = prefix(paths, base_name, base)
     return recipe.base(
         dockerfile=(paths.dockerfiles / "bases" / base_name / "Dockerfile").read_text(encoding="utf-8"),
         scripts={name: (scripts / name).read_text(encoding="utf-8") for name in SCRIPTS},
-        bootstrap=arguments(base.bootstrap) if base.bootstrap else (),
+        bootstrap=arguments(base.bootstrap, python=base.prefix is None) if base.bootstrap else (),
         packages=packages,
+        prefix=archive.identity if archive else None,
     )
 
 
@@ -369,5 +406,5 @@ def builder_recipe(paths: Paths, base_name: str, base: Base, packages: Sequence[
             name: (paths.dockerfiles / "scripts" / name).read_text(encoding="utf-8") for name in BUILDER_SCRIPTS
         },
         uv=tools.packages[0].sha256,
-        python=python_version(packages, base),
+        python=python_version(paths, base_name, base, packages),
     )

@@ -13,10 +13,11 @@ from typing import Any
 
 import docker
 
-from build import bake, bases, console, engine, recipe, render, wheel_sources
+from build import bake, bases, console, engine, prefix_archive, recipe, render, wheel_sources
 from build.errors import PipelineError
 from build.images import LocalImage, find
 from build.locks import Lock
+from build.prefix import PrefixNotFoundError
 from build.project import Project, fetch_wheels
 from build.recipe import Recipe
 from build.render import LABEL, Image, layer_file
@@ -87,12 +88,16 @@ def recipes(project: Project, images: Iterable[Image]) -> dict[str, Recipe]:
     """Image name → recipe, from committed files and what this clone has bootstrapped.
 
     A base counts with the Debian packages that it has here, and with those of its lock where there is none yet.
+    An image whose base has its Python from a prefix that is not on this machine is left out: it has none here.
     """
     tools = project.tools_lock()
     found: dict[str, Recipe] = {}
     packages: dict[str, Sequence[str]] = {}
+    not_found = find_prefixes(project, [image.variant for image in images])
     for image in images:
         name = image.variant.builder_base
+        if name in not_found:
+            continue
         if name not in packages:
             packages[name] = _packages(project, name)
         found[image.variant.name] = recipe_of(project, image, packages[name], tools)
@@ -126,10 +131,16 @@ def build(
     Raises:
         PipelineError: Something that concerns all images: the engine, a base, the network.
     """
-    results: dict[str, Built] = {}
+    not_found = find_prefixes(project, [image.variant for image in images])
+    results = {
+        image.variant.name: _skipped(image, not_found[image.variant.builder_base])
+        for image in images
+        if image.variant.builder_base in not_found
+    }
+    here = [image for image in images if image.variant.name not in results]
     if not options.refresh_bases and not options.no_cache:
-        expected = recipes(project, images)
-        for image in images:
+        expected = recipes(project, here)
+        for image in here:
             present = _present(client, image, expected[image.variant.name])
             if present is not None:
                 results[image.variant.name] = present
@@ -164,8 +175,7 @@ def _build_missing(
         if failure is None:
             todo.append(image)
         else:
-            why = f"{failure.what} (searched: {failure.where}; {failure.details})"
-            done.append(Built(image=image, status="skipped", reason=why, details=failure.fix))
+            done.append(_skipped(image, failure))
     if not todo:
         return done
     base_names = project.used_bases([image.variant for image in todo])
@@ -192,6 +202,31 @@ def _build_missing(
             log,
         )
     return done
+
+
+def _skipped(image: Image, failure: PipelineError) -> Built:
+    searched = "; ".join(filter(None, (failure.where, failure.details)))
+    return Built(
+        image=image, status="skipped", reason=f"{failure.what} (searched: {searched})", details=failure.fix
+    )
+
+
+def find_prefixes(project: Project, variants: Sequence[Variant]) -> dict[str, PrefixNotFoundError]:
+    """Make the prefixes of these variants' bases ready.
+
+    Returns:
+        Base name → why its Python is not there, for those on which nothing can be built.
+
+    Raises:
+        PrefixError: A prefix lies where it was looked for, and is not what the matrix asks for.
+    """
+    not_found: dict[str, PrefixNotFoundError] = {}
+    for name in project.used_bases(variants):
+        try:
+            bases.prefix(project.paths, name, project.matrix.bases[name])
+        except PrefixNotFoundError as failure:
+            not_found[name] = failure
+    return not_found
 
 
 def fetch_all_wheels(project: Project, variants: Sequence[Variant]) -> dict[str, SourceNotReachedError]:
@@ -337,7 +372,7 @@ def _base_overrides(
     found: dict[str, Any] = {
         f"builder-{name}": {"contexts": {"rootfs": f"target:rootfs-{name}"}}
         for name in used
-        if project.matrix.bases[name].bootstrap is not None and bases.is_builders_too(project.paths, name)
+        if bases.is_builders_too(project.paths, name)
     }
     for name in new:
         found[f"base-{name}"] = {
@@ -408,12 +443,20 @@ def prepare(project: Project, base_names: Sequence[str], options: Options, tools
 
     Raises:
         DriftError: A base differs from its lock, with ``options.locked``.
-        PipelineError: A bootstrap fails.
+        PipelineError: A bootstrap fails; a prefix is not there or does not fit; an image base has no digest.
     """
     paths = project.paths
     bases.prepare_tools(paths, tools)
     for name in base_names:
         base = project.matrix.bases[name]
+        if base.image is not None and "@" not in base.image:
+            raise PipelineError(
+                f"the base {name} names its image without a digest: it would be another one tomorrow",
+                where=project.loaded.where("bases", name, "image"),
+                fix=f"learn it with: docker buildx imagetools inspect {base.image}; then write "
+                f"{base.image}@sha256:<the digest it says>",
+            )
+        archive = bases.prefix(paths, name, base)
         rootfs = bases.present(paths, name, base)
         if base.bootstrap is not None and (rootfs is None or options.refresh_bases):
             began = time.monotonic()
@@ -432,6 +475,14 @@ def prepare(project: Project, base_names: Sequence[str], options: Options, tools
                 )
         if rootfs is not None and options.locked:
             bases.check_locked(paths, rootfs)
+        if archive is not None and rootfs is not None:
+            prefix_archive.check_fits(
+                archive,
+                name,
+                rootfs=bases.rootfs_file(paths, name),
+                glibc=base.glibc,
+                where=project.loaded.where("bases", name, "bootstrap", "packages"),
+            )
         bases.prepare_builder(paths, name, rootfs, base)
 
 

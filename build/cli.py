@@ -5,6 +5,7 @@ Here and in nowhere else a failure becomes text and an exit code.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import functools
 import json
@@ -190,8 +191,16 @@ def bases_command(selection: Selection, options: Any) -> None:
 
     with state.exclusive(repository(), "bases"):
         project = open_project(repository())
-        variants = project.select(selection, default_group=DEFAULT_GROUP)
-        names = project.used_bases(variants)
+        # A base that only stands in for others has no images of its own, and may be asked for all the same.
+        alone = [name for name in selection.base if name in project.matrix.bases.keys() - project.own_bases]
+        rest = dataclasses.replace(selection, base=tuple(name for name in selection.base if name not in alone))
+        variants = project.select(rest, default_group=DEFAULT_GROUP) if rest != Selection() or not alone else ()
+        not_found = builder.find_prefixes(project, variants)
+        names = sorted(set(project.used_bases(variants)) - not_found.keys() | set(alone))
+        for name, missed in not_found.items():
+            if name in selection.base:
+                raise missed
+            console.warn(f"{name} is left out: {missed.what} (searched: {missed.where})")
         builder.prepare(project, names, options, project.tools_lock())
         for image, failure in builder.fetch_all_wheels(project, variants).items():
             console.warn(f"{image} cannot be built: {failure.what} (searched: {failure.where})")

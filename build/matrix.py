@@ -23,7 +23,6 @@ _CUDA_NAME = r"^cuda[0-9]+\.[0-9]+(\.[0-9]+)?$"
 _PYTHON = r"^3\.[0-9]+$"
 _GLIBC = r"^2\.[0-9]+$"
 _PATCH_VERSION = r"^3\.[0-9]+\.[0-9]+$"
-_IMAGE = r"^\S+@sha256:[0-9a-f]{64}$"
 _REFERENCE = r"^[^\s@]+(@sha256:[0-9a-f]{64})?$"
 _DISTRIBUTION = r"^[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][0-9A-Za-z.+!]*$"
 _INDEX = r"^(https?|file)://\S+$"
@@ -42,7 +41,6 @@ PATTERNS = {
     _PATCH_VERSION: "Python's full version: '3.12.1'",
     _REFERENCE: "a reference, with its digest where it is known: registry/name:tag@sha256:<64 hexadecimal digits>",
     _DISTRIBUTION: "a distribution and its exact version: 'pandas==0.25.1'",
-    _IMAGE: "a reference with its digest: registry/name@sha256:<64 hexadecimal digits>",
     _INDEX: "a URL: https://…, http://… or file://…",
     _REGISTRY: "host[:port][/namespace], without a scheme: registry.example.com/acme",
 }
@@ -144,8 +142,8 @@ class Base(Strict):
         description="The suite's glibc: wheels for manylinux up to it are taken ('2.36' for Debian 12)."
     )
     bootstrap: Bootstrap | None = Field(default=None, description="Make it from Debian's archive.")
-    image: Annotated[str, Field(pattern=_IMAGE)] | None = Field(
-        default=None, description="Take this image: a reference with its digest."
+    image: Annotated[str, Field(pattern=_REFERENCE)] | None = Field(
+        default=None, description="Take this image: a reference; with its digest, or it cannot be built on."
     )
     packages: list[str] = Field(
         default_factory=list, description="Packages that apt adds to an 'image' (its Python, libgomp1)."

@@ -195,9 +195,9 @@ class Run:
         recipes = builder.recipes(self.project, self.images)
         found, missing = [], []
         for image in self.images:
-            recipe = recipes[image.variant.name]
-            local = images.find(self.client, f"{image.variant.repository}:{recipe.tag}")
-            if local is None:
+            recipe = recipes.get(image.variant.name)
+            local = images.find(self.client, f"{image.variant.repository}:{recipe.tag}") if recipe else None
+            if local is None or recipe is None:
                 missing.append(image.variant.name)
             else:
                 found.append(Local(image=image, recipe=recipe, local=local))

@@ -103,6 +103,11 @@ class Project:
             for variant in variants
         )
 
+    @property
+    def own_bases(self) -> frozenset[str]:
+        """The names of the bases that have images of their own."""
+        return frozenset(variant.base_name for variant in self.variants)
+
     def used_bases(self, variants: Sequence[Variant]) -> tuple[str, ...]:
         """The names of the bases that these variants are built on, in order."""
         return tuple(sorted({variant.builder_base for variant in variants}))

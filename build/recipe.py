@@ -54,7 +54,12 @@ def content(text: str) -> str:
 
 
 def base(
-    *, dockerfile: str, scripts: Mapping[str, str], bootstrap: Sequence[str], packages: Sequence[str]
+    *,
+    dockerfile: str,
+    scripts: Mapping[str, str],
+    bootstrap: Sequence[str],
+    packages: Sequence[str],
+    prefix: str | None = None,
 ) -> Recipe:
     """The recipe of a base.
 
@@ -63,16 +68,18 @@ def base(
         scripts: Script name → text, of those that go into it.
         bootstrap: mmdebstrap's arguments; empty for an ``image`` base.
         packages: The Debian packages in it, ``name=version``; empty for an ``image`` base.
+        prefix: The Python that is not the distribution's: its version and its content's digest.
     """
-    return Recipe(
-        inputs={
-            "platform": PLATFORM,
-            "dockerfile": content(dockerfile),
-            "scripts": {name: content(text) for name, text in scripts.items()},
-            "bootstrap": list(bootstrap),
-            "debian": sorted(packages),
-        }
-    )
+    inputs: dict[str, Any] = {
+        "platform": PLATFORM,
+        "dockerfile": content(dockerfile),
+        "scripts": {name: content(text) for name, text in scripts.items()},
+        "bootstrap": list(bootstrap),
+        "debian": sorted(packages),
+    }
+    if prefix is not None:
+        inputs["prefix"] = prefix
+    return Recipe(inputs=inputs)
 
 
 def builder(*, dockerfile: str, scripts: Mapping[str, str], uv: str, python: str) -> Recipe:
@@ -85,7 +92,7 @@ def builder(*, dockerfile: str, scripts: Mapping[str, str], uv: str, python: str
         dockerfile: The builder's Dockerfile.
         scripts: Script name → text, of those that run in it.
         uv: SHA-256 of uv's wheel.
-        python: The exact Python: Debian's package version, or the base image's reference.
+        python: The exact Python: Debian's package version, the prefix's digest, or the base image's reference.
     """
     return Recipe(
         inputs={

@@ -55,15 +55,16 @@ def test_a_recorded_set_is_read_back_and_checked(tmp_path: Path) -> None:
     assert failure.value.details == "libc6 2.36-9 -> 2.36-10"
 
 
-def test_the_exact_python_is_debians_version_or_the_images_reference() -> None:
-    assert bases.python_version(["python3.11=3.11.2-6"], BASE) == "3.11.2-6"
+def test_the_exact_python_is_debians_version_or_the_images_reference(tmp_path: Path) -> None:
+    paths = Paths(root=tmp_path)
+    assert bases.python_version(paths, "debian12-py311", BASE, ["python3.11=3.11.2-6"]) == "3.11.2-6"
     image = BASE.model_copy(update={"bootstrap": None, "image": "registry.example/python@sha256:" + "a" * 64})
-    assert bases.python_version([], image) == image.image
+    assert bases.python_version(paths, "mirror", image, []) == image.image
 
 
 def test_a_suite_with_another_python_is_told(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match=r"has no python3\.11"):
-        bases.python_version(["python3.13=3.13.5-2"], BASE)
+        bases.python_version(Paths(root=tmp_path), "debian12-py311", BASE, ["python3.13=3.13.5-2"])
 
 
 def test_the_bootstrap_is_reproducible_in_its_arguments() -> None:

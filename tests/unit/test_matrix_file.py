@@ -348,11 +348,11 @@ VERSION = 'frameworks.sklearn.versions."1.9"'
         ),
         pytest.param(
             "bootstrap: {suite: bookworm}",
-            "image: debian:12",
-            "'debian:12' does not fit",
+            "image: debian:12@sha256:1f2e",
+            "'debian:12@sha256:1f2e' does not fit",
             "18 (bases.one.image)",
-            "write a reference with its digest",
-            id="an image without digest",
+            "write a reference, with its digest where it is known",
+            id="an image with half a digest",
         ),
         pytest.param(
             "    contract: [numpy>=2.0]\n",

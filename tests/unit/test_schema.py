@@ -41,7 +41,7 @@ def test_the_committed_matrix_validates(tmp_path: Path, matrix: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("    os: debian12\n", "    os: debian12\n    colour: blue\n", "'colour' was unexpected"),
+        ("    os: debian13\n", "    os: debian13\n    colour: blue\n", "'colour' was unexpected"),
         ("  exclude-newer:", "  exclude_newer:", "'exclude_newer' was unexpected"),
         ("  sklearn:\n", "  SKLearn:\n", "'SKLearn' does not match"),
         ('    python: "3.11"', "    python: 3.11", "3.11 is not of type 'string'"),

@@ -4,6 +4,6 @@ FROM scratch AS rootfs
 ADD rootfs.tar /
 
 FROM rootfs
-RUN python3 -m venv --without-pip /opt/venv
+RUN python3.13 -m venv --without-pip /opt/venv
 COPY --from=tools bin/uv /usr/local/bin/uv
 COPY --from=scripts --chmod=0755 install-layer compile-bytecode /usr/local/bin/

@@ -1,0 +1,12 @@
+# Generated from matrix.yaml by `nox -s generate`; do not edit.
+# Where the package layers of debian12-py37 are installed: its Python, and uv. Nothing else of it reaches an image.
+FROM scratch AS rootfs
+ADD rootfs.tar /
+# CPython 3.7.16; --link: the same layer on whatever lies below.
+ADD --link prefix.tar /
+
+FROM rootfs
+ADD headers.tar /
+RUN ldconfig && python3.7 -m venv --without-pip /opt/venv
+COPY --from=tools bin/uv /usr/local/bin/uv
+COPY --from=scripts --chmod=0755 install-layer compile-bytecode /usr/local/bin/
