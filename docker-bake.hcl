@@ -22,11 +22,19 @@ group "default" {
   ]
 }
 
+group "py312" {
+  targets = [
+    "minimal-debian12-py312-cpu-inference",
+    "sklearn-1_9-debian12-py312-cpu-inference",
+  ]
+}
+
 group "bench" {
   targets = [
     "lightgbm-4_7-debian12-py311-cpu-inference",
     "onnxruntime-1_31-debian12-py311-cpu-inference",
     "sklearn-1_9-debian12-py311-cpu-inference",
+    "sklearn-1_9-debian12-py312-cpu-inference",
     "xgboost-3_2-debian12-py311-cpu-inference",
   ]
 }
@@ -36,11 +44,13 @@ group "all" {
     "lightgbm-4_7-debian12-py311-cpu-inference",
     "lightgbm-4_7-debian13-py313-cpu-inference",
     "minimal-debian12-py311-cpu-inference",
+    "minimal-debian12-py312-cpu-inference",
     "minimal-debian13-py313-cpu-inference",
     "onnxruntime-1_31-debian12-py311-cpu-inference",
     "onnxruntime-1_31-debian13-py313-cpu-inference",
     "pytorch-2_13-debian12-py311-cpu-inference",
     "sklearn-1_9-debian12-py311-cpu-inference",
+    "sklearn-1_9-debian12-py312-cpu-inference",
     "sklearn-1_9-debian13-py313-cpu-inference",
     "tensorflow-2_21-debian12-py311-cpu-inference",
     "tensorflow-2_21-debian13-py313-cpu-inference",
@@ -188,6 +198,19 @@ target "minimal-debian12-py311-cpu-inference" {
   output    = ["type=docker"]
 }
 
+target "minimal-debian12-py312-cpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "minimal-debian12-py312-cpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian12-py312"
+    builder = "target:builder-debian12-py312"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/minimal-debian12-py312-cpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
 target "minimal-debian13-py313-cpu-inference" {
   context    = "dockerfiles"
   dockerfile = "minimal-debian13-py313-cpu-inference/Dockerfile"
@@ -250,6 +273,19 @@ target "sklearn-1_9-debian12-py311-cpu-inference" {
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/sklearn-1.9-debian12-py311-cpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
+target "sklearn-1_9-debian12-py312-cpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "sklearn-1.9-debian12-py312-cpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian12-py312"
+    builder = "target:builder-debian12-py312"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/sklearn-1.9-debian12-py312-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
 }

@@ -115,8 +115,13 @@ def test_the_committed_matrix_gives_the_rows_that_are_promised() -> None:
     assert "minimal-debian13-py313-cpu-inference" in names
     assert names == sorted(set(names))
     frameworks = ["lightgbm", "minimal", "onnxruntime", "sklearn", "tensorflow", "xgboost"]
-    on = {base: [v.framework for v in variants if v.base_name == base] for base in loaded.matrix.axes.base}
-    assert on == {"debian12-py311": sorted([*frameworks, "pytorch"]), "debian13-py313": frameworks}
+    on = {base: [v.framework for v in variants if v.base_name == base] for base in loaded.matrix.bases}
+    assert on == {
+        "debian12-py311": sorted([*frameworks, "pytorch"]),
+        "debian13-py313": frameworks,
+        "debian12-py312": ["minimal", "sklearn"],
+        "debian12-py37": [],
+    }
     default = select(variants, Selection(), loaded.matrix.groups, "default")
     assert len(default) == 7
     assert {variant.base_name for variant in default} == {"debian12-py311"}
