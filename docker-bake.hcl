@@ -12,6 +12,7 @@ variable "CA_BUNDLE" {
 
 group "default" {
   targets = [
+    "cuda-runtime-debian12-py311-cuda13_0_3-gpu-inference",
     "lightgbm-4_7-debian12-py311-cpu-inference",
     "minimal-debian12-py311-cpu-inference",
     "onnxruntime-1_31-debian12-py311-cpu-inference",
@@ -41,6 +42,8 @@ group "bench" {
 
 group "all" {
   targets = [
+    "cuda-runtime-debian12-py311-cuda13_0_3-gpu-inference",
+    "cuda-runtime-debian13-py313-cuda13_0_3-gpu-inference",
     "lightgbm-4_7-debian12-py311-cpu-inference",
     "lightgbm-4_7-debian13-py313-cpu-inference",
     "minimal-debian12-py311-cpu-inference",
@@ -157,6 +160,32 @@ target "builder-debian12-py37" {
   contexts   = { scripts = "dockerfiles/scripts", tools = ".pipeline/tools" }
   platforms  = ["linux/amd64"]
   output     = ["type=cacheonly"]
+}
+
+target "cuda-runtime-debian12-py311-cuda13_0_3-gpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "cuda-runtime-debian12-py311-cuda13.0.3-gpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian12-py311"
+    builder = "target:builder-debian12-py311"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/cuda-runtime-debian12-py311-cuda13.0.3-gpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
+target "cuda-runtime-debian13-py313-cuda13_0_3-gpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "cuda-runtime-debian13-py313-cuda13.0.3-gpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian13-py313"
+    builder = "target:builder-debian13-py313"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/cuda-runtime-debian13-py313-cuda13.0.3-gpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
 }
 
 target "lightgbm-4_7-debian12-py311-cpu-inference" {

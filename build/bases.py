@@ -38,6 +38,8 @@ SCRIPTS = (
 )
 #: The scripts that the builder stages run.
 BUILDER_SCRIPTS = ("install-layer", "compile-bytecode")
+#: The script that GPU images run in a builder stage to link CUDA's libraries to where the loader looks.
+CUDA_SCRIPT = "link-cuda"
 
 #: Time of everything in a root file system (mmdebstrap is reproducible under a fixed SOURCE_DATE_EPOCH).
 _EPOCH = "315532800"

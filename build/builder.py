@@ -81,6 +81,10 @@ def recipe_of(project: Project, image: Image, packages: Sequence[str], tools: Lo
         },
         base=bases.recipe_of(paths, variant.base_image, variant.built_on, packages),
         builder=bases.builder_recipe(paths, variant.builder_base, variant.built_on, packages, tools),
+        scripts={
+            name: (paths.dockerfiles / "scripts" / name).read_text(encoding="utf-8")
+            for name in ([bases.CUDA_SCRIPT] if image.cuda_links else [])
+        },
     )
 
 

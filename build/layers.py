@@ -1,8 +1,9 @@
 """Layers by package group: which packages of a lock share an image layer.
 
 The server and its closure are one layer, the same in every image of a Python; each heavy distribution, and
-what a version promises as its own, is one by itself; the small rest is one.  Two images whose locks agree on
-numpy name the same layer, so it is built, pushed, stored and pulled once.  Pure.
+what a version promises as its own, is one by itself; the small rest is one.  CUDA's small distributions are one
+too, apart from the rest, so that all images with the same pins share it.  Two images whose locks agree on numpy
+name the same layer, so it is built, pushed, stored and pulled once.  Pure.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from build.cuda import is_cuda
 from build.locks import Lock, LockedPackage
 
 #: A distribution whose file has this many bytes or more is a layer by itself.  Below it a layer's own cost
@@ -30,6 +32,11 @@ class Layer:
     packages: tuple[LockedPackage, ...]
     #: Extra wheel sources that its packages come from, by name.
     wheel_sources: tuple[str, ...] = ()
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether it is a layer of CUDA libraries: then the loader must be told of what is in it."""
+        return any(is_cuda(package.name) for package in self.packages)
 
     @property
     def text(self) -> str:
@@ -57,28 +64,50 @@ def group(
         wheel_sources: Distribution name → extra wheel source.
 
     Returns:
-        The server's layer, heavy distributions in their order, the version's own, the rest.
+        The server's layer, CUDA's (gigabytes: in all images with these pins on top of the same layers, so that an
+        engine unpacks them once), heavy distributions in their order, the version's own, the rest.
     """
     sources = wheel_sources or {}
     of_server = {package.name for package in server.packages}
     promised = {canonicalize_name(Requirement(text).name) for text in own}
     server_packages = [package for package in lock.packages if package.name in of_server]
-    others = [package for package in lock.packages if package.name not in of_server]
-    heavy = [
-        package
-        for package in others
-        if package.size is None or package.size >= OWN_LAYER_BYTES or package.name in promised
-    ]
+    of_cuda = [package for package in lock.packages if is_cuda(package.name)]
+    others = [package for package in lock.packages if package.name not in of_server and package not in of_cuda]
+    heavy = [package for package in others if _is_heavy(package) or package.name in promised]
     rest = [package for package in others if package not in heavy]
     layers = []
     if server_packages:
         layers.append(_many("server", server_packages, sources))
+    layers += [_one(package, sources) for package in of_cuda if _is_heavy(package)]
+    if small := [package for package in of_cuda if not _is_heavy(package)]:
+        layers.append(_many("cuda", small, sources))
     first: dict[str, int] = {canonicalize_name(name): position for position, name in enumerate(order)}
     for package in sorted(heavy, key=lambda item: (first.get(item.name, len(first)), item.name in promised, item.name)):
-        layers.append(_layer(f"{package.name}-{package.version.replace('+', '-')}", [package], sources))
+        layers.append(_one(package, sources))
     if rest:
         layers.append(_many("rest", rest, sources))
     return tuple(layers)
+
+
+def links_name(layers: Sequence[Layer]) -> str | None:
+    """The name of the stage that makes the loader's links to CUDA's libraries, unique for the layers it links to.
+
+    Args:
+        layers: All layers of an image.
+
+    Returns:
+        ``cuda-links-1f2e3d4c``, or None where no layer is CUDA's.
+    """
+    text = "".join(layer.text for layer in layers if layer.is_cuda)
+    return f"cuda-links-{hashlib.sha256(text.encode()).hexdigest()[:8]}" if text else None
+
+
+def _is_heavy(package: LockedPackage) -> bool:
+    return package.size is None or package.size >= OWN_LAYER_BYTES
+
+
+def _one(package: LockedPackage, sources: dict[str, str]) -> Layer:
+    return _layer(f"{package.name}-{package.version.replace('+', '-')}", [package], sources)
 
 
 def _many(label: str, packages: Sequence[LockedPackage], sources: dict[str, str]) -> Layer:

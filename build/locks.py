@@ -51,6 +51,8 @@ class Lock:
     exclude_newer: str
     requirements: tuple[str, ...]
     packages: tuple[LockedPackage, ...]
+    #: Distributions that were left out, though a package asks for them.
+    without: tuple[str, ...] = ()
 
     def versions(self) -> dict[str, str]:
         """Distribution name → version."""
@@ -89,6 +91,7 @@ def to_text(lock: Lock) -> str:
         f"# exclude-newer: {lock.exclude_newer}",
         f"# content: {_content(lock.packages)}",
         *(f"# requires: {requirement}" for requirement in lock.requirements),
+        *(f"# without: {name}" for name in lock.without),
         "",
     ]
     for package in lock.packages:
@@ -146,6 +149,7 @@ def from_text(text: str, where: str) -> Lock:
             exclude_newer=header["exclude-newer"][0],
             requirements=tuple(header.get("requires", ())),
             packages=tuple(packages),
+            without=tuple(header.get("without", ())),
         )
     except KeyError as missing:
         raise LockError(
@@ -162,7 +166,15 @@ def read(file: Path) -> Lock | None:
     return from_text(text, str(file))
 
 
-def staleness(lock: Lock, *, requirements: Sequence[str], python: str, glibc: str, exclude_newer: str) -> list[str]:
+def staleness(
+    lock: Lock,
+    *,
+    requirements: Sequence[str],
+    python: str,
+    glibc: str,
+    exclude_newer: str,
+    without: Sequence[str] = (),
+) -> list[str]:
     """Why a lock no longer belongs to the matrix, a sentence each; empty where it does.  Needs no network."""
     reasons = []
     added = [item for item in requirements if item not in lock.requirements]
@@ -171,6 +183,9 @@ def staleness(lock: Lock, *, requirements: Sequence[str], python: str, glibc: st
         reasons.append(
             "the matrix now asks for " + ", ".join([f"+{item}" for item in added] + [f"-{item}" for item in removed])
         )
+    if set(lock.without) != set(without):
+        now, then = (", ".join(names) or "nothing" for names in (without, lock.without))
+        reasons.append(f"the matrix now leaves out {now}, it left out {then}")
     if lock.python != python:
         reasons.append(f"it is for Python {lock.python}, the base has {python}")
     if lock.platform != platform(glibc):

@@ -170,7 +170,7 @@ class Cuda(Strict):
     """CUDA and cuDNN, pinned to the patch, and what brings them: wheels, Debian packages, or a base image."""
 
     version: VersionText = Field(description="The CUDA toolkit's version: '13.0.3'.")
-    cudnn: VersionText = Field(description="The cuDNN version: '9.12.0.46'.")
+    cudnn: VersionText | None = Field(default=None, description="The cuDNN version, where there is one: '9.12.0.46'.")
     packages: list[RequirementText] = Field(
         default_factory=list, description="The pinned wheels that carry the libraries."
     )

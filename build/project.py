@@ -127,7 +127,9 @@ def stale_locks(project: Project, variants: Sequence[Variant]) -> dict[str, list
     """Locks that no longer belong to the matrix: path → reasons.  Needs no network."""
     stale: dict[str, list[str]] = {}
 
-    def look(base_name: str, title: str, requirements: Sequence[str], python: str, glibc: str) -> None:
+    def look(
+        base_name: str, title: str, requirements: Sequence[str], python: str, glibc: str, without: Sequence[str] = ()
+    ) -> None:
         file = locks.path(project.paths.locks, base_name, title)
         try:
             lock = locks.read(file)
@@ -143,6 +145,7 @@ def stale_locks(project: Project, variants: Sequence[Variant]) -> dict[str, list
                     python=python,
                     glibc=glibc,
                     exclude_newer=project.exclude_newer,
+                    without=without,
                 )
             )
         if reasons:
@@ -154,7 +157,8 @@ def stale_locks(project: Project, variants: Sequence[Variant]) -> dict[str, list
             seen.add(variant.base_name)
             base = variant.base
             look(variant.base_name, locks.SERVER, variant.server_contract, base.python, base.glibc)
-        look(variant.base_name, variant.name, variant.requirements, variant.base.python, variant.base.glibc)
+        base = variant.base
+        look(variant.base_name, variant.name, variant.requirements, base.python, base.glibc, variant.left_out)
     look(".", TOOLS, tools_requirements(project), *_TOOLS_TARGET)
     return stale
 

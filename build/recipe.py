@@ -105,7 +105,14 @@ def builder(*, dockerfile: str, scripts: Mapping[str, str], uv: str, python: str
     )
 
 
-def image(*, dockerfile: str, layers: Mapping[str, str], base: Recipe, builder: Recipe) -> Recipe:
+def image(
+    *,
+    dockerfile: str,
+    layers: Mapping[str, str],
+    base: Recipe,
+    builder: Recipe,
+    scripts: Mapping[str, str] | None = None,
+) -> Recipe:
     """The recipe of an image.
 
     Args:
@@ -113,13 +120,15 @@ def image(*, dockerfile: str, layers: Mapping[str, str], base: Recipe, builder: 
         layers: Layer name → requirements text.
         base: The base's recipe.
         builder: The builder's recipe.
+        scripts: Script name → text, of those that its Dockerfile runs beside the builder's own.
     """
-    return Recipe(
-        inputs={
-            "platform": PLATFORM,
-            "dockerfile": content(dockerfile),
-            "layers": {name: content(text) for name, text in layers.items()},
-            "base": base.digest,
-            "builder": builder.digest,
-        }
-    )
+    inputs: dict[str, Any] = {
+        "platform": PLATFORM,
+        "dockerfile": content(dockerfile),
+        "layers": {name: content(text) for name, text in layers.items()},
+        "base": base.digest,
+        "builder": builder.digest,
+    }
+    if scripts:
+        inputs["scripts"] = {name: content(text) for name, text in scripts.items()}
+    return Recipe(inputs=inputs)

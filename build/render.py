@@ -36,6 +36,11 @@ class Image:
         return target(self.variant.name)
 
     @property
+    def cuda_links(self) -> str | None:
+        """The stage that makes the loader's links to CUDA's libraries, where there are any in wheels."""
+        return layers.links_name(self.layers)
+
+    @property
     def wheel_sources(self) -> tuple[str, ...]:
         return tuple(sorted({name for layer in self.layers for name in layer.wheel_sources}))
 
@@ -88,7 +93,9 @@ def labels(image: Image, project: Project) -> dict[str, str]:
     if variant.cuda_absent:
         result |= {f"{LABEL}.cuda": "absent", f"{LABEL}.cudnn": "absent"}
     elif variant.cuda:
-        result |= {f"{LABEL}.cuda": variant.cuda.version, f"{LABEL}.cudnn": variant.cuda.cudnn}
+        result[f"{LABEL}.cuda"] = variant.cuda.version
+        if variant.cuda.cudnn:
+            result[f"{LABEL}.cudnn"] = variant.cuda.cudnn
     if variant.stand_in:
         result[STAND_IN] = variant.stand_in
     life = variant.lifecycle
@@ -111,7 +118,27 @@ def title(variant: Variant) -> str:
 
 def device_title(variant: Variant) -> str:
     """For people: ``CPU``, ``CUDA 13.0.3 with cuDNN 9.12.0.46``."""
-    return f"CUDA {variant.cuda.version} with cuDNN {variant.cuda.cudnn}" if variant.cuda else "CPU"
+    if variant.cuda is None:
+        return "CPU"
+    cudnn = f" with cuDNN {variant.cuda.cudnn}" if variant.cuda.cudnn else ""
+    return f"CUDA {variant.cuda.version}{cudnn}"
+
+
+def cuda_environment(variant: Variant) -> dict[str, str]:
+    """The variables by which NVIDIA's container runtime gives a GPU image its driver; empty for a CPU image.
+
+    A driver that is too old for CUDA's major version is refused when the container starts, in the runtime's words,
+    where the framework would silently fall back to the CPU; within a major version older drivers do
+    (https://docs.nvidia.com/deploy/cuda-compatibility/).  The variables:
+    https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/docker-specialized.html
+    """
+    if variant.cuda is None:
+        return {}
+    return {
+        "NVIDIA_VISIBLE_DEVICES": "all",
+        "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",
+        "NVIDIA_REQUIRE_CUDA": f"cuda>={variant.cuda.version.split('.')[0]}.0",
+    }
 
 
 def render(
@@ -151,6 +178,8 @@ def render(
         files[f"dockerfiles/{variant.name}/Dockerfile"] = template.render(
             variant=variant,
             layers=item.layers,
+            cuda_links=item.cuda_links,
+            environment=[f"{key}={quoted(value)}" for key, value in cuda_environment(variant).items()],
             labels=[f"{key}={quoted(value)}" for key, value in labels(item, matrix.project).items()],
             title=title(variant),
             device_title=device_title(variant),

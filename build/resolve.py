@@ -17,13 +17,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import uv
+from packaging.requirements import Requirement
 from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from build import locks
+from build.cuda import is_cuda
 from build.errors import LockError, NetworkError, PipelineError
 from build.locks import Lock, LockedPackage
-from build.variants import Variant
+from build.variants import CPU, Variant
 
 #: Resolutions side by side: they wait for the index more than they compute.
 _AT_ONCE = 3
@@ -50,6 +52,7 @@ def resolve(
     target: Target,
     *,
     constraints: Iterable[str] = (),
+    without: Iterable[str] = (),
     wheel_directories: Sequence[Path] = (),
     offline: bool = False,
 ) -> tuple[LockedPackage, ...]:
@@ -59,6 +62,7 @@ def resolve(
         requirements: Requirement texts (PEP 508).
         target: What the wheels must fit.
         constraints: Versions to keep to where a package is needed at all.
+        without: Distributions that are left out, whatever asks for them.
         wheel_directories: Extra wheels beside the index.
         offline: Answer from uv's cache alone, which knows what was resolved a moment ago.
 
@@ -83,6 +87,10 @@ def resolve(
         ]
         for directory in wheel_directories:
             command += ["--find-links", str(directory)]
+        if left_out := tuple(without):
+            excludes = Path(folder, "excludes.txt")
+            excludes.write_text("\n".join(left_out) + "\n", encoding="utf-8")
+            command += ["--excludes", str(excludes)]
         if offline:
             command.append("--offline")
         done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
@@ -180,16 +188,17 @@ def lock_base(
         return {}
     wanted: dict[str, tuple[str, ...]] = {locks.SERVER: variants[0].server_contract}
     wanted |= {variant.name: variant.requirements for variant in variants}
+    left_out = {variant.name: variant.left_out for variant in variants}
 
     def alone(title: str) -> UnsatisfiableError | None:
         try:
-            resolve(wanted[title], target, wheel_directories=wheel_directories)
+            resolve(wanted[title], target, without=left_out.get(title, ()), wheel_directories=wheel_directories)
         except UnsatisfiableError as failure:
             return failure
         return None
 
     try:
-        constraints = _together(list(wanted.values()), target, wheel_directories)
+        constraints = _together([_beside_cuda(item) for item in wanted.values()], target, wheel_directories)
     except UnsatisfiableError:
         with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
             failures = zip(wanted, pool.map(alone, wanted), strict=True)
@@ -198,32 +207,54 @@ def lock_base(
             return dict(broken)
         constraints = _agree(variants, target, wheel_directories)
 
-    def one(title: str) -> Lock:
+    def one(title: str) -> Lock | UnsatisfiableError:
+        without = left_out.get(title, ())
         # An image that could not join the others keeps to them where it can: first all but its own pins give way.
         # The first attempt needs no network where all agree: every pin of it was just looked up.
-        attempts = ((constraints, True), (constraints, False), (_without_own(constraints, wanted[title]), False))
+        attempts = (
+            (constraints, True),
+            (constraints, False),
+            (_without_own(constraints, wanted[title]), False),
+            ((), False),
+        )
+        failure: PipelineError | None = None
         for limits, offline in attempts:
             try:
                 packages = resolve(
-                    wanted[title], target, constraints=limits, wheel_directories=wheel_directories, offline=offline
+                    wanted[title],
+                    target,
+                    constraints=limits,
+                    without=without,
+                    wheel_directories=wheel_directories,
+                    offline=offline,
                 )
                 break
-            except (UnsatisfiableError, NetworkError) as failure:
-                if isinstance(failure, NetworkError) and not offline:
+            except (UnsatisfiableError, NetworkError) as reason:
+                if isinstance(reason, NetworkError) and not offline:
                     raise
+                failure = reason
         else:
-            packages = resolve(wanted[title], target, wheel_directories=wheel_directories)
+            assert isinstance(failure, UnsatisfiableError)
+            return failure
         return Lock(
             title=title,
             python=target.python,
             platform=locks.platform(target.glibc),
             exclude_newer=target.exclude_newer,
             requirements=wanted[title],
+            without=without,
             packages=packages,
         )
 
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        return dict(zip(wanted, pool.map(one, wanted), strict=True))
+        made = dict(zip(wanted, pool.map(one, wanted), strict=True))
+    broken = {title: result for title, result in made.items() if isinstance(result, UnsatisfiableError)}
+    return dict(broken) if broken else made
+
+
+def _beside_cuda(requirements: Sequence[str]) -> list[str]:
+    """Without the pins of CUDA itself: images agree on all else, and on CUDA those with the same pins do anyway."""
+    return [text for text in requirements if not is_cuda(Requirement(text).name)]
 
 
 def _together(
@@ -232,23 +263,31 @@ def _together(
     """The versions that satisfy all sets at once, as constraints (``numpy==2.4.6``)."""
     union = sorted({item for requirements in requirement_sets for item in requirements})
     packages = resolve(union, target, wheel_directories=wheel_directories)
-    return tuple(f"{package.name}=={package.version}" for package in packages)
+    return tuple(f"{package.name}=={package.version}" for package in packages if not is_cuda(package.name))
 
 
 def _agree(variants: Sequence[Variant], target: Target, wheel_directories: Sequence[Path]) -> tuple[str, ...]:
     """As ``_together``, of images that fit together; two versions of one framework do not.
 
     The last version of each framework (the newest, as a matrix is written) agrees with those of the others; an older
-    one follows where it can.  Where even they do not fit, the largest set that does, taken in order.
+    one follows where it can.  Where even they do not fit, the largest set that does, taken in order, images without
+    a GPU before those with one: a framework may be newer there.
     """
-    newest = list({variant.framework: variant.requirements for variant in variants}.values())
-    try:
-        return _together(newest, target, wheel_directories)
-    except UnsatisfiableError:
-        pass
+    newest = {(variant.device != CPU, variant.framework): _beside_cuda(variant.requirements) for variant in variants}
+    ordered = [newest[key] for key in sorted(newest, key=lambda key: key[0])]
+    of_cpu = [requirements for (gpu, _), requirements in newest.items() if not gpu]
     fitting: list[Sequence[str]] = []
     pinned: tuple[str, ...] = ()
-    for requirements in newest:
+    for several in (ordered, of_cpu):
+        try:
+            pinned = _together(several, target, wheel_directories)
+        except UnsatisfiableError:
+            continue
+        fitting = list(several)
+        break
+    for requirements in ordered:
+        if requirements in fitting:
+            continue
         try:
             pinned = _together([*fitting, requirements], target, wheel_directories)
         except UnsatisfiableError:

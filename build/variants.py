@@ -9,16 +9,17 @@ import datetime
 import difflib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from packaging.markers import Marker
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from build.errors import UsageError
 from build.lifecycle import has_ended
-from build.matrix import NO_VERSION, Base, Cuda, Framework, Guard, Lifecycle, Matrix, WheelSource
+from build.matrix import NO_VERSION, Base, Cuda, Framework, Guard, Lifecycle, Matrix, Patch, WheelSource
 from build.matrix_file import LoadedMatrix, Problem, nearest, report
 
 #: The device of images without a GPU.
@@ -62,6 +63,8 @@ class Variant:
     own_contract: tuple[str, ...] = ()
     #: The base that it is built on instead of its own (``--base ubuntu18.04=debian12-py37``).
     stand_in: str | None = None
+    #: Distributions that a patch takes out of what a pinned one requires: not resolved and not installed.
+    left_out: tuple[str, ...] = ()
 
     @property
     def builder_base(self) -> str:
@@ -344,7 +347,7 @@ def _variant(matrix: Matrix, cell: _Cell) -> Variant | str:
     guards = [*matrix.server.guards, *framework.guards, *version.guards, *pins.guards]
     name = _name_of(matrix, cell)
     source = pins.wheel_source or framework.wheel_source
-    return Variant(
+    variant = Variant(
         name=name,
         repository=f"{matrix.project.namespace}/{name}",
         framework=cell.framework,
@@ -370,6 +373,24 @@ def _variant(matrix: Matrix, cell: _Cell) -> Variant | str:
         server_contract=server,
         own_contract=own,
     )
+    return replace(variant, left_out=_left_out(matrix.patches, variant.requirements))
+
+
+def _left_out(patches: Iterable[Patch], requirements: Sequence[str]) -> tuple[str, ...]:
+    """What patches take out of the metadata of the distributions that are pinned here, and nothing else pins."""
+    pinned = {canonicalize_name(Requirement(text).name): Requirement(text).specifier for text in requirements}
+    found = []
+    for patch in patches:
+        name, _, version = patch.distribution.partition("==")
+        specifier = pinned.get(canonicalize_name(name))
+        if patch.file.endswith(".dist-info/METADATA") and specifier and specifier.contains(version):
+            kept = patch.replace.splitlines()
+            found += [
+                canonicalize_name(Requirement(line.partition(":")[2].strip()).name)
+                for line in patch.find.splitlines()
+                if line.startswith("Requires-Dist:") and line not in kept
+            ]
+    return tuple(name for name in dict.fromkeys(found) if name not in pinned)
 
 
 def _pins(texts: Iterable[str], python: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from build.layers import OWN_LAYER_BYTES, group
+from build.layers import OWN_LAYER_BYTES, group, links_name
 from build.locks import Lock, LockedPackage
 
 
@@ -59,3 +59,23 @@ def test_equal_content_has_an_equal_name_and_other_content_another() -> None:
 def test_a_layer_knows_its_wheel_source() -> None:
     (layer,) = group(lock(package("torch", None)), SERVER, wheel_sources={"torch": "pytorch-cpu"})
     assert layer.wheel_sources == ("pytorch-cpu",)
+
+
+def test_cuda_comes_behind_the_server_and_its_small_distributions_apart_from_the_rest() -> None:
+    """Images of two frameworks with the same CUDA share all its layers, on top of the same ones."""
+    cuda = (package("nvidia-cublas", OWN_LAYER_BYTES), package("cuda-toolkit"), package("nvidia-cuda-runtime"))
+    first = [("flask", "server"), ("nvidia-cublas",), ("cuda-toolkit", "nvidia-cuda-runtime")]
+    server = (package("flask"), package("server"))
+    assert names(*server, *cuda, package("six")) == [*first, ("six",)]
+    numpy = package("numpy", OWN_LAYER_BYTES)
+    assert names(*server, numpy, *cuda, own=("nvidia-cublas==1.0",)) == [*first, ("numpy",)]
+
+
+def test_the_links_to_cuda_are_named_by_what_they_link_to() -> None:
+    def links(*packages: LockedPackage) -> str | None:
+        return links_name(group(lock(*packages), SERVER))
+
+    runtime = package("nvidia-cuda-runtime")
+    assert links(package("six")) is None
+    assert links(runtime, package("six")) == links(runtime)
+    assert links(runtime) != links(package("nvidia-cuda-runtime", version="2.0"))

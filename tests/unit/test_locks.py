@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from build import locks
@@ -40,6 +42,8 @@ MATCHING = {
 
 def test_a_lock_is_read_back_as_it_was_written() -> None:
     assert locks.from_text(locks.to_text(LOCK), "x.txt") == LOCK
+    less = replace(LOCK, without=("nvidia-cublas",))
+    assert locks.from_text(locks.to_text(less), "x.txt") == less
 
 
 def test_a_lock_is_what_pip_reads() -> None:
@@ -68,6 +72,7 @@ def test_a_lock_that_matches_is_not_stale() -> None:
         ({"python": "3.13"}, "it is for Python 3.11, the base has 3.13"),
         ({"glibc": "2.40"}, "x86_64-manylinux_2_40"),
         ({"exclude_newer": "2026-11-20"}, "the matrix says 2026-11-20"),
+        ({"without": ("nvidia-cublas",)}, "the matrix now leaves out nvidia-cublas, it left out nothing"),
     ],
 )
 def test_what_makes_a_lock_stale_is_said(change: dict[str, object], reason: str) -> None:

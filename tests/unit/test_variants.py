@@ -115,7 +115,7 @@ def test_the_committed_matrix_gives_the_rows_that_are_promised() -> None:
     assert "minimal-debian13-py313-cpu-inference" in names
     assert names == sorted(set(names))
     frameworks = ["lightgbm", "minimal", "onnxruntime", "sklearn", "tensorflow", "xgboost"]
-    on = {base: [v.framework for v in variants if v.base_name == base] for base in loaded.matrix.bases}
+    on = {base: [v.framework for v in variants if v.base_name == base and not v.cuda] for base in loaded.matrix.bases}
     assert on == {
         "debian12-py311": sorted([*frameworks, "pytorch"]),
         "debian13-py313": frameworks,
@@ -123,8 +123,9 @@ def test_the_committed_matrix_gives_the_rows_that_are_promised() -> None:
         "debian12-py37": [],
     }
     default = select(variants, Selection(), loaded.matrix.groups, "default")
-    assert len(default) == 7
+    assert len(default) == 8
     assert {variant.base_name for variant in default} == {"debian12-py311"}
+    assert [variant.framework for variant in default if variant.cuda] == ["cuda-runtime"]
 
 
 # Expansion.
@@ -621,3 +622,26 @@ def test_rows_for_json(variants: dict[str, Variant]) -> None:
 def test_group_members_are_names_in_order(variants: dict[str, Variant]) -> None:
     members = group_members(tuple(variants.values()), ["sklearn-1.8", "minimal-*"])
     assert members == ("minimal-debian12-py311-cpu-inference", "sklearn-1.8-debian12-py311-cpu-inference")
+
+
+# Patches of a distribution's metadata.
+
+
+def test_what_a_patch_takes_out_of_a_pinned_distributions_metadata_is_left_out(tmp_path: Path) -> None:
+    def left_out(version: str, more: str = "") -> set[tuple[str, ...]]:
+        text = edited(
+            "    packages: [nvidia-cudnn-cu13==9.12.0.46]\n", f"    packages: [nvidia-cudnn-cu13==9.12.0.46{more}]\n"
+        )
+        text += (
+            "patches:\n"
+            f"  - distribution: nvidia-cudnn-cu13=={version}\n"
+            f"    file: nvidia_cudnn_cu13-{version}.dist-info/METADATA\n"
+            '    find: "Requires-Dist: nvidia-cublas\\n"\n'
+            '    replace: ""\n'
+            "    reason: its libraries are loaded, and nothing else\n"
+        )
+        return {variant.left_out for variant in expand(matrix(tmp_path, text)) if variant.cuda}
+
+    assert left_out("9.12.0.46") == {("nvidia-cublas",)}
+    assert left_out("9.13.0.50") == {()}
+    assert left_out("9.12.0.46", ", nvidia-cublas==13.1.1.3") == {()}
