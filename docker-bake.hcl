@@ -35,7 +35,6 @@ group "bench" {
     "lightgbm-4_7-debian12-py311-cpu-inference",
     "onnxruntime-1_31-debian12-py311-cpu-inference",
     "sklearn-1_9-debian12-py311-cpu-inference",
-    "sklearn-1_9-debian12-py312-cpu-inference",
     "xgboost-3_2-debian12-py311-cpu-inference",
   ]
 }
