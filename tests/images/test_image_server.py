@@ -11,6 +11,8 @@ from packaging.version import Version
 
 #: Seconds for one answer, on a small busy machine.
 PATIENCE = 60
+#: Frameworks and the version keys of image names that are not the beginning of a version: XGBoost had no 0.9.
+CALLED = {("xgboost", "0.9"): "0.90"}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,8 @@ def test_the_framework_that_scored_is_the_promised_one(image: Image, scored: req
     if image.version is None:
         pytest.skip("this image has no framework")
     assert scored.status_code == 200, f"POST /score → {scored.status_code}: {scored.text[:300]}"
-    promised, actual = Version(image.version).release, Version(scored.json()["version"]).release
+    version = CALLED.get((image.framework, image.version), image.version)
+    promised, actual = Version(version).release, Version(scored.json()["version"]).release
     assert actual[: len(promised)] == promised, f"{image.framework} {actual} scored, not {promised}"
 
 

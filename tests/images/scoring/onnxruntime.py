@@ -54,7 +54,7 @@ def linear_model():
         + field(11, column("x"))
         + field(12, column("y"))
     )
-    ir_version, opset = 8, 17
+    ir_version, opset = 7, 13  # what 1.6 reads, and all later versions
     return field(1, ir_version) + field(7, graph) + field(8, field(1, "") + field(2, opset))
 
 

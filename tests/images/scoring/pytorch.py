@@ -29,4 +29,4 @@ def init():
 def run(data):
     with torch.no_grad():
         prediction = model(torch.tensor(json.loads(data)["data"]))
-    return {"version": torch.__version__, "prediction": prediction.ravel().tolist()}
+    return {"version": torch.__version__, "prediction": prediction.flatten().tolist()}
