@@ -13,7 +13,7 @@ import textwrap
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import uv
@@ -27,6 +27,8 @@ from build.errors import LockError, NetworkError, PipelineError
 from build.locks import Lock, LockedPackage
 from build.variants import CPU, Variant
 
+#: The second numbers of the glibc that uv 0.13 knows as platforms (``x86_64-manylinux_2_36``).
+_UV_KNOWS = (17, 28, *range(31, 41))
 #: Resolutions side by side: they wait for the index more than they compute.
 _AT_ONCE = 3
 
@@ -81,7 +83,7 @@ def resolve(
         command = [
             *(uv.find_uv_bin(), "pip", "compile", str(wanted), "--quiet", "--no-header"),
             *("--constraints", str(limits)),
-            *("--python-version", target.python, "--python-platform", locks.platform(target.glibc)),
+            *("--python-version", target.python, "--python-platform", _uv_platform(target.glibc)),
             *("--exclude-newer", f"{target.exclude_newer}T00:00:00Z"),
             *("--format", "pylock.toml", "--output-file", str(output)),
         ]
@@ -99,6 +101,12 @@ def resolve(
         packages = tomllib.loads(output.read_text(encoding="utf-8"))["packages"]
     tags = _tags(target)
     return tuple(sorted((_locked(package, tags) for package in packages), key=lambda package: package.name))
+
+
+def _uv_platform(glibc: str) -> str:
+    """The newest platform that uv knows of those whose wheels run with this glibc; what is named is best for locks."""
+    minor = int(glibc.split(".")[1])
+    return locks.platform(f"2.{max((known for known in _UV_KNOWS if known <= minor), default=_UV_KNOWS[0])}")
 
 
 def _pylock(versions: Mapping[str, str]) -> str:
@@ -209,20 +217,21 @@ def lock_base(
 
     def one(title: str) -> Lock | UnsatisfiableError:
         without = left_out.get(title, ())
-        # An image that could not join the others keeps to them where it can: first all but its own pins give way.
-        # The first attempt needs no network where all agree: every pin of it was just looked up.
-        attempts = (
-            (constraints, True),
-            (constraints, False),
-            (_without_own(constraints, wanted[title]), False),
-            ((), False),
+        # An image that could not join the others keeps to them where it can: first all but its own pins give way, then
+        # each package that cannot. The first attempt needs no network where all agree: its pins were just looked up.
+        soft = replace(target, kept={**target.kept, **dict(item.split("==", 1) for item in constraints)})
+        attempts: tuple[tuple[Sequence[str], Target, bool], ...] = (
+            (constraints, target, True),
+            (constraints, target, False),
+            (_without_own(constraints, wanted[title]), target, False),
+            ((), soft, False),
         )
         failure: PipelineError | None = None
-        for limits, offline in attempts:
+        for limits, preferring, offline in attempts:
             try:
                 packages = resolve(
                     wanted[title],
-                    target,
+                    preferring,
                     constraints=limits,
                     without=without,
                     wheel_directories=wheel_directories,

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+
+import pytest
+import uv
+
 from build import resolve
 from build.errors import NetworkError
 from build.resolve import Target, UnsatisfiableError
@@ -40,6 +46,19 @@ def test_a_local_version_in_a_file_name_is_decoded() -> None:
     package = {"name": "torch", "version": "2.13.0+cpu", "wheels": [encoded]}
     locked = resolve._locked(package, resolve._tags(TARGET))
     assert locked.filename == "torch-2.13.0+cpu-cp311-cp311-linux_x86_64.whl"
+
+
+@pytest.mark.parametrize(
+    ("glibc", "platform"),
+    [("2.27", "2_17"), ("2.28", "2_28"), ("2.30", "2_28"), ("2.36", "2_36"), ("2.41", "2_40")],
+)
+def test_uv_is_asked_for_the_newest_platform_that_it_knows_and_the_base_runs(glibc: str, platform: str) -> None:
+    assert resolve._uv_platform(glibc) == f"x86_64-manylinux_{platform}"
+
+
+def test_the_platforms_are_those_of_this_uv() -> None:
+    said = subprocess.run([uv.find_uv_bin(), "pip", "compile", "--help"], capture_output=True, text=True, check=True)
+    assert {int(number) for number in re.findall(r"x86_64-manylinux_2_(\d+)", said.stdout)} == set(resolve._UV_KNOWS)
 
 
 UNSATISFIABLE = """  × No solution found when resolving dependencies:
