@@ -284,7 +284,7 @@ target "pytorch-2_13-debian12-py311-cpu-inference" {
   contexts = {
     base    = "target:base-debian12-py311"
     builder = "target:builder-debian12-py311"
-    wheels-pytorch-cpu = ".pipeline/wheels/pytorch-cpu/debian12-py311"
+    wheels-pytorch-cpu = ".pipeline/wheels/pytorch-cpu/pytorch-2.13-debian12-py311-cpu-inference"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/pytorch-2.13-debian12-py311-cpu-inference:latest"]

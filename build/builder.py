@@ -241,7 +241,7 @@ def fetch_all_wheels(project: Project, variants: Sequence[Variant]) -> dict[str,
     """
     away: dict[str, SourceNotReachedError] = {}
     for variant in variants:
-        for name, wanted in wheel_sources.needed(variant).items():
+        for name, wanted in wheel_sources.needed(variant, project.lock(variant).versions()).items():
             console.info(f"fetching {', '.join(wanted)} from the wheel source {name}")
             try:
                 fetch_wheels(project.paths, variant, name, wanted)

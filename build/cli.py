@@ -205,7 +205,7 @@ def bases_command(selection: Selection, options: Any) -> None:
         for image, failure in builder.fetch_all_wheels(project, variants).items():
             console.warn(f"{image} cannot be built: {failure.what} (searched: {failure.where})")
             for name in dict(project.variant(image).wheel_sources):  # bake asks for the folder all the same
-                folder(project.paths, name, project.variant(image).base_name).mkdir(parents=True, exist_ok=True)
+                folder(project.paths, name, image).mkdir(parents=True, exist_ok=True)
     console.out.print("ready: " + ", ".join(names))
 
 

@@ -30,6 +30,8 @@ def lock_command(paths: Paths, *, check: bool, refresh_bases: bool) -> None:
     result = make_locks(project, project.used_bases(project.variants))
     for name, failure in result.not_reached.items():
         console.warn(f"{name} keeps the lock it has: {failure.what} (searched: {failure.where})")
+    for name, failure in result.replaced.items():
+        console.warn(f"{name} is locked from the default index: {failure.what} (searched: {failure.where})")
     if result.failed:
         raise _impossible(project, result)
     changed: dict[str, list[str]] = {}

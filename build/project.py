@@ -8,6 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from build import locks, render, resolve, stand_in, wheel_sources
 from build.errors import LockError
 from build.locks import Lock
@@ -176,7 +179,10 @@ class Locking:
     """What `lock` found: new locks by path, rows whose wheel source was not reached, pins that cannot be."""
 
     locks: dict[str, Lock]
+    #: These keep the locks that they have.
     not_reached: dict[str, SourceNotReachedError]
+    #: These take from the default index instead what the source would give.
+    replaced: dict[str, SourceNotReachedError]
     failed: dict[str, LockError]
 
 
@@ -192,25 +198,34 @@ def make_locks(project: Project, base_names: Sequence[str]) -> Locking:
     """
     made: dict[str, Lock] = {}
     not_reached: dict[str, SourceNotReachedError] = {}
+    replaced: dict[str, SourceNotReachedError] = {}
     failed: dict[str, LockError] = {}
     paths = project.paths
 
     def lock(base_name: str) -> dict[str, Lock | resolve.UnsatisfiableError]:
         variants = [variant for variant in project.variants if variant.base_name == base_name]
         folders = []
+        fetched: set[str] = set()
         for variant in list(variants):
-            try:
-                for name, wanted in wheel_sources.needed(variant).items():
+            for name, wanted in wheel_sources.needed(variant).items():
+                try:
                     folders.append(fetch_wheels(paths, variant, name, wanted))
-            except SourceNotReachedError as failure:
-                not_reached[variant.name] = failure
-                variants.remove(variant)
+                    fetched.update(canonicalize_name(Requirement(text).name) for text in wanted)
+                except SourceNotReachedError as failure:
+                    if _may_be_replaced(project, variant, name, wanted):
+                        replaced[variant.name] = failure
+                    else:
+                        not_reached[variant.name] = failure
+                        variants.remove(variant)
+                    break
+        kept = _versions_of_the_day(project, variants)
         base = project.matrix.bases[base_name]
         target = resolve.Target(
             python=base.python,
             glibc=base.glibc,
             exclude_newer=project.exclude_newer,
-            kept=_versions_of_the_day(project, variants),
+            # What a source gives counts more than what the default index gave while it was not reached.
+            kept={name: version for name, version in kept.items() if name not in fetched},
         )
         return resolve.lock_base(variants, target, wheel_directories=folders)
 
@@ -222,7 +237,7 @@ def make_locks(project: Project, base_names: Sequence[str]) -> Locking:
                 else:
                     failed[title] = result
     if failed:
-        return Locking(locks={}, not_reached=not_reached, failed=failed)
+        return Locking(locks={}, not_reached=not_reached, replaced=replaced, failed=failed)
     python, glibc = _TOOLS_TARGET
     requirements = tools_requirements(project)
     made[f"locks/{TOOLS}.txt"] = Lock(
@@ -235,7 +250,20 @@ def make_locks(project: Project, base_names: Sequence[str]) -> Locking:
             requirements, resolve.Target(python=python, glibc=glibc, exclude_newer=project.exclude_newer)
         ),
     )
-    return Locking(locks=made, not_reached=not_reached, failed=failed)
+    return Locking(locks=made, not_reached=not_reached, replaced=replaced, failed=failed)
+
+
+def _may_be_replaced(project: Project, variant: Variant, source_name: str, wanted: Sequence[str]) -> bool:
+    """Whether the default index takes the place of a wheel source that is not reached.
+
+    It does where the matrix says so and asks for no local version (``+cpu``), which no public index has, unless the
+    row has a valid lock already that was made where the source is reached.
+    """
+    if dict(variant.wheel_sources)[source_name].where_not_reached is None or any("+" in text for text in wanted):
+        return False
+    if stale_locks(project, [variant]).get(project.lock_path(variant)):
+        return True
+    return not wheel_sources.locked(variant, project.lock(variant).versions())
 
 
 def _versions_of_the_day(project: Project, variants: Sequence[Variant]) -> dict[str, str]:
@@ -263,7 +291,7 @@ def fetch_wheels(paths: Paths, variant: Variant, name: str, wanted: Sequence[str
         source,
         wanted,
         paths=paths,
-        base_name=variant.base_name,
+        image_name=variant.name,
         python=variant.base.python,
         glibc=variant.base.glibc,
     )

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from build import layers
+from build import layers, wheel_sources
 from build.layers import Layer
 from build.locks import Lock
 from build.matrix import Matrix, Project
@@ -59,9 +59,7 @@ def image(variant: Variant, lock: Lock, server: Lock, *, layer_order: Sequence[s
         server: The server's lock of the same base.
         layer_order: Distributions whose layers come first.
     """
-    sources: dict[str, str] = {
-        canonicalize_name(package): name for name, source in variant.wheel_sources for package in source.packages
-    }
+    sources = wheel_sources.locked(variant, lock.versions())
     return Image(
         variant=variant,
         lock=lock,

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from build import console, reports, state, verified
+from build import console, reports, state, verified, wheel_sources
 from build.errors import EngineError, UsageError, VerifyError
 from build.paths import Paths
 from build.reports import Check, Package, PackageLayer, Report
@@ -76,6 +76,7 @@ class Target:
             "python": variant.base.python,
             "contract": list(variant.contract),
             "lock": dict(self.lock),
+            "from_default_index": list(wheel_sources.replaced(variant, self.lock)),
             "labels": dict(self.labels),
         }
 

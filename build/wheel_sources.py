@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -45,20 +45,54 @@ def directories_in_pip_configuration() -> tuple[Path, ...]:
     return tuple(found)
 
 
-def needed(variant: Variant) -> dict[str, list[str]]:
-    """The requirements of a variant that come from extra wheel sources, by the source's name."""
+def needed(variant: Variant, versions: Mapping[str, str] | None = None) -> dict[str, list[str]]:
+    """The requirements of a variant that come from extra wheel sources, by the source's name.
+
+    Args:
+        variant: The variant.
+        versions: Of its lock, distribution → version: then just what was locked from a source, in that version.
+    """
     result: dict[str, list[str]] = {}
+    if versions is not None:
+        for package, name in locked(variant, versions).items():
+            result.setdefault(name, []).append(f"{package}=={versions[package]}")
+        return result
     for name, source in variant.wheel_sources:
-        packages = {canonicalize_name(package) for package in source.packages}
+        packages = _packages(source)
         wanted = [text for text in variant.requirements if canonicalize_name(Requirement(text).name) in packages]
         if wanted:
             result[name] = wanted
     return result
 
 
-def folder(paths: Paths, source_name: str, base_name: str) -> Path:
-    """Where the fetched wheels of a source lie, for one base."""
-    return paths.wheels / source_name / base_name
+def locked(variant: Variant, versions: Mapping[str, str]) -> dict[str, str]:
+    """The distributions of a lock that come from extra wheel sources: name → source.
+
+    Where a source may be replaced by the default index, a local version (``1.7.1+cpu``) tells the two apart: an
+    index that the public shares has none (https://packaging.python.org/en/latest/specifications/version-specifiers/).
+    """
+    return {
+        package: name
+        for name, source in variant.wheel_sources
+        for package in sorted(_packages(source) & versions.keys())
+        if source.where_not_reached is None or "+" in versions[package]
+    }
+
+
+def replaced(variant: Variant, versions: Mapping[str, str]) -> tuple[str, ...]:
+    """The distributions of a lock that the default index gave, because their wheel source was not reached."""
+    from_sources = locked(variant, versions)
+    named = {package for _, source in variant.wheel_sources for package in _packages(source)}
+    return tuple(sorted(named & versions.keys() - from_sources.keys()))
+
+
+def _packages(source: WheelSource) -> set[str]:
+    return {canonicalize_name(package) for package in source.packages}
+
+
+def folder(paths: Paths, source_name: str, image_name: str) -> Path:
+    """Where the wheels lie that an image takes from a source."""
+    return paths.wheels / source_name / image_name
 
 
 def fetch(
@@ -67,7 +101,7 @@ def fetch(
     requirements: Sequence[str],
     *,
     paths: Paths,
-    base_name: str,
+    image_name: str,
     python: str,
     glibc: str,
 ) -> Path:
@@ -78,9 +112,9 @@ def fetch(
         source: Its index and directory.
         requirements: What to fetch, pinned exactly (``torch==2.13.0+cpu``).
         paths: The checkout.
-        base_name: The base whose Python they are for.
-        python: Its minor version.
-        glibc: Its glibc.
+        image_name: The image that they are for.
+        python: Its Python's minor version.
+        glibc: Its base's glibc.
 
     Returns:
         The folder, with just these wheels in it.
@@ -88,7 +122,7 @@ def fetch(
     Raises:
         SourceNotReachedError: Neither a directory nor the index gives them.
     """
-    target = folder(paths, source_name, base_name)
+    target = folder(paths, source_name, image_name)
     stamp = target / ".fetched"
     wanted = "\n".join(sorted(requirements)) + "\n"
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:

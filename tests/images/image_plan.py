@@ -35,6 +35,8 @@ class Image:
     contract: tuple[str, ...]
     #: Distribution (normalised name) → version.
     lock: dict[str, str]
+    #: Distributions that the default index gave, because their own wheel source was not reached.
+    from_default_index: tuple[str, ...]
     labels: dict[str, str]
 
 
@@ -51,5 +53,6 @@ def read(path: Path) -> tuple[list[Image], dict[str, str]]:
         The images, and the labels that every container gets (so that it is found again, whatever happens).
     """
     plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    images = [Image(**{**entry, "contract": tuple(entry["contract"])}) for entry in plan["images"]]
+    lists = ("contract", "from_default_index")
+    images = [Image(**{**entry, **{key: tuple(entry[key]) for key in lists}}) for entry in plan["images"]]
     return images, plan["container_labels"]
