@@ -37,7 +37,9 @@ SCRIPTS = (
     ),
 )
 #: The scripts that the builder stages run.
-BUILDER_SCRIPTS = ("install-layer", "compile-bytecode")
+BUILDER_SCRIPTS = ("install-layer", "compile-bytecode", "patch-layer")
+#: The scripts that make the stage that builds source-only packages.
+COMPILER_SCRIPTS = ("setup-compiler", "install-packages")
 #: The script that GPU images run in a builder stage to link CUDA's libraries to where the loader looks.
 CUDA_SCRIPT = "link-cuda"
 
@@ -409,4 +411,15 @@ def builder_recipe(paths: Paths, base_name: str, base: Base, packages: Sequence[
         },
         uv=tools.packages[0].sha256,
         python=python_version(paths, base_name, base, packages),
+    )
+
+
+def compiler_recipe(paths: Paths, base_name: str, build_requirements: str) -> Recipe:
+    """The recipe of the stage of a base that builds source-only packages with these requirements."""
+    return recipe.compiler(
+        dockerfile=(paths.dockerfiles / "bases" / base_name / "compiler.Dockerfile").read_text(encoding="utf-8"),
+        scripts={
+            name: (paths.dockerfiles / "scripts" / name).read_text(encoding="utf-8") for name in COMPILER_SCRIPTS
+        },
+        build_requirements=build_requirements,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 
 import docker
 
-from build import bake, bases, console, engine, prefix_archive, recipe, render, wheel_sources
+from build import bake, bases, console, engine, layers, prefix_archive, recipe, render, wheel_sources
 from build.errors import PipelineError
 from build.images import LocalImage, find
 from build.locks import Lock
@@ -81,6 +82,11 @@ def recipe_of(project: Project, image: Image, packages: Sequence[str], tools: Lo
         },
         base=bases.recipe_of(paths, variant.base_image, variant.built_on, packages),
         builder=bases.builder_recipe(paths, variant.builder_base, variant.built_on, packages, tools),
+        compiler=bases.compiler_recipe(
+            paths, variant.builder_base, (paths.root / render.build_file(variant.base_name)).read_text(encoding="utf-8")
+        )
+        if image.needs_compiler
+        else None,
         scripts={
             name: (paths.dockerfiles / "scripts" / name).read_text(encoding="utf-8")
             for name in ([bases.CUDA_SCRIPT] if image.cuda_links else [])
@@ -319,14 +325,15 @@ def _batch(
             raise explained
         why = bake.failure(outcome.log)
         failed = _failed_with(why, left)
-        if missing and not any(why.stage == layer.name for target in failed for layer in left[target].layers):
+        if missing and not any(why.stage in _can_fail(left[target]) for target in failed):
             raise PipelineError("a base failed to build", where=str(log), details=why.lines)
         if not failed:
             raise PipelineError("the build failed", where=str(log), details=why.lines)
         for target in failed:
             image = left.pop(target)
-            stage = f"its layer {why.stage} failed" if why.stage else "its build failed"
-            done.append(Built(image=image, status="failed", reason=stage, details=why.lines))
+            done.append(
+                Built(image=image, status="failed", reason=_reason(project, image, why), details=why.lines)
+            )
     for image in images:
         if image.target not in finished:
             continue
@@ -340,8 +347,27 @@ def _batch(
     return done
 
 
+def _reason(project: Project, image: Image, why: bake.Failure) -> str:
+    """Which part of an image failed, and the place of a patch that did not fit."""
+    if why.stage is None:
+        return "its build failed"
+    if why.stage == layers.COMPILER:
+        return f"the compiler of its base {image.variant.builder_base} could not be installed"
+    patched = [patch for layer in image.layers if layer.name == why.stage for patch in layer.patches]
+    places = [
+        project.loaded.where("patches", index)
+        for index, patch in enumerate(project.matrix.patches)
+        if patch in patched and f"the patch of {patch.distribution} does not fit: " in why.lines
+    ]
+    return f"its layer {why.stage} failed" + (f": {', '.join(places)}" if places else "")
+
+
 def _failed_with(why: bake.Failure, left: Mapping[str, Image]) -> list[str]:
-    """The targets that fail for this reason: the one that buildx names, and those on its base with the same layer."""
+    """The targets that fail for this reason: the one that buildx names, and those on its base with the same stage."""
+    compiler = re.fullmatch(r"compiler-(.+)", why.target or "")
+    if compiler:
+        base = compiler[1]
+        return [target for target, image in left.items() if image.needs_compiler and image.variant.builder_base == base]
     # buildx leaves the name out where it builds only one.
     named = left.get(why.target) if why.target else next(iter(left.values())) if len(left) == 1 else None
     if named is None:
@@ -349,9 +375,14 @@ def _failed_with(why: bake.Failure, left: Mapping[str, Image]) -> list[str]:
     same = [
         target
         for target, image in left.items()
-        if _stages(image) == _stages(named) and why.stage in {layer.name for layer in image.layers}
+        if _stages(image) == _stages(named) and why.stage in _can_fail(image)
     ]
     return same or [named.target]
+
+
+def _can_fail(image: Image) -> set[str]:
+    """The stages of an image that can fail: its layers, and what they are installed in."""
+    return {name for layer in image.layers for name in (layer.name, layer.stage)}
 
 
 def _stages(image: Image) -> tuple[str, str]:
@@ -530,7 +561,10 @@ def overrides(
         tags.append(f"{variant.repository}:latest")
     else:
         labels = render.labels(image, project.matrix.project) | labels  # other than in its Dockerfile
-        contexts = {"base": f"target:base-{variant.stand_in}", "builder": f"target:builder-{variant.stand_in}"}
+        contexts = {
+            name: f"target:{name}-{variant.stand_in}"
+            for name in ("base", layers.BUILDER, *([layers.COMPILER] if image.needs_compiler else []))
+        }
     return {
         "labels": {key: value for key, value in labels.items() if value},
         "tags": tags,

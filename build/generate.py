@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from build import bases, environments, render, schema
+from build import bases, environments, locks, patches, render, schema
 from build.paths import Paths, write_atomically
 from build.project import Project, stale_locks
 
@@ -29,12 +29,15 @@ def files(project: Project) -> dict[str, str]:
 
     Raises:
         LockError: A lock is missing.
+        MatrixError: A patch matches no lock.
     """
     images = project.images(project.variants)
+    patches.check_used(project.loaded, [package for image in images for package in image.lock.packages])
     content = render.render(
         images,
         project.matrix,
         project.groups(),
+        build_locks=project.build_locks(),
         templates=project.paths.dockerfiles / "templates",
     )
     content |= environments.render(images, project.matrix.project)
@@ -48,7 +51,7 @@ def _leftovers(paths: Paths, wanted: dict[str, str]) -> Iterator[str]:
         relative = str(file.relative_to(paths.root))
         if relative not in wanted and file.read_text(encoding="utf-8").startswith("# Generated from matrix.yaml"):
             yield relative
-    others = [*paths.dockerfiles.glob("layers/*/*.txt"), *paths.environments.glob("*/environment.yaml")]
+    others = [*paths.dockerfiles.glob("layers/*/*.*"), *paths.environments.glob("*/environment.yaml")]
     for file in sorted(others):
         relative = str(file.relative_to(paths.root))
         if relative not in wanted:
@@ -68,6 +71,7 @@ def drift(project: Project) -> list[Drift]:
             found.append(Drift(path=path, what="the base's Debian packages are not recorded", fix="nox -s lock"))
     wanted_locks = {project.lock_path(variant) for variant in project.variants}
     wanted_locks |= {f"locks/{name}/{title}.txt" for name in project.matrix.bases for title in ("server", "debian")}
+    wanted_locks |= {f"locks/{name}/{locks.BUILD}.txt" for name in project.source_only_bases}
     for file in sorted(paths.locks.glob("*/*.txt")):
         relative = str(file.relative_to(paths.root))
         if relative not in wanted_locks:

@@ -15,12 +15,17 @@ from dataclasses import dataclass
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from build import patches as patching
 from build.cuda import is_cuda
 from build.locks import Lock, LockedPackage
+from build.matrix import Patch
 
 #: A distribution whose file has this many bytes or more is a layer by itself.  Below it a layer's own cost
 #: (a request at each push and pull, a start of the install stage) outweighs what sharing it saves.
 OWN_LAYER_BYTES = 4_000_000
+#: The stages that layers are installed in; both are build contexts of the images' Dockerfiles.
+BUILDER = "builder"
+COMPILER = "compiler"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +37,18 @@ class Layer:
     packages: tuple[LockedPackage, ...]
     #: Extra wheel sources that its packages come from, by name.
     wheel_sources: tuple[str, ...] = ()
+    #: Edits of its packages, applied after the install.
+    patches: tuple[Patch, ...] = ()
+
+    @property
+    def source_only(self) -> tuple[str, ...]:
+        """Its packages that exist as source alone; they are built."""
+        return tuple(package.name for package in self.packages if package.source_only)
+
+    @property
+    def stage(self) -> str:
+        """The stage it is installed in: ``COMPILER`` where something must be built, else ``BUILDER``."""
+        return COMPILER if self.source_only else BUILDER
 
     @property
     def is_cuda(self) -> bool:
@@ -40,9 +57,10 @@ class Layer:
 
     @property
     def text(self) -> str:
-        """The requirements file that the stage installs."""
+        """The requirements file that the stage installs, in pip's format."""
         header = "# Generated from locks/ by `nox -s generate`; do not edit.\n"
-        return header + "".join(f"{package.requirement}\n" for package in self.packages)
+        built = "".join(f"--no-binary {name}\n" for name in self.source_only)
+        return header + built + "".join(f"{package.requirement}\n" for package in self.packages)
 
 
 def group(
@@ -52,6 +70,7 @@ def group(
     own: Sequence[str] = (),
     order: Sequence[str] = (),
     wheel_sources: dict[str, str] | None = None,
+    patches: Sequence[Patch] = (),
 ) -> tuple[Layer, ...]:
     """Group a lock's packages into layers, in the order in which an image stacks them.
 
@@ -62,6 +81,7 @@ def group(
             so that images share a longer run of layers.
         order: Distributions that come first among the heavy ones, the most shared first.
         wheel_sources: Distribution name → extra wheel source.
+        patches: The matrix's edits of distributions.
 
     Returns:
         The server's layer, CUDA's (gigabytes: in all images with these pins on top of the same layers, so that an
@@ -77,15 +97,15 @@ def group(
     rest = [package for package in others if package not in heavy]
     layers = []
     if server_packages:
-        layers.append(_many("server", server_packages, sources))
-    layers += [_one(package, sources) for package in of_cuda if _is_heavy(package)]
+        layers.append(_many("server", server_packages, sources, patches))
+    layers += [_one(package, sources, patches) for package in of_cuda if _is_heavy(package)]
     if small := [package for package in of_cuda if not _is_heavy(package)]:
-        layers.append(_many("cuda", small, sources))
+        layers.append(_many("cuda", small, sources, patches))
     first: dict[str, int] = {canonicalize_name(name): position for position, name in enumerate(order)}
     for package in sorted(heavy, key=lambda item: (first.get(item.name, len(first)), item.name in promised, item.name)):
-        layers.append(_one(package, sources))
+        layers.append(_one(package, sources, patches))
     if rest:
-        layers.append(_many("rest", rest, sources))
+        layers.append(_many("rest", rest, sources, patches))
     return tuple(layers)
 
 
@@ -106,16 +126,27 @@ def _is_heavy(package: LockedPackage) -> bool:
     return package.size is None or package.size >= OWN_LAYER_BYTES
 
 
-def _one(package: LockedPackage, sources: dict[str, str]) -> Layer:
-    return _layer(f"{package.name}-{package.version.replace('+', '-')}", [package], sources)
+def _one(package: LockedPackage, sources: dict[str, str], patches: Sequence[Patch]) -> Layer:
+    name = f"{package.name}-{package.version.replace('+', '-')}"
+    edits = patching.of([package], patches)
+    if edits:
+        name += f"-patched-{patching.digest(edits)[:8]}"
+    return _layer(name, [package], sources, edits)
 
 
-def _many(label: str, packages: Sequence[LockedPackage], sources: dict[str, str]) -> Layer:
+def _many(
+    label: str, packages: Sequence[LockedPackage], sources: dict[str, str], patches: Sequence[Patch]
+) -> Layer:
     """A layer of several packages is named by its content: another image may have another such group."""
     text = "".join(f"{package.requirement}\n" for package in packages)
-    return _layer(f"{label}-{hashlib.sha256(text.encode()).hexdigest()[:8]}", packages, sources)
+    edits = patching.of(packages, patches)
+    if edits:
+        text += patching.digest(edits)
+    return _layer(f"{label}-{hashlib.sha256(text.encode()).hexdigest()[:8]}", packages, sources, edits)
 
 
-def _layer(name: str, packages: Sequence[LockedPackage], sources: dict[str, str]) -> Layer:
+def _layer(
+    name: str, packages: Sequence[LockedPackage], sources: dict[str, str], edits: tuple[Patch, ...]
+) -> Layer:
     used = sorted({sources[package.name] for package in packages if package.name in sources})
-    return Layer(name=name, packages=tuple(packages), wheel_sources=tuple(used))
+    return Layer(name=name, packages=tuple(packages), wheel_sources=tuple(used), patches=edits)

@@ -38,6 +38,11 @@ class LockedPackage:
         """The line that pip and uv read: ``numpy==2.4.6 --hash=sha256:…``."""
         return f"{self.name}=={self.version} --hash=sha256:{self.sha256}"
 
+    @property
+    def source_only(self) -> bool:
+        """Whether its file is a source archive: there is no wheel, it must be built."""
+        return self.filename.endswith((".tar.gz", ".zip", ".tar.bz2"))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Lock:
@@ -61,6 +66,8 @@ class Lock:
 
 #: The lock of what every image of a base has; it says which packages form the server's layer.
 SERVER = "server"
+#: The lock of what source-only packages are built with, of a base that has such packages.
+BUILD = "build"
 
 _PACKAGE = re.compile(
     r"^(?P<name>[a-z0-9-]+)==(?P<version>\S+) --hash=sha256:(?P<sha256>[0-9a-f]{64})"

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from build import console
 from build.bake import Event
+from build.layers import COMPILER
 
 
 class Display:
@@ -49,7 +50,7 @@ class Display:
         if event.kind == "failed":
             return  # the summary says why
         image = event.stage == "image"
-        base = event.target.startswith(("base-", "builder-"))
+        base = event.target.startswith(("base-", "builder-", "compiler-"))
         if image and not base:
             self._images += 1
         if event.kind == "done":
@@ -58,6 +59,8 @@ class Display:
                 name = event.target.replace("_", ".")
                 count = "" if base else f"[{self._images}/{self._total}] "
                 console.info(f"{count}{name} exported, {took}")
+            elif event.stage == COMPILER:
+                console.info(f"compiler installed, {took}")
             elif not base and not event.stage.startswith("stage-"):
                 console.info(f"layer {event.stage} installed, {took}")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import datetime
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -102,6 +104,7 @@ class Project:
                 self.lock(variant),
                 self.server_lock(variant.base_name),
                 layer_order=self.matrix.project.layer_order,
+                patches=self.matrix.patches,
             )
             for variant in variants
         )
@@ -110,6 +113,19 @@ class Project:
     def own_bases(self) -> frozenset[str]:
         """The names of the bases that have images of their own."""
         return frozenset(variant.base_name for variant in self.variants)
+
+    @property
+    def source_only_bases(self) -> frozenset[str]:
+        """The bases that have a package which must be built, in a lock that is there and readable."""
+        return frozenset(variant.base_name for variant in self.variants if _has_source_only(self, variant))
+
+    def build_locks(self) -> dict[str, Lock]:
+        """Base name → the lock of what its source-only packages are built with, of the bases that have such packages.
+
+        Raises:
+            LockError: A lock is missing.
+        """
+        return {name: self._read(name, locks.BUILD) for name in sorted(self.source_only_bases)}
 
     def used_bases(self, variants: Sequence[Variant]) -> tuple[str, ...]:
         """The names of the bases that these variants are built on, in order."""
@@ -156,6 +172,8 @@ def stale_locks(project: Project, variants: Sequence[Variant]) -> dict[str, list
 
     seen = set()
     for variant in variants:
+        if _has_source_only(project, variant):
+            look(variant.base_name, locks.BUILD, BUILD_REQUIREMENTS, variant.base.python, variant.base.glibc)
         if variant.base_name not in seen:
             seen.add(variant.base_name)
             base = variant.base
@@ -165,6 +183,17 @@ def stale_locks(project: Project, variants: Sequence[Variant]) -> dict[str, list
     look(".", TOOLS, tools_requirements(project), *_TOOLS_TARGET)
     return stale
 
+
+def _has_source_only(project: Project, variant: Variant) -> bool:
+    """Whether a variant's lock has a package that must be built; not where it is missing or not readable."""
+    with contextlib.suppress(LockError):
+        return any(package.source_only for package in project.lock(variant).packages)
+    return False
+
+
+#: What source-only packages are built with: what PEP 518 says where a package names nothing itself, and wheel, without
+#: which the setuptools of old Pythons make none.
+BUILD_REQUIREMENTS = ("setuptools", "wheel")
 
 #: uv is a static binary: any recent Python and glibc choose the same wheel.
 _TOOLS_TARGET = ("3.11", "2.36")
@@ -227,7 +256,13 @@ def make_locks(project: Project, base_names: Sequence[str]) -> Locking:
             # What a source gives counts more than what the default index gave while it was not reached.
             kept={name: version for name, version in kept.items() if name not in fetched},
         )
-        return resolve.lock_base(variants, target, wheel_directories=folders)
+        results = resolve.lock_base(variants, target, wheel_directories=folders)
+        new = [package for lock in results.values() if isinstance(lock, Lock) for package in lock.packages]
+        # Rows whose wheel source was not reached keep their locks.
+        old = [variant for variant in project.variants if variant.base_name == base_name and variant not in variants]
+        if any(package.source_only for package in new) or any(_has_source_only(project, variant) for variant in old):
+            results[locks.BUILD] = _build_lock(project, base_name, target)
+        return results
 
     with ThreadPoolExecutor() as pool:
         for base_name, results in zip(base_names, pool.map(lock, base_names), strict=True):
@@ -264,6 +299,27 @@ def _may_be_replaced(project: Project, variant: Variant, source_name: str, wante
     if stale_locks(project, [variant]).get(project.lock_path(variant)):
         return True
     return not wheel_sources.locked(variant, project.lock(variant).versions())
+
+
+def _build_lock(project: Project, base_name: str, target: resolve.Target) -> Lock | resolve.UnsatisfiableError:
+    """The lock of what source-only packages of a base are built with."""
+    try:
+        before = locks.read(locks.path(project.paths.locks, base_name, locks.BUILD))
+    except LockError:
+        before = None
+    kept = before.versions() if before is not None and before.exclude_newer == target.exclude_newer else {}
+    try:
+        packages = resolve.resolve(BUILD_REQUIREMENTS, dataclasses.replace(target, kept=kept))
+    except resolve.UnsatisfiableError as failure:
+        return failure
+    return Lock(
+        title=locks.BUILD,
+        python=target.python,
+        platform=locks.platform(target.glibc),
+        exclude_newer=target.exclude_newer,
+        requirements=BUILD_REQUIREMENTS,
+        packages=packages,
+    )
 
 
 def _versions_of_the_day(project: Project, variants: Sequence[Variant]) -> dict[str, str]:

@@ -105,21 +105,41 @@ def builder(*, dockerfile: str, scripts: Mapping[str, str], uv: str, python: str
     )
 
 
+def compiler(*, dockerfile: str, scripts: Mapping[str, str], build_requirements: str) -> Recipe:
+    """The recipe of what builds source-only packages, beside that of the builder it stands on.
+
+    Args:
+        dockerfile: The compiler's Dockerfile.
+        scripts: Script name → text, of those that make it.
+        build_requirements: The requirements, with hashes, that the packages are built with.
+    """
+    return Recipe(
+        inputs={
+            "platform": PLATFORM,
+            "dockerfile": content(dockerfile),
+            "scripts": {name: content(text) for name, text in scripts.items()},
+            "build": content(build_requirements),
+        }
+    )
+
+
 def image(
     *,
     dockerfile: str,
     layers: Mapping[str, str],
     base: Recipe,
     builder: Recipe,
+    compiler: Recipe | None = None,
     scripts: Mapping[str, str] | None = None,
 ) -> Recipe:
     """The recipe of an image.
 
     Args:
         dockerfile: Its Dockerfile.
-        layers: Layer name → requirements text.
+        layers: Layer name (which tells its patches) → requirements text.
         base: The base's recipe.
         builder: The builder's recipe.
+        compiler: The compiler's recipe, where a layer has source-only packages.
         scripts: Script name → text, of those that its Dockerfile runs beside the builder's own.
     """
     inputs: dict[str, Any] = {
@@ -129,6 +149,8 @@ def image(
         "base": base.digest,
         "builder": builder.digest,
     }
+    if compiler:
+        inputs["compiler"] = compiler.digest
     if scripts:
         inputs["scripts"] = {name: content(text) for name, text in scripts.items()}
     return Recipe(inputs=inputs)

@@ -10,10 +10,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from build import layers, wheel_sources
+from build import layers, patches, wheel_sources
 from build.layers import Layer
-from build.locks import Lock
-from build.matrix import Matrix, Project
+from build.locks import BUILD, Lock
+from build.matrix import Matrix, Patch, Project
 from build.variants import Variant
 
 #: The prefix of the project's own labels, beside the OCI annotation keys.
@@ -44,13 +44,30 @@ class Image:
     def wheel_sources(self) -> tuple[str, ...]:
         return tuple(sorted({name for layer in self.layers for name in layer.wheel_sources}))
 
+    @property
+    def patches(self) -> tuple[Patch, ...]:
+        """The edits of its packages."""
+        return tuple(patch for layer in self.layers for patch in layer.patches)
+
+    @property
+    def needs_compiler(self) -> bool:
+        """Whether a package of it must be built from source."""
+        return any(layer.source_only for layer in self.layers)
+
 
 def target(image_name: str) -> str:
     """The bake target of an image; bake's targets are letters, digits, ``-`` and ``_``."""
     return image_name.replace(".", "_")
 
 
-def image(variant: Variant, lock: Lock, server: Lock, *, layer_order: Sequence[str] = ()) -> Image:
+def image(
+    variant: Variant,
+    lock: Lock,
+    server: Lock,
+    *,
+    layer_order: Sequence[str] = (),
+    patches: Sequence[Patch] = (),
+) -> Image:
     """Group a variant's lock into layers.
 
     Args:
@@ -58,12 +75,20 @@ def image(variant: Variant, lock: Lock, server: Lock, *, layer_order: Sequence[s
         lock: Its lock.
         server: The server's lock of the same base.
         layer_order: Distributions whose layers come first.
+        patches: The matrix's edits of distributions.
     """
     sources = wheel_sources.locked(variant, lock.versions())
     return Image(
         variant=variant,
         lock=lock,
-        layers=layers.group(lock, server, own=variant.own_contract, order=layer_order, wheel_sources=sources),
+        layers=layers.group(
+            lock,
+            server,
+            own=variant.own_contract,
+            order=layer_order,
+            wheel_sources=sources,
+            patches=patches,
+        ),
     )
 
 
@@ -96,6 +121,9 @@ def labels(image: Image, project: Project) -> dict[str, str]:
             result[f"{LABEL}.cudnn"] = variant.cuda.cudnn
     if variant.stand_in:
         result[STAND_IN] = variant.stand_in
+    patched = [f"{name}=={version}" for name, version in patches.distributions(image.patches)]
+    if patched:
+        result[f"{LABEL}.patches"] = ",".join(patched)
     life = variant.lifecycle
     for key, date in (("deprecated", life.deprecated), ("end-of-life", life.end_of_life)):
         if date:
@@ -144,6 +172,7 @@ def render(
     matrix: Matrix,
     groups: Mapping[str, Sequence[str]],
     *,
+    build_locks: Mapping[str, Lock],
     templates: Path,
 ) -> dict[str, str]:
     """Every generated file under the repository's root but locks and schema.
@@ -152,6 +181,7 @@ def render(
         images: All images of the matrix.
         matrix: The matrix.
         groups: Group name → image names.
+        build_locks: Base name → what its source-only packages are built with, of the bases that have such packages.
         templates: The folder of the Jinja2 templates.
 
     Returns:
@@ -166,8 +196,12 @@ def render(
         autoescape=False,  # Dockerfiles, not HTML
     )
     files: dict[str, str] = {}
+    compilers = compiler_bases(matrix, build_locks)
     for base_name, base in matrix.bases.items():
-        for name in ("Dockerfile", "builder.Dockerfile"):
+        names = ["Dockerfile", "builder.Dockerfile"]
+        if base_name in compilers:
+            names.append("compiler.Dockerfile")
+        for name in names:
             template = environment.get_template("base.Dockerfile.j2" if name == "Dockerfile" else f"{name}.j2")
             files[f"dockerfiles/bases/{base_name}/{name}"] = template.render(base_name=base_name, base=base)
     template = environment.get_template("image.Dockerfile.j2")
@@ -178,6 +212,7 @@ def render(
             layers=item.layers,
             cuda_links=item.cuda_links,
             environment=[f"{key}={quoted(value)}" for key, value in cuda_environment(variant).items()],
+            needs_compiler=item.needs_compiler,
             labels=[f"{key}={quoted(value)}" for key, value in labels(item, matrix.project).items()],
             title=title(variant),
             device_title=device_title(variant),
@@ -185,10 +220,15 @@ def render(
         )
         for layer in item.layers:
             files[layer_file(variant.base_name, layer)] = layer.text
+            if layer.patches:
+                files[patches_file(variant.base_name, layer)] = patches.to_text(layer.patches)
+    for base_name, lock in build_locks.items():
+        files[build_file(base_name)] = layers.Layer(name=lock.title, packages=lock.packages).text
     template = environment.get_template("docker-bake.hcl.j2")
     files["docker-bake.hcl"] = template.render(
         images=images,
         bases=matrix.bases,
+        compilers=compilers,
         registry_base=registry_base(matrix),
         namespace=matrix.project.namespace,
         groups={
@@ -202,6 +242,25 @@ def render(
 def registry_base(matrix: Matrix) -> str:
     """The base that the embedded registry stands on: the first of the axis."""
     return matrix.axes.base[0]
+
+
+def compiler_bases(matrix: Matrix, build_locks: Mapping[str, Lock]) -> tuple[str, ...]:
+    """The bases with a stage that builds source-only packages.
+
+    Those whose images have such packages, and all of the same Python: they may stand in for them.
+    """
+    pythons = {matrix.bases[name].python for name in build_locks}
+    return tuple(name for name, base in matrix.bases.items() if base.python in pythons)
+
+
+def build_file(base_name: str) -> str:
+    """Where the requirements that source-only packages of a base are built with lie, from the root."""
+    return f"dockerfiles/layers/{base_name}/{BUILD}.txt"
+
+
+def patches_file(base_name: str, layer: Layer) -> str:
+    """Where a layer's patches lie, from the root."""
+    return f"dockerfiles/layers/{base_name}/{layer.name}.patches.json"
 
 
 def layer_file(base_name: str, layer: Layer) -> str:

@@ -140,11 +140,11 @@ def copy_checkout(target: Path) -> Checkout:
     for name in ("rootfs", "builder", "tools", "wheels"):
         source = ROOT / ".pipeline" / name
         if source.is_dir():
-            shutil.copytree(source, target / ".pipeline" / name, copy_function=_link)
+            shutil.copytree(source, target / ".pipeline" / name, copy_function=link_large)
     return Checkout(root=target)
 
 
-def _link(source: str, target: str) -> None:
+def link_large(source: str, target: str) -> None:
     """Large files are linked (they are replaced, never written into), small ones copied."""
     if Path(source).stat().st_size > 1_000_000:
         os.link(source, target)
