@@ -30,6 +30,20 @@ group "py312" {
   ]
 }
 
+group "seed" {
+  targets = [
+    "minimal-ubuntu18_04-py37-cpu-inference",
+    "onnxruntime-1_6-ubuntu18_04-py37-cpu-inference",
+    "pytorch-1_6-ubuntu18_04-py37-cpu-inference",
+    "pytorch-1_7-ubuntu18_04-py37-cpu-inference",
+    "sklearn-0_24_1-ubuntu18_04-py37-cpu-inference",
+    "tensorflow-1_15-ubuntu18_04-py37-cpu-inference",
+    "tensorflow-2_4-ubuntu18_04-py37-cpu-inference",
+    "tensorflow-2_4-ubuntu18_04-py37-cuda11_0_3-gpu-inference",
+    "xgboost-0_9-ubuntu18_04-py37-cpu-inference",
+  ]
+}
+
 group "bench" {
   targets = [
     "lightgbm-4_7-debian12-py311-cpu-inference",
@@ -48,14 +62,23 @@ group "all" {
     "minimal-debian12-py311-cpu-inference",
     "minimal-debian12-py312-cpu-inference",
     "minimal-debian13-py313-cpu-inference",
+    "minimal-ubuntu18_04-py37-cpu-inference",
     "onnxruntime-1_31-debian12-py311-cpu-inference",
     "onnxruntime-1_31-debian13-py313-cpu-inference",
+    "onnxruntime-1_6-ubuntu18_04-py37-cpu-inference",
+    "pytorch-1_6-ubuntu18_04-py37-cpu-inference",
+    "pytorch-1_7-ubuntu18_04-py37-cpu-inference",
     "pytorch-2_13-debian12-py311-cpu-inference",
+    "sklearn-0_24_1-ubuntu18_04-py37-cpu-inference",
     "sklearn-1_9-debian12-py311-cpu-inference",
     "sklearn-1_9-debian12-py312-cpu-inference",
     "sklearn-1_9-debian13-py313-cpu-inference",
+    "tensorflow-1_15-ubuntu18_04-py37-cpu-inference",
     "tensorflow-2_21-debian12-py311-cpu-inference",
     "tensorflow-2_21-debian13-py313-cpu-inference",
+    "tensorflow-2_4-ubuntu18_04-py37-cpu-inference",
+    "tensorflow-2_4-ubuntu18_04-py37-cuda11_0_3-gpu-inference",
+    "xgboost-0_9-ubuntu18_04-py37-cpu-inference",
     "xgboost-3_2-debian12-py311-cpu-inference",
     "xgboost-3_4-debian13-py313-cpu-inference",
   ]
@@ -161,6 +184,24 @@ target "builder-debian12-py37" {
   output     = ["type=cacheonly"]
 }
 
+target "base-ubuntu18.04" {
+  context    = "dockerfiles"
+  dockerfile = "bases/ubuntu18.04/Dockerfile"
+  contexts   = { scripts = "dockerfiles/scripts" }
+  secret     = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  platforms  = ["linux/amd64"]
+  output     = ["type=cacheonly"]
+}
+
+target "builder-ubuntu18.04" {
+  context    = "dockerfiles"
+  dockerfile = "bases/ubuntu18.04/builder.Dockerfile"
+  contexts   = { scripts = "dockerfiles/scripts", tools = ".pipeline/tools" }
+  secret     = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  platforms  = ["linux/amd64"]
+  output     = ["type=cacheonly"]
+}
+
 target "cuda-runtime-debian12-py311-cuda13_0_3-gpu-inference" {
   context    = "dockerfiles"
   dockerfile = "cuda-runtime-debian12-py311-cuda13.0.3-gpu-inference/Dockerfile"
@@ -252,6 +293,19 @@ target "minimal-debian13-py313-cpu-inference" {
   output    = ["type=docker"]
 }
 
+target "minimal-ubuntu18_04-py37-cpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "minimal-ubuntu18.04-py37-cpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-ubuntu18.04"
+    builder = "target:builder-ubuntu18.04"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/minimal-ubuntu18.04-py37-cpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
 target "onnxruntime-1_31-debian12-py311-cpu-inference" {
   context    = "dockerfiles"
   dockerfile = "onnxruntime-1.31-debian12-py311-cpu-inference/Dockerfile"
@@ -278,6 +332,45 @@ target "onnxruntime-1_31-debian13-py313-cpu-inference" {
   output    = ["type=docker"]
 }
 
+target "onnxruntime-1_6-ubuntu18_04-py37-cpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "onnxruntime-1.6-ubuntu18.04-py37-cpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-ubuntu18.04"
+    builder = "target:builder-ubuntu18.04"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/onnxruntime-1.6-ubuntu18.04-py37-cpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
+target "pytorch-1_6-ubuntu18_04-py37-cpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "pytorch-1.6-ubuntu18.04-py37-cpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-ubuntu18.04"
+    builder = "target:builder-ubuntu18.04"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/pytorch-1.6-ubuntu18.04-py37-cpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
+target "pytorch-1_7-ubuntu18_04-py37-cpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "pytorch-1.7-ubuntu18.04-py37-cpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-ubuntu18.04"
+    builder = "target:builder-ubuntu18.04"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/pytorch-1.7-ubuntu18.04-py37-cpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
 target "pytorch-2_13-debian12-py311-cpu-inference" {
   context    = "dockerfiles"
   dockerfile = "pytorch-2.13-debian12-py311-cpu-inference/Dockerfile"
@@ -288,6 +381,19 @@ target "pytorch-2_13-debian12-py311-cpu-inference" {
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/pytorch-2.13-debian12-py311-cpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
+target "sklearn-0_24_1-ubuntu18_04-py37-cpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "sklearn-0.24.1-ubuntu18.04-py37-cpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-ubuntu18.04"
+    builder = "target:builder-ubuntu18.04"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/sklearn-0.24.1-ubuntu18.04-py37-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
 }
@@ -331,6 +437,19 @@ target "sklearn-1_9-debian13-py313-cpu-inference" {
   output    = ["type=docker"]
 }
 
+target "tensorflow-1_15-ubuntu18_04-py37-cpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "tensorflow-1.15-ubuntu18.04-py37-cpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-ubuntu18.04"
+    builder = "target:builder-ubuntu18.04"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/tensorflow-1.15-ubuntu18.04-py37-cpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
 target "tensorflow-2_21-debian12-py311-cpu-inference" {
   context    = "dockerfiles"
   dockerfile = "tensorflow-2.21-debian12-py311-cpu-inference/Dockerfile"
@@ -353,6 +472,45 @@ target "tensorflow-2_21-debian13-py313-cpu-inference" {
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/tensorflow-2.21-debian13-py313-cpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
+target "tensorflow-2_4-ubuntu18_04-py37-cpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "tensorflow-2.4-ubuntu18.04-py37-cpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-ubuntu18.04"
+    builder = "target:builder-ubuntu18.04"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/tensorflow-2.4-ubuntu18.04-py37-cpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
+target "tensorflow-2_4-ubuntu18_04-py37-cuda11_0_3-gpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "tensorflow-2.4-ubuntu18.04-py37-cuda11.0.3-gpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-ubuntu18.04-cuda11.0.3"
+    builder = "target:builder-ubuntu18.04"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/tensorflow-2.4-ubuntu18.04-py37-cuda11.0.3-gpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
+target "xgboost-0_9-ubuntu18_04-py37-cpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "xgboost-0.9-ubuntu18.04-py37-cpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-ubuntu18.04"
+    builder = "target:builder-ubuntu18.04"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/xgboost-0.9-ubuntu18.04-py37-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
 }

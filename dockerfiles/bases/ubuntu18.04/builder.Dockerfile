@@ -1,0 +1,11 @@
+# Generated from matrix.yaml by `nox -s generate`; do not edit.
+# Where the package layers of ubuntu18.04 are installed: its Python, and uv. Nothing else of it reaches an image.
+FROM ubuntu:18.04@sha256:152dc042452c496007f07ca9127571cb9c29697f42acbfad72324b2bb2e43c98
+# hadolint ignore=DL3002
+USER 0
+RUN --mount=type=bind,from=scripts,source=install-packages,target=/install-packages \
+    --mount=type=secret,id=ca-bundle \
+    /install-packages ca-certificates libgomp1 python3.7 python3.7-venv
+RUN python3.7 -m venv --without-pip /opt/venv
+COPY --from=tools bin/uv /usr/local/bin/uv
+COPY --from=scripts --chmod=0755 install-layer compile-bytecode /usr/local/bin/
