@@ -121,7 +121,7 @@ def test_the_committed_matrix_gives_the_rows_that_are_promised() -> None:
         "debian13-py313": frameworks,
         "debian12-py312": ["minimal", "sklearn"],
         "debian12-py37": [],
-        "ubuntu18.04": ["minimal", "onnxruntime", *["pytorch"] * 2, "sklearn", *["tensorflow"] * 3, "xgboost"],
+        "ubuntu18.04": ["minimal", "onnxruntime", *["pytorch"] * 2, "sklearn", *["tensorflow"] * 2, "xgboost"],
     }
     default = select(variants, Selection(), loaded.matrix.groups, "default")
     assert len(default) == 8
