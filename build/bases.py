@@ -33,7 +33,7 @@ SCRIPTS = (
     "runsvdir",
     *(
         f"server_start/{module}.py"
-        for module in ("__init__", "extra_packages", "failure", "main", "settings", "telemetry", "worker")
+        for module in ("__init__", "extra_packages", "failure", "main", "settings", "starting", "telemetry", "worker")
     ),
 )
 #: The scripts that the builder stages run.

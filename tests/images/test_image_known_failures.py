@@ -80,6 +80,25 @@ BROKEN = {
     "syntax": Broken(
         script=b"def init(:\n    pass\n" + RUN, frame='main.py", line 1', error="SyntaxError: ", environment={}
     ),
+    "init is killed": Broken(  # as the kernel does where there is no memory left
+        script=b"import os\n\n\ndef init():\n    os.kill(os.getpid(), 9)\n" + RUN,
+        frame="",  # nobody was left to write a traceback
+        error="a worker died (SIGKILL) while the script was imported or its init() ran: give the container more memory",
+        environment={},
+    ),
+    "one of two is killed": Broken(
+        script=b"import os\nimport time\n\n\ndef init():\n    try:\n        open('/tmp/first', 'x').close()\n"
+        b"    except FileExistsError:\n        os.kill(os.getpid(), 9)\n    time.sleep(600)\n" + RUN,
+        frame="",
+        error="a worker died (SIGKILL)",
+        environment={"WORKER_COUNT": "2"},
+    ),
+    "init ends the process": Broken(
+        script=b"import os\n\n\ndef init():\n    os._exit(7)\n" + RUN,
+        frame="",
+        error="a worker died (exit code 7) while the script was imported or its init() ran",
+        environment={},
+    ),
     "no run": Broken(
         script=b"def init():\n    pass\n",
         frame="main.py",

@@ -50,6 +50,7 @@ CONTAINERS = {
         files={"main.py": script("held.py")}, environment={"WORKER_COUNT": "2", "AZUREML_LOG_LEVEL": "error"}
     ),
     "hanging": Wanted(files={"main.py": script("held.py")}, environment={"WORKER_TIMEOUT": "5"}),
+    "slow init": Wanted(files={"main.py": script("slow_init.py")}, environment={"WORKER_TIMEOUT": "5"}),
     "no script": Wanted(files={}),
     "no folder": Wanted(files={}, environment={"AML_APP_ROOT": "/no/such/folder"}),
 }
@@ -442,6 +443,13 @@ def test_worker_timeout(hanging: Future[list[requests.Response]]) -> None:
     before, after = hanging.result(2 * PATIENCE)
     assert after.status_code == 200, said(after)
     assert after.json()["pid"] != before.json()["pid"], "the worker that hung was not replaced"
+
+
+def test_worker_timeout_is_not_for_init(containers: dict[str, Container]) -> None:
+    """A model that takes longer to load than any prediction may: its worker is not replaced meanwhile."""
+    url = containers["slow init"].wait_until_it_answers()
+    calls = score(url, {}).json()
+    assert calls == 1, f"init() was called {calls} times"
 
 
 # Start-up

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 #: No scoring script, no app root, or a variable that makes no sense.
 WRONG_SETTING = 1
-#: The server's own: the scoring script could not be imported, or its init() failed.
+#: The server's own: the scoring script could not be imported, its init() failed, or a worker died in it.
 SCRIPT_FAILED = 3
 #: pip could not install AZUREML_EXTRA_REQUIREMENTS_TXT.
 REQUIREMENTS_FAILED = 95

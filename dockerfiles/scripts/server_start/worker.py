@@ -30,6 +30,8 @@ from typing import Any, Callable, Iterator, Tuple
 
 from gunicorn.workers.gthread import ThreadWorker
 
+from server_start import starting
+
 #: The one route that runs the user's code.
 SCORE = "/score"
 
@@ -58,8 +60,12 @@ class ScriptEnded(Exception):
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """A threaded worker that predicts on its main thread."""
 
+    tmp: Any
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.tmp.close()
+        self.tmp = starting.Heartbeat(self.cfg)
         # In the master, where this runs:
         set_log_level()
         gc.enable()
@@ -91,6 +97,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         finally:
             gc.enable()
         self.wsgi = _OnMainThread(self.wsgi, self.call)
+        self.tmp.begin()
 
     def run(self) -> None:
         """Run jobs until the loop, in its thread, has ended: every request is answered, or the grace period is over."""
@@ -195,10 +202,21 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM: requests in flight are finished; a worker that still starts has none."""
         if not self.booted:
-            os._exit(0)
+            self._leave()
         super().handle_exit(sig, frame)
         for connection in tuple(self._silent):
             _read_no_more(connection)
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGINT (Ctrl-C) and SIGQUIT: it ends at once."""
+        if not self.booted:
+            self._leave()
+        super().handle_quit(sig, frame)
+
+    def _leave(self) -> None:
+        """End a worker that still starts. An exception would pass for one of the user's init()."""
+        self.tmp.begin()
+        os._exit(0)
 
     def handle(self, conn: Any) -> Any:
         """Handle a request in its thread; a client that says nothing does not keep a worker from stopping."""
@@ -392,6 +410,7 @@ def set_log_level() -> None:
 def watch() -> None:
     """Make what the workers share with the master: who is idle, why one cannot boot. Call it before gunicorn runs."""
     global _pipe, _idle
+    starting.end_where_one_dies()
     _idle = mmap.mmap(-1, 4096)
     _pipe = os.pipe()
     for end in _pipe:
@@ -411,6 +430,8 @@ def told(error: BaseException) -> str:
             text = b""
         if text:
             return text.split(b"\0")[0].decode(errors="replace")
+    if starting.reason():
+        return starting.reason()
     # WORKER_PRELOAD: the master itself imported the script, and the server ended it with SystemExit.
     return describe(error) if type(error.__context__).__name__.startswith("UserScript") else ""
 
