@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from build import bases, console, locks
+from build import bases, console, cuda_agreement, locks
+from build.cuda import is_cuda
 from build.errors import DriftError, LockError, NetworkError
 from build.locks import Lock
 from build.paths import Paths, write_atomically
@@ -20,7 +21,7 @@ def lock_command(paths: Paths, *, check: bool, refresh_bases: bool) -> None:
         refresh_bases: Bootstrap the bases anew and record their Debian packages.
 
     Raises:
-        LockError: Pins that no index can satisfy.
+        LockError: Pins that no index can satisfy, or a CUDA that is not what its framework was built with.
         DriftError: With ``check``, where a lock is stale.
         NetworkError: The index is not reached.
     """
@@ -34,6 +35,7 @@ def lock_command(paths: Paths, *, check: bool, refresh_bases: bool) -> None:
         console.warn(f"{name} is locked from the default index: {failure.what} (searched: {failure.where})")
     if result.failed:
         raise _impossible(project, result)
+    cuda_agreement.check(project, result.locks)
     changed: dict[str, list[str]] = {}
     for path, lock in result.locks.items():
         file = paths.root / path
@@ -104,7 +106,8 @@ def _agreement(result: Locking) -> str:
     versions: dict[tuple[str, str], str] = {}
     for path, lock in result.locks.items():
         for name, version in lock.versions().items():
-            if versions.setdefault((path.split("/")[1], name), version) != version:
+            # CUDA is as each image pins it.
+            if not is_cuda(name) and versions.setdefault((path.split("/")[1], name), version) != version:
                 apart.add(name)
     return "the images of a base differ on: " + ", ".join(sorted(apart)) if apart else "the images of each base agree"
 

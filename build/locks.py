@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -32,6 +32,8 @@ class LockedPackage:
     filename: str
     #: The file's size in bytes, or None where the index does not tell.
     size: int | None
+    #: Where the resolver found it; not written down: it is another for everyone.
+    url: str | None = field(default=None, compare=False)
 
     @property
     def requirement(self) -> str:

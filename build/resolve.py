@@ -178,6 +178,7 @@ def _locked(package: dict[str, object], tags: list[Tag]) -> LockedPackage:
         sha256=str(hashes["sha256"]),
         filename=filename,
         size=int(size) if isinstance(size, int) else None,
+        url=str(chosen.get("url") or chosen.get("path") or "") or None,
     )
 
 
