@@ -60,27 +60,37 @@ group "all" {
     "lightgbm-4_7-debian12-py311-cpu-inference",
     "lightgbm-4_7-debian13-py313-cpu-inference",
     "minimal-debian12-py311-cpu-inference",
+    "minimal-debian12-py311-cuda13_0_3-gpu-inference",
     "minimal-debian12-py312-cpu-inference",
     "minimal-debian13-py313-cpu-inference",
+    "minimal-debian13-py313-cuda13_0_3-gpu-inference",
     "minimal-ubuntu18_04-py37-cpu-inference",
     "onnxruntime-1_31-debian12-py311-cpu-inference",
+    "onnxruntime-1_31-debian12-py311-cuda13_0_3-gpu-inference",
     "onnxruntime-1_31-debian13-py313-cpu-inference",
+    "onnxruntime-1_31-debian13-py313-cuda13_0_3-gpu-inference",
     "onnxruntime-1_6-ubuntu18_04-py37-cpu-inference",
     "pytorch-1_6-ubuntu18_04-py37-cpu-inference",
     "pytorch-1_7-ubuntu18_04-py37-cpu-inference",
     "pytorch-2_13-debian12-py311-cpu-inference",
+    "pytorch-2_15-debian12-py311-cuda13_2_2-gpu-inference",
+    "pytorch-2_15-debian13-py313-cuda13_2_2-gpu-inference",
     "sklearn-0_24_1-ubuntu18_04-py37-cpu-inference",
     "sklearn-1_9-debian12-py311-cpu-inference",
     "sklearn-1_9-debian12-py312-cpu-inference",
     "sklearn-1_9-debian13-py313-cpu-inference",
     "tensorflow-1_15-ubuntu18_04-py37-cpu-inference",
     "tensorflow-2_21-debian12-py311-cpu-inference",
+    "tensorflow-2_21-debian12-py311-cuda12_5_82-gpu-inference",
     "tensorflow-2_21-debian13-py313-cpu-inference",
+    "tensorflow-2_21-debian13-py313-cuda12_5_82-gpu-inference",
     "tensorflow-2_4-ubuntu18_04-py37-cpu-inference",
     "tensorflow-2_4-ubuntu18_04-py37-cuda11_0_3-gpu-inference",
     "xgboost-0_9-ubuntu18_04-py37-cpu-inference",
     "xgboost-3_2-debian12-py311-cpu-inference",
+    "xgboost-3_2-debian12-py311-cuda12_9-gpu-inference",
     "xgboost-3_4-debian13-py313-cpu-inference",
+    "xgboost-3_4-debian13-py313-cuda13_3-gpu-inference",
   ]
 }
 
@@ -184,6 +194,15 @@ target "builder-debian12-py37" {
   output     = ["type=cacheonly"]
 }
 
+target "compiler-debian12-py37" {
+  context    = "dockerfiles"
+  dockerfile = "bases/debian12-py37/compiler.Dockerfile"
+  contexts   = { builder = "target:builder-debian12-py37", scripts = "dockerfiles/scripts" }
+  secret     = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  platforms  = ["linux/amd64"]
+  output     = ["type=cacheonly"]
+}
+
 target "base-ubuntu18.04" {
   context    = "dockerfiles"
   dockerfile = "bases/ubuntu18.04/Dockerfile"
@@ -197,6 +216,15 @@ target "builder-ubuntu18.04" {
   context    = "dockerfiles"
   dockerfile = "bases/ubuntu18.04/builder.Dockerfile"
   contexts   = { scripts = "dockerfiles/scripts", tools = ".pipeline/tools" }
+  secret     = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  platforms  = ["linux/amd64"]
+  output     = ["type=cacheonly"]
+}
+
+target "compiler-ubuntu18.04" {
+  context    = "dockerfiles"
+  dockerfile = "bases/ubuntu18.04/compiler.Dockerfile"
+  contexts   = { builder = "target:builder-ubuntu18.04", scripts = "dockerfiles/scripts" }
   secret     = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   platforms  = ["linux/amd64"]
   output     = ["type=cacheonly"]
@@ -267,6 +295,19 @@ target "minimal-debian12-py311-cpu-inference" {
   output    = ["type=docker"]
 }
 
+target "minimal-debian12-py311-cuda13_0_3-gpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "minimal-debian12-py311-cuda13.0.3-gpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian12-py311"
+    builder = "target:builder-debian12-py311"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/minimal-debian12-py311-cuda13.0.3-gpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
 target "minimal-debian12-py312-cpu-inference" {
   context    = "dockerfiles"
   dockerfile = "minimal-debian12-py312-cpu-inference/Dockerfile"
@@ -293,12 +334,26 @@ target "minimal-debian13-py313-cpu-inference" {
   output    = ["type=docker"]
 }
 
+target "minimal-debian13-py313-cuda13_0_3-gpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "minimal-debian13-py313-cuda13.0.3-gpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian13-py313"
+    builder = "target:builder-debian13-py313"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/minimal-debian13-py313-cuda13.0.3-gpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
 target "minimal-ubuntu18_04-py37-cpu-inference" {
   context    = "dockerfiles"
   dockerfile = "minimal-ubuntu18.04-py37-cpu-inference/Dockerfile"
   contexts = {
     base    = "target:base-ubuntu18.04"
     builder = "target:builder-ubuntu18.04"
+    compiler = "target:compiler-ubuntu18.04"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/minimal-ubuntu18.04-py37-cpu-inference:latest"]
@@ -319,6 +374,19 @@ target "onnxruntime-1_31-debian12-py311-cpu-inference" {
   output    = ["type=docker"]
 }
 
+target "onnxruntime-1_31-debian12-py311-cuda13_0_3-gpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "onnxruntime-1.31-debian12-py311-cuda13.0.3-gpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian12-py311"
+    builder = "target:builder-debian12-py311"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/onnxruntime-1.31-debian12-py311-cuda13.0.3-gpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
 target "onnxruntime-1_31-debian13-py313-cpu-inference" {
   context    = "dockerfiles"
   dockerfile = "onnxruntime-1.31-debian13-py313-cpu-inference/Dockerfile"
@@ -332,12 +400,26 @@ target "onnxruntime-1_31-debian13-py313-cpu-inference" {
   output    = ["type=docker"]
 }
 
+target "onnxruntime-1_31-debian13-py313-cuda13_0_3-gpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "onnxruntime-1.31-debian13-py313-cuda13.0.3-gpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian13-py313"
+    builder = "target:builder-debian13-py313"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/onnxruntime-1.31-debian13-py313-cuda13.0.3-gpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
 target "onnxruntime-1_6-ubuntu18_04-py37-cpu-inference" {
   context    = "dockerfiles"
   dockerfile = "onnxruntime-1.6-ubuntu18.04-py37-cpu-inference/Dockerfile"
   contexts = {
     base    = "target:base-ubuntu18.04"
     builder = "target:builder-ubuntu18.04"
+    compiler = "target:compiler-ubuntu18.04"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/onnxruntime-1.6-ubuntu18.04-py37-cpu-inference:latest"]
@@ -351,6 +433,7 @@ target "pytorch-1_6-ubuntu18_04-py37-cpu-inference" {
   contexts = {
     base    = "target:base-ubuntu18.04"
     builder = "target:builder-ubuntu18.04"
+    compiler = "target:compiler-ubuntu18.04"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/pytorch-1.6-ubuntu18.04-py37-cpu-inference:latest"]
@@ -364,6 +447,7 @@ target "pytorch-1_7-ubuntu18_04-py37-cpu-inference" {
   contexts = {
     base    = "target:base-ubuntu18.04"
     builder = "target:builder-ubuntu18.04"
+    compiler = "target:compiler-ubuntu18.04"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/pytorch-1.7-ubuntu18.04-py37-cpu-inference:latest"]
@@ -385,12 +469,39 @@ target "pytorch-2_13-debian12-py311-cpu-inference" {
   output    = ["type=docker"]
 }
 
+target "pytorch-2_15-debian12-py311-cuda13_2_2-gpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "pytorch-2.15-debian12-py311-cuda13.2.2-gpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian12-py311"
+    builder = "target:builder-debian12-py311"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/pytorch-2.15-debian12-py311-cuda13.2.2-gpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
+target "pytorch-2_15-debian13-py313-cuda13_2_2-gpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "pytorch-2.15-debian13-py313-cuda13.2.2-gpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian13-py313"
+    builder = "target:builder-debian13-py313"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/pytorch-2.15-debian13-py313-cuda13.2.2-gpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
 target "sklearn-0_24_1-ubuntu18_04-py37-cpu-inference" {
   context    = "dockerfiles"
   dockerfile = "sklearn-0.24.1-ubuntu18.04-py37-cpu-inference/Dockerfile"
   contexts = {
     base    = "target:base-ubuntu18.04"
     builder = "target:builder-ubuntu18.04"
+    compiler = "target:compiler-ubuntu18.04"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/sklearn-0.24.1-ubuntu18.04-py37-cpu-inference:latest"]
@@ -443,6 +554,7 @@ target "tensorflow-1_15-ubuntu18_04-py37-cpu-inference" {
   contexts = {
     base    = "target:base-ubuntu18.04"
     builder = "target:builder-ubuntu18.04"
+    compiler = "target:compiler-ubuntu18.04"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/tensorflow-1.15-ubuntu18.04-py37-cpu-inference:latest"]
@@ -463,6 +575,19 @@ target "tensorflow-2_21-debian12-py311-cpu-inference" {
   output    = ["type=docker"]
 }
 
+target "tensorflow-2_21-debian12-py311-cuda12_5_82-gpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "tensorflow-2.21-debian12-py311-cuda12.5.82-gpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian12-py311"
+    builder = "target:builder-debian12-py311"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/tensorflow-2.21-debian12-py311-cuda12.5.82-gpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
 target "tensorflow-2_21-debian13-py313-cpu-inference" {
   context    = "dockerfiles"
   dockerfile = "tensorflow-2.21-debian13-py313-cpu-inference/Dockerfile"
@@ -476,12 +601,26 @@ target "tensorflow-2_21-debian13-py313-cpu-inference" {
   output    = ["type=docker"]
 }
 
+target "tensorflow-2_21-debian13-py313-cuda12_5_82-gpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "tensorflow-2.21-debian13-py313-cuda12.5.82-gpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian13-py313"
+    builder = "target:builder-debian13-py313"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/tensorflow-2.21-debian13-py313-cuda12.5.82-gpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
 target "tensorflow-2_4-ubuntu18_04-py37-cpu-inference" {
   context    = "dockerfiles"
   dockerfile = "tensorflow-2.4-ubuntu18.04-py37-cpu-inference/Dockerfile"
   contexts = {
     base    = "target:base-ubuntu18.04"
     builder = "target:builder-ubuntu18.04"
+    compiler = "target:compiler-ubuntu18.04"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/tensorflow-2.4-ubuntu18.04-py37-cpu-inference:latest"]
@@ -495,6 +634,7 @@ target "tensorflow-2_4-ubuntu18_04-py37-cuda11_0_3-gpu-inference" {
   contexts = {
     base    = "target:base-ubuntu18.04-cuda11.0.3"
     builder = "target:builder-ubuntu18.04"
+    compiler = "target:compiler-ubuntu18.04"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/tensorflow-2.4-ubuntu18.04-py37-cuda11.0.3-gpu-inference:latest"]
@@ -508,6 +648,7 @@ target "xgboost-0_9-ubuntu18_04-py37-cpu-inference" {
   contexts = {
     base    = "target:base-ubuntu18.04"
     builder = "target:builder-ubuntu18.04"
+    compiler = "target:compiler-ubuntu18.04"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/xgboost-0.9-ubuntu18.04-py37-cpu-inference:latest"]
@@ -528,6 +669,19 @@ target "xgboost-3_2-debian12-py311-cpu-inference" {
   output    = ["type=docker"]
 }
 
+target "xgboost-3_2-debian12-py311-cuda12_9-gpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "xgboost-3.2-debian12-py311-cuda12.9-gpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian12-py311"
+    builder = "target:builder-debian12-py311"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/xgboost-3.2-debian12-py311-cuda12.9-gpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
 target "xgboost-3_4-debian13-py313-cpu-inference" {
   context    = "dockerfiles"
   dockerfile = "xgboost-3.4-debian13-py313-cpu-inference/Dockerfile"
@@ -537,6 +691,19 @@ target "xgboost-3_4-debian13-py313-cpu-inference" {
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/xgboost-3.4-debian13-py313-cpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
+target "xgboost-3_4-debian13-py313-cuda13_3-gpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "xgboost-3.4-debian13-py313-cuda13.3-gpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian13-py313"
+    builder = "target:builder-debian13-py313"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/xgboost-3.4-debian13-py313-cuda13.3-gpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
 }
