@@ -70,13 +70,14 @@ SESSIONS = {
     "engine": "Find a Docker engine with BuildKit, or install and start one (--status, --stop).",
     "list": "Show the images of the matrix (--json).",
     "lock": "Resolve every image's packages into locks/ (--check, --bases).",
-    "generate": "Write Dockerfiles, layer files, bake file, environments and schema.",
+    "generate": "Write Dockerfiles, layer files, bake file, environments, schema and docs/images.md.",
     "check": "Fail where a generated file is not what the matrix gives.",
     "bases": "Bootstrap the Debian bases.",
     "build": "Build images.",
     "verify": "Test built images in running containers.",
     "publish": "Push verified images to the registry.",
     "pipeline": "Check, build, verify, publish.",
+    "catalogue": "Write docs/images.md and a site of all images (--output, --offline).",
     "bench": "Measure against plain Dockerfiles.",
 }
 OTHERS = (SESSIONS.keys() | {"tests"}) - {"engine"}

@@ -268,6 +268,19 @@ def pipeline(selection: Selection, options: Any, workers: int | None, latest_for
         Run.open(selection, latest_for_stand_ins=latest_for_stand_ins).pipeline(options, workers=workers)
 
 
+@cli.command()
+@click.option(
+    "--output", type=click.Path(path_type=Path), default=Path("site"), show_default=True, help="The site's folder."
+)
+@click.option("--offline", is_flag=True, help="Ask no registry; what was recorded of one before is taken.")
+def catalogue(output: Path, offline: bool) -> None:
+    """Write docs/images.md and a site of all images, from the matrix, the locks and the registry."""
+    from build.catalogue_command import catalogue_command
+
+    with state.exclusive(repository(), "catalogue"):
+        catalogue_command(repository(), output=output, offline=offline)
+
+
 @cli.command("engine")
 @click.option("--status", "action", flag_value="status", help="Say which engine answers.")
 @click.option("--stop", "action", flag_value="stop", help="Stop the engine that this command started.")

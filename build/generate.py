@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from build import bases, environments, locks, patches, render, schema
+from build import bases, catalogue_record, catalogue_table, environments, locks, patches, render, schema
 from build.paths import Paths, write_atomically
 from build.project import Project, stale_locks
 
@@ -30,6 +30,7 @@ def files(project: Project) -> dict[str, str]:
     Raises:
         LockError: A lock is missing.
         MatrixError: A patch matches no lock.
+        DriftError: ``docs/images.json`` is not as it was written.
     """
     images = project.images(project.variants)
     patches.check_used(project.loaded, [package for image in images for package in image.lock.packages])
@@ -41,6 +42,12 @@ def files(project: Project) -> dict[str, str]:
         templates=project.paths.dockerfiles / "templates",
     )
     content |= environments.render(images, project.matrix.project)
+    content[str(project.paths.images_table.relative_to(project.paths.root))] = catalogue_table.render(
+        images,
+        project.matrix,
+        catalogue_record.read(project.paths.images_record),
+        templates=project.paths.doc_templates,
+    )
     content["matrix.schema.json"] = schema.schema_text()
     return content
 

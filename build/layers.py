@@ -122,6 +122,20 @@ def links_name(layers: Sequence[Layer]) -> str | None:
     return f"cuda-links-{hashlib.sha256(text.encode()).hexdigest()[:8]}" if text else None
 
 
+def stacked(layers: Sequence[Layer]) -> list[tuple[str, tuple[LockedPackage, ...]]]:
+    """The layers that an image's Dockerfile puts on the base, in its order: name and packages.
+
+    Args:
+        layers: All layers of an image; the links to CUDA's libraries come right after its last one of CUDA.
+    """
+    found = [(layer.name, layer.packages) for layer in layers]
+    links = links_name(layers)
+    if links:
+        last = max(number for number, layer in enumerate(layers) if layer.is_cuda)
+        found.insert(last + 1, (links, ()))
+    return found
+
+
 def _is_heavy(package: LockedPackage) -> bool:
     return package.size is None or package.size >= OWN_LAYER_BYTES
 

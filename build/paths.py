@@ -40,6 +40,20 @@ class Paths:
         return self.root / "docker-bake.hcl"
 
     @property
+    def images_record(self) -> Path:
+        """What the registry had when the catalogue was last made."""
+        return self.root / "docs" / "images.json"
+
+    @property
+    def images_table(self) -> Path:
+        """All images in tables."""
+        return self.root / "docs" / "images.md"
+
+    @property
+    def doc_templates(self) -> Path:
+        return self.root / "docs" / "templates"
+
+    @property
     def state(self) -> Path:
         """What runs leave behind: bases, logs, reports. Not committed, may be deleted at any time."""
         return self.root / ".pipeline"

@@ -9,7 +9,19 @@ from dataclasses import dataclass
 
 import docker
 
-from build import builder, console, embedded_registry, engine, images, lifecycle, publish, registry, reports, verify
+from build import (
+    builder,
+    console,
+    embedded_registry,
+    engine,
+    images,
+    layers,
+    lifecycle,
+    publish,
+    registry,
+    reports,
+    verify,
+)
 from build.builder import Built, Options
 from build.errors import BuildError, DriftError, UsageError, VerifyError
 from build.generate import drift
@@ -220,11 +232,8 @@ class Run:
                 recipe=item.recipe.digest,
                 labels=labels(item.image, self.project.matrix.project),
                 layers=tuple(
-                    PackageLayer(
-                        name=layer.name,
-                        packages=tuple(f"{package.name}=={package.version}" for package in layer.packages),
-                    )
-                    for layer in item.image.layers
+                    PackageLayer(name=name, packages=tuple(f"{each.name}=={each.version}" for each in packages))
+                    for name, packages in layers.stacked(item.image.layers)
                 ),
             )
             for item in locals_
