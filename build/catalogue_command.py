@@ -42,7 +42,8 @@ def catalogue_command(paths: Paths, *, output: Path, offline: bool) -> None:
     elif record is not None:
         console.warn(f"what is published is said as it was recorded: {record.registry}, {record.date}")
     changed = _write_table(project, images, record)
-    recipes = {name: recipe.digest for name, recipe in builder.recipes(project, images).items()}
+    there = [image for image in images if image.variant.name in (published or {})]
+    recipes = {name: recipe.digest for name, recipe in builder.recipes(project, there).items()}
     pages = catalogue.pages(
         images,
         project.matrix,
@@ -65,8 +66,8 @@ def catalogue_command(paths: Paths, *, output: Path, offline: bool) -> None:
     for page in pages:
         if page.digest and (said := lifecycle.warning(page.variant.lifecycle, now.date())):
             console.warn(f"{page.name} is published and {said}")
-    there = sum(page.digest is not None for page in pages)
-    console.out.print(f"{len(pages)} images, {there} published; {count} files in {output}", soft_wrap=True)
+    known = sum(page.digest is not None for page in pages)
+    console.out.print(f"{len(pages)} images, {known} published; {count} files in {output}", soft_wrap=True)
     console.out.print(f"open {(output / 'index.html').resolve().as_uri()}", soft_wrap=True)
     for path in changed:
         console.info(f"{path} changed: commit it")

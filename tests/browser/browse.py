@@ -1,0 +1,112 @@
+"""Opens the catalogue in a real Chromium, uses it, and prints as JSON what a reader sees.
+
+Runs in an environment of its own (requirements.txt). Usage: browse.py CHROMIUM SITE IMAGE SCREENSHOTS
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, sync_playwright
+
+chromium, site, image, screenshots = sys.argv[1], Path(sys.argv[2]).resolve(), sys.argv[3], Path(sys.argv[4])
+INDEX = (site / "index.html").as_uri()
+IMAGE = (site / "images" / f"{image}.html").as_uri()
+SIZES = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
+
+requests: list[str] = []
+complaints: list[str] = []
+
+
+def watched(page: Page) -> Page:
+    """Write down what the page loads and what the browser complains of."""
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text) if message.type != "log" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    return page
+
+
+def shown(page: Page) -> list[str]:
+    return page.locator("#images tbody tr:visible").evaluate_all("rows => rows.map(row => row.id)")
+
+
+def colours(page: Page) -> list[Any]:
+    """Of the page and of its text."""
+    return page.evaluate("() => { const s = getComputedStyle(document.body); return [s.backgroundColor, s.color] }")
+
+
+def barriers(page: Page) -> list[str]:
+    """What axe (https://github.com/dequelabs/axe-core) finds that keeps people out: contrast, names, structure."""
+    return [f"{found['id']}: {found['nodes'][0]['html'][:200]}" for found in Axe().run(page).response["violations"]]
+
+
+def look(browser: Any) -> dict[str, Any]:
+    """Both colour schemes at both widths: colours, barriers, and what is wider than the screen."""
+    seen: dict[str, Any] = {}
+    for size, viewport in SIZES.items():
+        for scheme in ("light", "dark"):
+            context = browser.new_context(viewport=viewport, color_scheme=scheme)
+            page = watched(context.new_page())
+            for name, url in {"index": INDEX, "image": IMAGE, "layers": (site / "layers.html").as_uri()}.items():
+                page.goto(url)
+                page.screenshot(path=screenshots / f"{name}-{size}-{scheme}.png", full_page=True)
+                wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                seen[f"{name} {size} {scheme}"] = {"colours": colours(page), "wider": wider, "barriers": barriers(page)}
+            context.close()
+    return seen
+
+
+def use(browser: Any) -> dict[str, Any]:
+    """Search, filter, sort, go to an image, and come back."""
+    page = watched(browser.new_page())
+    page.goto(INDEX)
+    found: dict[str, Any] = {"all": shown(page)}
+    page.get_by_label("Search").fill(image)
+    found["by name"] = shown(page)
+    page.get_by_label("Search").fill("flask 3")
+    found["by package"] = shown(page)
+    found["hits"] = page.locator(f"[id='{image}'] .hits").inner_text()
+    page.get_by_label("Search").fill("no such thing")
+    found["nothing"] = [shown(page), page.locator("#none").inner_text()]
+    page.get_by_role("button", name="Show all").click()
+    page.wait_for_function("document.querySelectorAll('#images tbody tr:not([hidden])').length > 0")
+    found["cleared"] = shown(page)
+    page.get_by_label("Framework").select_option("sklearn")
+    page.get_by_label("Python").select_option("3.11")
+    found["filtered"] = shown(page)
+    found["count"] = page.locator("#count").inner_text()
+    page.get_by_label("Framework").select_option("minimal")
+    page.locator(f"[id='{image}'] a.title").click()
+    page.wait_for_url(IMAGE)
+    found["image"] = page.locator("main").inner_text()
+    page.get_by_label("Find a package or a licence").fill("gunicorn")
+    found["package"] = page.locator("#packages tbody tr:visible th").all_inner_texts()
+    page.get_by_label("Find a package or a licence").fill("libc6")
+    found["system package"] = page.locator("#packages tbody tr:visible th").all_inner_texts()
+    page.go_back()
+    page.wait_for_url(f"{INDEX}#*")
+    found["back"] = [shown(page), page.get_by_label("Framework").input_value()]
+    page.get_by_role("button", name="Clear").click()
+    page.wait_for_function("document.querySelector('#count').textContent.indexOf(' of ') < 0")
+    page.get_by_role("button", name="Size").click()
+    page.get_by_role("button", name="Size").click()
+    found["biggest first"] = shown(page)
+    return found
+
+
+def without_scripts(browser: Any) -> dict[str, Any]:
+    """What a reader sees whose browser runs no scripts."""
+    context = browser.new_context(java_script_enabled=False)
+    page = watched(context.new_page())
+    page.goto(INDEX)
+    return {"table": page.locator("#images").inner_text(), "filter": page.locator("#filter").is_visible()}
+
+
+with sync_playwright() as playwright:
+    browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    screenshots.mkdir(parents=True, exist_ok=True)
+    result = {"used": use(browser), "looks": look(browser), "without scripts": without_scripts(browser)}
+    browser.close()
+print(json.dumps(result | {"requests": requests, "complaints": complaints}))
