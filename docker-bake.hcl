@@ -2,7 +2,7 @@
 #
 #     nox -s bases                      # once: Debian root file systems and uv, into .pipeline/
 #     docker buildx bake                # the default group
-#     docker buildx bake <target>       # one image; '.' in an image's name is '_' in its target
+#     docker buildx bake <target>       # one image; '.' in a name is '_' in its target
 
 # A file of CA certificates for networks that inspect TLS; a build secret, in no layer:
 #     CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt docker buildx bake
@@ -203,7 +203,7 @@ target "compiler-debian12-py37" {
   output     = ["type=cacheonly"]
 }
 
-target "base-ubuntu18.04" {
+target "base-ubuntu18_04" {
   context    = "dockerfiles"
   dockerfile = "bases/ubuntu18.04/Dockerfile"
   contexts   = { scripts = "dockerfiles/scripts" }
@@ -212,7 +212,7 @@ target "base-ubuntu18.04" {
   output     = ["type=cacheonly"]
 }
 
-target "builder-ubuntu18.04" {
+target "builder-ubuntu18_04" {
   context    = "dockerfiles"
   dockerfile = "bases/ubuntu18.04/builder.Dockerfile"
   contexts   = { scripts = "dockerfiles/scripts", tools = ".pipeline/tools" }
@@ -221,10 +221,10 @@ target "builder-ubuntu18.04" {
   output     = ["type=cacheonly"]
 }
 
-target "compiler-ubuntu18.04" {
+target "compiler-ubuntu18_04" {
   context    = "dockerfiles"
   dockerfile = "bases/ubuntu18.04/compiler.Dockerfile"
-  contexts   = { builder = "target:builder-ubuntu18.04", scripts = "dockerfiles/scripts" }
+  contexts   = { builder = "target:builder-ubuntu18_04", scripts = "dockerfiles/scripts" }
   secret     = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   platforms  = ["linux/amd64"]
   output     = ["type=cacheonly"]
@@ -351,9 +351,9 @@ target "minimal-ubuntu18_04-py37-cpu-inference" {
   context    = "dockerfiles"
   dockerfile = "minimal-ubuntu18.04-py37-cpu-inference/Dockerfile"
   contexts = {
-    base    = "target:base-ubuntu18.04"
-    builder = "target:builder-ubuntu18.04"
-    compiler = "target:compiler-ubuntu18.04"
+    base    = "target:base-ubuntu18_04"
+    builder = "target:builder-ubuntu18_04"
+    compiler = "target:compiler-ubuntu18_04"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/minimal-ubuntu18.04-py37-cpu-inference:latest"]
@@ -417,9 +417,9 @@ target "onnxruntime-1_6-ubuntu18_04-py37-cpu-inference" {
   context    = "dockerfiles"
   dockerfile = "onnxruntime-1.6-ubuntu18.04-py37-cpu-inference/Dockerfile"
   contexts = {
-    base    = "target:base-ubuntu18.04"
-    builder = "target:builder-ubuntu18.04"
-    compiler = "target:compiler-ubuntu18.04"
+    base    = "target:base-ubuntu18_04"
+    builder = "target:builder-ubuntu18_04"
+    compiler = "target:compiler-ubuntu18_04"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/onnxruntime-1.6-ubuntu18.04-py37-cpu-inference:latest"]
@@ -431,9 +431,9 @@ target "pytorch-1_6-ubuntu18_04-py37-cpu-inference" {
   context    = "dockerfiles"
   dockerfile = "pytorch-1.6-ubuntu18.04-py37-cpu-inference/Dockerfile"
   contexts = {
-    base    = "target:base-ubuntu18.04"
-    builder = "target:builder-ubuntu18.04"
-    compiler = "target:compiler-ubuntu18.04"
+    base    = "target:base-ubuntu18_04"
+    builder = "target:builder-ubuntu18_04"
+    compiler = "target:compiler-ubuntu18_04"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/pytorch-1.6-ubuntu18.04-py37-cpu-inference:latest"]
@@ -445,9 +445,9 @@ target "pytorch-1_7-ubuntu18_04-py37-cpu-inference" {
   context    = "dockerfiles"
   dockerfile = "pytorch-1.7-ubuntu18.04-py37-cpu-inference/Dockerfile"
   contexts = {
-    base    = "target:base-ubuntu18.04"
-    builder = "target:builder-ubuntu18.04"
-    compiler = "target:compiler-ubuntu18.04"
+    base    = "target:base-ubuntu18_04"
+    builder = "target:builder-ubuntu18_04"
+    compiler = "target:compiler-ubuntu18_04"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/pytorch-1.7-ubuntu18.04-py37-cpu-inference:latest"]
@@ -499,9 +499,9 @@ target "sklearn-0_24_1-ubuntu18_04-py37-cpu-inference" {
   context    = "dockerfiles"
   dockerfile = "sklearn-0.24.1-ubuntu18.04-py37-cpu-inference/Dockerfile"
   contexts = {
-    base    = "target:base-ubuntu18.04"
-    builder = "target:builder-ubuntu18.04"
-    compiler = "target:compiler-ubuntu18.04"
+    base    = "target:base-ubuntu18_04"
+    builder = "target:builder-ubuntu18_04"
+    compiler = "target:compiler-ubuntu18_04"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/sklearn-0.24.1-ubuntu18.04-py37-cpu-inference:latest"]
@@ -552,9 +552,9 @@ target "tensorflow-1_15-ubuntu18_04-py37-cpu-inference" {
   context    = "dockerfiles"
   dockerfile = "tensorflow-1.15-ubuntu18.04-py37-cpu-inference/Dockerfile"
   contexts = {
-    base    = "target:base-ubuntu18.04"
-    builder = "target:builder-ubuntu18.04"
-    compiler = "target:compiler-ubuntu18.04"
+    base    = "target:base-ubuntu18_04"
+    builder = "target:builder-ubuntu18_04"
+    compiler = "target:compiler-ubuntu18_04"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/tensorflow-1.15-ubuntu18.04-py37-cpu-inference:latest"]
@@ -618,9 +618,9 @@ target "tensorflow-2_4-ubuntu18_04-py37-cpu-inference" {
   context    = "dockerfiles"
   dockerfile = "tensorflow-2.4-ubuntu18.04-py37-cpu-inference/Dockerfile"
   contexts = {
-    base    = "target:base-ubuntu18.04"
-    builder = "target:builder-ubuntu18.04"
-    compiler = "target:compiler-ubuntu18.04"
+    base    = "target:base-ubuntu18_04"
+    builder = "target:builder-ubuntu18_04"
+    compiler = "target:compiler-ubuntu18_04"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/tensorflow-2.4-ubuntu18.04-py37-cpu-inference:latest"]
@@ -632,9 +632,9 @@ target "tensorflow-2_4-ubuntu18_04-py37-cuda11_0_3-gpu-inference" {
   context    = "dockerfiles"
   dockerfile = "tensorflow-2.4-ubuntu18.04-py37-cuda11.0.3-gpu-inference/Dockerfile"
   contexts = {
-    base    = "target:base-ubuntu18.04-cuda11.0.3"
-    builder = "target:builder-ubuntu18.04"
-    compiler = "target:compiler-ubuntu18.04"
+    base    = "target:base-ubuntu18_04-cuda11_0_3"
+    builder = "target:builder-ubuntu18_04"
+    compiler = "target:compiler-ubuntu18_04"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/tensorflow-2.4-ubuntu18.04-py37-cuda11.0.3-gpu-inference:latest"]
@@ -646,9 +646,9 @@ target "xgboost-0_9-ubuntu18_04-py37-cpu-inference" {
   context    = "dockerfiles"
   dockerfile = "xgboost-0.9-ubuntu18.04-py37-cpu-inference/Dockerfile"
   contexts = {
-    base    = "target:base-ubuntu18.04"
-    builder = "target:builder-ubuntu18.04"
-    compiler = "target:compiler-ubuntu18.04"
+    base    = "target:base-ubuntu18_04"
+    builder = "target:builder-ubuntu18_04"
+    compiler = "target:compiler-ubuntu18_04"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/xgboost-0.9-ubuntu18.04-py37-cpu-inference:latest"]

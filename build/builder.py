@@ -297,7 +297,10 @@ def _batch(
             }
         outcome = bake.run(
             # Where the stages are built already, asking for all of them would only cost.
-            [f"base-{name}" for name in missing] + [target for target in left if target in ready or not staged],
+            [
+                *(render.target(f"base-{name}") for name in missing),
+                *(target for target in left if target in ready or not staged),
+            ],
             paths=project.paths,
             buildx=engine.buildx()[0],
             environment=build_environment(running),
@@ -367,7 +370,11 @@ def _failed_with(why: bake.Failure, left: Mapping[str, Image]) -> list[str]:
     compiler = re.fullmatch(r"compiler-(.+)", why.target or "")
     if compiler:
         base = compiler[1]
-        return [target for target, image in left.items() if image.needs_compiler and image.variant.builder_base == base]
+        return [
+            target
+            for target, image in left.items()
+            if image.needs_compiler and render.target(image.variant.builder_base) == base
+        ]
     # buildx leaves the name out where it builds only one.
     named = left.get(why.target) if why.target else next(iter(left.values())) if len(left) == 1 else None
     if named is None:
@@ -405,12 +412,12 @@ def _base_overrides(
 ) -> dict[str, Any]:
     """What the moment adds to the bake targets of bases: what a new one is called, and what serves its builder too."""
     found: dict[str, Any] = {
-        f"builder-{name}": {"contexts": {"rootfs": f"target:rootfs-{name}"}}
+        render.target(f"builder-{name}"): {"contexts": {"rootfs": "target:" + render.target(f"rootfs-{name}")}}
         for name in used
         if bases.is_builders_too(project.paths, name)
     }
     for name in new:
-        found[f"base-{name}"] = {
+        found[render.target(f"base-{name}")] = {
             "tags": [references[name]],
             "labels": {f"{LABEL}.recipe": _base_recipe(project, name).digest, f"{LABEL}.base": name},
             "output": [output(running)],
@@ -562,7 +569,7 @@ def overrides(
     else:
         labels = render.labels(image, project.matrix.project) | labels  # other than in its Dockerfile
         contexts = {
-            name: f"target:{name}-{variant.stand_in}"
+            name: "target:" + render.target(f"{name}-{variant.stand_in}")
             for name in ("base", layers.BUILDER, *([layers.COMPILER] if image.needs_compiler else []))
         }
     return {

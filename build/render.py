@@ -55,9 +55,9 @@ class Image:
         return any(layer.source_only for layer in self.layers)
 
 
-def target(image_name: str) -> str:
-    """The bake target of an image; bake's targets are letters, digits, ``-`` and ``_``."""
-    return image_name.replace(".", "_")
+def target(name: str) -> str:
+    """The bake target of an image, of ``base-<base>`` and so on; bake's are letters, digits, ``-`` and ``_``."""
+    return name.replace(".", "_")
 
 
 def image(
@@ -195,6 +195,7 @@ def render(
         keep_trailing_newline=True,
         autoescape=False,  # Dockerfiles, not HTML
     )
+    environment.filters["target"] = target
     files: dict[str, str] = {}
     compilers = compiler_bases(matrix, build_locks)
     for base_name, base in matrix.bases.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -50,6 +51,13 @@ def test_no_dockerfile_pulls_a_frontend_and_only_a_base_pulls_an_image() -> None
                     its_base = pulled if path.startswith("dockerfiles/bases/") else set()
                     stages = {"base", "builder", "compiler", "scratch", "rootfs"}
                     assert line.split()[1] in stages | its_base, f"{path}: {line}"
+
+
+def test_bake_takes_the_name_of_every_target_and_context() -> None:
+    names = re.findall(r'^(?:target|group) "(.*)"|"target:(.*?)"', FILES["docker-bake.hcl"], re.MULTILINE)
+    assert len(names) > len(PROJECT.variants)
+    assert {"base-ubuntu18_04"} <= {one or other for one, other in names}
+    assert [name for name in names if not re.fullmatch("[a-zA-Z0-9_-]+", "".join(name))] == []
 
 
 def test_the_layers_of_an_image_are_its_lock() -> None:
