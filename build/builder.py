@@ -306,7 +306,12 @@ def _batch(
             environment=build_environment(running),
             overrides={
                 **_base_overrides(project, base_names, missing, base_references, running),
-                **{target: wanted[target] if target in ready else {"output": ["type=cacheonly"]} for target in left},
+                **{
+                    target: wanted[target]
+                    if target in ready
+                    else {"contexts": stand_in_contexts(image), "output": ["type=cacheonly"]}
+                    for target, image in left.items()
+                },
             },
             log=log,
             on_event=progress,
@@ -563,20 +568,25 @@ def overrides(
         f"{LABEL}.recipe": wanted.digest,
     }
     tags = [f"{variant.repository}:{wanted.tag}"]
-    contexts = {}
     if variant.stand_in is None:
         tags.append(f"{variant.repository}:latest")
     else:
         labels = render.labels(image, project.matrix.project) | labels  # other than in its Dockerfile
-        contexts = {
-            name: "target:" + render.target(f"{name}-{variant.stand_in}")
-            for name in ("base", layers.BUILDER, *([layers.COMPILER] if image.needs_compiler else []))
-        }
     return {
         "labels": {key: value for key, value in labels.items() if value},
         "tags": tags,
-        "contexts": contexts,
+        "contexts": stand_in_contexts(image),
         "output": [output(running)],
+    }
+
+
+def stand_in_contexts(image: Image) -> dict[str, str]:
+    """The build contexts of an image that are others than in the bake file: those of the base that stands in."""
+    if image.variant.stand_in is None:
+        return {}
+    return {
+        name: "target:" + render.target(f"{name}-{image.variant.stand_in}")
+        for name in ("base", layers.BUILDER, *([layers.COMPILER] if image.needs_compiler else []))
     }
 
 
