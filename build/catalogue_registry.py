@@ -16,7 +16,7 @@ from build.registry import Client, Manifest
 from build.reports import Report
 
 #: Images asked for at a time.
-_AT_ONCE = 8
+_AT_ONCE = 16
 #: Of an image's dated tags the newest so many are looked at; the rest are counted.
 HISTORY = 8
 

@@ -171,7 +171,7 @@ def publish(
                 _local_image(client, plan.item)
         with _nothing_moved(plans):
             _push_missing(plans, remote, client, progress)
-            _attach_reports(plans, remote, client)
+            _attach_reports(plans, remote)
         moving = [plan for plan in plans if not plan.is_current]
         new_tag = date_tag(today, [plan.tags for plan in plans])
         if moving:
@@ -431,7 +431,7 @@ def _nothing_moved(plans: Sequence[_Plan]) -> Iterator[None]:
         ) from error
 
 
-def _attach_reports(plans: Sequence[_Plan], remote: Client, client: DockerClient) -> None:
+def _attach_reports(plans: Sequence[_Plan], remote: Client) -> None:
     """Attach what was asserted to the images that it was asserted of; once for the same image and the same tests.
 
     The registry may have another image of the same recipe, from another machine: that machine's report is its own.
@@ -446,7 +446,7 @@ def _attach_reports(plans: Sequence[_Plan], remote: Client, client: DockerClient
         manifest = remote.manifest(repository, plan.digest)
         # The containerd store calls an image by its manifest's digest, the classic one by its configuration's.
         same = {manifest.digest, (manifest.document.get("config") or {}).get("digest")}
-        if _local_image(client, plan.item).id not in same:
+        if report.image_id not in same:
             continue
         taken = attachments.attach(
             remote,

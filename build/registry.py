@@ -278,8 +278,8 @@ class Client:
             allowed_methods={"HEAD", "GET", "PUT"},
             raise_on_status=False,
         )
-        self._session.mount("https://", HTTPAdapter(max_retries=retry))
-        self._session.mount("http://", HTTPAdapter(max_retries=retry))
+        self._session.mount("https://", HTTPAdapter(max_retries=retry, pool_maxsize=16))
+        self._session.mount("http://", HTTPAdapter(max_retries=retry, pool_maxsize=16))
         if registry.insecure:
             # This machine's registry is not behind the machine's proxy.
             self._session.trust_env = False

@@ -37,8 +37,13 @@ def colours(page: Page) -> list[Any]:
     return page.evaluate("() => { const s = getComputedStyle(document.body); return [s.backgroundColor, s.color] }")
 
 
-def barriers(page: Page) -> list[str]:
-    """What axe (https://github.com/dequelabs/axe-core) finds that keeps people out: contrast, names, structure."""
+def barriers(context: Any, url: str) -> list[str]:
+    """What axe (https://github.com/dequelabs/axe-core) finds that keeps people out: contrast, names, structure.
+
+    In a page that is not watched: axe loads files by itself.
+    """
+    page = context.new_page()
+    page.goto(url)
     return [f"{found['id']}: {found['nodes'][0]['html'][:200]}" for found in Axe().run(page).response["violations"]]
 
 
@@ -53,7 +58,11 @@ def look(browser: Any) -> dict[str, Any]:
                 page.goto(url)
                 page.screenshot(path=screenshots / f"{name}-{size}-{scheme}.png", full_page=True)
                 wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-                seen[f"{name} {size} {scheme}"] = {"colours": colours(page), "wider": wider, "barriers": barriers(page)}
+                seen[f"{name} {size} {scheme}"] = {
+                    "colours": colours(page),
+                    "wider": wider,
+                    "barriers": barriers(context, url),
+                }
             context.close()
     return seen
 

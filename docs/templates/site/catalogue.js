@@ -46,7 +46,10 @@ function images() {
 
   function restore() {
     const state = new URLSearchParams(location.hash.slice(1));
-    fields.forEach((field) => { field.value = state.get(field.name) || ""; });
+    fields.forEach((field) => {
+      const value = state.get(field.name) || "";
+      if (field.value !== value) field.value = value;
+    });
     apply();
   }
 
