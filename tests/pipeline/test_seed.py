@@ -1,0 +1,40 @@
+"""The images of 2021 on Python 3.7, where their base is out of reach: one of them, on the base that stands in for it.
+
+XGBoost has the most in one image: a package that is built from source, a patched pandas, the old scoring server.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from build import prefix, project
+from build.errors import PipelineError
+from tests.conftest import ROOT, Checkout
+
+pytestmark = pytest.mark.engine
+
+XGBOOST = "xgboost-0.9-ubuntu18.04-py37-cpu-inference"
+STAND_IN = "ubuntu18.04=debian12-py37"
+
+
+@pytest.fixture
+def python37() -> None:
+    """A CPython 3.7 on this machine."""
+    opened = project.open_project(Checkout(root=ROOT).paths)
+    wanted = opened.matrix.bases["debian12-py37"].prefix
+    assert wanted is not None
+    try:
+        prefix.find(wanted, ROOT)
+    except PipelineError as failure:
+        pytest.skip(f"{failure.what}; {failure.fix}")
+
+
+@pytest.mark.usefixtures("python37", "running")
+def test_it_keeps_the_contract() -> None:
+    checkout = Checkout(root=ROOT)
+    built = checkout.run("build", XGBOOST, "--base", STAND_IN)
+    assert built.code == 0, built.text
+    assert "past its end of life (2023-05-31)" in built.err, built.err
+    verified = checkout.run("verify", XGBOOST, "--base", STAND_IN)
+    assert verified.code == 0, verified.text
+    assert " verified" in verified.out
