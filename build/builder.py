@@ -419,7 +419,7 @@ def _base_overrides(
     found: dict[str, Any] = {
         render.target(f"builder-{name}"): {"contexts": {"rootfs": "target:" + render.target(f"rootfs-{name}")}}
         for name in used
-        if bases.is_builders_too(project.paths, name)
+        if project.matrix.bases[name].bootstrap is not None and bases.is_builders_too(project.paths, name)
     }
     for name in new:
         found[render.target(f"base-{name}")] = {

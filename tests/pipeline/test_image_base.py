@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +15,14 @@ from build import embedded_registry, registry
 from tests.conftest import MINIMAL, ROOT, Checkout
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("bases_here")]
+
+
+ARCHIVE = "http://deb.debian.org/debian/dists/bookworm/InRelease"
+#: What a Debian's Python is made of.
+PYTHON = (
+    "python3 python3-minimal python3.11 python3.11-minimal"
+    " libpython3-stdlib libpython3.11-stdlib libpython3.11-minimal"
+)
 
 
 @pytest.fixture
@@ -39,15 +49,37 @@ def debian_image(
     engine_client.volumes.get(name).remove(force=True)
 
 
-def test_an_image_by_digest_serves_as_a_base(
-    checkout: Checkout, debian_image: str, engine_client: docker.DockerClient
-) -> None:
+@pytest.fixture
+def bare_debian_image(debian_image: str, engine_client: docker.DockerClient) -> Iterator[str]:
+    """A Debian without Python, and with a start of its own that an image on it must not have."""
+    container = engine_client.containers.run(
+        debian_image, ["dpkg", "--purge", "--force-depends", *PYTHON.split()], detach=True
+    )
+    ended = container.wait()
+    assert ended["StatusCode"] == 0, container.logs().decode()
+    repository = debian_image.partition("@")[0]
+    container.commit(repository, "bare", changes=['ENTRYPOINT ["/bin/false"]', "USER nobody"])
+    container.remove()
+    engine_client.images.push(repository, tag="bare")
+    with registry.Client(registry.from_environment()) as remote:
+        digest = remote.digest("mirror/debian-python", "bare")
+    yield f"{repository}@{digest}"
+    engine_client.images.remove(f"{repository}:bare", force=True)
+
+
+def stand_on(checkout: Checkout, **base: object) -> None:
+    """Give debian12-py311 another origin than Debian's archive."""
     file = Path(checkout.root / "matrix.yaml")
     matrix = yaml.safe_load(file.read_text(encoding="utf-8"))
     del matrix["bases"]["debian12-py311"]["bootstrap"]
-    matrix["bases"]["debian12-py311"]["image"] = debian_image
+    matrix["bases"]["debian12-py311"] |= base
     file.write_text(yaml.safe_dump(matrix, sort_keys=False), encoding="utf-8")
-    assert checkout.run("generate").code == 0
+    ran = checkout.run("generate")
+    assert ran.code == 0, ran.text
+
+
+def test_an_image_by_digest_serves_as_a_base(checkout: Checkout, debian_image: str) -> None:
+    stand_on(checkout, image=debian_image)
     assert f"FROM {debian_image}" in (checkout.root / "dockerfiles/bases/debian12-py311/Dockerfile").read_text()
     built = checkout.run("build", MINIMAL)
     assert built.code == 0, built.text
@@ -55,3 +87,50 @@ def test_an_image_by_digest_serves_as_a_base(
     verified = checkout.run("verify", MINIMAL)
     assert verified.code == 0, verified.text
     assert " verified" in verified.out
+
+
+def test_packages_are_added_to_an_image(checkout: Checkout, bare_debian_image: str) -> None:
+    """As `ubuntu:18.04` gets its Python and libgomp1."""
+    try:
+        urllib.request.urlopen(ARCHIVE, timeout=20).close()
+    except OSError as error:
+        pytest.skip(f"Debian's archive is not reached: {ARCHIVE}: {error}")
+    stand_on(checkout, image=bare_debian_image, packages=["python3", "libgomp1"])
+    built = checkout.run("build", MINIMAL)
+    assert built.code == 0, built.text
+    verified = checkout.run("verify", MINIMAL)
+    assert verified.code == 0, verified.text
+    assert " verified" in verified.out
+
+
+def test_a_package_that_the_archive_does_not_have_is_told(checkout: Checkout, bare_debian_image: str) -> None:
+    stand_on(checkout, image=bare_debian_image, packages=["python3", "python3.7-venv"])
+    built = checkout.run("build", MINIMAL)
+    assert built.code == 1, built.text
+    assert "a base failed to build" in built.one_screen()
+    assert "Unable to locate package python3.7-venv" in built.text
+
+
+def test_a_python_from_a_prefix_goes_on_an_image_too(
+    checkout: Checkout, bare_debian_image: str, engine_client: docker.DockerClient
+) -> None:
+    found = sorted(Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser().glob("versions/3.11.*"))
+    if not found:
+        pytest.skip("pyenv has no CPython 3.11 (pyenv install 3.11)")
+    stand_on(checkout, image=bare_debian_image, prefix={"version": found[0].name})
+    built = checkout.run("build", MINIMAL)
+    assert built.code == 0, built.text
+    (line,) = (line for line in built.out.splitlines() if line.startswith(MINIMAL))
+    (image,) = (image for image in engine_client.images.list(f"azureml/{MINIMAL}") if line.split()[-1] in str(image.id))
+    said = engine_client.containers.run(image, ["sh", "-c", "python -V && pip check"], remove=True).decode()
+    assert said.splitlines() == [f"Python {found[0].name}", "No broken requirements found."]
+
+
+def test_an_image_without_digest_can_be_planned_and_not_built(checkout: Checkout) -> None:
+    stand_on(checkout, image="debian:12", packages=["python3"])
+    assert checkout.run("check").code == 0
+    built = checkout.run("build", MINIMAL)
+    assert built.code == 1, built.text
+    said = " ".join(built.one_screen().split())
+    assert "names its image without a digest" in said
+    assert "docker buildx imagetools inspect debian:12" in said

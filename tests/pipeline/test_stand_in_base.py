@@ -32,7 +32,7 @@ def company(checkout: Checkout) -> Checkout:
         "glibc": "2.36",
         "image": "registry.invalid/python:12@sha256:" + "0" * 64,
     }
-    matrix["include"] = [{"framework": "minimal", "version": "n/a", "base": OTHER, "device": "cpu"}]
+    matrix["include"].append({"framework": "minimal", "version": "n/a", "base": OTHER, "device": "cpu"})
     file.write_text(yaml.safe_dump(matrix, sort_keys=False), encoding="utf-8")
     # The rows have the same requirements, so their locks are the same but for their titles.
     locks = checkout.root / "locks"

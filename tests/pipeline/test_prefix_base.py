@@ -1,0 +1,127 @@
+"""A base whose Python is a prefix: built and tested, left out where there is none, refused where it is wrong."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import docker
+import pytest
+
+from build import builder, engine, prefix
+from build.engine import Engine
+from build.matrix import Prefix
+from build.prefix import PrefixNotFoundError
+from tests.conftest import MINIMAL, ROOT, Checkout
+
+VERSION = "3.12.1"
+BASE = "debian12-py312"
+IMAGE = "minimal-debian12-py312-cpu-inference"
+
+
+@pytest.fixture
+def cpython() -> Path:
+    """A CPython of the version that the matrix asks for."""
+    try:
+        return prefix.find(Prefix(version=VERSION), ROOT).directory
+    except PrefixNotFoundError as failure:
+        pytest.skip(f"{failure.what}; {failure.fix}")
+
+
+@pytest.fixture
+def without_pythons(checkout: Checkout, tmp_path: Path) -> dict[str, str]:
+    """The environment of a machine that has no other Python, for a clone that has not taken one yet."""
+    for kind in ("rootfs", "builder"):
+        for file in (checkout.root / ".pipeline" / kind / BASE).glob("*"):
+            file.unlink()
+    return {
+        "PYENV_ROOT": str(tmp_path / "pyenv"),
+        "UV_PYTHON_INSTALL_DIR": str(tmp_path / "uv"),
+        "HOME": str(tmp_path),
+        prefix.VARIABLE: "",
+    }
+
+
+@pytest.mark.engine
+def test_an_image_with_python_from_a_prefix_keeps_the_contract(
+    checkout: Checkout, cpython: Path, engine_client: docker.DockerClient
+) -> None:
+    built = checkout.run("build", IMAGE)
+    assert built.code == 0, built.text
+    verified = checkout.run("verify", IMAGE)
+    assert verified.code == 0, verified.text
+    assert " verified" in verified.out
+    (line,) = (line for line in built.out.splitlines() if line.startswith(IMAGE))
+    (image,) = (image for image in engine_client.images.list(f"azureml/{IMAGE}") if line.split()[-1] in str(image.id))
+    said = engine_client.containers.run(
+        image,
+        ["sh", "-c", "python -V; ls -d /usr/local/include/py* /usr/local/lib/*.a; python -m venv /tmp/v && echo made"],
+        remove=True,
+        stderr=False,
+    ).decode()
+    assert said.splitlines() == [f"Python {VERSION}", "made"], "another Python, headers in an image, or no venv"
+
+
+@pytest.mark.engine
+def test_bake_needs_nothing_of_this_projects_code(checkout: Checkout, cpython: Path, running: Engine) -> None:
+    ran = checkout.run("bases", "--base", BASE)
+    assert ran.code == 0, ran.text
+    assert ran.out == f"ready: {BASE}\n"
+    command = [*engine.buildx()[0], "bake", "--set", "*.output=type=cacheonly", IMAGE.replace(".", "_")]
+    done = subprocess.run(
+        command,
+        cwd=checkout.root,
+        env={**os.environ, **builder.build_environment(running)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.engine
+@pytest.mark.usefixtures("bases_here")
+def test_without_the_prefix_its_rows_are_left_out(checkout: Checkout, without_pythons: dict[str, str]) -> None:
+    for command in ("check", "list", "generate"):
+        ran = checkout.run(command, env=without_pythons)
+        assert ran.code == 0, ran.text
+    some = checkout.run("build", "minimal-debian12-*-cpu-*", env=without_pythons)
+    assert some.code == 0, some.text
+    warning = some.one_screen().replace("\n", " ")
+    assert f"{IMAGE} skipped: no CPython {VERSION} is on this machine" in " ".join(warning.split())
+    assert [line.split()[0] for line in some.out.splitlines() if line.startswith("minimal")] == [MINIMAL, IMAGE]
+    asked = checkout.run("build", IMAGE, env=without_pythons)
+    assert asked.code == 1
+    assert f"pyenv install {VERSION}" in asked.one_screen()
+    asked = checkout.run("verify", IMAGE, env=without_pythons)
+    assert asked.code == 2, asked.text
+    assert f"not built in their present form: {IMAGE}" in asked.one_screen()
+    asked = checkout.run("bases", "--base", BASE, env=without_pythons)
+    assert asked.code == 1, asked.text
+    assert f"no CPython {VERSION} is on this machine" in asked.one_screen()
+
+
+def test_a_base_that_lacks_a_library_is_told_before_anything_is_built(checkout: Checkout, cpython: Path) -> None:
+    checkout.edit("matrix.yaml", "        - libsqlite3-0\n", "")
+    assert checkout.run("generate").code == 0
+    ran = checkout.run("bases", "--base", BASE)
+    assert ran.code == 1, ran.text
+    said = " ".join(ran.one_screen().split())
+    assert f"the base {BASE} lacks what CPython {VERSION} needs: libsqlite3.so.0" in said
+    assert "matrix.yaml:" in said
+    assert "libsqlite3-0" in said
+    assert "lib-dynload/_sqlite3" in said
+
+
+def test_a_directory_with_another_python_is_told(checkout: Checkout, tmp_path: Path, cpython: Path) -> None:
+    directory = checkout.root / "python"
+    (directory / "bin").mkdir(parents=True)
+    (directory / "bin" / "python3.12").symlink_to(cpython / "bin" / "python3.12")
+    checkout.edit("matrix.yaml", f'prefix: {{version: "{VERSION}"}}', 'prefix: {version: "3.12.99", directory: python}')
+    assert checkout.run("generate").code == 0
+    ran = checkout.run("bases", "--base", BASE)
+    assert ran.code == 1, ran.text
+    said = " ".join(ran.one_screen().split())
+    assert f"this is CPython {VERSION}; the matrix asks for CPython 3.12.99" in said
+    assert f"{directory}/bin/python3.12" in ran.text.replace("\n", "")
