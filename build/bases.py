@@ -37,7 +37,7 @@ SCRIPTS = (
     ),
 )
 #: The scripts that the builder stages run.
-BUILDER_SCRIPTS = ("install-layer", "compile-bytecode", "patch-layer")
+BUILDER_SCRIPTS = ("install-layer", "contested-files", "patch-layer", "compile-bytecode")
 #: The scripts that make the stage that builds source-only packages.
 COMPILER_SCRIPTS = ("setup-compiler", "install-packages")
 #: The script that GPU images run in a builder stage to link CUDA's libraries to where the loader looks.

@@ -8,4 +8,4 @@ RUN --mount=type=bind,from=scripts,source=install-packages,target=/install-packa
     /install-packages ca-certificates libgomp1 python3.7 python3.7-venv
 RUN python3.7 -m venv --without-pip /opt/venv
 COPY --from=tools bin/uv /usr/local/bin/uv
-COPY --from=scripts --chmod=0755 install-layer compile-bytecode patch-layer /usr/local/bin/
+COPY --from=scripts --chmod=0755 install-layer contested-files patch-layer compile-bytecode /usr/local/bin/
