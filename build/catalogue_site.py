@@ -286,12 +286,11 @@ def _own_bytes(page: Page) -> int:
 
 
 def _search_text(page: Page) -> str:
-    """What the search looks in, beside packages."""
+    """What the search looks in, word by word; packages are looked for by name and version, from their beginning."""
     variant = page.variant
-    pins = [promise.pin for promise in page.promises]
     return " ".join(
         [page.title, page.name, page.environment, page.device_title, f"Python {variant.base.python}",
-         variant.base.title, page.stand_in or "", page.tag or "", page.digest or "", *pins]
+         variant.base.title, page.stand_in or "", page.tag or "", page.digest or ""]
     )  # fmt: skip
 
 

@@ -136,7 +136,7 @@ def lock(check: bool, refresh_bases: bool) -> None:
 
 @cli.command()
 def generate() -> None:
-    """Write Dockerfiles, layer files, bake file, environments and schema from the matrix and the locks."""
+    """Write Dockerfiles, layer files, bake file, environments, schema, docs/images.md from the matrix and the locks."""
     from build.generate import write
     from build.project import open_project
 
@@ -156,7 +156,9 @@ def check() -> None:
     from build.project import open_project
 
     check_drift(open_project(repository()))
-    console.out.print("the matrix, the schema, the locks, the Dockerfiles, the bake file and the environments agree")
+    console.out.print(
+        "the matrix, the schema, the locks, the Dockerfiles, the bake file, the environments and docs/images.md agree"
+    )
 
 
 def building(command: _Command) -> _Command:

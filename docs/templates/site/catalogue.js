@@ -21,7 +21,7 @@ function images() {
     if (!query.length) return [];
     const { text, packages } = known[index];
     if (query.every((word) => text.includes(word))) return [];
-    const wanted = query.join(" ");
+    const wanted = query.join(" ").replace(/\s*==\s*/, " ");
     const hits = packages.filter((name) => name.toLowerCase().startsWith(wanted));
     return hits.length ? hits : null;
   }
