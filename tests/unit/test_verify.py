@@ -24,10 +24,11 @@ from pathlib import Path
 
 import pytest
 
-from build import engine, verify
+from build import engine, reports, verify
 from build.errors import EngineError, UsageError, VerifyError
 from build.paths import Paths, repository
 from build.project import open_project
+from build.reports import Package, PackageLayer
 from build.verify import Outcome, Target, VerifyResult
 
 #: What the images of these tests are told apart by.
@@ -260,6 +261,47 @@ def test_what_passed_is_remembered_and_not_asked_again(bench: Bench) -> None:
     again = bench.run()
     assert [one.remembered for one in again] == [True, False]
     assert [one.remembered for one in bench.run(force=True)] == [False, False]
+
+
+@pytest.mark.engine
+def test_what_was_asserted_of_an_image_that_passed_is_written_down(bench: Bench) -> None:
+    bench.suite(
+        """
+        '''What is in an image.'''
+        import json
+        import pytest
+
+        def test_inventory(image, record_property):
+            '''Every package is in it.'''
+            found = {"python": [{"name": "flask", "version": "3.1", "licence": "BSD", "licence_source": "License"}]}
+            record_property("inventory", json.dumps(found))
+
+        @pytest.mark.parametrize("label", ["title", "vendor"])
+        def test_labels(image, label):
+            assert "sklearn" in image.name
+
+        def test_gpu(image):
+            pytest.skip("no GPU here")
+        """
+    )
+    layers = (PackageLayer(name="numpy-2.4.6", packages=("numpy==2.4.6",)),)
+    replace(bench, targets=[replace(target, layers=layers) for target in bench.targets]).run()
+    good, bad = (reports.load(bench.paths, target.image_id) for target in bench.targets)
+    assert bad is None, "a report of an image that failed"
+    assert good is not None
+    assert (good.image, good.recipe, good.layers) == (GOOD, "r", layers)
+    assert good.suite == verify.suite_of(bench.targets[0], bench.paths)
+    assert good.python_packages == (Package(name="flask", version="3.1", licence="BSD", licence_source="License"),)
+    assert good.groups == {"sample": "What is in an image."}
+    assert {(check.test, check.outcome, check.reason, check.says) for check in good.checks} == {
+        ("test_inventory", "passed", "", "Every package is in it."),
+        ("test_labels (title)", "passed", "", ""),
+        ("test_labels (vendor)", "passed", "", ""),
+        ("test_gpu", "skipped", "no GPU here", ""),
+    }
+    # Without its report an image has to be asked again: else it would be published without one.
+    shutil.rmtree(bench.paths.reports / "images")
+    assert [one.remembered for one in bench.run()] == [False, False]
 
 
 @pytest.mark.engine
