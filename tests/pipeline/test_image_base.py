@@ -18,10 +18,10 @@ pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("bases_here")]
 
 
 ARCHIVE = "http://deb.debian.org/debian/dists/bookworm/InRelease"
-#: What a Debian's Python is made of.
+#: What a Debian's Python is made of, and a library that it needs.
 PYTHON = (
     "python3 python3-minimal python3.11 python3.11-minimal"
-    " libpython3-stdlib libpython3.11-stdlib libpython3.11-minimal"
+    " libpython3-stdlib libpython3.11-stdlib libpython3.11-minimal libsqlite3-0"
 )
 
 
@@ -71,7 +71,7 @@ def stand_on(checkout: Checkout, **base: object) -> None:
     """Give debian12-py311 another origin than Debian's archive."""
     file = Path(checkout.root / "matrix.yaml")
     matrix = yaml.safe_load(file.read_text(encoding="utf-8"))
-    del matrix["bases"]["debian12-py311"]["bootstrap"]
+    matrix["bases"]["debian12-py311"].pop("bootstrap", None)
     matrix["bases"]["debian12-py311"] |= base
     file.write_text(yaml.safe_dump(matrix, sort_keys=False), encoding="utf-8")
     ran = checkout.run("generate")
@@ -118,6 +118,10 @@ def test_a_python_from_a_prefix_goes_on_an_image_too(
     if not found:
         pytest.skip("pyenv has no CPython 3.11 (pyenv install 3.11)")
     stand_on(checkout, image=bare_debian_image, prefix={"version": found[0].name})
+    built = checkout.run("build", MINIMAL)
+    assert built.code == 1, built.text
+    assert "libsqlite3.so.0 => not found" in built.one_screen()
+    stand_on(checkout, packages=["libsqlite3-0"])
     built = checkout.run("build", MINIMAL)
     assert built.code == 0, built.text
     (line,) = (line for line in built.out.splitlines() if line.startswith(MINIMAL))
