@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ from image_container import Container, Start, docker
 SCRIPTS = Path(__file__).parent / "scripts"
 #: Seconds for one answer, on a small busy machine.
 PATIENCE = 60
+#: Seconds for a line to arrive in the log.
+LOG_PATIENCE = 15
 
 
 def script(name: str) -> bytes:
@@ -46,6 +49,22 @@ def wait_for_file(container: Container, path: str) -> None:
     """
     wait = f"for i in $(seq {PATIENCE * 20}); do [ -e {path} ] && exit 0; sleep 0.05; done; echo no {path} >&2; exit 1"
     docker("exec", container.id, "sh", "-c", wait)
+
+
+def wait_for_log(container: Container, text: str) -> str:
+    """Wait until a text stands in a container's log: the engine may have it a moment after the client has its answer.
+
+    Returns:
+        The log.
+
+    Raises:
+        AssertionError: It does not, in some seconds.
+    """
+    give_up = time.monotonic() + LOG_PATIENCE
+    while text not in (log := container.logs(lines=10000)):
+        assert time.monotonic() < give_up, f"the log does not say {text!r}:\n{log}"
+        time.sleep(0.2)
+    return log
 
 
 def make_file(container: Container, path: str) -> None:

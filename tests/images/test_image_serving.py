@@ -13,7 +13,7 @@ import pytest
 import requests
 from image_container import Container, Start
 from image_plan import Image
-from scoring_scripts import PATIENCE, Wanted, script, start_all, wait_for_end
+from scoring_scripts import PATIENCE, Wanted, script, start_all, wait_for_end, wait_for_log
 
 SCORING_TIMEOUT_MS = 1000
 #: What the nginx in front of the originals let through.
@@ -201,13 +201,13 @@ def test_a_script_that_raises(undecorated: str, containers: dict[str, Container]
     answer = score(undecorated, {"do": "raise"})
     assert "scoring script" in message(answer, 500), said(answer)
     assert answer.headers["x-ms-run-function-failed"] == "True", said(answer)
-    assert "ValueError: the model said no" in containers["undecorated"].logs(), "the log does not have the traceback"
+    wait_for_log(containers["undecorated"], "ValueError: the model said no")
 
 
 def test_a_result_that_is_no_json(undecorated: str, containers: dict[str, Container]) -> None:
     answer = score(undecorated, {"do": "unserialisable"})
     assert "internal error" in message(answer, 500), said(answer)
-    assert "set is not JSON serializable" in containers["undecorated"].logs(), "the log does not say why"
+    wait_for_log(containers["undecorated"], "set is not JSON serializable")
 
 
 @pytest.mark.parametrize("prediction", ["sleep", "compute"])
@@ -335,7 +335,7 @@ def test_decorated_wrong_type(decorated: str, containers: dict[str, Container]) 
     answer = score(decorated, {"table": [[1.0, 2.0]], "name": 5})
     assert "scoring script" in message(answer, 500), said(answer)
     assert answer.headers["x-ms-run-function-failed"] == "True", said(answer)
-    assert "Invalid input data type" in containers["decorated"].logs(), "the log does not say why"
+    wait_for_log(containers["decorated"], "Invalid input data type")
 
 
 @pytest.mark.parametrize(
@@ -490,11 +490,9 @@ def test_log_level(containers: dict[str, Container], container: str, has: str, h
     url = containers[container].wait_until_it_answers()
     requests.get(url + "/no-such-path", timeout=PATIENCE)
     requests.put(url + "/score", timeout=PATIENCE)
-    log = containers[container].logs(lines=10000)
-    assert has in log, log
+    log = wait_for_log(containers[container], has)
     assert has_not not in log, log
 
 
 def test_what_scripts_print_is_in_the_log(undecorated: str, containers: dict[str, Container]) -> None:
-    log = containers["undecorated"].logs(lines=10000)
-    assert "init() was called" in log, f"what init() printed is not in the log: {log}"
+    wait_for_log(containers["undecorated"], "init() was called")
