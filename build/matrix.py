@@ -277,6 +277,11 @@ class Exclusion(Strict):
     version: str | None = Field(default=None, description="A glob.")
     base: str | None = Field(default=None, description="A glob.")
     device: str | None = Field(default=None, description="A glob.")
+    because: Literal["impossible", "choice"] = Field(
+        default="impossible",
+        description="'choice': they could exist and shall not. 'impossible' (where nothing is said): they cannot, "
+        "and `nox -s lock` says when they can.",
+    )
     reason: str = Field(min_length=10, description="Why these cells cannot or shall not exist.")
 
 

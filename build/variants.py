@@ -147,6 +147,33 @@ def expand(loaded: LoadedMatrix) -> tuple[Variant, ...]:
     raise report(loaded.file, problems)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Excluded:
+    """A cell of the product of the axes that is left out."""
+
+    #: The name that its image would have.
+    name: str
+    #: The image that it would be, or in words why there can be none.
+    variant: Variant | str
+    #: The excludes that match it: indexes of the matrix's list.
+    by: tuple[int, ...]
+
+
+def excluded(loaded: LoadedMatrix) -> tuple[Excluded, ...]:
+    """The cells that a matrix leaves out, in the order of its frameworks and axes.
+
+    Args:
+        loaded: A matrix that ``expand`` takes.
+    """
+    matrix, exclusions = loaded.matrix, _exclusions(loaded.matrix)
+    found = []
+    for cell in _product(matrix):
+        by = tuple(index for index, globs in enumerate(exclusions) if _excludes(globs, cell))
+        if by:
+            found.append(Excluded(name=_name_of(matrix, cell), variant=_variant(matrix, cell), by=by))
+    return tuple(found)
+
+
 def _product(matrix: Matrix) -> list[_Cell]:
     return [
         _Cell(framework_name, version_key, base, device)

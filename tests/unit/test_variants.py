@@ -9,7 +9,7 @@ import pytest
 
 from build.errors import MatrixError, UsageError
 from build.matrix_file import LoadedMatrix, load
-from build.variants import Selection, Variant, as_rows, expand, group_members, image_name, select
+from build.variants import Selection, Variant, as_rows, excluded, expand, group_members, image_name, select
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -178,6 +178,33 @@ def test_a_cuda_that_a_base_cannot_have(tmp_path: Path) -> None:
     with pytest.raises(MatrixError) as raised:
         expand(matrix(tmp_path, text))
     assert "'cuda13.0' has no image for the base 'one'" in f"{raised.value.what} {raised.value.details}"
+
+
+def test_the_cells_that_are_left_out(tmp_path: Path) -> None:
+    """Each with all the excludes that match it, and as the image that it would be."""
+    text = edited(
+        "    reason: nobody asked for it so far\n",
+        "    reason: nobody asked for it so far\n  - {base: two, because: choice, reason: that base is not wanted}\n",
+    )
+    found = excluded(matrix(tmp_path, text))
+    assert [(cell.name, cell.by) for cell in found] == [
+        ("minimal-debian13-py313-cpu-inference", (0, 1)),
+        ("sklearn-1.9-debian13-py313-cpu-inference", (1,)),
+    ]
+    variant = found[1].variant
+    assert isinstance(variant, Variant)
+    assert variant.own_contract == ("scikit-learn==1.9.1", "scipy>=1.16")
+
+
+def test_a_cell_that_is_left_out_because_its_cuda_is_not_for_its_base(tmp_path: Path) -> None:
+    text = edited("    packages: [nvidia-cudnn-cu13==9.12.0.46]\n", "    images: {one: nvidia/cuda:13.0.3}\n")
+    text = text.replace("device: [cpu]", "device: [cpu, cuda13.0]", 1)
+    text = text.replace("exclude:\n", "exclude:\n  - {base: two, device: cuda13.0, reason: there is no such image}\n")
+    text = text[: text.index("include:\n")] + text[text.index("exclude:\n") :]
+    found = {cell.name: cell.variant for cell in excluded(matrix(tmp_path, text))}
+    assert found["sklearn-1.9-debian13-py313-cuda13.0-gpu-inference"] == (
+        "'cuda13.0' has no image for the base 'two', no wheels and no Debian packages"
+    )
 
 
 def test_product_exclude_and_include(variants: dict[str, Variant]) -> None:
