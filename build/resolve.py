@@ -6,6 +6,7 @@ first, and what that gives constrains each.  Where no set satisfies all, the one
 
 from __future__ import annotations
 
+import functools
 import re
 import subprocess
 import tempfile
@@ -55,8 +56,10 @@ def resolve(
     *,
     constraints: Iterable[str] = (),
     without: Iterable[str] = (),
-    wheel_directories: Sequence[Path] = (),
+    wheel_directories: Sequence[Path | str] = (),
     offline: bool = False,
+    only_wheels: bool = False,
+    alone: bool = False,
 ) -> tuple[LockedPackage, ...]:
     """All packages that satisfy the requirements, sorted by name.
 
@@ -65,8 +68,10 @@ def resolve(
         target: What the wheels must fit.
         constraints: Versions to keep to where a package is needed at all.
         without: Distributions that are left out, whatever asks for them.
-        wheel_directories: Extra wheels beside the index.
+        wheel_directories: Extra wheels beside the index: directories, or pages of links to wheels (URLs).
         offline: Answer from uv's cache alone, which knows what was resolved a moment ago.
+        only_wheels: Take no source; else what has no wheel for the target is built to learn what it needs.
+        alone: Do not look at what the packages need.
 
     Raises:
         UnsatisfiableError: There is no such set.
@@ -95,11 +100,15 @@ def resolve(
             command += ["--excludes", str(excludes)]
         if offline:
             command.append("--offline")
+        if only_wheels:
+            command += ["--only-binary", ":all:"]
+        if alone:
+            command.append("--no-deps")
         done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
         if done.returncode != 0:
             raise explain(done.stderr, requirements)
         packages = tomllib.loads(output.read_text(encoding="utf-8"))["packages"]
-    tags = _tags(target)
+    tags = supported_tags(target.python, target.glibc)
     return tuple(sorted((_locked(package, tags) for package in packages), key=lambda package: package.name))
 
 
@@ -132,24 +141,31 @@ def explain(stderr: str, requirements: Sequence[str]) -> PipelineError:
     text = re.sub(r"\s*hint:.*$", "", text) if len(text) > 900 else text
     return UnsatisfiableError(
         "no set of packages satisfies " + ", ".join(requirements),
-        details="\n".join(textwrap.wrap(text[:1200], 110)),
+        details="\n".join(textwrap.wrap(text[:1200], 110, break_on_hyphens=False)),
     )
 
 
-def _tags(target: Target) -> list[Tag]:
-    """The wheel tags this Python takes on x86-64 with this glibc, best first."""
-    version = tuple(int(part) for part in target.python.split("."))
-    minor = int(target.glibc.split(".")[1])
+@functools.cache
+def supported_tags(python: str, glibc: str) -> tuple[Tag, ...]:
+    """The wheel tags that a CPython takes on x86-64 Linux, best first.
+
+    Args:
+        python: Its minor version: ``3.11``.
+        glibc: Its glibc: ``2.36``.
+    """
+    version = tuple(int(part) for part in python.split("."))
+    minor = int(glibc.split(".")[1])
     platforms = [f"manylinux_2_{number}_x86_64" for number in range(minor, 4, -1)]
     # The old names of three of them (PEP 600).
     for number, name in ((17, "manylinux2014_x86_64"), (12, "manylinux2010_x86_64"), (5, "manylinux1_x86_64")):
-        platforms.insert(platforms.index(f"manylinux_2_{number}_x86_64") + 1, name)
+        if number <= minor:
+            platforms.insert(platforms.index(f"manylinux_2_{number}_x86_64") + 1, name)
     platforms.append("linux_x86_64")
     interpreter = f"cp{version[0]}{version[1]}"
-    return [*cpython_tags(version, platforms=platforms), *compatible_tags(version, interpreter, platforms)]
+    return (*cpython_tags(version, platforms=platforms), *compatible_tags(version, interpreter, platforms))
 
 
-def _locked(package: dict[str, object], tags: list[Tag]) -> LockedPackage:
+def _locked(package: dict[str, object], tags: Sequence[Tag]) -> LockedPackage:
     """One package of a pylock.toml (PEP 751), reduced to the one file that will be installed."""
     name, version = str(package["name"]), str(package.get("version", ""))
     rank = {tag: index for index, tag in enumerate(tags)}
