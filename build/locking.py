@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
-from build import bases, console, cuda_agreement, locks
+from build import bases, cell_reports, console, cuda_agreement, locks
+from build.cell_facts import Facts
+from build.cells import Verdict, built_from_source, check_pins, explain_failure, with_neighbours
 from build.cuda import is_cuda
 from build.errors import DriftError, LockError, NetworkError
+from build.excludes import check_excludes
 from build.locks import Lock
 from build.paths import Paths, write_atomically
 from build.project import Locking, Project, make_locks, open_project
@@ -28,14 +32,19 @@ def lock_command(paths: Paths, *, check: bool, refresh_bases: bool) -> None:
     project = open_project(paths)
     began = time.monotonic()
     console.step(f"resolving {len(project.variants)} images, the index as of {project.exclude_newer}")
+    facts = Facts(project)
+    facts.prepare()
+    if wrong := check_pins(facts):
+        raise cell_reports.impossible(project.loaded, _with_neighbours(facts, wrong))
     result = make_locks(project, project.used_bases(project.variants))
     for name, failure in result.not_reached.items():
         console.warn(f"{name} keeps the lock it has: {failure.what} (searched: {failure.where})")
     for name, failure in result.replaced.items():
         console.warn(f"{name} is locked from the default index: {failure.what} (searched: {failure.where})")
-    if result.failed:
-        raise _impossible(project, result)
+    if broken := _broken(facts, result):
+        raise cell_reports.impossible(project.loaded, _with_neighbours(facts, broken))
     cuda_agreement.check(project, result.locks)
+    _check_excludes(facts)
     changed: dict[str, list[str]] = {}
     for path, lock in result.locks.items():
         file = paths.root / path
@@ -74,30 +83,44 @@ def _old(paths: Paths, path: str) -> Lock | None:
         return None
 
 
-def _impossible(project: Project, result: Locking) -> LockError:
-    """One report of all rows that cannot be: which pins of the matrix, and the resolver's reason."""
-    names = list(result.failed)
-    reasons: dict[str, list[str]] = {}
-    for title, failure in result.failed.items():
-        reasons.setdefault(failure.details or failure.what, []).append(title)
-    details = []
-    for reason, titles in reasons.items():
-        details.append(", ".join(titles[:3]) + (f" and {len(titles) - 3} more:" if len(titles) > 3 else ":"))
-        details += [f"  {line}" for line in reason.splitlines()]
-    keys: list[str] = []
+def _broken(facts: Facts, result: Locking) -> list[Verdict]:
+    """The images that the resolver has no packages for, each with its reason."""
+    project = facts.project
+    images = {variant.name: variant for variant in project.variants}
+    # Where the server's pins are wrong, its images say so too.
+    found = [
+        explain_failure(facts, images[title], failure.details or failure.what)
+        for title, failure in result.failed.items()
+        if title in images
+    ]
     for variant in project.variants:
-        if variant.name in result.failed:
-            where = project.loaded.where("frameworks", variant.framework, "versions", variant.version or "n/a")
-            if where not in keys:
-                keys.append(where)
-    if not keys:
-        keys.append(project.loaded.where("server", "contract"))
-    return LockError(
-        "no packages can satisfy the pins of " + ", ".join(names[:4]) + (" …" if len(names) > 4 else ""),
-        where="; ".join(keys),
-        fix="correct the pins (a version that exists, that fits the others and the base's Python); nothing was written",
-        details="\n".join(details),
-    )
+        lock = result.locks.get(project.lock_path(variant))
+        findings = built_from_source(facts, variant, lock.packages) if lock is not None else ()
+        if findings:
+            found.append(Verdict(name=variant.name, variant=variant, findings=findings))
+    return found
+
+
+def _with_neighbours(facts: Facts, verdicts: Sequence[Verdict]) -> list[Verdict]:
+    broken = {verdict.name for verdict in verdicts}
+    there = [variant for variant in facts.project.variants if variant.name not in broken]
+    return [with_neighbours(facts, verdict, there) for verdict in verdicts]
+
+
+def _check_excludes(facts: Facts) -> None:
+    """Say of each exclude why it holds, and warn where it is not needed any more."""
+    loaded = facts.project.loaded
+    try:
+        checked = check_excludes(facts)
+    except NetworkError as failure:
+        console.warn(f"the excludes were not checked: {failure.what}")
+        return
+    for item in checked:
+        if line := cell_reports.exclude_line(loaded, item):
+            console.info(line)
+    for item in checked:
+        if warning := cell_reports.exclude_warning(loaded, item):
+            console.warn(warning)
 
 
 def _agreement(result: Locking) -> str:

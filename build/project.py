@@ -294,7 +294,7 @@ def _may_be_replaced(project: Project, variant: Variant, source_name: str, wante
     It does where the matrix says so and asks for no local version (``+cpu``), which no public index has, unless the
     row has a valid lock already that was made where the source is reached.
     """
-    if dict(variant.wheel_sources)[source_name].where_not_reached is None or any("+" in text for text in wanted):
+    if not wheel_sources.may_be_replaced(dict(variant.wheel_sources)[source_name], wanted):
         return False
     if stale_locks(project, [variant]).get(project.lock_path(variant)):
         return True

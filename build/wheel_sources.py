@@ -86,6 +86,14 @@ def replaced(variant: Variant, versions: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(sorted(named & versions.keys() - from_sources.keys()))
 
 
+def may_be_replaced(source: WheelSource, requirements: Sequence[str]) -> bool:
+    """Whether the default index may give these requirements where a source does not.
+
+    It may where the matrix says so and no local version (``+cpu``) is asked for, which no public index has.
+    """
+    return source.where_not_reached is not None and not any("+" in text for text in requirements)
+
+
 def _packages(source: WheelSource) -> set[str]:
     return {canonicalize_name(package) for package in source.packages}
 

@@ -1,7 +1,7 @@
 """What a user does wrong, or meets: one clear screen, the right exit code, nothing half done.
 
 The errors of matrix.yaml itself are in tests/unit/test_matrix_file.py and test_variants.py; the engine's in
-test_own_engine.py; the registry's in test_publishing.py.
+test_own_engine.py; the registry's in test_publishing.py; cells that cannot be in test_compatibility.py.
 """
 
 from __future__ import annotations
@@ -37,30 +37,6 @@ def test_a_selection_that_matches_nothing_lists_the_nearest_names(checkout: Chec
     done = checkout.run("build", "skleran-1.9-debian12-py311-cpu-inference")
     assert done.code == 2
     assert SKLEARN in done.one_screen()
-
-
-@pytest.mark.network
-def test_a_version_that_no_index_has(checkout: Checkout) -> None:
-    checkout.edit("matrix.yaml", "scikit-learn==1.9.1", "scikit-learn==99.9")
-    before = locks(checkout)
-    done = checkout.run("lock")
-    assert done.code == 1
-    said = done.one_screen()
-    assert "there is no version of scikit-learn==99.9" in " ".join(said.replace("|", " ").split())
-    assert "matrix.yaml:" in said and "frameworks.sklearn.versions" in said
-    assert locks(checkout) == before, "a lock was written"
-
-
-@pytest.mark.network
-def test_pins_that_contradict_each_other_come_with_the_resolvers_reason(checkout: Checkout) -> None:
-    checkout.edit("matrix.yaml", "[scikit-learn==1.9.1]", '[scikit-learn==1.9.1, "numpy<2.0.1"]')
-    checkout.edit("matrix.yaml", "contract: [numpy>=2.0, pandas~=3.1]", "contract: [numpy>=2.3, pandas~=3.1]")
-    before = locks(checkout)
-    done = checkout.run("lock")
-    assert done.code == 1
-    said = " ".join(done.one_screen().replace("|", " ").split())
-    assert "numpy>=2.3" in said and "numpy<2.0.1" in said
-    assert locks(checkout) == before
 
 
 def test_an_edited_matrix_is_drift_and_the_command_that_mends_it_is_named(checkout: Checkout) -> None:

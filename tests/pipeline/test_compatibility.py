@@ -1,0 +1,176 @@
+"""Cells that cannot be, as `nox -s lock` says it: against the real index, on a matrix small enough to be quick."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Checkout, Ran
+
+pytestmark = pytest.mark.network
+
+XGBOOST = """\
+  xgboost:
+    title: XGBoost
+    versions:
+      "3.2":
+        contract: [xgboost-cpu==3.2.0]
+        bases: [debian12-py311]
+      "3.4":
+        contract: [xgboost-cpu==3.4.1]
+"""
+BEFORE, BESIDE = "xgboost-3.2-debian12-py311-cpu-inference", "xgboost-3.4-debian13-py313-cpu-inference"
+CELL = "xgboost-3.4-debian12-py311-cpu-inference"
+EXCLUDE = '  - {framework: xgboost, version: "3.4", base: debian12-py311, reason: it has no wheel there}\n'
+
+
+def write(checkout: Checkout, frameworks: str, exclude: str = "", sources: str = "") -> None:
+    """A matrix of these frameworks on the two bases of the committed one."""
+    (checkout.root / "matrix.yaml").write_text(
+        f"""\
+project: {{namespace: azureml, vendor: someone, exclude-newer: 2026-11-19, uv: "0.13.9"}}
+server: {{title: Server, contract: [pip>=25]}}
+axes: {{base: [debian12-py311, debian13-py313], device: [cpu]}}
+bases:
+  debian12-py311:
+    {{title: Debian 12, os: debian12, python: "3.11", glibc: "2.36", bootstrap: {{suite: bookworm}}}}
+  debian13-py313:
+    {{title: Debian 13, os: debian13, python: "3.13", glibc: "2.40", bootstrap: {{suite: trixie}}}}
+{sources}frameworks:
+{frameworks}{"exclude:" if exclude else ""}
+{exclude}""",
+        encoding="utf-8",
+    )
+
+
+def line_of(checkout: Checkout, text: str) -> str:
+    lines = (checkout.root / "matrix.yaml").read_text(encoding="utf-8").splitlines()
+    return f"matrix.yaml:{next(number for number, line in enumerate(lines, start=1) if text in line)}"
+
+
+def refused(checkout: Checkout) -> Ran:
+    before = {file: file.read_bytes() for file in checkout.paths.locks.rglob("*.txt")}
+    done = checkout.run("lock")
+    assert done.code == 1, done.text
+    assert before == {file: file.read_bytes() for file in checkout.paths.locks.rglob("*.txt")}, "a lock was written"
+    done.one_screen()
+    return done
+
+
+def test_no_wheel_for_this_python_comes_with_the_nearest_cells(checkout: Checkout) -> None:
+    write(checkout, XGBOOST)
+    said = refused(checkout).err
+    assert f"{CELL} cannot be: xgboost-cpu 3.4.1 has no wheel for Python 3.11 (it has for 3.12 and newer" in said
+    assert f"where: {line_of(checkout, 'xgboost-cpu==3.4.1')} (frameworks.xgboost.versions" in said
+    assert f"{BEFORE} (same base)" in said and f"{BESIDE} (same version)" in said
+    assert "pin xgboost-cpu 3.2.0" in said
+    # The exclude that it offers is one that the matrix takes, and that holds.
+    entry = said.partition("to exclude it: ")[2].splitlines()[0]
+    write(checkout, XGBOOST, f"  {entry}\n")
+    done = checkout.run("lock")
+    assert done.code == 0, done.text
+    assert f"{line_of(checkout, entry)} (exclude[0]) holds: {CELL}" in done.err
+    assert "not needed" not in done.err
+
+
+def test_an_exclude_that_is_not_needed_any_more(checkout: Checkout) -> None:
+    """It is reported by `lock --check` too, unless it is a choice."""
+    frameworks = XGBOOST.replace("xgboost-cpu==3.4.1", "xgboost-cpu==3.2.0")
+    write(checkout, frameworks, EXCLUDE)
+    assert checkout.run("lock").code == 0
+    done = checkout.run("lock", "--check")
+    assert done.code == 0, done.text
+    place = line_of(checkout, EXCLUDE.strip())
+    assert f"warning: {place} (exclude[0]): this exclude is not needed any more: {CELL} resolves today" in done.err
+    write(checkout, frameworks, EXCLUDE.replace("reason:", "because: choice, reason:"))
+    done = checkout.run("lock", "--check")
+    assert done.code == 0, done.text
+    assert "exclude[0]" not in done.err
+
+
+def test_an_exclude_of_cells_whose_pins_contradict_each_other_holds(checkout: Checkout) -> None:
+    """All pins have wheels; only the resolver knows that they do not fit."""
+    pins = "[xgboost-cpu==3.2.0, 'scipy<1.15', 'numpy>=2.4']"
+    write(checkout, XGBOOST.replace("[xgboost-cpu==3.4.1]", pins + "\n        bases: [debian12-py311]"), EXCLUDE)
+    done = checkout.run("lock")
+    assert done.code == 0, done.text
+    assert f"(exclude[0]) holds: {CELL}: Because" in done.err
+
+
+@pytest.mark.parametrize(
+    ("pin", "says"),
+    [
+        ("scikit-learn==0.24.1", "scikit-learn 0.24.1 has no wheel for Python 3.11 (it has for 3.6, 3.7, 3.8, 3.9)"),
+        ("onnxruntime==1.6.0", "onnxruntime 1.6.0 has no wheel for Python 3.11 (it has for 3.6, 3.7, 3.8)"),
+        ("pywin32==308", "pywin32 308 has no wheel for Linux on x86_64"),
+        ("scikit-learn==99.9", "there is no scikit-learn 99.9"),
+        ("nvidia-cudnn-cu13==9.12.0.47", "nearest with a wheel for Python 3.11: 9.12.0.46"),
+        ("nvidia-cudnn-cu13>=9.25,<9.25.1", "nvidia-cudnn-cu13 9.25.0.15 is withdrawn"),
+        ("inference-images-has-no-such-package==1", "there is no distribution inference-images-has-no-such-package"),
+    ],
+)
+def test_why_a_pin_cannot_be(checkout: Checkout, pin: str, says: str) -> None:
+    write(
+        checkout,
+        f'  example:\n    title: Example\n    versions: {{"1": {{contract: ["{pin}"], bases: [debian12-py311]}}}}\n',
+    )
+    said = refused(checkout).err
+    assert says in said
+    assert f"where: {line_of(checkout, pin)} (frameworks.example" in said
+
+
+def test_pins_that_contradict_each_other_come_with_the_resolvers_reason(checkout: Checkout) -> None:
+    """Each has a wheel: what the indexes have does not explain it."""
+    write(
+        checkout,
+        "  example:\n    title: Example\n    versions:\n"
+        '      "1": {contract: ["numpy>=2.3", "numpy<2.0.1"], bases: [debian12-py311]}\n',
+    )
+    said = " ".join(refused(checkout).err.replace("|", " ").split())
+    assert "you require numpy>=2.3 and numpy<2.0.1" in said
+    assert f"{line_of(checkout, 'numpy>=2.3')} (frameworks.example.versions" in said
+
+
+def test_a_release_after_exclude_newer_comes_with_its_day(checkout: Checkout) -> None:
+    write(checkout, XGBOOST.replace('"3.4":\n', '"3.4":\n        bases: [debian13-py313]\n'))
+    checkout.edit("matrix.yaml", "exclude-newer: 2026-11-19", "exclude-newer: 2026-08-10")
+    said = refused(checkout).err
+    assert "xgboost-cpu 3.4.1 was published on 2026-08-15" in said
+    assert "move exclude-newer to 2026-08-16 or later, or pin xgboost-cpu 3.4.0" in said
+
+
+def test_an_older_glibc(checkout: Checkout) -> None:
+    write(checkout, XGBOOST.replace('"3.4":\n', '"3.4":\n        bases: [debian13-py313]\n'))
+    checkout.edit("matrix.yaml", 'python: "3.11", glibc: "2.36"', 'python: "3.11", glibc: "2.27"')
+    said = refused(checkout).err
+    assert f"{BEFORE} cannot be: xgboost-cpu 3.2.0 has wheels for Python 3.11 only with glibc 2.28 or newer" in said
+    assert "pin xgboost-cpu 3.0.5" in said
+
+
+def test_a_package_of_a_package_without_a_wheel(checkout: Checkout) -> None:
+    """jax is pure Python and fits; the jaxlib that it asks for ends at Python 3.12. No pin names that."""
+    write(
+        checkout,
+        "  example:\n    title: Example\n    versions:\n"
+        '      "1": {contract: ["jax[cpu]==0.4.20"], bases: [debian13-py313]}\n',
+    )
+    said = " ".join(refused(checkout).err.replace("|", " ").split())
+    assert "cannot be: jaxlib 0.4.20 has no wheel for Python 3.13 (it has for 3.9, 3.10, 3.11, 3.12)" in said
+    assert "jax[cpu]==0.4.20 depends on jaxlib==0.4.20" in said, "how it comes in is not said"
+    assert f"where: {line_of(checkout, 'jax[cpu]')}" in said
+
+
+def test_a_wheel_directory_without_the_wheel(checkout: Checkout, tmp_path: Path) -> None:
+    """What is asked of a wheel source is looked for there, and not on the index."""
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    (wheels / "xgboost_cpu-3.4.1-cp313-cp313-manylinux_2_28_x86_64.whl").touch()
+    write(
+        checkout,
+        XGBOOST.replace("    versions:", "    wheel-source: own\n    versions:", 1),
+        sources=f"wheel-sources:\n  own: {{directory: {wheels}, packages: [xgboost-cpu]}}\n",
+    )
+    said = " ".join(refused(checkout).err.replace("|", " ").split())
+    assert f"there is no xgboost-cpu 3.2.0 on {wheels}" in said
+    assert f"{CELL}: xgboost-cpu 3.4.1 has no wheel for Python 3.11 (it has for 3.13)" in said
