@@ -60,6 +60,7 @@ group "all" {
     "lightgbm-4_7-debian12-py311-cpu-inference",
     "lightgbm-4_7-debian13-py313-cpu-inference",
     "minimal-debian12-py311-cpu-inference",
+    "minimal-debian12-py311-cuda11_8_0-gpu-inference",
     "minimal-debian12-py311-cuda13_0_3-gpu-inference",
     "minimal-debian12-py312-cpu-inference",
     "minimal-debian13-py313-cpu-inference",
@@ -230,6 +231,24 @@ target "compiler-ubuntu18_04" {
   output     = ["type=cacheonly"]
 }
 
+target "base-debian12-py311-cuda11_8_0" {
+  context    = "dockerfiles"
+  dockerfile = "bases/debian12-py311-cuda11.8.0/Dockerfile"
+  contexts   = { scripts = "dockerfiles/scripts", base = "target:base-debian12-py311" }
+  secret     = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  platforms  = ["linux/amd64"]
+  output     = ["type=cacheonly"]
+}
+
+target "base-ubuntu18_04-cuda11_0_3" {
+  context    = "dockerfiles"
+  dockerfile = "bases/ubuntu18.04-cuda11.0.3/Dockerfile"
+  contexts   = { scripts = "dockerfiles/scripts" }
+  secret     = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  platforms  = ["linux/amd64"]
+  output     = ["type=cacheonly"]
+}
+
 target "cuda-runtime-debian12-py311-cuda13_0_3-gpu-inference" {
   context    = "dockerfiles"
   dockerfile = "cuda-runtime-debian12-py311-cuda13.0.3-gpu-inference/Dockerfile"
@@ -291,6 +310,19 @@ target "minimal-debian12-py311-cpu-inference" {
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/minimal-debian12-py311-cpu-inference:latest"]
+  platforms = ["linux/amd64"]
+  output    = ["type=docker"]
+}
+
+target "minimal-debian12-py311-cuda11_8_0-gpu-inference" {
+  context    = "dockerfiles"
+  dockerfile = "minimal-debian12-py311-cuda11.8.0-gpu-inference/Dockerfile"
+  contexts = {
+    base    = "target:base-debian12-py311-cuda11_8_0"
+    builder = "target:builder-debian12-py311"
+  }
+  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  tags      = ["azureml/minimal-debian12-py311-cuda11.8.0-gpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
 }

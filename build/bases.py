@@ -40,6 +40,8 @@ SCRIPTS = (
 BUILDER_SCRIPTS = ("install-layer", "contested-files", "patch-layer", "compile-bytecode")
 #: The scripts that make the stage that builds source-only packages.
 COMPILER_SCRIPTS = ("setup-compiler", "install-packages")
+#: The script that adds packages of the distribution to a base.
+APT_SCRIPTS = ("install-packages",)
 #: The script that GPU images run in a builder stage to link CUDA's libraries to where the loader looks.
 CUDA_SCRIPT = "link-cuda"
 

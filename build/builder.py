@@ -80,7 +80,7 @@ def recipe_of(project: Project, image: Image, packages: Sequence[str], tools: Lo
             layer.name: (paths.root / layer_file(variant.base_name, layer)).read_text(encoding="utf-8")
             for layer in image.layers
         },
-        base=bases.recipe_of(paths, variant.base_image, variant.built_on, packages),
+        base=_base_recipe(project, variant.base_image, packages),
         builder=bases.builder_recipe(paths, variant.builder_base, variant.built_on, packages, tools),
         compiler=bases.compiler_recipe(
             paths, variant.builder_base, (paths.root / render.build_file(variant.base_name)).read_text(encoding="utf-8")
@@ -190,13 +190,14 @@ def _build_missing(
         return done
     base_names = project.used_bases([image.variant for image in todo])
     prepare(project, base_names, options, project.tools_lock())
+    check_cuda_images(project, [image.variant for image in todo])
     wanted = recipes(project, todo)
     for image in list(todo):
         present = _present(client, image, wanted[image.variant.name])
         if present is not None and not options.no_cache:
             done.append(present)
             todo.remove(image)
-    references = {name: _base_reference(project, name) for name in project.used_bases([i.variant for i in todo])}
+    references = {name: _base_reference(project, name) for name in project.standing_bases([i.variant for i in todo])}
     new_bases = {name for name, its in references.items() if options.no_cache or find(client, its) is None}
     for start in range(0, len(todo), options.jobs):
         done += _batch(
@@ -270,7 +271,8 @@ def _batch(
 ) -> list[Built]:
     """Build some images, and of ``new_bases`` those that they stand on, which are then taken out of it."""
     left = {image.target: image for image in images}
-    base_names = project.used_bases([image.variant for image in images])
+    variants = [image.variant for image in images]
+    base_names = project.standing_bases(variants)
     missing = [name for name in base_names if name in new_bases]
     wanted: dict[str, Any] = {}
     # Exports side by side would each unpack the layers that the images share; after one of them, only their own are
@@ -305,7 +307,7 @@ def _batch(
             buildx=engine.buildx()[0],
             environment=build_environment(running),
             overrides={
-                **_base_overrides(project, base_names, missing, base_references, running),
+                **_base_overrides(project, project.used_bases(variants), missing, base_references, running),
                 **{
                     target: wanted[target]
                     if target in ready
@@ -407,9 +409,25 @@ def _base_reference(project: Project, base_name: str) -> str:
     return f"{base_repository(project, base_name)}:{_base_recipe(project, base_name).tag}"
 
 
-def _base_recipe(project: Project, base_name: str) -> Recipe:
-    base = project.matrix.bases[base_name]
-    return bases.recipe_of(project.paths, base_name, base, _packages(project, base_name))
+def _base_recipe(project: Project, base_name: str, packages: Sequence[str] | None = None) -> Recipe:
+    """The recipe of a base, or of a base with CUDA; with these Debian packages in it, or those that it has here."""
+    cuda_base = project.cuda_bases.get(base_name)
+    below = cuda_base.base_name if cuda_base else base_name
+    if cuda_base and cuda_base.image:
+        return bases.recipe_of(project.paths, base_name, cuda_base.base, ())
+    if packages is None:
+        packages = _packages(project, below)
+    its = bases.recipe_of(project.paths, below, project.matrix.bases[below], packages)
+    if cuda_base is None:
+        return its
+    return recipe.cuda_base(
+        dockerfile=(project.paths.dockerfiles / "bases" / base_name / "Dockerfile").read_text(encoding="utf-8"),
+        scripts={
+            name: (project.paths.dockerfiles / "scripts" / name).read_text(encoding="utf-8")
+            for name in bases.APT_SCRIPTS
+        },
+        base=its,
+    )
 
 
 def _base_overrides(
@@ -533,6 +551,25 @@ def prepare(project: Project, base_names: Sequence[str], options: Options, tools
         bases.prepare_builder(paths, name, rootfs, base)
 
 
+def check_cuda_images(project: Project, variants: Sequence[Variant]) -> None:
+    """Raise where CUDA comes with an image that is named without its digest.
+
+    Raises:
+        PipelineError: It is.
+    """
+    for name in project.standing_bases(variants):
+        cuda_base = project.cuda_bases.get(name)
+        image = cuda_base.image if cuda_base else None
+        if cuda_base and image and "@" not in image:
+            raise PipelineError(
+                f"the CUDA {cuda_base.device} names its image without a digest: it would be another one tomorrow",
+                where=project.loaded.where("cuda", cuda_base.device, "images", cuda_base.base_name),
+                fix=f"learn it with: docker buildx imagetools inspect {image}; then write "
+                f"{image}@sha256:<the digest it says>; or build on another base: "
+                f"--base {cuda_base.base_name}=<a base with the same Python>",
+            )
+
+
 def _packages(project: Project, base_name: str) -> tuple[str, ...]:
     """The Debian packages of a base: those it has here, else those of its lock; none for an ``image`` base."""
     base = project.matrix.bases[base_name]
@@ -557,7 +594,7 @@ def overrides(
 ) -> dict[str, Any]:
     """What the moment adds to an image's bake target: labels, tags, the output."""
     variant = image.variant
-    base = built_bases[variant.builder_base]
+    base = built_bases[variant.base_image]
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     labels = {
         "org.opencontainers.image.created": now,

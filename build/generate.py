@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from build import bases, catalogue_record, catalogue_table, environments, locks, patches, render, schema
+from build import bases, catalogue_record, catalogue_table, cuda_bases, environments, locks, patches, render, schema
 from build.paths import Paths, write_atomically
 from build.project import Project, stale_locks
 
@@ -39,6 +39,10 @@ def files(project: Project) -> dict[str, str]:
         project.matrix,
         project.groups(),
         build_locks=project.build_locks(),
+        cuda_bases={
+            name: (base, () if base.image else bases.recorded(project.paths, name) or ())
+            for name, base in project.cuda_bases.items()
+        },
         templates=project.paths.dockerfiles / "templates",
     )
     content |= environments.render(images, project.matrix.project)
@@ -76,7 +80,13 @@ def drift(project: Project) -> list[Drift]:
         if base.bootstrap is not None and bases.recorded(paths, name) is None:
             path = str(bases.lock_file(paths, name).relative_to(paths.root))
             found.append(Drift(path=path, what="the base's Debian packages are not recorded", fix="nox -s lock"))
-    wanted_locks = {project.lock_path(variant) for variant in project.variants}
+    debian = {name: base for name, base in project.cuda_bases.items() if not base.image}
+    for name, cuda_base in debian.items():
+        if stale := list(cuda_bases.staleness(cuda_base, bases.recorded(paths, name))):
+            path = str(bases.lock_file(paths, name).relative_to(paths.root))
+            found.append(Drift(path=path, what="; ".join(stale), fix="nox -s lock generate"))
+    wanted_locks = {f"locks/{name}/debian.txt" for name in debian}
+    wanted_locks |= {project.lock_path(variant) for variant in project.variants}
     wanted_locks |= {f"locks/{name}/{title}.txt" for name in project.matrix.bases for title in ("server", "debian")}
     wanted_locks |= {f"locks/{name}/{locks.BUILD}.txt" for name in project.source_only_bases}
     for file in sorted(paths.locks.glob("*/*.txt")):

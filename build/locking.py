@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from build import bases, cell_reports, console, cuda_agreement, locks
+from build import bases, cell_reports, console, cuda_agreement, cuda_bases, locks
 from build.cell_facts import Facts
 from build.cells import Verdict, built_from_source, check_pins, explain_failure, with_neighbours
 from build.cuda import is_cuda
@@ -32,6 +32,7 @@ def lock_command(paths: Paths, *, check: bool, refresh_bases: bool) -> None:
     project = open_project(paths)
     began = time.monotonic()
     console.step(f"resolving {len(project.variants)} images, the index as of {project.exclude_newer}")
+    cuda_pins = {} if check else _cuda_pins(project, refresh_bases)
     facts = Facts(project)
     facts.prepare()
     if wrong := check_pins(facts):
@@ -65,9 +66,14 @@ def lock_command(paths: Paths, *, check: bool, refresh_bases: bool) -> None:
         for file in sorted(paths.locks.glob("*/*.txt")):
             relative = str(file.relative_to(paths.root))
             kept = {project.lock_path(variant) for variant in project.variants}
-            if relative not in result.locks and relative not in kept and file.name != "debian.txt":
+            kept |= {f"locks/{name}/debian.txt" for name in (*project.matrix.bases, *project.cuda_bases)}
+            if relative not in result.locks and relative not in kept:
                 file.unlink()
                 console.info(f"{relative} (removed: no image of the matrix has it)")
+        for name, pins in cuda_pins.items():
+            lines = bases.drift(bases.recorded(paths, name) or (), pins)
+            bases.record(paths, name, pins)
+            console.info(f"{name}: {len(pins)} Debian packages of its CUDA recorded, {len(lines)} changed")
         _record_bases(project, refresh_bases)
     agreed = _agreement(result)
     console.out.print(
@@ -133,6 +139,17 @@ def _agreement(result: Locking) -> str:
             if not is_cuda(name) and versions.setdefault((path.split("/")[1], name), version) != version:
                 apart.add(name)
     return "the images of a base differ on: " + ", ".join(sorted(apart)) if apart else "the images of each base agree"
+
+
+def _cuda_pins(project: Project, refresh: bool) -> dict[str, tuple[str, ...]]:
+    """The Debian packages of each base's CUDA that are to be recorded, by the base's name."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, base in project.cuda_bases.items():
+        if base.image or not (refresh or list(cuda_bases.staleness(base, bases.recorded(project.paths, name)))):
+            continue
+        index = cuda_bases.parse_index(cuda_bases.fetch_index(base.suite))
+        found[name] = cuda_bases.pins(base, index, project.loaded.where("cuda", base.device, "debian"))
+    return found
 
 
 def _record_bases(project: Project, refresh: bool) -> None:

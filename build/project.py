@@ -13,7 +13,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from build import locks, render, resolve, stand_in, wheel_sources
+from build import cuda_bases, locks, render, resolve, stand_in, wheel_sources
+from build.cuda_bases import CudaBase
 from build.errors import LockError
 from build.locks import Lock
 from build.matrix import Matrix
@@ -126,6 +127,15 @@ class Project:
             LockError: A lock is missing.
         """
         return {name: self._read(name, locks.BUILD) for name in sorted(self.source_only_bases)}
+
+    @property
+    def cuda_bases(self) -> dict[str, CudaBase]:
+        """The bases with CUDA in them, by name."""
+        return cuda_bases.of(self.variants)
+
+    def standing_bases(self, variants: Sequence[Variant]) -> tuple[str, ...]:
+        """The names of what these variants' Dockerfiles stand on, in order: bases, and bases with CUDA."""
+        return tuple(sorted({variant.base_image for variant in variants}))
 
     def used_bases(self, variants: Sequence[Variant]) -> tuple[str, ...]:
         """The names of the bases that these variants are built on, in order."""

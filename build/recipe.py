@@ -82,6 +82,24 @@ def base(
     return Recipe(inputs=inputs)
 
 
+def cuda_base(*, dockerfile: str, scripts: Mapping[str, str], base: Recipe) -> Recipe:
+    """The recipe of a base with Debian packages of CUDA on it.
+
+    Args:
+        dockerfile: Its Dockerfile, which names the packages and their versions.
+        scripts: Script name → text, of those that install them.
+        base: The recipe of what it stands on.
+    """
+    return Recipe(
+        inputs={
+            "platform": PLATFORM,
+            "dockerfile": content(dockerfile),
+            "scripts": {name: content(text) for name, text in scripts.items()},
+            "base": base.digest,
+        }
+    )
+
+
 def builder(*, dockerfile: str, scripts: Mapping[str, str], uv: str, python: str) -> Recipe:
     """The recipe of what installs packages into layers.
 

@@ -11,6 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from build import layers, patches, wheel_sources
+from build.cuda_bases import CudaBase
 from build.layers import Layer
 from build.locks import BUILD, Lock
 from build.matrix import Matrix, Patch, Project
@@ -173,6 +174,7 @@ def render(
     groups: Mapping[str, Sequence[str]],
     *,
     build_locks: Mapping[str, Lock],
+    cuda_bases: Mapping[str, tuple[CudaBase, Sequence[str]]],
     templates: Path,
 ) -> dict[str, str]:
     """Every generated file under the repository's root but locks and schema.
@@ -182,6 +184,7 @@ def render(
         matrix: The matrix.
         groups: Group name → image names.
         build_locks: Base name → what its source-only packages are built with, of the bases that have such packages.
+        cuda_bases: The bases with CUDA, by name, each with its Debian packages (``name=version``).
         templates: The folder of the Jinja2 templates.
 
     Returns:
@@ -204,7 +207,17 @@ def render(
             names.append("compiler.Dockerfile")
         for name in names:
             template = environment.get_template("base.Dockerfile.j2" if name == "Dockerfile" else f"{name}.j2")
-            files[f"dockerfiles/bases/{base_name}/{name}"] = template.render(base_name=base_name, base=base)
+            files[f"dockerfiles/bases/{base_name}/{name}"] = template.render(
+                base_name=base_name, base=base, cuda=None
+            )
+    for name, (cuda_base, pins) in cuda_bases.items():
+        if cuda_base.image:
+            template = environment.get_template("base.Dockerfile.j2")
+            text = template.render(base_name=name, base=cuda_base.base, cuda=cuda_base.cuda)
+        else:
+            template = environment.get_template("cuda-base.Dockerfile.j2")
+            text = template.render(cuda_base=cuda_base, pins=pins)
+        files[f"dockerfiles/bases/{name}/Dockerfile"] = text
     template = environment.get_template("image.Dockerfile.j2")
     for item in images:
         variant = item.variant
@@ -229,6 +242,7 @@ def render(
     files["docker-bake.hcl"] = template.render(
         images=images,
         bases=matrix.bases,
+        cuda_bases=[cuda_base for cuda_base, _ in cuda_bases.values()],
         compilers=compilers,
         registry_base=registry_base(matrix),
         namespace=matrix.project.namespace,

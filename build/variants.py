@@ -368,6 +368,8 @@ def _variant(matrix: Matrix, cell: _Cell) -> Variant | str:
     cuda = matrix.cuda.get(cell.device)
     if cuda is not None and not (cuda.packages or version.gpu.cuda_packages or cuda.debian or cell.base in cuda.images):
         return f"'{cell.device}' has no image for the base '{cell.base}', no wheels and no Debian packages"
+    if cuda is not None and cuda.debian and cell.base not in cuda.images and base.bootstrap is None:
+        return f"'{cell.device}' comes with Debian packages, and the base '{cell.base}' is no bootstrapped Debian"
     pins = version.cpu if cuda is None else version.gpu
     server = _pins(matrix.server.contract, base.python)
     own = _pins((*pins.contract, *version.contract), base.python)

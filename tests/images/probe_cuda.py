@@ -65,15 +65,19 @@ def load(soname):
     with open("/proc/self/maps") as file:
         mapped = {line.split(None, 5)[5].rstrip("\n") for line in file if "/" in line}
     paths = sorted(path for path in mapped if os.path.exists(path) and (dynamic(path) or {}).get("soname") == soname)
-    return {"paths": [os.path.realpath(path) for path in paths], "version": version(library, soname)}
+    real = [os.path.realpath(path) for path in paths]
+    return {"paths": real, "version": version(library, soname, real)}
 
 
-def version(library, soname):
+def version(library, soname, paths):
     """The numbers of its version, as many as it tells, or None where it has no such function."""
     name = soname[len("lib") :].split(".so")[0]
     number, minor = ctypes.c_int(-1), ctypes.c_int(-1)
     if name == "cudart":
-        library.cudaRuntimeGetVersion(ctypes.byref(number))
+        if library.cudaRuntimeGetVersion(ctypes.byref(number)):
+            # Before CUDA 12 it tells only where there is a driver; the file's name does: libcudart.so.11.8.89.
+            told = [[int(part) for part in re.findall(r"[0-9]+", path.rpartition(".so.")[2])] for path in paths]
+            return max(told, key=len)
         return [number.value // 1000, number.value % 1000 // 10]
     if name == "cudnn":
         library.cudnnGetVersion.restype = ctypes.c_size_t

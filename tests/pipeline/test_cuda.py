@@ -1,0 +1,83 @@
+"""CUDA that cannot be: said when it is planned, in words. What is in a GPU image is asked by tests/images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import Checkout
+
+pytestmark = pytest.mark.network
+
+#: As a maintainer might write it: the toolkit that TensorFlow's build information names, 12.5.1.
+TENSORFLOW = {
+    "title": "TensorFlow",
+    "versions": {"2.18": {"devices": ["cuda12.5.1"], "contract": ["tensorflow==2.18.0"]}},
+}
+TOOLKIT = {
+    "version": "12.5.1",
+    "cudnn": "9.3.0.75",
+    "packages": ["cuda-toolkit[cudart]==12.5.1", "nvidia-cudnn-cu12==9.3.0.75"],
+}
+
+
+def with_one_row(checkout: Checkout, framework: dict[str, Any], cuda: dict[str, Any]) -> None:
+    """Leave one framework, one base and one CUDA in the matrix: its resolution takes seconds."""
+    file = checkout.root / "matrix.yaml"
+    matrix = yaml.safe_load(file.read_text(encoding="utf-8"))
+    (device,) = next(iter(framework["versions"].values()))["devices"]
+    base = matrix["axes"]["base"][0]
+    matrix |= {
+        "axes": {"base": [base], "device": ["cpu"]},
+        "bases": {base: matrix["bases"][base]},
+        "cuda": {device: cuda},
+        "frameworks": {"tensorflow": framework},
+        "groups": {},
+    }
+    for key in ("include", "exclude", "patches", "wheel-sources"):
+        matrix.pop(key, None)
+    file.write_text(yaml.safe_dump(matrix, sort_keys=False), encoding="utf-8")
+
+
+def test_a_toolkit_that_the_framework_was_not_built_with(checkout: Checkout) -> None:
+    with_one_row(checkout, TENSORFLOW, TOOLKIT)
+    before = sorted(file.name for file in checkout.paths.locks.rglob("*.txt"))
+    done = checkout.run("lock")
+    assert done.code == 1
+    said = " ".join(done.one_screen().replace("|", " ").split())
+    assert (
+        "tensorflow 2.18.0 was built for nvidia-cuda-runtime-cu12==12.5.82 (its extra 'and-cuda'), "
+        "the matrix gives 12.5.39"
+    ) in said
+    assert "(cuda.\"cuda12.5.1\")" in said and "matrix.yaml:" in said
+    assert sorted(file.name for file in checkout.paths.locks.rglob("*.txt")) == before
+
+
+def test_a_version_that_the_packages_are_not(checkout: Checkout) -> None:
+    with_one_row(checkout, TENSORFLOW, TOOLKIT | {"packages": ["nvidia-cuda-runtime-cu12==12.5.82"]})
+    done = checkout.run("lock")
+    assert done.code == 1
+    said = " ".join(done.one_screen().replace("|", " ").split())
+    assert "the matrix says CUDA 12.5.1, nvidia-cuda-runtime-cu12 is 12.5.82" in said
+    assert "the matrix says cuDNN 9.3.0.75, and no package brings it" in said
+
+
+def test_a_cuda_that_debian_does_not_have_lists_those_that_it_has(checkout: Checkout) -> None:
+    with_one_row(checkout, TENSORFLOW, {"version": "12.5.1", "debian": ["libcudart11.0"]})
+    done = checkout.run("lock")
+    assert done.code == 1
+    said = " ".join(done.one_screen().split())
+    assert "Debian bookworm (non-free) has no CUDA 12.5.1" in said
+    assert "CUDA versions that it has: 11.8.0" in said
+
+
+@pytest.mark.engine
+def test_an_image_without_a_digest_is_not_built(checkout: Checkout) -> None:
+    name = "tensorflow-2.4-ubuntu18.04-py37-cuda11.0.3-gpu-inference"
+    done = checkout.run("build", name)
+    assert done.code == 1
+    said = " ".join(done.one_screen().split())
+    assert "the CUDA cuda11.0.3 names its image without a digest" in said
+    assert "docker buildx imagetools inspect nvidia/cuda:11.0.3-cudnn8-runtime-ubuntu18.04" in said
