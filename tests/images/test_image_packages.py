@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
+import pytest
+from image_container import Container
 from image_plan import Image
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+PROBE = Path(__file__).parent / "probe.py"
 
 
 def test_operating_system(image: Image, files: dict[str, Any]) -> None:
@@ -69,3 +74,22 @@ def test_each_distribution_once(seen: dict[str, Any]) -> None:
 def test_pip_check(host: Any) -> None:
     done = host.run("PIP_DISABLE_PIP_VERSION_CHECK=1 pip check")
     assert done.rc == 0, (done.stdout + done.stderr).strip()
+
+
+def test_c_extensions_are_compiled(image: Image, container: Container) -> None:
+    """wrapt is built from source on Python 3.7, and falls back to slow Python where its C does not compile."""
+    if "wrapt" not in image.lock:
+        pytest.skip("the image has no wrapt, the one package that hides a missing C extension")
+    assert container.python(PROBE, "accelerated"), "wrapt has no C extension"
+
+
+def test_patched_packages_are_as_their_record_says(image: Image, container: Container) -> None:
+    """The label says what was edited; RECORD has the hash and the size of each file, also of an edited one."""
+    patched = image.labels.get("inference-images.patches", "")
+    if not patched:
+        pytest.skip("no package of the image is patched")
+    names = [pin.split("==")[0] for pin in patched.split(",")]
+    assert [f"{name}=={image.lock.get(name)}" for name in names] == patched.split(",")
+    found = container.python(PROBE, "records", *names)
+    assert found["files"] > 0, "no file was compared"
+    assert not found["others"], f"other than RECORD says: {', '.join(found['others'])}"
