@@ -39,7 +39,7 @@ SCRIPTS = (
 #: The scripts that the builder stages run.
 BUILDER_SCRIPTS = ("install-layer", "contested-files", "patch-layer", "compile-bytecode")
 #: The scripts that make the stage that builds source-only packages.
-COMPILER_SCRIPTS = ("setup-compiler", "install-packages")
+COMPILER_SCRIPTS = ("setup-compiler", "install-packages", "strict-gcc")
 #: The script that adds packages of the distribution to a base.
 APT_SCRIPTS = ("install-packages",)
 #: The script that GPU images run in a builder stage to link CUDA's libraries to where the loader looks.
