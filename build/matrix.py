@@ -17,14 +17,18 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 NO_VERSION = "n/a"
 
 _NAME = r"^[a-z0-9][a-z0-9.-]*$"
-_VERSION = r"^[0-9]+(\.[0-9a-z]+)*$"
-_VERSION_KEY = rf"^({re.escape(NO_VERSION)}|[0-9]+(\.[0-9a-z]+)*)$"
+#: As PEP 440 has them, without an epoch and a local version: they are compared, and written into requirements.
+_NUMBERS = r"[0-9]+(\.[0-9]+)*((a|b|rc)[0-9]+)?(\.post[0-9]+)?(\.dev[0-9]+)?"
+_VERSION = rf"^{_NUMBERS}$"
+_VERSION_KEY = rf"^({re.escape(NO_VERSION)}|{_NUMBERS})$"
 _CUDA_NAME = r"^cuda[0-9]+\.[0-9]+(\.[0-9]+)?$"
 _PYTHON = r"^3\.[0-9]+$"
 _GLIBC = r"^2\.[0-9]+$"
 _PATCH_VERSION = r"^3\.[0-9]+\.[0-9]+$"
 _REFERENCE = r"^[^\s@]+(@sha256:[0-9a-f]{64})?$"
-_DISTRIBUTION = r"^[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][0-9A-Za-z.+!]*$"
+_DISTRIBUTION = rf"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?=={_NUMBERS}(\+[a-z0-9]+([._-][a-z0-9]+)*)?$"
+#: https://www.debian.org/doc/debian-policy/ch-controlfields.html#source; apt takes an architecture and a version too.
+_DEBIAN = r"^[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?(=[0-9A-Za-z.+:~-]+)?$"
 _INDEX = r"^(https?|file)://\S+$"
 _REGISTRY = (
     r"^([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]{1,5})?|[A-Za-z0-9-]+:[0-9]{1,5})(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$"
@@ -41,6 +45,7 @@ PATTERNS = {
     _PATCH_VERSION: "Python's full version: '3.12.1'",
     _REFERENCE: "a reference, with its digest where it is known: registry/name:tag@sha256:<64 hexadecimal digits>",
     _DISTRIBUTION: "a distribution and its exact version: 'pandas==0.25.1'",
+    _DEBIAN: "one package of the distribution's archive: 'libgomp1', 'libssl3=3.0.15-1'",
     _INDEX: "a URL: https://…, http://… or file://…",
     _REGISTRY: "host[:port][/namespace], without a scheme: registry.example.com/acme",
 }
@@ -78,6 +83,8 @@ VersionKey = Annotated[str, Field(pattern=_VERSION_KEY)]
 #: A CUDA as image names write it.
 CudaName = Annotated[str, Field(pattern=_CUDA_NAME)]
 Date = Annotated[datetime.date, BeforeValidator(_date)]
+#: A package that apt installs; it becomes a word of a shell's command.
+DebianName = Annotated[str, Field(pattern=_DEBIAN)]
 
 
 def _kebab(name: str) -> str:
@@ -118,7 +125,7 @@ class Bootstrap(Strict):
     """A base made from Debian's signed archive with mmdebstrap."""
 
     suite: Name = Field(description="The Debian suite: bookworm, trixie.")
-    packages: list[str] = Field(
+    packages: list[DebianName] = Field(
         default_factory=list, description="Debian packages beside the essential ones and apt."
     )
 
@@ -145,7 +152,7 @@ class Base(Strict):
     image: Annotated[str, Field(pattern=_REFERENCE)] | None = Field(
         default=None, description="Take this image: a reference; with its digest, or it cannot be built on."
     )
-    packages: list[str] = Field(
+    packages: list[DebianName] = Field(
         default_factory=list, description="Packages that apt adds to an 'image' (its Python, libgomp1)."
     )
     prefix: Prefix | None = Field(default=None, description="Take this Python instead of the distribution's.")
@@ -174,7 +181,7 @@ class Cuda(Strict):
     packages: list[RequirementText] = Field(
         default_factory=list, description="The pinned wheels that carry the libraries."
     )
-    debian: list[str] = Field(
+    debian: list[DebianName] = Field(
         default_factory=list, description="The Debian packages (non-free) that carry them; 'packages' brings the rest."
     )
     images: dict[Name, Annotated[str, Field(pattern=_REFERENCE)]] = Field(

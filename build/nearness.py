@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from build.variants import Variant
 
@@ -73,10 +73,7 @@ def _distance(cell: Variant) -> Callable[[Variant], tuple[tuple[int, ...], int, 
 def _apart(one: str | None, other: str | None) -> tuple[int, ...]:
     if one is None or other is None or one == other:
         return ()
-    try:
-        first, second = Version(one).release, Version(other).release
-    except InvalidVersion:  # a key may be any word of digits and letters
-        return (1,)
+    first, second = Version(one).release, Version(other).release
     length = max(len(first), len(second))
     padded = [(*release, *(0 for _ in range(length - len(release)))) for release in (first, second)]
     return tuple(abs(a - b) for a, b in zip(*padded, strict=True))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import difflib
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -415,9 +416,9 @@ def _left_out(patches: Iterable[Patch], requirements: Sequence[str]) -> tuple[st
         if patch.file.endswith(".dist-info/METADATA") and specifier and specifier.contains(version):
             kept = patch.replace.splitlines()
             found += [
-                canonicalize_name(Requirement(line.partition(":")[2].strip()).name)
+                canonicalize_name(match[1])
                 for line in patch.find.splitlines()
-                if line.startswith("Requires-Dist:") and line not in kept
+                if line not in kept and (match := re.match(r"Requires-Dist:\s*([A-Za-z0-9][A-Za-z0-9._-]*)", line))
             ]
     return tuple(name for name in dict.fromkeys(found) if name not in pinned)
 

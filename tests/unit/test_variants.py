@@ -656,7 +656,7 @@ def test_group_members_are_names_in_order(variants: dict[str, Variant]) -> None:
 
 
 def test_what_a_patch_takes_out_of_a_pinned_distributions_metadata_is_left_out(tmp_path: Path) -> None:
-    def left_out(version: str, more: str = "") -> set[tuple[str, ...]]:
+    def left_out(version: str, more: str = "", line: str = "Requires-Dist: nvidia-cublas") -> set[tuple[str, ...]]:
         text = edited(
             "    packages: [nvidia-cudnn-cu13==9.12.0.46]\n", f"    packages: [nvidia-cudnn-cu13==9.12.0.46{more}]\n"
         )
@@ -664,7 +664,7 @@ def test_what_a_patch_takes_out_of_a_pinned_distributions_metadata_is_left_out(t
             "patches:\n"
             f"  - distribution: nvidia-cudnn-cu13=={version}\n"
             f"    file: nvidia_cudnn_cu13-{version}.dist-info/METADATA\n"
-            '    find: "Requires-Dist: nvidia-cublas\\n"\n'
+            f'    find: "{line}\\n"\n'
             '    replace: ""\n'
             "    reason: its libraries are loaded, and nothing else\n"
         )
@@ -673,3 +673,5 @@ def test_what_a_patch_takes_out_of_a_pinned_distributions_metadata_is_left_out(t
     assert left_out("9.12.0.46") == {("nvidia-cublas",)}
     assert left_out("9.13.0.50") == {()}
     assert left_out("9.12.0.46", ", nvidia-cublas==13.1.1.3") == {()}
+    assert left_out("9.12.0.46", line="Requires-Dist: nvidia-cublas (>=13") == {("nvidia-cublas",)}
+    assert left_out("9.12.0.46", line="Requires-Dist:") == {()}
