@@ -29,6 +29,9 @@ frameworks:
 """ % ("0" * 64)
 
 
+BOOTSTRAPPED = "bootstrap: {suite: bionic}"
+
+
 @pytest.fixture
 def loaded(tmp_path: Path) -> LoadedMatrix:
     file = tmp_path / "matrix.yaml"
@@ -57,6 +60,26 @@ def test_without_a_stand_in_nothing_is_absent(loaded: LoadedMatrix) -> None:
     _, gpu = expand(loaded)
     assert (gpu.stand_in, gpu.base_image, gpu.builder_base) == (None, "ubuntu18.04-cuda11.0.3", "ubuntu18.04")
     assert gpu.cuda_absent is None
+
+
+@pytest.mark.parametrize(
+    ("origin", "absent"),
+    [
+        ("packages: [nvidia-cudnn-cu11==8.6.0.163]", False),
+        ("debian: [libcudart11.0], packages: [nvidia-cudnn-cu11==8.6.0.163]", True),
+        ("images: {ubuntu18.04: nvidia/cuda:11.0.3}, packages: [nvidia-cudnn-cu11==8.6.0.163]", True),
+        ("images: {old-py37: nvidia/cuda:11.0.3}, packages: [nvidia-cudnn-cu11==8.6.0.163]", False),
+    ],
+    ids=["wheels", "Debian and wheels", "image and wheels", "another base's image"],
+)
+def test_a_cuda_of_which_wheels_bring_only_the_rest_is_absent(tmp_path: Path, origin: str, absent: bool) -> None:
+    its_own = 'images: {ubuntu18.04: "nvidia/cuda:11.0.3"}'
+    assert its_own in MATRIX
+    text = MATRIX.replace(its_own, origin).replace("image: \"ubuntu:18.04@sha256:%s\"" % ("0" * 64), BOOTSTRAPPED)
+    (tmp_path / "matrix.yaml").write_text(text, encoding="utf-8")
+    loaded = load(tmp_path / "matrix.yaml")
+    _, gpu = stand_in.apply(expand(loaded), [("ubuntu18.04", "debian12-py37")], loaded)
+    assert (gpu.cuda_absent is not None) == absent
 
 
 @pytest.mark.parametrize(
