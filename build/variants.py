@@ -136,8 +136,8 @@ def expand(loaded: LoadedMatrix) -> tuple[Variant, ...]:
             if isinstance(variant, Variant):
                 variants.append(variant)
             else:
-                where = loaded.where("frameworks", cell.framework, "versions", cell.version, "lifecycle")
-                impossible.setdefault(f"{where} {cell.base}", Problem(what=variant, where=where))
+                problem = Problem(what=variant.what, where=_place(loaded, cell, variant))
+                impossible.setdefault(f"{problem.where} {problem.what}", problem)
         problems += impossible.values()
         problems += _same_names(loaded, cells)
         if not cells:
@@ -173,7 +173,9 @@ def excluded(loaded: LoadedMatrix) -> tuple[Excluded, ...]:
     for cell in _product(matrix):
         by = tuple(index for index, globs in enumerate(exclusions) if _excludes(globs, cell))
         if by:
-            found.append(Excluded(name=_name_of(matrix, cell), variant=_variant(matrix, cell), by=by))
+            variant = _variant(matrix, cell)
+            made = variant if isinstance(variant, Variant) else variant.what
+            found.append(Excluded(name=_name_of(matrix, cell), variant=made, by=by))
     return tuple(found)
 
 
@@ -360,19 +362,39 @@ def _idle_groups(loaded: LoadedMatrix, variants: Sequence[Variant]) -> list[Prob
     ]
 
 
-def _variant(matrix: Matrix, cell: _Cell) -> Variant | str:
+class _Impossible(NamedTuple):
+    """Why there can be no variant, and the key of the framework version that is to blame."""
+
+    what: str
+    key: str
+
+
+def _place(loaded: LoadedMatrix, cell: _Cell, found: _Impossible) -> str:
+    """Where an impossible cell comes from: its version's key, or the ``include`` that asks for its device."""
+    if found.key == "devices":
+        for index, item in enumerate(loaded.matrix.include):
+            if _Cell(item.framework, item.version, item.base, item.device) == cell:
+                return loaded.where("include", index, "device")
+        if not loaded.matrix.frameworks[cell.framework].versions[cell.version].devices:
+            return loaded.where("axes", "device")
+    return loaded.where("frameworks", cell.framework, "versions", cell.version, found.key)
+
+
+def _variant(matrix: Matrix, cell: _Cell) -> Variant | _Impossible:
     """A cell's variant, or why there can be none."""
     framework: Framework = matrix.frameworks[cell.framework]
     version = framework.versions[cell.version]
     base = matrix.bases[cell.base]
     lifecycle = _both(version.lifecycle, base.lifecycle)
     if lifecycle is None:
-        return f"on the base '{cell.base}' its end of life comes before its release"
+        return _Impossible(f"on the base '{cell.base}' its end of life comes before its release", "lifecycle")
     cuda = matrix.cuda.get(cell.device)
     if cuda is not None and not (cuda.packages or version.gpu.cuda_packages or cuda.debian or cell.base in cuda.images):
-        return f"'{cell.device}' has no image for the base '{cell.base}', no wheels and no Debian packages"
+        what = f"'{cell.device}' has no image for the base '{cell.base}', no wheels and no Debian packages"
+        return _Impossible(what, "devices")
     if cuda is not None and cuda.debian and cell.base not in cuda.images and base.bootstrap is None:
-        return f"'{cell.device}' comes with Debian packages, and the base '{cell.base}' is no bootstrapped Debian"
+        what = f"'{cell.device}' comes with Debian packages, and the base '{cell.base}' is no bootstrapped Debian"
+        return _Impossible(what, "devices")
     pins = version.cpu if cuda is None else version.gpu
     server = _pins(matrix.server.contract, base.python)
     own = _pins((*pins.contract, *version.contract), base.python)
@@ -541,16 +563,19 @@ def select(
             fix="give one of the two",
         )
     if not selection.narrows:
-        take_all = selection.all_ or default_group is None or default_group not in groups
-        if take_all:
+        if selection.all_:
             return tuple(variants)
-        selection = Selection(group=default_group)
+        globs = groups.get(default_group or "", ["*"])
         variants = [variant for variant in variants if today is None or not has_ended(variant.lifecycle, today)]
-        if not group_members(variants, groups[default_group or ""]):
+        members = set(group_members(variants, globs))
+        if not members:
             raise UsageError(
-                f"every image of the group '{default_group}' is past its end of life",
+                f"every image of the group '{default_group}' is past its end of life"
+                if default_group in groups
+                else "every image is past its end of life",
                 fix="name the images, or take --all; or give the group newer ones in matrix.yaml",
             )
+        return tuple(variant for variant in variants if variant.name in members)
     filters = _filters(variants, selection, groups)
     found = tuple(variant for variant in variants if all(test(variant) for test in filters.values()))
     if not found:

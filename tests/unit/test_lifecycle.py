@@ -59,3 +59,7 @@ def test_a_default_group_leaves_out_what_has_ended_and_a_name_does_not() -> None
     assert set(first) <= names(Selection(group="default"), ends[0])
     with pytest.raises(UsageError, match="past its end of life"):
         select(project.variants, Selection(), {"default": first}, "default", ends[0])
+    # A matrix without such a group: all images, and those that have ended are not asked for either.
+    everything = {variant.name for variant in select(project.variants, Selection(), {}, "default", ends[0])}
+    assert everything == names(Selection(), ends[0])
+    assert set(first) <= {variant.name for variant in select(project.variants, Selection(all_=True), {}, None, ends[0])}

@@ -178,6 +178,8 @@ def test_a_cuda_that_a_base_cannot_have(tmp_path: Path) -> None:
     with pytest.raises(MatrixError) as raised:
         expand(matrix(tmp_path, text))
     assert "'cuda13.0' has no image for the base 'one'" in f"{raised.value.what} {raised.value.details}"
+    places = (f"({PYTORCH}.devices)", "(include[0].device)")
+    assert all(place in (raised.value.details or "") for place in places), raised.value.details
 
 
 def test_the_cells_that_are_left_out(tmp_path: Path) -> None:
