@@ -10,6 +10,7 @@ import os
 import zipfile
 from email.parser import HeaderParser
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import requests
 from remotezip import RemoteIOError, RemoteZip
@@ -34,7 +35,8 @@ def requires(url: str) -> tuple[str, ...]:
             with RemoteZip(url, verify=bundle or True) as archive:
                 text = _metadata(archive)
         else:
-            with zipfile.ZipFile(Path(url.removeprefix("file://"))) as archive:
+            path = unquote(urlsplit(url).path) if url.startswith("file://") else url
+            with zipfile.ZipFile(Path(path)) as archive:
                 text = _metadata(archive)
     except (requests.RequestException, RemoteIOError, OSError) as failure:
         raise NetworkError(
