@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from build import markers
 from build.matrix import Cuda
 
 #: CUDA's own distributions: the toolkit's libraries, cuDNN, NCCL, and the bindings that load them.
@@ -97,22 +97,6 @@ def _asked(requires: Iterable[str], python: str) -> Iterator[tuple[Requirement, 
             continue
         extras = re.findall(r"""extra\s*==\s*["']([^"']+)["']""", str(marker))
         for extra in dict.fromkeys(["", *extras]):
-            if _holds(marker, python, extra):
+            if markers.holds(marker, python, extra):
                 yield requirement, extra
                 break
-
-
-def _holds(marker: Marker, python: str, extra: str) -> bool:
-    return marker.evaluate(
-        {
-            "python_version": python,
-            "python_full_version": f"{python}.0",
-            "sys_platform": "linux",
-            "platform_system": "Linux",
-            "platform_machine": "x86_64",
-            "os_name": "posix",
-            "implementation_name": "cpython",
-            "platform_python_implementation": "CPython",
-            "extra": extra,
-        }
-    )

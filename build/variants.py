@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from build import markers
 from build.errors import UsageError
 from build.lifecycle import has_ended
 from build.matrix import NO_VERSION, Base, Cuda, Framework, Guard, Lifecycle, Matrix, Patch, WheelSource
@@ -454,34 +454,11 @@ def _pins(texts: Iterable[str], python: str) -> tuple[str, ...]:
         requirement = Requirement(text)
         if requirement.marker is None:
             kept.append(text)
-        elif _holds(requirement.marker, python):
+        elif markers.holds(requirement.marker, python):
             requirement.marker = None
             # The maintainer's own spelling; a URL may have a ';' of its own.
             kept.append(str(requirement) if requirement.url else text.split(";", 1)[0].strip())
     return tuple(kept)
-
-
-def _holds(marker: Marker, python: str) -> bool:
-    """Evaluate a marker for CPython on x86-64 Linux; all variables are set: none comes from this machine.
-
-    Like uv, ``3.11`` is taken for 3.11.0 where a marker asks for the full version.
-    """
-    return marker.evaluate(
-        {
-            "implementation_name": "cpython",
-            "implementation_version": f"{python}.0",
-            "os_name": "posix",
-            "platform_machine": "x86_64",
-            "platform_python_implementation": "CPython",
-            "platform_release": "",
-            "platform_system": "Linux",
-            "platform_version": "",
-            "python_full_version": f"{python}.0",
-            "python_version": python,
-            "sys_platform": "linux",
-            "extra": "",
-        }
-    )
 
 
 def _both(version: Lifecycle, base: Lifecycle) -> Lifecycle | None:
