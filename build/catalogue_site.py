@@ -18,6 +18,7 @@ from build.catalogue import Page, shared_layers, unique_bytes
 from build.catalogue_record import Record
 from build.errors import UsageError
 from build.matrix import Patch
+from build.patches import distribution
 from build.registry import Registry
 from build.reports import Report
 
@@ -173,12 +174,18 @@ def render(
     yield "layers.html", environment.get_template("layers.html.j2").render(layers=shared_layers(pages), root="")
     template = environment.get_template("image.html.j2")
     for page in pages:
-        installed = {f"{package.name}=={package.version}" for package in page.python_packages}
-        mine = [patch for patch in patches if patch.distribution in installed]
+        installed = {(package.name, package.version) for package in page.python_packages}
+        mine = [patch for patch in patches if _patched(patch) in installed]
         yield f"images/{page.name}.html", template.render(page=page, patches=mine, root="../")
     rows = [_row(page, reference(page)) for page in pages]
     yield INDEX, json.dumps({"made": now.isoformat(timespec="seconds"), "registry": str(registry) if asked else None,
                              "images": rows}, indent=1) + "\n"  # fmt: skip
+
+
+def _patched(patch: Patch) -> tuple[str, str]:
+    """The normalised name and the version that a patch is for, however the matrix spells them."""
+    name, version = distribution(patch)
+    return name, str(version)
 
 
 def write(files: Iterator[tuple[str, str]], output: Path) -> int:
@@ -203,6 +210,7 @@ def write(files: Iterator[tuple[str, str]], output: Path) -> int:
             fix="empty it, or name another one: --output FOLDER",
         )
     count = 0
+    output = output.absolute()  # '.' has no name, and no folder above it
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:

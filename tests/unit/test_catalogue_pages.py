@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import html.parser
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -16,7 +16,7 @@ from build.catalogue import pages
 from build.catalogue_record import Record
 from build.catalogue_registry import Published
 from build.errors import DriftError, UsageError
-from build.matrix import Matrix
+from build.matrix import Matrix, Patch
 from build.registry import parse
 from build.reports import Package
 from tests.unit.catalogue_samples import IMAGES, MINIMAL, PROJECT, SKLEARN, TODAY, image, published, report, stored
@@ -42,7 +42,9 @@ def some() -> dict[str, Published]:
     }
 
 
-def site(its: dict[str, Published], *, asked: bool = True, record: Record | None = None) -> dict[str, str]:
+def site(
+    its: dict[str, Published], *, asked: bool = True, record: Record | None = None, patches: Sequence[Patch] = ()
+) -> dict[str, str]:
     """The site's files."""
     found = pages(IMAGES, PROJECT.matrix, its, today=TODAY, recorded=record.images if record else None)
     return dict(
@@ -53,6 +55,7 @@ def site(its: dict[str, Published], *, asked: bool = True, record: Record | None
             record=record,
             now=NOW,
             templates=PROJECT.paths.doc_templates / "site",
+            patches=patches,
         )
     )
 
@@ -131,6 +134,16 @@ def test_a_stand_ins_page_says_so_and_shows_what_changed() -> None:
     assert front.count("stand-in: debian12-py37") == 1
 
 
+def test_a_patched_package_is_named_with_its_reason_where_it_is_installed() -> None:
+    """However the matrix spells the distribution: layers are patched by its normalised name too."""
+    version = image(SKLEARN).lock.versions()["scikit-learn"]
+    reason = "what its makers will not release again"
+    patch = Patch(distribution=f"Scikit_Learn=={version}", file="sklearn/x.py", find="a", replace="b", reason=reason)
+    files = site({}, patches=[patch])
+    assert reason in files[f"images/{SKLEARN}.html"]
+    assert reason not in files[f"images/{MINIMAL}.html"]
+
+
 def test_an_image_that_is_not_published_says_so_everywhere() -> None:
     files = site(some())
     name = "lightgbm-4.7-debian12-py311-cpu-inference"
@@ -174,6 +187,16 @@ def test_a_site_replaces_an_earlier_one_and_nothing_else(tmp_path: Path) -> None
     assert (other / "letter.txt").read_text() == "mine"
     with pytest.raises(UsageError, match="is no folder"):
         catalogue_site.write(iter({"index.html": ""}.items()), other / "letter.txt")
+
+
+def test_the_folder_where_one_stands_can_be_the_sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "site").mkdir()
+    monkeypatch.chdir(tmp_path / "site")
+    for text in ("first", "second"):
+        monkeypatch.chdir(tmp_path / "site")
+        catalogue_site.write(iter({"catalogue.json": "{}", "index.html": text}.items()), Path())
+        assert (tmp_path / "site" / "index.html").read_text() == text
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]
 
 
 def test_a_failure_while_it_is_written_leaves_the_earlier_site(tmp_path: Path) -> None:
