@@ -107,13 +107,13 @@ def scoring(image: Image) -> Scoring:
         for statement in ast.parse(source).body
         if isinstance(statement, ast.Assign)
         and isinstance(statement.targets[0], ast.Name)
-        and statement.targets[0].id in ("REQUEST", "ANSWER", "MEMORY")
+        and statement.targets[0].id in ("REQUEST", "ANSWER", "MEMORY", "MEMORY_WITH_CUDA")
     }
     return Scoring(
         source=source.encode(),
         request=constants["REQUEST"],
         answer=constants["ANSWER"],
-        memory=constants.get("MEMORY", MEMORY),
+        memory=constants.get("MEMORY_WITH_CUDA" if image.cuda else "MEMORY", constants.get("MEMORY", MEMORY)),
     )
 
 

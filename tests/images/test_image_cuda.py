@@ -16,6 +16,9 @@ HERE = Path(__file__).parent
 DRIVER = {"libcuda.so.1", "libnvidia-ml.so.1", "libnvcuvid.so.1", "libnvidia-encode.so.1"}
 #: Plugins that their library opens only where their network is there, and that need its own libraries.
 FABRIC = re.compile(r"libcufile_rdma\.|libnvshmem_|nvshmem_")
+#: Triton's profiler brings the CUPTIs of two CUDAs and opens them by their paths: no loader finds them by name, and
+#: nothing else opens them, so they cannot be taken for the image's own.
+OWN_COPIES = re.compile(r".*/site-packages/triton/backends/nvidia/lib/cupti[^/]*/[^/]*")
 #: A provider for libraries that nobody promises (TensorRT): the framework offers it, and does without.
 NOT_PROMISED = {"libonnxruntime_providers_tensorrt.so"}
 #: By which version of which distribution a library is measured; None: by the pins of CUDA and cuDNN.
@@ -39,9 +42,8 @@ def cuda(image: Image, container: Container, files: dict[str, Any]) -> dict[str,
     if image.cuda_absent:
         pytest.skip(image.cuda_absent)
     container.must_run()
-    answer: dict[str, Any] = container.python(
-        HERE / "probe_cuda.py", image.framework, *files["cuda_libraries"]
-    )
+    libraries = [path for path in files["cuda_libraries"] if not OWN_COPIES.fullmatch(path)]
+    answer: dict[str, Any] = container.python(HERE / "probe_cuda.py", image.framework, *libraries)
     return answer
 
 

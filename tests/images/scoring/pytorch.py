@@ -8,6 +8,8 @@ REQUEST = {"data": [[10.0], [20.0]]}
 ANSWER = [21.0, 41.0]
 #: MiB with which a container scores.
 MEMORY = 320
+#: The same where torch loads CUDA's libraries with itself.
+MEMORY_WITH_CUDA = 512
 
 
 def init():
