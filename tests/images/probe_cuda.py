@@ -77,7 +77,7 @@ def version(library, soname, paths):
         if library.cudaRuntimeGetVersion(ctypes.byref(number)):
             # Before CUDA 12 it tells only where there is a driver; the file's name does: libcudart.so.11.8.89.
             told = [[int(part) for part in re.findall(r"[0-9]+", path.rpartition(".so.")[2])] for path in paths]
-            return max(told, key=len)
+            return max(told, key=len)[:2]
         return [number.value // 1000, number.value % 1000 // 10]
     if name == "cudnn":
         library.cudnnGetVersion.restype = ctypes.c_size_t
