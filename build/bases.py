@@ -13,11 +13,12 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from build import locks, prefix_archive, recipe, state
+from build import cuda_bases, locks, prefix_archive, recipe, state
+from build.cuda_bases import CudaBase
 from build.errors import DriftError, EngineError, LockError, NetworkError, PipelineError
 from build.locks import Lock
 from build.matrix import Base, Bootstrap
@@ -133,13 +134,52 @@ def recorded(paths: Paths, base_name: str) -> tuple[str, ...] | None:
     return tuple(packages)
 
 
-def record(paths: Paths, base_name: str, packages: Sequence[str]) -> None:
-    """Write the set of Debian packages of a base to its lock."""
+_ASKED = "# asked for: "
+
+
+def asked(paths: Paths, base_name: str) -> tuple[str, ...]:
+    """The names that a recorded set was made from, where they were written down with it."""
+    try:
+        lines = lock_file(paths, base_name).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return ()
+    return tuple(name for line in lines if line.startswith(_ASKED) for name in line.removeprefix(_ASKED).split())
+
+
+def record(paths: Paths, base_name: str, packages: Sequence[str], *, asked: Sequence[str] = ()) -> None:
+    """Write the set of Debian packages of a base to its lock.
+
+    Args:
+        paths: The checkout.
+        base_name: The base.
+        packages: ``name=version``, sorted.
+        asked: What the matrix asks for, where the set has what that needs as well.
+    """
     header = (
         "# Debian packages of this base, recorded by `nox -s lock -- --bases`; do not edit.\n"
         "# The archive keeps only the newest: a build shows what differs, and fails for it with --locked.\n"
     )
+    if asked:
+        header += f"{_ASKED}{' '.join(sorted(asked))}\n"
     write_atomically(lock_file(paths, base_name), header + "".join(f"{line}\n" for line in packages))
+
+
+def stale_cuda(paths: Paths, found: Mapping[str, CudaBase]) -> dict[str, list[str]]:
+    """Why the recorded Debian packages of bases with CUDA no longer belong to the matrix.  Needs no network.
+
+    Args:
+        paths: The checkout.
+        found: The bases, by name.
+
+    Returns:
+        Name → a sentence for each reason, of those that are stale.
+    """
+    stale = {
+        name: list(cuda_bases.staleness(base, recorded(paths, name), asked(paths, name)))
+        for name, base in found.items()
+        if not base.image
+    }
+    return {name: reasons for name, reasons in stale.items() if reasons}
 
 
 def present(paths: Paths, base_name: str, base: Base) -> Rootfs | None:

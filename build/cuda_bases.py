@@ -167,16 +167,23 @@ def _toolkits(index: Mapping[str, DebianPackage]) -> list[str]:
     return sorted({package.toolkit for package in cudart if package.toolkit}, key=Version)
 
 
-def staleness(base: CudaBase, recorded: Sequence[str] | None) -> Iterator[str]:
-    """Why recorded pins no longer belong to the matrix, a sentence each.  Needs no network."""
+def staleness(base: CudaBase, recorded: Sequence[str] | None, asked: Sequence[str]) -> Iterator[str]:
+    """Why recorded pins no longer belong to the matrix, a sentence each.  Needs no network.
+
+    Args:
+        base: The base.
+        recorded: The pins, ``name=version``; None where there are none.
+        asked: The names that they were made from: the pins have what those need as well.
+    """
     if recorded is None:
         yield "the Debian packages of its CUDA are not recorded"
         return
+    added = [f"+{name}" for name in base.cuda.debian if name not in asked]
+    removed = [f"-{name}" for name in asked if name not in base.cuda.debian]
+    if added or removed:
+        yield "the matrix now asks for " + ", ".join([*added, *removed])
     versions = dict(item.split("=", 1) for item in recorded)
     for name in base.cuda.debian:
-        if name not in versions:
-            yield f"it lacks {name}"
-            continue
-        toolkit = _TOOLKIT.search(versions[name])
+        toolkit = _TOOLKIT.search(versions.get(name, ""))
         if toolkit and toolkit[1] != base.cuda.version:
             yield f"it has {name} of CUDA {toolkit[1]}, the matrix pins {base.cuda.version}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from build import bases, catalogue_record, catalogue_table, cuda_bases, environments, locks, patches, render, schema
+from build import bases, catalogue_record, catalogue_table, environments, locks, patches, render, schema
 from build.paths import Paths, write_atomically
 from build.project import Project, stale_locks
 
@@ -80,12 +80,10 @@ def drift(project: Project) -> list[Drift]:
         if base.bootstrap is not None and bases.recorded(paths, name) is None:
             path = str(bases.lock_file(paths, name).relative_to(paths.root))
             found.append(Drift(path=path, what="the base's Debian packages are not recorded", fix="nox -s lock"))
-    debian = {name: base for name, base in project.cuda_bases.items() if not base.image}
-    for name, cuda_base in debian.items():
-        if stale := list(cuda_bases.staleness(cuda_base, bases.recorded(paths, name))):
-            path = str(bases.lock_file(paths, name).relative_to(paths.root))
-            found.append(Drift(path=path, what="; ".join(stale), fix="nox -s lock generate"))
-    wanted_locks = {f"locks/{name}/debian.txt" for name in debian}
+    for name, reasons in bases.stale_cuda(paths, project.cuda_bases).items():
+        path = str(bases.lock_file(paths, name).relative_to(paths.root))
+        found.append(Drift(path=path, what="; ".join(reasons), fix="nox -s lock generate"))
+    wanted_locks = {f"locks/{name}/debian.txt" for name, base in project.cuda_bases.items() if not base.image}
     wanted_locks |= {project.lock_path(variant) for variant in project.variants}
     wanted_locks |= {f"locks/{name}/{title}.txt" for name in project.matrix.bases for title in ("server", "debian")}
     wanted_locks |= {f"locks/{name}/{locks.BUILD}.txt" for name in project.source_only_bases}

@@ -47,6 +47,9 @@ def lock_command(paths: Paths, *, check: bool, refresh_bases: bool) -> None:
     cuda_agreement.check(project, result.locks)
     _check_excludes(facts)
     changed: dict[str, list[str]] = {}
+    if check:
+        stale = bases.stale_cuda(paths, project.cuda_bases)
+        changed |= {str(bases.lock_file(paths, name).relative_to(paths.root)): why for name, why in stale.items()}
     for path, lock in result.locks.items():
         file = paths.root / path
         if not file.is_file() or file.read_text(encoding="utf-8") != locks.to_text(lock):
@@ -56,7 +59,7 @@ def lock_command(paths: Paths, *, check: bool, refresh_bases: bool) -> None:
     if check:
         if changed:
             raise DriftError(
-                f"{len(changed)} of {len(result.locks)} locks are stale",
+                f"{len(changed)} of {len(result.locks) + len(project.cuda_bases)} locks are stale",
                 where=", ".join(changed),
                 fix="nox -s lock generate",
             )
@@ -72,7 +75,7 @@ def lock_command(paths: Paths, *, check: bool, refresh_bases: bool) -> None:
                 console.info(f"{relative} (removed: no image of the matrix has it)")
         for name, pins in cuda_pins.items():
             lines = bases.drift(bases.recorded(paths, name) or (), pins)
-            bases.record(paths, name, pins)
+            bases.record(paths, name, pins, asked=project.cuda_bases[name].cuda.debian)
             console.info(f"{name}: {len(pins)} Debian packages of its CUDA recorded, {len(lines)} changed")
         _record_bases(project, refresh_bases)
     agreed = _agreement(result)
@@ -143,9 +146,10 @@ def _agreement(result: Locking) -> str:
 
 def _cuda_pins(project: Project, refresh: bool) -> dict[str, tuple[str, ...]]:
     """The Debian packages of each base's CUDA that are to be recorded, by the base's name."""
+    stale = bases.stale_cuda(project.paths, project.cuda_bases)
     found: dict[str, tuple[str, ...]] = {}
     for name, base in project.cuda_bases.items():
-        if base.image or not (refresh or list(cuda_bases.staleness(base, bases.recorded(project.paths, name)))):
+        if base.image or not (refresh or name in stale):
             continue
         index = cuda_bases.parse_index(cuda_bases.fetch_index(base.suite))
         found[name] = cuda_bases.pins(base, index, project.loaded.where("cuda", base.device, "debian"))

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from build import cuda_bases, project
+from build import bases, cuda_bases, project
 from build.cuda_bases import CudaBase
 from build.errors import LockError
 from build.matrix import Base, Cuda
-from build.paths import repository
+from build.paths import Paths, repository
 
 #: dists/bookworm/non-free/binary-amd64/Packages of deb.debian.org on 2026-11-25, shortened.
 INDEX = cuda_bases.parse_index(Path(__file__).with_name("data").joinpath("debian12-non-free.txt").read_text("utf-8"))
@@ -52,15 +52,28 @@ def test_a_package_that_debian_does_not_have_lists_the_nearest() -> None:
 
 
 def test_what_makes_the_pins_stale_is_said() -> None:
-    recorded = ("libcudart11.0=11.8.89~11.8.0-5~deb12u1",)
+    asked = ("libcudart11.0", "libcublas11")
+    recorded = cuda_bases.pins(base("11.8.0", *asked), INDEX, "matrix.yaml:1")
 
     def stale(version: str, *packages: str, pins: tuple[str, ...] | None = recorded) -> list[str]:
-        return list(cuda_bases.staleness(base(version, *packages), pins))
+        return list(cuda_bases.staleness(base(version, *packages), pins, asked))
 
-    assert stale("11.8.0", "libcudart11.0") == []
+    assert stale("11.8.0", *asked) == []
     assert stale("11.8.0", "libcudart11.0", pins=None) == ["the Debian packages of its CUDA are not recorded"]
-    assert stale("11.8.0", "libcudart11.0", "libcufft10") == ["it lacks libcufft10"]
-    assert stale("12.4.1", "libcudart11.0") == ["it has libcudart11.0 of CUDA 11.8.0, the matrix pins 12.4.1"]
+    assert stale("11.8.0", *asked, "libcufft10") == ["the matrix now asks for +libcufft10"]
+    assert stale("11.8.0", "libcudart11.0") == ["the matrix now asks for -libcublas11"], "it stays in the images"
+    assert stale("12.4.1", *asked) == [
+        "it has libcudart11.0 of CUDA 11.8.0, the matrix pins 12.4.1",
+        "it has libcublas11 of CUDA 11.8.0, the matrix pins 12.4.1",
+    ]
+
+
+def test_what_was_asked_for_is_written_down_with_the_pins(tmp_path: Path) -> None:
+    paths = Paths(root=tmp_path)
+    bases.record(paths, "one", ["a=1", "b=2"], asked=["a"])
+    assert (bases.recorded(paths, "one"), bases.asked(paths, "one")) == (("a=1", "b=2"), ("a",))
+    bases.record(paths, "two", ["a=1"])
+    assert (bases.asked(paths, "two"), bases.asked(paths, "three")) == ((), ())
 
 
 def test_the_matrixs_bases_with_cuda() -> None:
