@@ -187,6 +187,7 @@ class Cuda(Strict):
     images: dict[Name, Annotated[str, Field(pattern=_REFERENCE)]] = Field(
         default_factory=dict, description="Base name → an image that has them, taken instead of the base's own."
     )
+    lifecycle: Lifecycle = Field(default_factory=Lifecycle)
 
     @model_validator(mode="after")
     def _some_origin(self) -> Cuda:

@@ -126,7 +126,7 @@ def labels(image: Image, project: Project) -> dict[str, str]:
     if patched:
         result[f"{LABEL}.patches"] = ",".join(patched)
     life = variant.lifecycle
-    for key, date in (("deprecated", life.deprecated), ("end-of-life", life.end_of_life)):
+    for key, date in (("released", life.released), ("deprecated", life.deprecated), ("end-of-life", life.end_of_life)):
         if date:
             result[f"{LABEL}.{key}"] = date.isoformat()
     return result

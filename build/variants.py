@@ -385,10 +385,11 @@ def _variant(matrix: Matrix, cell: _Cell) -> Variant | _Impossible:
     framework: Framework = matrix.frameworks[cell.framework]
     version = framework.versions[cell.version]
     base = matrix.bases[cell.base]
-    lifecycle = _both(version.lifecycle, base.lifecycle)
-    if lifecycle is None:
-        return _Impossible(f"on the base '{cell.base}' its end of life comes before its release", "lifecycle")
     cuda = matrix.cuda.get(cell.device)
+    lifecycle = _joint(version.lifecycle, base.lifecycle, *([cuda.lifecycle] if cuda else []))
+    if lifecycle is None:
+        on = f"on the base '{cell.base}'" + (f" with '{cell.device}'" if cuda else "")
+        return _Impossible(f"{on} its end of life comes before its release", "lifecycle")
     if cuda is not None and not (cuda.packages or version.gpu.cuda_packages or cuda.debian or cell.base in cuda.images):
         what = f"'{cell.device}' has no image for the base '{cell.base}', no wheels and no Debian packages"
         return _Impossible(what, "devices")
@@ -461,8 +462,8 @@ def _pins(texts: Iterable[str], python: str) -> tuple[str, ...]:
     return tuple(kept)
 
 
-def _both(version: Lifecycle, base: Lifecycle) -> Lifecycle | None:
-    """The lifecycle of a version on a base: it begins with the later of the two and ends with the earlier.
+def _joint(*parts: Lifecycle) -> Lifecycle | None:
+    """The lifecycle of a version on a base, for a CUDA: it begins with the last of them and ends with the first.
 
     None where it would begin after its end.
     """
@@ -470,9 +471,9 @@ def _both(version: Lifecycle, base: Lifecycle) -> Lifecycle | None:
     def least(dates: Iterable[datetime.date | None]) -> datetime.date | None:
         return min((date for date in dates if date), default=None)
 
-    released = max((date for date in (version.released, base.released) if date), default=None)
-    end = least((version.end_of_life, base.end_of_life))
-    deprecated = least((version.deprecated, base.deprecated))
+    released = max((part.released for part in parts if part.released), default=None)
+    end = least(part.end_of_life for part in parts)
+    deprecated = least(part.deprecated for part in parts)
     if released and end and released > end:
         return None
     if deprecated:

@@ -78,6 +78,8 @@ def test_labels_say_what_an_image_is() -> None:
     assert labels["org.opencontainers.image.title"] == "scikit-learn 1.9 inference"
     assert labels["org.opencontainers.image.version"] == "1.9.1"
     assert labels["inference-images.python"] == "3.11"
+    assert labels["inference-images.released"] == "2026-06-02"
+    assert labels["inference-images.end-of-life"] == "2028-06-30"
 
 
 @pytest.mark.parametrize(("text", "word"), [("a b", '"a b"'), ('say "x"', '"say \\"x\\""'), ("$HOME", '"\\$HOME"')])

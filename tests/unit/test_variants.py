@@ -173,6 +173,15 @@ def test_cuda_from_an_image_or_from_debian_has_a_base_image_of_its_own(tmp_path:
     assert base_image("    images: {one: nvidia/cuda:13.0.3-runtime}\n") == "one-cuda13.0"
 
 
+def test_a_cuda_ends_its_images(tmp_path: Path) -> None:
+    """Each axis may end an image: version, base and CUDA; the first of them does."""
+    text = edited("    cudnn: 9.12.0.46\n", "    cudnn: 9.12.0.46\n    lifecycle: {end-of-life: 2027-01-31}\n")
+    variants = {variant.name: variant for variant in expand(matrix(tmp_path, text))}
+    assert variants["pytorch-2.13-debian12-py311-cpu-inference"].lifecycle.end_of_life == datetime.date(2028, 6, 30)
+    gpu = variants["pytorch-2.13-debian12-py311-cuda13.0-gpu-inference"]
+    assert gpu.lifecycle.end_of_life == datetime.date(2027, 1, 31)
+
+
 def test_a_cuda_that_a_base_cannot_have(tmp_path: Path) -> None:
     text = edited("    packages: [nvidia-cudnn-cu13==9.12.0.46]\n", "    images: {two: nvidia/cuda:13.0.3}\n")
     with pytest.raises(MatrixError) as raised:
