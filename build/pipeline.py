@@ -230,6 +230,7 @@ class Run:
                 image_id=item.local.id,
                 lock=item.image.lock.versions(),
                 recipe=item.recipe.digest,
+                from_source=tuple(package.name for package in item.image.lock.packages if package.source_only),
                 labels=labels(item.image, self.project.matrix.project),
                 layers=tuple(
                     PackageLayer(name=name, packages=tuple(f"{each.name}=={each.version}" for each in packages))

@@ -54,6 +54,8 @@ class Target:
     recipe: str
     #: Labels and their values that the image must have.
     labels: Mapping[str, str] = field(default_factory=dict)
+    #: Distributions of the lock that are built from source.
+    from_source: tuple[str, ...] = ()
     #: Its package layers as the Dockerfile names them, for the report; nothing is asked of them.
     layers: tuple[PackageLayer, ...] = ()
 
@@ -77,6 +79,7 @@ class Target:
             "contract": list(variant.contract),
             "lock": dict(self.lock),
             "from_default_index": list(wheel_sources.replaced(variant, self.lock)),
+            "from_source": list(self.from_source),
             "labels": dict(self.labels),
         }
 

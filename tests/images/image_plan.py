@@ -37,6 +37,8 @@ class Image:
     lock: dict[str, str]
     #: Distributions that the default index gave, because their own wheel source was not reached.
     from_default_index: tuple[str, ...]
+    #: Distributions that were built from source, as there is no wheel of them.
+    from_source: tuple[str, ...]
     labels: dict[str, str]
 
 
@@ -53,6 +55,6 @@ def read(path: Path) -> tuple[list[Image], dict[str, str]]:
         The images, and the labels that every container gets (so that it is found again, whatever happens).
     """
     plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    lists = ("contract", "from_default_index")
+    lists = ("contract", "from_default_index", "from_source")
     images = [Image(**{**entry, **{key: tuple(entry[key]) for key in lists}}) for entry in plan["images"]]
     return images, plan["container_labels"]
