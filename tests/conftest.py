@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -192,17 +193,30 @@ def bases_here(running: engine.Engine) -> None:
     assert done.code == 0, done.text
 
 
+def take_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
 @pytest.fixture
 def free_port() -> Callable[[], int]:
     """Ports of 127.0.0.1 that nothing listens on."""
-    import socket
+    return take_port
 
-    def take() -> int:
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            return int(listener.getsockname()[1])
 
-    return take
+def environment_of(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The Python of an environment with the locked requirements of a folder of tests, and nothing else."""
+    environment = tmp_path_factory.mktemp("libraries") / "venv"
+    python = str(environment / "bin/python")
+    for arguments in (
+        ("venv", str(environment)),
+        ("pip", "sync", "--require-hashes", "--python", python, str(folder / "requirements.txt")),
+    ):
+        done = subprocess.run([uv.find_uv_bin(), *arguments], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    return python
 
 
 @pytest.fixture(scope="session")
@@ -211,15 +225,8 @@ def check(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
 
     Not among the project's requirements, which everybody installs who builds an image: 60 packages for this test alone.
     """
-    environment = tmp_path_factory.mktemp("libraries") / "venv"
     folder = ROOT / "tests/examples"
-    python = str(environment / "bin/python")
-    for arguments in (
-        ("venv", str(environment)),
-        ("pip", "sync", "--require-hashes", "--python", python, str(folder / "requirements.txt")),
-    ):
-        done = subprocess.run([uv.find_uv_bin(), *arguments], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+    python = environment_of(folder, tmp_path_factory)
 
     def run(script: str, *arguments: str) -> str:
         done = subprocess.run([python, str(folder / script), *arguments], capture_output=True, text=True, check=False)

@@ -14,12 +14,11 @@ from typing import Any
 
 import docker
 import pytest
-import uv
 
 from build import attachments, builder, embedded_registry, engine, project, registry, reports
 from build.publish import Publication, publish
 from build.reports import Report
-from tests.conftest import MINIMAL, ROOT, Checkout, copy_checkout
+from tests.conftest import MINIMAL, ROOT, Checkout, copy_checkout, environment_of, take_port
 
 pytestmark = [pytest.mark.engine, pytest.mark.network]
 
@@ -54,14 +53,6 @@ class Catalogue:
         return next(row for row in listed if row["name"] == name)
 
 
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def catalogue(
     running: engine.Engine,
@@ -73,7 +64,7 @@ def catalogue(
     root = tmp_path_factory.mktemp("catalogue") / "repository"
     root.mkdir()
     checkout = copy_checkout(root)
-    port = _free_port()
+    port = take_port()
     environment = {registry.PORT_VARIABLE: str(port)}
     made = Catalogue(checkout=checkout, environment=environment, port=port)
     with pytest.MonkeyPatch.context() as patch:
@@ -186,7 +177,7 @@ def test_docs_are_written_and_nothing_drifts(catalogue: Catalogue) -> None:
     table = (catalogue.checkout.root / "docs/images.md").read_text()
     assert catalogue.row(MINIMAL)["digest"] in table
     # The check needs no registry: it has the address of none.
-    away = {registry.PORT_VARIABLE: str(_free_port())}
+    away = {registry.PORT_VARIABLE: str(take_port())}
     done = catalogue.checkout.run("check", env=away)
     assert done.code == 0, done.text
 
@@ -201,7 +192,7 @@ def test_an_edit_of_the_table_is_drift(checkout: Checkout) -> None:
 
 
 def test_without_a_registry_what_was_recorded_is_taken(catalogue: Catalogue, tmp_path: Path) -> None:
-    away = {registry.PORT_VARIABLE: str(_free_port())}
+    away = {registry.PORT_VARIABLE: str(take_port())}
     output = str(tmp_path / "site")
     done = catalogue.checkout.run("catalogue", "--output", output, env=away)
     assert done.code == 0, done.text
@@ -217,7 +208,7 @@ def test_without_a_registry_what_was_recorded_is_taken(catalogue: Catalogue, tmp
 
 def test_a_named_registry_that_is_away_is_an_error_with_a_way_out(checkout: Checkout, tmp_path: Path) -> None:
     output = tmp_path / "site"
-    away = {"REGISTRY": f"127.0.0.1:{_free_port()}/acme"}
+    away = {"REGISTRY": f"127.0.0.1:{take_port()}/acme"}
     done = checkout.run("catalogue", "--output", str(output), env=away)
     assert done.code == 5
     assert "nox -s catalogue -- --offline" in done.one_screen()
@@ -245,15 +236,8 @@ def browsed(catalogue: Catalogue, tmp_path_factory: pytest.TempPathFactory) -> d
     chromium = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if chromium is None:
         pytest.skip("no Chromium on this machine (on Debian: apt-get install chromium)")
-    environment = tmp_path_factory.mktemp("libraries") / "venv"
     folder = ROOT / "tests/browser"
-    python = str(environment / "bin/python")
-    for arguments in (
-        ("venv", str(environment)),
-        ("pip", "sync", "--require-hashes", "--python", python, str(folder / "requirements.txt")),
-    ):
-        done = subprocess.run([uv.find_uv_bin(), *arguments], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+    python = environment_of(folder, tmp_path_factory)
     screenshots = ROOT / ".pipeline/reports/catalogue"
     done = subprocess.run(
         [python, str(folder / "browse.py"), chromium, str(catalogue.site), MINIMAL, str(screenshots)],

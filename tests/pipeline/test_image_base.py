@@ -89,12 +89,18 @@ def test_an_image_by_digest_serves_as_a_base(checkout: Checkout, debian_image: s
     assert " verified" in verified.out
 
 
-def test_packages_are_added_to_an_image(checkout: Checkout, bare_debian_image: str) -> None:
-    """As `ubuntu:18.04` gets its Python and libgomp1."""
+@pytest.fixture
+def archive() -> None:
+    """Debian's archive, from which apt takes packages in a build."""
     try:
         urllib.request.urlopen(ARCHIVE, timeout=20).close()
     except OSError as error:
         pytest.skip(f"Debian's archive is not reached: {ARCHIVE}: {error}")
+
+
+@pytest.mark.usefixtures("archive")
+def test_packages_are_added_to_an_image(checkout: Checkout, bare_debian_image: str) -> None:
+    """As `ubuntu:18.04` gets its Python and libgomp1."""
     stand_on(checkout, image=bare_debian_image, packages=["python3", "libgomp1"])
     built = checkout.run("build", MINIMAL)
     assert built.code == 0, built.text
@@ -103,6 +109,7 @@ def test_packages_are_added_to_an_image(checkout: Checkout, bare_debian_image: s
     assert " verified" in verified.out
 
 
+@pytest.mark.usefixtures("archive")
 def test_a_package_that_the_archive_does_not_have_is_told(checkout: Checkout, bare_debian_image: str) -> None:
     stand_on(checkout, image=bare_debian_image, packages=["python3", "python3.7-venv"])
     built = checkout.run("build", MINIMAL)
@@ -111,6 +118,7 @@ def test_a_package_that_the_archive_does_not_have_is_told(checkout: Checkout, ba
     assert "Unable to locate package python3.7-venv" in built.text
 
 
+@pytest.mark.usefixtures("archive")
 def test_a_python_from_a_prefix_goes_on_an_image_too(
     checkout: Checkout, bare_debian_image: str, engine_client: docker.DockerClient
 ) -> None:
