@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from build import cuda, state, wheel_metadata
+from build import console, cuda, state, wheel_metadata
 from build.errors import LockError
 from build.locks import Lock, LockedPackage
 from build.project import Project
@@ -61,10 +61,11 @@ def _sentences(project: Project, variant: Variant, lock: Lock) -> list[str]:
     own = {canonicalize_name(Requirement(text).name) for text in variant.own_contract}
     for package in lock.packages:
         if package.name in own and not cuda.is_cuda(package.name) and package.url is not None:
-            requires = _requires(project, package)
-            found += cuda.contradictions(
-                f"{package.name} {package.version}", requires, versions, variant.base.python
-            )
+            what = f"{package.name} {package.version}"
+            try:
+                found += cuda.contradictions(what, _requires(project, package), versions, variant.base.python)
+            except wheel_metadata.NotServedError as failure:
+                console.warn(f"{variant.name}: its CUDA was not compared with what {what} asks for: {failure.what}")
     return found
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
+import threading
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,6 +39,36 @@ def test_a_wheel_in_a_directory_is_read_whatever_the_directory_is_called(tmp_pat
     expected = ("numpy>=2", 'nvidia-cublas-cu12==12.5.3.2; extra == "cuda"')
     assert wheel_metadata.requires(file.as_uri()) == expected
     assert wheel_metadata.requires(str(file)) == expected
+
+
+class _Handler(http.server.SimpleHTTPRequestHandler):
+    """Serves whole files, as many a company's index does."""
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a server of ``tmp_path``."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    handler = functools.partial(_Handler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_metadata_beside_a_wheel_is_read_and_a_server_that_gives_only_all_of_it_is_told(
+    tmp_path: Path, index: str
+) -> None:
+    file = wheel(tmp_path)
+    with pytest.raises(wheel_metadata.NotServedError, match="neither a wheel's metadata"):
+        wheel_metadata.requires(f"{index}/{file.name}")
+    file.with_name(f"{file.name}.metadata").write_text(METADATA)
+    assert wheel_metadata.requires(f"{index}/{file.name}")[0] == "numpy>=2"
+    with pytest.raises(NetworkError, match="cannot be read"):
+        wheel_metadata.requires(f"{index}/gone.whl")
 
 
 def test_what_is_not_there_and_what_is_no_wheel(tmp_path: Path) -> None:
