@@ -137,4 +137,10 @@ def check(directory: Path, version: str) -> Found:
             where=str(interpreter),
             fix="correct the prefix's version or its directory in matrix.yaml",
         )
+    if not (directory / "lib" / interpreter.name / "os.py").is_file():
+        raise PrefixError(
+            "this Python has its standard library elsewhere: it is a link, or was moved",
+            where=str(interpreter),
+            fix=f"name the prefix itself, the folder with bin and lib: perhaps {interpreter.resolve().parent.parent}",
+        )
     return Found(directory=directory.resolve(), interpreter=interpreter, built_for=said["built_for"])

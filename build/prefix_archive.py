@@ -244,7 +244,14 @@ def _strip(files: Sequence[Path]) -> None:
     if tool is None:
         console.warn("the prefix keeps its debug information, tens of MB: `strip` (binutils) is not installed")
         return
-    subprocess.run([tool, "--strip-unneeded", *map(str, files)], check=True, capture_output=True)
+    done = subprocess.run([tool, "--strip-unneeded", *map(str, files)], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise PrefixError(
+            "the prefix's debug information cannot be taken out",
+            where=tool,
+            fix="build the prefix anew, or install the binutils of this system",
+            details=done.stderr.strip()[-800:],
+        )
 
 
 def _set_times(stage: Path) -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import platform
 import re
+import shutil
 import sys
 import tarfile
 from pathlib import Path
@@ -89,6 +90,24 @@ def test_what_is_no_program_for_these_images_is_told(tmp_path: Path) -> None:
     program.chmod(0o755)
     with pytest.raises(PrefixError, match="does not run"):
         prefix.check(tmp_path, "3.12.1")
+
+
+def test_a_link_to_a_python_elsewhere_is_told_with_its_prefix(tmp_path: Path) -> None:
+    link = tmp_path / "bin" / f"python{MINOR}"
+    link.parent.mkdir()
+    link.symlink_to(OWN / "bin" / f"python{MINOR}")
+    with pytest.raises(PrefixError, match="its standard library elsewhere") as failure:
+        prefix.check(tmp_path, VERSION)
+    assert str(OWN.resolve()) in str(failure.value.fix)
+
+
+@pytest.mark.skipif(shutil.which("strip") is None, reason="`strip` (binutils) is not installed")
+def test_what_strip_does_not_know_is_told_in_its_words(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.so"
+    broken.write_bytes(b"\x7fELF and no more")
+    with pytest.raises(PrefixError, match="cannot be taken out") as failure:
+        prefix_archive._strip([broken])
+    assert "broken.so" in str(failure.value.details)
 
 
 @pytest.mark.parametrize(
