@@ -78,13 +78,18 @@ def candidates(wanted: Prefix, root: Path) -> list[Path]:
     if wanted.directory is not None:
         return [root / Path(wanted.directory).expanduser()]
     version = wanted.version
-    places = [Path(folder) / version for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
+    places = in_variable(version)
     if pyenv := os.environ.get("PYENV_ROOT"):
         places.append(Path(pyenv) / "versions" / version)
     places.append(Path.home() / ".pyenv" / "versions" / version)
     if managed := _uv_directory():
         places.append(managed / f"cpython-{version}-linux-x86_64-gnu")
     return list(dict.fromkeys(places))
+
+
+def in_variable(version: str) -> list[Path]:
+    """Where a prefix may lie in the directories that the variable names."""
+    return [Path(folder) / version for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
 
 
 def _uv_directory() -> Path | None:

@@ -23,7 +23,7 @@ from build import console, elf, state
 from build.errors import PipelineError
 from build.matrix import Prefix
 from build.paths import Paths
-from build.prefix import Found, PrefixError, find
+from build.prefix import Found, PrefixError, find, in_variable
 
 #: Time of every entry: 1980-01-01, the first day that zip files and pycs can write.
 EPOCH = 315532800
@@ -111,7 +111,8 @@ def destination(path: str, python: str) -> str | None:
 def present(folder: Path, wanted: Prefix) -> Archive | None:
     """The archive in a base's folder of the state; None where it must be made (anew).
 
-    One whose prefix is gone stays as it is; one whose prefix was built anew does not.
+    One whose prefix is gone stays as it is; one whose prefix was built anew does not, and neither does one where the
+    variable names another prefix now.
     """
     known = state.read_json(folder / "prefix.json")
     if not known or known.get("wanted") != _key(wanted):
@@ -120,6 +121,9 @@ def present(folder: Path, wanted: Prefix) -> Archive | None:
         return None
     interpreter = Path(known["interpreter"]["path"])
     if interpreter.is_file() and known["interpreter"] != _stamp(interpreter):
+        return None
+    named = [place / "bin" / interpreter.name for place in in_variable(wanted.version) if wanted.directory is None]
+    if next((other for other in named if other.is_file()), interpreter) != interpreter:
         return None
     return Archive(
         version=wanted.version,

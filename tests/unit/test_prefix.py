@@ -199,6 +199,29 @@ def test_a_prefix_that_was_built_anew_is_taken_anew_and_one_that_is_gone_stays(t
     assert prefix_archive.present(tmp_path, wanted) == there
 
 
+def test_a_prefix_that_the_variable_names_replaces_the_one_that_was_found_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interpreters = [tmp_path / name / VERSION / "bin" / f"python{MINOR}" for name in ("before", "company")]
+    for interpreter in interpreters:
+        interpreter.parent.mkdir(parents=True)
+        interpreter.touch()
+    status = interpreters[0].stat()
+    known = {
+        "wanted": {"edition": prefix_archive.EDITION, "version": VERSION, "directory": None},
+        "interpreter": {"path": str(interpreters[0]), "size": status.st_size, "mtime": status.st_mtime_ns},
+        "digest": "d",
+        "needs": {},
+        "glibc": None,
+    }
+    (tmp_path / "prefix.json").write_text(json.dumps(known), encoding="utf-8")
+    for name in (RUNTIME, HEADERS):
+        (tmp_path / name).touch()
+    for named, taken in (("", True), ("before", True), ("nothing-there", True), ("company", False)):
+        monkeypatch.setenv(prefix.VARIABLE, str(tmp_path / named) if named else "")
+        assert (prefix_archive.present(tmp_path, Prefix(version=VERSION)) is not None) == taken, named
+
+
 def rootfs(folder: Path, *libraries: str) -> Path:
     file = folder / "rootfs.tar"
     with tarfile.open(file, "w") as tar:
