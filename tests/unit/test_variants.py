@@ -295,6 +295,16 @@ def test_deprecated_never_comes_after_the_end(
     assert found.lifecycle.deprecated == expected
 
 
+def test_the_lifecycle_of_a_cuda_is_that_of_its_images_too(tmp_path: Path) -> None:
+    ends = "    version: 13.0.3\n    lifecycle: {deprecated: 2026-12-01, end-of-life: 2027-06-30}\n"
+    loaded = matrix(tmp_path, edited("    version: 13.0.3\n", ends))
+    found = {variant.name: variant.lifecycle for variant in expand(loaded)}
+    gpu = found["pytorch-2.13-debian12-py311-cuda13.0-gpu-inference"]
+    assert (gpu.deprecated, gpu.end_of_life) == (datetime.date(2026, 12, 1), datetime.date(2027, 6, 30))
+    cpu = found["pytorch-2.13-debian12-py311-cpu-inference"]
+    assert (cpu.deprecated, cpu.end_of_life) == (None, datetime.date(2028, 6, 30))
+
+
 def test_a_version_released_after_its_bases_end(tmp_path: Path) -> None:
     loaded = matrix(tmp_path, edited("released: 2025-12-01, deprecated: 2026-06-01", "released: 2028-12-01"))
     with pytest.raises(MatrixError) as caught:
