@@ -336,7 +336,9 @@ def _batch(
         why = bake.failure(outcome.log)
         failed = _failed_with(why, left)
         if missing and not any(why.stage in _can_fail(left[target]) for target in failed):
-            raise PipelineError("a base failed to build", where=str(log), details=why.lines)
+            raise PipelineError(
+                "a base failed to build", where=str(log), fix=_other_base(project, missing), details=why.lines
+            )
         if not failed:
             raise PipelineError("the build failed", where=str(log), details=why.lines)
         for target in failed:
@@ -355,6 +357,19 @@ def _batch(
             Built(image=image, status="built", recipe=its, local=local, seconds=finished[image.target])
         )
     return done
+
+
+def _other_base(project: Project, base_names: Sequence[str]) -> str | None:
+    """What helps where the image that one of these bases is made from is out of reach; None where none is."""
+    cuda_bases, found = project.cuda_bases, []
+    for name in base_names:
+        cuda_base = cuda_bases.get(name)
+        own = cuda_base.base_name if cuda_base else name
+        base = cuda_base.base if cuda_base else project.matrix.bases[name]
+        if base.image is not None:
+            found.append(f"--base {own}=<a base with Python {base.python}>")
+    ways = " ".join(dict.fromkeys(found))
+    return f"where its image is out of reach, build on another base: {ways}" if ways else None
 
 
 def _reason(project: Project, image: Image, why: bake.Failure) -> str:

@@ -92,4 +92,6 @@ def test_it_is_published_and_says_what_it_stands_on(
 def test_without_the_stand_in_the_base_is_out_of_reach(company: Checkout) -> None:
     ran = company.run("build", ARGUMENTS[0])
     assert ran.code != 0
-    assert "registry.invalid" in ran.one_screen()
+    said = ran.one_screen()
+    assert "registry.invalid" in said
+    assert f"--base {OTHER}=" in said, "what stands in for it is not said"

@@ -38,3 +38,9 @@ def test_the_only_image_of_a_bake_is_meant_where_none_is_named() -> None:
 def test_what_belongs_to_no_image_takes_none_down() -> None:
     assert failed("builder-debian12-py311", "stage-1") == []
     assert failed(None, None) == []
+
+
+def test_a_base_whose_image_may_be_out_of_reach_comes_with_another_way() -> None:
+    advice = "where its image is out of reach, build on another base: --base ubuntu18.04=<a base with Python 3.7>"
+    assert builder._other_base(PROJECT, ["ubuntu18.04", "ubuntu18.04-cuda11.0.3"]) == advice
+    assert builder._other_base(PROJECT, ["debian12-py311", "debian12-py311-cuda11.8.0"]) is None
