@@ -134,6 +134,16 @@ def test_a_stand_ins_page_says_so_and_shows_what_changed() -> None:
     assert front.count("stand-in: debian12-py37") == 1
 
 
+def test_a_page_promises_no_cuda_that_is_not_in_the_image() -> None:
+    """On a stand-in base nothing of it is asserted either."""
+    gpu = next(each.variant.name for each in IMAGES if each.variant.device == "cuda11.0.3")
+    labels = {"inference-images.stand-in": "debian12-py37", "inference-images.cuda": "absent"}
+    standing_in = site({gpu: published(stored(image(gpu), labels=labels), latest=False, suffix="-debian12-py37")})
+    assert "CUDA==11.0.3" not in standing_in[f"images/{gpu}.html"]
+    assert "CUDA's libraries are not in it" in standing_in[f"images/{gpu}.html"]
+    assert "CUDA==11.0.3" in site({gpu: published(stored(image(gpu)))})[f"images/{gpu}.html"]
+
+
 def test_a_patched_package_is_named_with_its_reason_where_it_is_installed() -> None:
     """However the matrix spells the distribution: layers are patched by its normalised name too."""
     version = image(SKLEARN).lock.versions()["scikit-learn"]
