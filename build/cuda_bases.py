@@ -68,7 +68,10 @@ def of(variants: Iterable[Variant]) -> dict[str, CudaBase]:
         if variant.cuda is None or variant.base_image == variant.base_name:
             continue
         image = variant.cuda.images.get(variant.base_name)
-        base = variant.base.model_copy(update={"image": image, "bootstrap": None}) if image else variant.base
+        base = variant.base
+        if image:  # what Debian's archive would have brought (Python, libgomp1), apt adds to it
+            packages = base.bootstrap.packages if base.bootstrap else base.packages
+            base = base.model_copy(update={"image": image, "bootstrap": None, "packages": packages})
         found[variant.base_image] = CudaBase(
             name=variant.base_image, base_name=variant.base_name, base=base, device=variant.device, cuda=variant.cuda
         )

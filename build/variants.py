@@ -396,6 +396,9 @@ def _variant(matrix: Matrix, cell: _Cell) -> Variant | _Impossible:
     if cuda is not None and cuda.debian and cell.base not in cuda.images and base.bootstrap is None:
         what = f"'{cell.device}' comes with Debian packages, and the base '{cell.base}' is no bootstrapped Debian"
         return _Impossible(what, "devices")
+    if cuda is not None and cell.base in cuda.images and base.prefix is not None:
+        what = f"'{cell.device}' comes with an image, and the base '{cell.base}' has its Python from a prefix"
+        return _Impossible(what, "devices")
     pins = version.cpu if cuda is None else version.gpu
     server = _pins(matrix.server.contract, base.python)
     own = _pins((*pins.contract, *version.contract), base.python)

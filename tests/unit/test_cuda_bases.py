@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from build import bases, cuda_bases, project
 from build.cuda_bases import CudaBase
 from build.errors import LockError
-from build.matrix import Base, Cuda
+from build.matrix import Base, Bootstrap, Cuda
 from build.paths import Paths, repository
 
 #: dists/bookworm/non-free/binary-amd64/Packages of deb.debian.org on 2026-11-25, shortened.
@@ -49,6 +50,20 @@ def test_a_package_that_debian_does_not_have_lists_the_nearest() -> None:
         cuda_bases.pins(base("11.8.0", "libcudart12"), INDEX, "matrix.yaml:1")
     assert failure.value.what == "Debian bookworm (non-free) has no package 'libcudart12'"
     assert "libcudart11.0" in (failure.value.fix or "")
+
+
+def test_an_image_gets_by_apt_what_a_bootstrapped_base_would_have_had() -> None:
+    """Else it had no Python."""
+    gpu = next(each for each in project.open_project(repository()).variants if each.base_image != each.base_name)
+    bootstrap = Bootstrap(suite="bookworm", packages=["libgomp1", "python3"])
+    variant = dataclasses.replace(
+        gpu,
+        base=gpu.base.model_copy(update={"bootstrap": bootstrap, "image": None, "packages": []}),
+        cuda=Cuda.model_validate({"version": "13.0.3", "images": {gpu.base_name: "nvidia/cuda:13.0.3"}}),
+    )
+    (found,) = cuda_bases.of([variant]).values()
+    assert (found.base.image, found.base.bootstrap) == ("nvidia/cuda:13.0.3", None)
+    assert found.base.packages == ["libgomp1", "python3"]
 
 
 def test_what_makes_the_pins_stale_is_said() -> None:

@@ -191,6 +191,15 @@ def test_a_cuda_that_a_base_cannot_have(tmp_path: Path) -> None:
     assert all(place in (raised.value.details or "") for place in places), raised.value.details
 
 
+def test_a_cuda_from_an_image_is_not_for_a_python_from_a_prefix(tmp_path: Path) -> None:
+    text = edited("    packages: [nvidia-cudnn-cu13==9.12.0.46]\n", "    images: {one: nvidia/cuda:13.0.3}\n")
+    text = text.replace("{suite: bookworm}\n", "{suite: bookworm}\n    prefix: {version: 3.11.9}\n", 1)
+    with pytest.raises(MatrixError) as raised:
+        expand(matrix(tmp_path, text))
+    said = f"{raised.value.what} {raised.value.details}"
+    assert "'cuda13.0' comes with an image, and the base 'one' has its Python from a prefix" in said
+
+
 def test_the_cells_that_are_left_out(tmp_path: Path) -> None:
     """Each with all the excludes that match it, and as the image that it would be."""
     text = edited(
