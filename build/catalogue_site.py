@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from build import console, reports
 from build.catalogue import Page, shared_layers, unique_bytes
 from build.catalogue_record import Record
@@ -21,6 +19,7 @@ from build.matrix import Patch
 from build.patches import distribution
 from build.registry import Registry
 from build.reports import Report
+from build.templates import load_templates
 
 #: The machine-readable list; a folder that has it is a catalogue's, and may be replaced.
 INDEX = "catalogue.json"
@@ -138,14 +137,7 @@ def render(
     Returns:
         Path in the site, with ``/``, and content; one after the other, as hundreds of pages need not be held at once.
     """
-    environment = Environment(
-        loader=FileSystemLoader(templates),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=True,
-    )
+    environment = load_templates(templates, html=True)
 
     def reference(page: Page) -> str:
         return registry.reference(page.variant.repository, page.pull_tag)

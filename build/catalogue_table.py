@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from packaging.version import Version
 
 from build import console, environments
@@ -18,6 +17,7 @@ from build.catalogue_record import Record
 from build.matrix import Matrix
 from build.registry import parse
 from build.render import Image
+from build.templates import load_templates
 
 
 def render(images: Sequence[Image], matrix: Matrix, record: Record | None, *, templates: Path) -> str:
@@ -33,14 +33,7 @@ def render(images: Sequence[Image], matrix: Matrix, record: Record | None, *, te
     known = matrix.project.exclude_newer
     today = max(record.date, known) if record else known
     all_pages = pages(images, matrix, {}, today=today, recorded=record.images if record else {})
-    environment = Environment(
-        loader=FileSystemLoader(templates),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # Markdown, not HTML
-    )
+    environment = load_templates(templates)
     environment.filters["cell"] = cell
     registry = parse(matrix.project.registry) if matrix.project.registry else None
 

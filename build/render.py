@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -15,6 +14,7 @@ from build.cuda_bases import CudaBase
 from build.layers import Layer
 from build.locks import BUILD, Lock
 from build.matrix import Matrix, Patch, Project
+from build.templates import load_templates
 from build.variants import Variant
 
 #: The prefix of the project's own labels, beside the OCI annotation keys.
@@ -190,14 +190,7 @@ def render(
     Returns:
         Path from the root, with ``/`` → content.
     """
-    environment = Environment(
-        loader=FileSystemLoader(templates),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # Dockerfiles, not HTML
-    )
+    environment = load_templates(templates)
     environment.filters["target"] = target
     files: dict[str, str] = {}
     compilers = compiler_bases(matrix, build_locks)
