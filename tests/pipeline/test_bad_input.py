@@ -23,7 +23,7 @@ def locks(checkout: Checkout) -> dict[str, str]:
 
 
 def test_an_error_in_the_matrix_comes_with_its_line_and_the_nearest_key(checkout: Checkout) -> None:
-    checkout.edit("matrix.yaml", "    title: scikit-learn\n    contract:", "    title: scikit-learn\n    contracts:")
+    checkout.edit("matrix.yaml", "contract: [scikit-learn==1.9.1", "contracts: [scikit-learn==1.9.1")
     lines = (checkout.root / "matrix.yaml").read_text().splitlines()
     number = next(number for number, line in enumerate(lines, start=1) if "contracts:" in line)
     done = checkout.run("list")
