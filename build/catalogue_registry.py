@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import datetime
 import json
-import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from build import attachments, reports
-from build.publish import LATEST
 from build.registry import Client, Manifest
 from build.reports import Report
+from build.tags import LATEST, dated
 
 #: Images asked for at a time.
 _AT_ONCE = 16
 #: Of an image's dated tags the newest so many are looked at; the rest are counted.
 HISTORY = 8
-
-#: Of a stand-in, its base's name follows: ``20261125.v1-debian12-py37``.
-_DATED = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})\.v([0-9]+)(?:-.+)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +56,9 @@ class Stored:
 
 @dataclass(frozen=True, kw_only=True)
 class DatedTag:
-    """An immutable tag of a run: ``20261125.v1``."""
+    """An immutable tag of a run, ``20261125.v1``, and what it points to."""
 
     tag: str
-    date: datetime.date
-    number: int
     digest: str
 
 
@@ -91,19 +84,6 @@ class Published:
         return next((tag for tag in self.history if tag.digest == self.current.digest), None)
 
 
-def dated(tags: Sequence[str]) -> list[tuple[datetime.date, int, str]]:
-    """The tags of the form ``YYYYMMDD.vN[-stand-in]`` among ``tags``, the newest first; others are left out."""
-    found = []
-    for tag in tags:
-        if match := _DATED.fullmatch(tag):
-            year, month, day, number = map(int, match.groups()[:4])
-            try:
-                found.append((datetime.date(year, month, day), number, tag))
-            except ValueError:  # eight digits that are no day
-                continue
-    return sorted(found, reverse=True)
-
-
 def ask(client: Client, repositories: Sequence[str]) -> dict[str, Published]:
     """What the registry has of these repositories; those that it does not have are left out.
 
@@ -122,15 +102,12 @@ def ask(client: Client, repositories: Sequence[str]) -> dict[str, Published]:
 def _published(client: Client, repository: str) -> Published | None:
     tags = client.tags(repository)
     runs = dated(tags)
-    manifests = {tag: client.manifest(repository, tag) for _, _, tag in runs[:HISTORY]}
+    manifests = {run.tag: client.manifest(repository, run.tag) for run in runs[:HISTORY]}
     latest = client.manifest(repository, LATEST) if LATEST in tags else None
     current = latest or next(iter(manifests.values()), None)
     if current is None:
         return None
-    history = tuple(
-        DatedTag(tag=tag, date=date, number=number, digest=manifests[tag].digest)
-        for date, number, tag in runs[:HISTORY]
-    )
+    history = tuple(DatedTag(tag=tag, digest=manifest.digest) for tag, manifest in manifests.items())
     places = [place for place, tag in enumerate(history) if tag.digest == current.digest]
     older = history[places[0] if places else 0 :]
     previous = next((tag.tag for tag in older if tag.digest != current.digest), None)

@@ -27,8 +27,7 @@ from build.errors import EngineError, PipelineError, RegistryError
 from build.recipe import recipe_tag
 from build.registry import Blob, Client, Manifest, Registry
 from build.reports import Report
-
-LATEST = "latest"
+from build.tags import LATEST, date_tag, dated
 
 #: Called while an image goes up: its name, and of its layers that are being sent the bytes sent and in all.
 Progress = Callable[[str, int, int], None]
@@ -89,23 +88,6 @@ class Published:
     status: Status
     #: What its push took; 0.0 where there was none.
     seconds: float
-
-
-def date_tag(today: datetime.date, taken: Sequence[Sequence[str]]) -> str:
-    """The immutable tag of a run: ``YYYYMMDD.vN`` with the smallest N that no image of the run has.
-
-    On images of a stand-in base, ``-<its name>`` follows: they are not what the plain tag promises.
-
-    Args:
-        today: The day of the run.
-        taken: The tags that the images have.
-    """
-    day = f"{today:%Y%m%d}"
-    tags = {tag.partition("-")[0] for each in taken for tag in each}
-    number = 1
-    while f"{day}.v{number}" in tags:
-        number += 1
-    return f"{day}.v{number}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,27 +187,17 @@ def _look(remote: Client, item: Publication) -> _Plan:
     latest = remote.digest(item.repository, LATEST)
     digest = remote.digest(item.repository, item.recipe_tag)
     tags = tuple(remote.tags(item.repository))
-    dated = False
+    is_dated = False
     if digest is not None and not item.rolling:
-        newest = _newest_date_tag(tags, item.stand_in)
-        dated = newest is not None and remote.digest(item.repository, newest) == digest
+        newest = next((each.tag for each in dated(tags) if each.stand_in == (item.stand_in or "")), None)
+        is_dated = newest is not None and remote.digest(item.repository, newest) == digest
     return _Plan(
         item=item,
         tags=tags,
         latest=remote.manifest(item.repository, latest) if latest else None,
         digest=digest,
-        dated=dated,
+        dated=is_dated,
     )
-
-
-def _newest_date_tag(tags: Sequence[str], stand_in: str | None) -> str | None:
-    """Of the immutable tags of a stand-in (or of none) the newest."""
-    found = {}
-    for tag in tags:
-        match = re.fullmatch(r"([0-9]{8})\.v([0-9]+)(?:-(.+))?", tag)
-        if match and match[3] == stand_in:
-            found[match[1], int(match[2])] = tag
-    return found[max(found)] if found else None
 
 
 def _local_image(client: DockerClient, item: Publication) -> Image:

@@ -93,10 +93,9 @@ def published(
     current: Stored, previous: Stored | None = None, *, latest: bool = True, suffix: str = ""
 ) -> Published:
     """An image with one tag, or two."""
-    history = [DatedTag(tag=f"20261125.v1{suffix}", date=TODAY, number=1, digest=current.digest)]
+    history = [DatedTag(tag=f"20261125.v1{suffix}", digest=current.digest)]
     if previous:
-        day = datetime.date(2026, 11, 20)
-        history.append(DatedTag(tag=f"20261120.v1{suffix}", date=day, number=1, digest=previous.digest))
+        history.append(DatedTag(tag=f"20261120.v1{suffix}", digest=previous.digest))
     return Published(
         current=current,
         is_latest=latest,

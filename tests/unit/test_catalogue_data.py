@@ -10,7 +10,7 @@ from build import catalogue
 from build.catalogue import Page, command, pages, shared_layers, stage, unique_bytes
 from build.catalogue_changes import Change, compare
 from build.catalogue_record import RecordedImage
-from build.catalogue_registry import Published, dated
+from build.catalogue_registry import Published
 from build.matrix import Lifecycle
 from tests.unit.catalogue_samples import (
     IMAGES,
@@ -163,11 +163,6 @@ def test_a_stand_in_is_marked_and_pulled_by_its_dated_tag() -> None:
     assert page.cuda_is_absent
     assert page.pull_tag == "20261125.v1-debian12-py37"
     assert not page.is_ahead, "a stand-in's recipe is never that of its own base"
-
-
-def test_dated_tags_come_newest_first_and_others_are_left_out() -> None:
-    tags = ["latest", "20261125.v9", "20261125.v10", "recipe-00", "20261124.v1-debian12-py37", "20269999.v1", "2026.v1"]
-    assert [tag for _, _, tag in dated(tags)] == ["20261125.v10", "20261125.v9", "20261124.v1-debian12-py37"]
 
 
 @pytest.mark.parametrize(

@@ -1,35 +1,15 @@
-"""The tags that a run puts, and what it prints."""
+"""The tag of a recipe, and what a run prints."""
 
 from __future__ import annotations
 
-import datetime
-
 import pytest
 
-from build.publish import Published, date_tag, table
+from build.publish import Published, table
 from build.recipe import recipe_tag
-
-DAY = datetime.date(2026, 1, 5)
 
 
 def test_the_recipe_tag_has_sixteen_digits() -> None:
     assert recipe_tag("0123456789abcdef" + "f" * 48) == "recipe-0123456789abcdef"
-
-
-@pytest.mark.parametrize(
-    ("taken", "tag"),
-    [
-        ([], "20260105.v1"),
-        ([["latest", "20260104.v1"], []], "20260105.v1"),
-        ([["20260105.v1"], ["latest"]], "20260105.v2"),
-        ([["20260105.v1"], ["20260105.v2", "20260105.v3"]], "20260105.v4"),
-        ([["20260105.v2"]], "20260105.v1"),
-        ([["20260105.v10", "20260105.v1"]], "20260105.v2"),
-        ([["20260105.v1-debian12-py37"]], "20260105.v2"),
-    ],
-)
-def test_the_date_tag_takes_the_smallest_number_that_no_image_has(taken: list[list[str]], tag: str) -> None:
-    assert date_tag(DAY, taken) == tag
 
 
 def test_every_reference_is_printed_whole_with_bytes_and_totals(capsys: pytest.CaptureFixture[str]) -> None:
