@@ -155,12 +155,12 @@ def record(paths: Paths, base_name: str, packages: Sequence[str], *, asked: Sequ
         packages: ``name=version``, sorted.
         asked: What the matrix asks for, where the set has what that needs as well.
     """
-    header = (
-        "# Debian packages of this base, recorded by `nox -s lock -- --bases`; do not edit.\n"
-        "# The archive keeps only the newest: a build shows what differs, and fails for it with --locked.\n"
-    )
+    header = "# Debian packages of this base, recorded by `nox -s lock -- --bases`; do not edit.\n"
     if asked:
+        header += "# The archive keeps only the newest: a build of others fails until they are recorded anew.\n"
         header += f"{_ASKED}{' '.join(sorted(asked))}\n"
+    else:
+        header += "# The archive keeps only the newest: a build shows what differs, and fails for it with --locked.\n"
     write_atomically(lock_file(paths, base_name), header + "".join(f"{line}\n" for line in packages))
 
 

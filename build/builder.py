@@ -360,10 +360,12 @@ def _batch(
 
 
 def _other_base(project: Project, base_names: Sequence[str]) -> str | None:
-    """What helps where the image that one of these bases is made from is out of reach; None where none is."""
+    """What helps where a base is made from what may be gone or out of reach, an image or pinned Debian packages."""
     cuda_bases, found = project.cuda_bases, []
     for name in base_names:
         cuda_base = cuda_bases.get(name)
+        if cuda_base and cuda_base.cuda.debian:
+            return "where Debian's archive has newer packages by now, record them: nox -s lock -- --bases"
         own = cuda_base.base_name if cuda_base else name
         base = cuda_base.base if cuda_base else project.matrix.bases[name]
         if base.image is not None:

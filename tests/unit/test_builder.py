@@ -43,4 +43,9 @@ def test_what_belongs_to_no_image_takes_none_down() -> None:
 def test_a_base_whose_image_may_be_out_of_reach_comes_with_another_way() -> None:
     advice = "where its image is out of reach, build on another base: --base ubuntu18.04=<a base with Python 3.7>"
     assert builder._other_base(PROJECT, ["ubuntu18.04", "ubuntu18.04-cuda11.0.3"]) == advice
-    assert builder._other_base(PROJECT, ["debian12-py311", "debian12-py311-cuda11.8.0"]) is None
+    assert builder._other_base(PROJECT, ["debian12-py311"]) is None
+
+
+def test_a_base_with_pinned_debian_packages_comes_with_how_to_record_newer_ones() -> None:
+    advice = builder._other_base(PROJECT, ["debian12-py311", "debian12-py311-cuda11.8.0"])
+    assert "nox -s lock -- --bases" in str(advice)
