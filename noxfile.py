@@ -89,7 +89,10 @@ for _name in SESSIONS:
 def tests(session: nox.Session) -> None:
     """The project's own tests: lint, types, units, and the pipeline on a real engine and registry."""
     prepare(session)
-    if not session.posargs:
-        python(session, "ruff", "check", ".")
-        python(session, "mypy")
-    python(session, "pytest", *session.posargs)
+    if session.posargs:
+        python(session, "pytest", *session.posargs)
+        return
+    python(session, "ruff", "check", ".")
+    python(session, "mypy")
+    python(session, "pytest", "tests/unit", "--numprocesses", "auto")
+    python(session, "pytest", "tests/pipeline")  # one by one: they share the engine, and measure what it has

@@ -41,7 +41,7 @@ def test_the_default_group_arrives_tested_in_the_registry_and_twice_is_nothing(
     listed = checkout.run("list", "--group", "default", "--json")
     rows = json.loads(listed.out)
     assert {row["framework"] for row in rows} == {
-        *("minimal", "sklearn", "onnxruntime", "xgboost", "lightgbm", "tensorflow", "pytorch")
+        *("minimal", "sklearn", "onnxruntime", "xgboost", "lightgbm", "tensorflow", "pytorch", "cuda-runtime")
     }
     done = checkout.run("pipeline", env=own_registry)
     assert done.code == 0, done.text
