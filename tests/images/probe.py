@@ -123,13 +123,17 @@ def compilers():
 
 
 def package_caches():
-    """apt's downloaded archives and lists, and the caches of pip, uv and others."""
+    """apt's downloaded archives and lists, and the caches of pip, uv and others.
+
+    Of the image: what the server that runs here has written since (ONNX Runtime at its import) is not in it.
+    """
+    started = os.stat("/etc/hostname").st_mtime  # the engine writes it when the container starts
     found = [path for path in files_below("/var/lib/apt/lists") if os.path.basename(path) != "lock"]
     found += [path for path in files_below("/var/cache/apt") if os.path.basename(path) != "lock"]
     for home in ["/root"] + [os.path.join("/home", name) for name in os.listdir("/home")]:
         for cache in (".cache", ".npm", ".conda", ".cargo"):
             found += files_below(os.path.join(home, cache))
-    return found[:FEW]
+    return [path for path in found if os.lstat(path).st_mtime < started][:FEW]
 
 
 def files_below(path):

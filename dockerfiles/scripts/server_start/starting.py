@@ -58,7 +58,11 @@ def end_where_one_dies() -> None:
 
     def reap(arbiter: Any) -> None:
         starting = [(pid, worker, _end_of(pid)) for pid, worker in list(arbiter.WORKERS.items()) if worker.tmp.starting]
-        reap_workers(arbiter)  # it halts the server itself where a worker says that it could not boot
+        try:
+            reap_workers(arbiter)  # it halts the server itself where a worker says that it could not boot
+        except HaltServer:
+            _forget_the_dead(arbiter)
+            raise
         ends = [end for pid, worker, end in starting if pid not in arbiter.WORKERS and worker.tmp.starting]
         if ends and arbiter.LISTENERS:  # it has none where it is ending already
             global _reason
@@ -66,6 +70,21 @@ def end_where_one_dies() -> None:
             raise HaltServer("A worker died while it started.", SCRIPT_FAILED)
 
     Arbiter.reap_workers = reap
+
+
+def _forget_the_dead(arbiter: Any) -> None:
+    """Reap what died with the worker that halts the server: of two signals that come together one is left.
+
+    gunicorn stops at the first worker that could not boot, and would wait for the others until the grace period ends.
+    """
+    for pid in list(arbiter.WORKERS):
+        try:
+            gone = os.waitpid(pid, os.WNOHANG)[0] == pid
+        except ChildProcessError:
+            gone = True
+        worker = arbiter.WORKERS.pop(pid, None) if gone else None
+        if worker is not None:
+            worker.tmp.close()
 
 
 def _end_of(pid: int) -> tuple[int, int] | None:
