@@ -22,7 +22,8 @@ _GONE = re.compile(
     r"Cannot connect to the Docker daemon"
     r"|error during connect:"
     r"|dial unix \S+: connect: "
-    r"|rpc error: code = Unavailable desc = (?:error reading from server|connection error|\S* ?transport)"
+    r"|(?:rpc error: code = Unavailable desc =|failed to solve: Unavailable:)"
+    r" (?:error reading from server|connection error|\S* ?transport)"
     r"|^ERROR: (?:failed to \w+: )?(?:unexpected )?EOF\s*$"
     r"|http\+docker://",
     re.MULTILINE,

@@ -28,10 +28,11 @@ def own_registry(engine_client: docker.DockerClient, free_port: Callable[[], int
 
 
 def remote_tags(environment: dict[str, str], name: str) -> dict[str, str | None]:
-    """Tag → digest of an image in the embedded registry of a test."""
+    """Tag → digest of an image in the embedded registry of a test, but for the tags that list what is attached."""
     where = registry.from_environment(environment)
     with registry.Client(where) as client:
-        return {tag: client.digest(f"azureml/{name}", tag) for tag in client.tags(f"azureml/{name}")}
+        tags = [tag for tag in client.tags(f"azureml/{name}") if not tag.startswith("sha256-")]
+        return {tag: client.digest(f"azureml/{name}", tag) for tag in tags}
 
 
 @pytest.mark.network
@@ -48,7 +49,7 @@ def test_the_default_group_arrives_tested_in_the_registry_and_twice_is_nothing(
     published = [row["name"] for row in rows if re.search(rf"^{row['name']} .* published ", done.out, re.MULTILINE)]
     skipped = re.findall(r"^warning: (\S+) skipped: (.*)$", done.err, re.MULTILINE)
     assert {name for name, _ in skipped} <= {"pytorch-2.13-debian12-py311-cpu-inference"}, "only its source may be away"
-    assert len(published) + len(skipped) == len(rows) == 7
+    assert len(published) + len(skipped) == len(rows) == 8
     for name in published:
         tags = remote_tags(own_registry, name)
         assert len(set(tags.values())) == 1

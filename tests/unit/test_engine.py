@@ -328,6 +328,10 @@ KILLED_IN_A_BUILD = """\
 #5 [2/2] RUN --network=none ["/bin/sleep", "15"]
 ERROR: failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF
 """
+KILLED_WHILE_IT_SOLVED = """\
+#5 [2/2] RUN --network=none ["/usr/bin/sleep", "60"]
+ERROR: failed to solve: Unavailable: error reading from server: EOF
+"""
 GONE_BEFORE = "ERROR: Cannot connect to the Docker daemon at unix:///r/docker.sock. Is the docker daemon running?\n"
 REFUSED = 'error during connect: Get "http://x/_ping": dial unix /r/docker.sock: connect: connection refused'
 _SNAPSHOT = "/data/docker/containerd/daemon/io.containerd.snapshotter.v1.overlayfs/snapshots/3/fs/b"
@@ -348,7 +352,7 @@ AN_INDEX_REFUSES = "#9 1.3 error: Failed to fetch: Connection refused (os error 
 A_STEP_FAILS = 'ERROR: failed to solve: process "/bin/false" did not complete successfully: exit code: 1'
 
 
-@pytest.mark.parametrize("text", [KILLED_IN_A_BUILD, GONE_BEFORE, REFUSED])
+@pytest.mark.parametrize("text", [KILLED_IN_A_BUILD, KILLED_WHILE_IT_SOLVED, GONE_BEFORE, REFUSED])
 def test_an_engine_that_is_gone(text: str) -> None:
     error = engine_failures.explain(text, ENGINE)
     assert error is not None
