@@ -1,8 +1,8 @@
 """What a person runs: each session calls `python -m build` with what stands after `--`.
 
-    pip install nox && nox -s engine pipeline     # build, test and publish the default images
-    pip install nox && nox -s engine tests        # the project's own tests
-    nox -s list                                   # the images; `nox -l` lists all sessions
+pip install nox && nox -s engine pipeline     # build, test and publish the default images
+pip install nox && nox -s engine tests        # the project's own tests
+nox -s list                                   # the images; `nox -l` lists all sessions
 """
 
 from __future__ import annotations

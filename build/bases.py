@@ -86,7 +86,7 @@ def arguments(bootstrap: Bootstrap, *, python: bool = True) -> list[str]:
     )
     # apt stays usable for those who extend an image, and keeps no caches, as in Debian's own container images.
     apt = (
-        "printf 'APT::Keep-Downloaded-Packages \"false\";\\nAcquire::Languages \"none\";\\n'"
+        'printf \'APT::Keep-Downloaded-Packages "false";\\nAcquire::Languages "none";\\n\''
         ' > "$1/etc/apt/apt.conf.d/50container"'
     )
     leftovers = (
@@ -448,9 +448,7 @@ def builder_recipe(paths: Paths, base_name: str, base: Base, packages: Sequence[
     """The recipe of the builder stage of a base."""
     return recipe.builder(
         dockerfile=(paths.dockerfiles / "bases" / base_name / "builder.Dockerfile").read_text(encoding="utf-8"),
-        scripts={
-            name: (paths.dockerfiles / "scripts" / name).read_text(encoding="utf-8") for name in BUILDER_SCRIPTS
-        },
+        scripts={name: (paths.dockerfiles / "scripts" / name).read_text(encoding="utf-8") for name in BUILDER_SCRIPTS},
         uv=tools.packages[0].sha256,
         python=python_version(paths, base_name, base, packages),
     )
@@ -460,8 +458,6 @@ def compiler_recipe(paths: Paths, base_name: str, build_requirements: str) -> Re
     """The recipe of the stage of a base that builds source-only packages with these requirements."""
     return recipe.compiler(
         dockerfile=(paths.dockerfiles / "bases" / base_name / "compiler.Dockerfile").read_text(encoding="utf-8"),
-        scripts={
-            name: (paths.dockerfiles / "scripts" / name).read_text(encoding="utf-8") for name in COMPILER_SCRIPTS
-        },
+        scripts={name: (paths.dockerfiles / "scripts" / name).read_text(encoding="utf-8") for name in COMPILER_SCRIPTS},
         build_requirements=build_requirements,
     )

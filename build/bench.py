@@ -152,13 +152,13 @@ def _plain_rootfs(paths: Paths, rows: Sequence[bench_plan.Row], log: Path) -> tu
     tar, note = folder / "rootfs.tar", folder / "bootstrap.json"
     arguments = [
         "--variant=minbase",
-        "--aptopt=Apt::Install-Recommends \"false\"",
+        '--aptopt=Apt::Install-Recommends "false"',
         *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("man", "info", "locale", "doc")),
         "--dpkgopt=path-include=/usr/share/doc/*/copyright",
         "--include=usr-is-merged",
         "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
         "--skip=output/dev",
-        "--customize-hook=rm -rf \"$1\"/etc/hostname \"$1\"/etc/resolv.conf \"$1\"/var/log/*",
+        '--customize-hook=rm -rf "$1"/etc/hostname "$1"/etc/resolv.conf "$1"/var/log/*',
         suite,
     ]
     known = state.read_json(note)

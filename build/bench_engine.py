@@ -66,9 +66,7 @@ def bench_engine(root: Path) -> Iterator[BenchEngine]:
         EngineError: Not root, a program is missing, or it does not start.
     """
     if os.geteuid() != 0:
-        raise EngineError(
-            "the benchmark starts an engine of its own, and only root can", fix="run: sudo nox -s bench"
-        )
+        raise EngineError("the benchmark starts an engine of its own, and only root can", fix="run: sudo nox -s bench")
     variables = {ROOT_VARIABLE: str(root)}
     place = folders(variables)
     variables["DOCKER_HOST"] = place.host
@@ -312,9 +310,7 @@ def wait_for(process: subprocess.Popen[Any], *, patience: float = 45.0) -> int:
         raise
 
 
-def command(
-    arguments: Sequence[str], *, cwd: Path, variables: Mapping[str, str], log: Path, what: str
-) -> float:
+def command(arguments: Sequence[str], *, cwd: Path, variables: Mapping[str, str], log: Path, what: str) -> float:
     """Run a command with its output in a log.
 
     Args:

@@ -128,9 +128,7 @@ def changed_lock(lock: Lock, name: str, version: str, target: Target) -> Lock:
     old = lock.versions()[name]
     return replace(
         lock,
-        requirements=tuple(
-            f"{name}=={version}" if text == f"{name}=={old}" else text for text in lock.requirements
-        ),
+        requirements=tuple(f"{name}=={version}" if text == f"{name}=={old}" else text for text in lock.requirements),
         packages=tuple(found[name] if package.name == name else package for package in lock.packages),
     )
 

@@ -217,9 +217,7 @@ def _build_missing(
 
 def _skipped(image: Image, failure: PipelineError) -> Built:
     searched = "; ".join(filter(None, (failure.where, failure.details)))
-    return Built(
-        image=image, status="skipped", reason=f"{failure.what} (searched: {searched})", details=failure.fix
-    )
+    return Built(image=image, status="skipped", reason=f"{failure.what} (searched: {searched})", details=failure.fix)
 
 
 def find_prefixes(project: Project, variants: Sequence[Variant]) -> dict[str, PrefixNotFoundError]:
@@ -343,9 +341,7 @@ def _batch(
             raise PipelineError("the build failed", where=str(log), details=why.lines)
         for target in failed:
             image = left.pop(target)
-            done.append(
-                Built(image=image, status="failed", reason=_reason(project, image, why), details=why.lines)
-            )
+            done.append(Built(image=image, status="failed", reason=_reason(project, image, why), details=why.lines))
     for image in images:
         if image.target not in finished:
             continue
@@ -353,9 +349,7 @@ def _batch(
         local = find(client, f"{image.variant.repository}:{its.tag}")
         if local is None:
             raise PipelineError(f"the engine does not have {image.variant.name} after its build", where=str(log))
-        done.append(
-            Built(image=image, status="built", recipe=its, local=local, seconds=finished[image.target])
-        )
+        done.append(Built(image=image, status="built", recipe=its, local=local, seconds=finished[image.target]))
     return done
 
 
@@ -404,9 +398,7 @@ def _failed_with(why: bake.Failure, left: Mapping[str, Image]) -> list[str]:
     if named is None:
         return []
     same = [
-        target
-        for target, image in left.items()
-        if _stages(image) == _stages(named) and why.stage in _can_fail(image)
+        target for target, image in left.items() if _stages(image) == _stages(named) and why.stage in _can_fail(image)
     ]
     return same or [named.target]
 
@@ -552,8 +544,10 @@ def prepare(project: Project, base_names: Sequence[str], options: Options, tools
             lines = bases.drift(recorded or (), rootfs.packages)
             if recorded is not None and lines and not options.locked:
                 console.warn(
-                    f"{name} differs from its lock in {len(lines)} Debian packages: " + "; ".join(lines[:6])
-                    + (" …" if len(lines) > 6 else "") + " (take them into the lock with: nox -s lock -- --bases)"
+                    f"{name} differs from its lock in {len(lines)} Debian packages: "
+                    + "; ".join(lines[:6])
+                    + (" …" if len(lines) > 6 else "")
+                    + " (take them into the lock with: nox -s lock -- --bases)"
                 )
         if rootfs is not None and options.locked:
             bases.check_locked(paths, rootfs)

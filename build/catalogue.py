@@ -331,9 +331,7 @@ def command(created_by: str) -> str:
 
 def unique_bytes(all_pages: Sequence[Page]) -> int:
     """Bytes of all published layers, each counted once: what the registry stores and one machine pulls for all."""
-    return sum(
-        {layer.digest: layer.size or 0 for page in all_pages for layer in page.layers if layer.digest}.values()
-    )
+    return sum({layer.digest: layer.size or 0 for page in all_pages for layer in page.layers if layer.digest}.values())
 
 
 def shared_layers(all_pages: Sequence[Page]) -> list[tuple[PageLayer, tuple[str, ...]]]:

@@ -76,9 +76,7 @@ def catalogue_command(paths: Paths, *, output: Path, offline: bool) -> None:
 def _write_table(project: Project, images: Sequence[Image], record: Record | None) -> list[str]:
     """Write docs/images.md and its record; the paths that changed."""
     paths = project.paths
-    wanted = {
-        paths.images_table: catalogue_table.render(images, project.matrix, record, templates=paths.doc_templates)
-    }
+    wanted = {paths.images_table: catalogue_table.render(images, project.matrix, record, templates=paths.doc_templates)}
     if record is not None:
         wanted[paths.images_record] = catalogue_record.to_text(record)
     changed = []

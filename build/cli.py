@@ -57,7 +57,9 @@ def selecting(command: _Command) -> _Command:
             click.argument("patterns", nargs=-1, metavar="[IMAGE]..."),
             click.option("--framework", multiple=True, help="Images of this framework; may be given again."),
             click.option(
-                "--base", multiple=True, metavar="BASE[=OTHER]",
+                "--base",
+                multiple=True,
+                metavar="BASE[=OTHER]",
                 help="Images on this base; with =OTHER, build those on it on that base instead. May be given again.",
             ),
             click.option("--device", help="cpu, gpu, or a CUDA name of the matrix."),

@@ -148,9 +148,7 @@ def _one(package: LockedPackage, sources: dict[str, str], patches: Sequence[Patc
     return _layer(name, [package], sources, edits)
 
 
-def _many(
-    label: str, packages: Sequence[LockedPackage], sources: dict[str, str], patches: Sequence[Patch]
-) -> Layer:
+def _many(label: str, packages: Sequence[LockedPackage], sources: dict[str, str], patches: Sequence[Patch]) -> Layer:
     """A layer of several packages is named by its content: another image may have another such group."""
     text = "".join(f"{package.requirement}\n" for package in packages)
     edits = patching.of(packages, patches)
@@ -159,8 +157,6 @@ def _many(
     return _layer(f"{label}-{hashlib.sha256(text.encode()).hexdigest()[:8]}", packages, sources, edits)
 
 
-def _layer(
-    name: str, packages: Sequence[LockedPackage], sources: dict[str, str], edits: tuple[Patch, ...]
-) -> Layer:
+def _layer(name: str, packages: Sequence[LockedPackage], sources: dict[str, str], edits: tuple[Patch, ...]) -> Layer:
     used = sorted({sources[package.name] for package in packages if package.name in sources})
     return Layer(name=name, packages=tuple(packages), wheel_sources=tuple(used), patches=edits)

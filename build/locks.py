@@ -161,9 +161,7 @@ def from_text(text: str, where: str) -> Lock:
             without=tuple(header.get("without", ())),
         )
     except KeyError as missing:
-        raise LockError(
-            f"the lock's header lacks {missing}", where=where, fix="make it anew: nox -s lock"
-        ) from missing
+        raise LockError(f"the lock's header lacks {missing}", where=where, fix="make it anew: nox -s lock") from missing
 
 
 def read(file: Path) -> Lock | None:

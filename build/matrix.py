@@ -30,9 +30,7 @@ _DISTRIBUTION = rf"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?=={_NUMBERS}(\+[a-z0
 #: https://www.debian.org/doc/debian-policy/ch-controlfields.html#source; apt takes an architecture and a version too.
 _DEBIAN = r"^[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?(=[0-9A-Za-z.+:~-]+)?$"
 _INDEX = r"^(https?|file)://\S+$"
-_REGISTRY = (
-    r"^([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]{1,5})?|[A-Za-z0-9-]+:[0-9]{1,5})(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$"
-)
+_REGISTRY = r"^([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]{1,5})?|[A-Za-z0-9-]+:[0-9]{1,5})(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$"
 
 #: What each pattern wants, in words: "write …".
 PATTERNS = {
@@ -94,9 +92,7 @@ def _kebab(name: str) -> str:
 class Strict(BaseModel):
     """Unknown keys are errors, values are not coerced, models do not change."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, alias_generator=_kebab, validate_by_name=False
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=_kebab, validate_by_name=False)
 
 
 class Lifecycle(Strict):
@@ -199,12 +195,8 @@ class Cuda(Strict):
 class WheelSource(Strict):
     """Where wheels come from that the default index does not have."""
 
-    index: Annotated[str, Field(pattern=_INDEX)] | None = Field(
-        default=None, description="A simple index (PEP 503)."
-    )
-    directory: str | None = Field(
-        default=None, description="A directory of wheels, absolute or from the root."
-    )
+    index: Annotated[str, Field(pattern=_INDEX)] | None = Field(default=None, description="A simple index (PEP 503).")
+    directory: str | None = Field(default=None, description="A directory of wheels, absolute or from the root.")
     packages: list[Name] = Field(min_length=1, description="The distributions that are taken from it.")
     where_not_reached: Literal["default-index"] | None = Field(
         default=None,
@@ -244,9 +236,7 @@ class FrameworkVersion(Strict):
     bases: list[Name] | None = Field(
         default=None, min_length=1, description="Only on these bases, instead of the axis."
     )
-    devices: list[Name] | None = Field(
-        default=None, min_length=1, description="Only for these, instead of the axis."
-    )
+    devices: list[Name] | None = Field(default=None, min_length=1, description="Only for these, instead of the axis.")
     cpu: CpuPins = Field(default_factory=CpuPins, description="For CPU images alone.")
     gpu: GpuPins = Field(default_factory=GpuPins, description="For images with CUDA alone.")
     lifecycle: Lifecycle = Field(default_factory=Lifecycle)

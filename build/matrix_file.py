@@ -222,8 +222,7 @@ class _Builder:
                 self._note(
                     key_node,
                     (*path, key),
-                    f"the key '{key}' stands here a second time; the first is in line "
-                    f"{first[key].start_mark.line + 1}",
+                    f"the key '{key}' stands here a second time; the first is in line {first[key].start_mark.line + 1}",
                     "keep one of the two",
                 )
             first.setdefault(key, key_node)

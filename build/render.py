@@ -200,9 +200,7 @@ def render(
             names.append("compiler.Dockerfile")
         for name in names:
             template = environment.get_template("base.Dockerfile.j2" if name == "Dockerfile" else f"{name}.j2")
-            files[f"dockerfiles/bases/{base_name}/{name}"] = template.render(
-                base_name=base_name, base=base, cuda=None
-            )
+            files[f"dockerfiles/bases/{base_name}/{name}"] = template.render(base_name=base_name, base=base, cuda=None)
     for name, (cuda_base, pins) in cuda_bases.items():
         if cuda_base.image:
             template = environment.get_template("base.Dockerfile.j2")
@@ -280,5 +278,3 @@ def quoted(text: str) -> str:
     """``text`` as a double-quoted word of a Dockerfile, nothing in it expanded."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
     return f'"{escaped}"'
-
-

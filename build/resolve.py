@@ -128,10 +128,20 @@ def explain(stderr: str, requirements: Sequence[str]) -> PipelineError:
     """uv's words, shortly: what cannot be satisfied, or that the index was not reached."""
     text = " ".join(re.sub(r"[×╰─▶├│]+", " ", stderr).split())
     lowered = text.lower()
-    if any(
-        sign in lowered
-        for sign in ("failed to fetch", "error sending request", "dns error", "network", "tls handshake", "timed out")
-    ) and "no solution found" not in lowered:
+    if (
+        any(
+            sign in lowered
+            for sign in (
+                "failed to fetch",
+                "error sending request",
+                "dns error",
+                "network",
+                "tls handshake",
+                "timed out",
+            )
+        )
+        and "no solution found" not in lowered
+    ):
         return NetworkError(
             "the package index cannot be reached",
             fix="check the network, the proxy's variables and SSL_CERT_FILE, then run it again",

@@ -202,9 +202,7 @@ def _undefined(loaded: LoadedMatrix) -> list[Problem]:
             what = f"the {kind} '{name}' is not defined"
             problems.append(Problem(what=what, where=loaded.where(*keys), fix=fix))
 
-    def check_list(
-        kind: str, section: str, names: Sequence[str], known: Sequence[str], *keys: str | int
-    ) -> None:
+    def check_list(kind: str, section: str, names: Sequence[str], known: Sequence[str], *keys: str | int) -> None:
         for index, name in enumerate(names):
             check(kind, section, name, known, *keys, index)
             if name in names[:index]:
@@ -258,8 +256,7 @@ def _undefined(loaded: LoadedMatrix) -> list[Problem]:
 def _exclusions(matrix: Matrix) -> list[dict[str, str]]:
     """Of each exclude the globs by axis."""
     return [
-        {axis: glob for axis in _Cell._fields if (glob := getattr(item, axis)) is not None}
-        for item in matrix.exclude
+        {axis: glob for axis in _Cell._fields if (glob := getattr(item, axis)) is not None} for item in matrix.exclude
     ]
 
 
@@ -289,8 +286,7 @@ def _idle_excludes(loaded: LoadedMatrix, product: Sequence[_Cell]) -> list[Probl
                     Problem(
                         what=f"this exclude matches nothing: no cell{of} has the {axis} '{glob}'",
                         where=loaded.where("exclude", index, axis),
-                        fix=nearest(glob, there, called=f"there is {axis}")
-                        + " (or remove it, if it is obsolete)",
+                        fix=nearest(glob, there, called=f"there is {axis}") + " (or remove it, if it is obsolete)",
                     )
                 )
                 break
@@ -298,9 +294,7 @@ def _idle_excludes(loaded: LoadedMatrix, product: Sequence[_Cell]) -> list[Probl
     return problems
 
 
-def _add_included(
-    loaded: LoadedMatrix, cells: list[_Cell], places: Mapping[_Cell, tuple[str, ...]]
-) -> list[Problem]:
+def _add_included(loaded: LoadedMatrix, cells: list[_Cell], places: Mapping[_Cell, tuple[str, ...]]) -> list[Problem]:
     """Append the included cells; those that are there already are problems."""
     problems = []
     included: dict[_Cell, int] = {}
@@ -413,18 +407,14 @@ def _variant(matrix: Matrix, cell: _Cell) -> Variant | _Impossible:
         version=None if cell.version == NO_VERSION else cell.version,
         device=cell.device,
         cuda=cuda
-        and cuda.model_copy(
-            update={"packages": list(_pins(version.gpu.cuda_packages or cuda.packages, base.python))}
-        ),
+        and cuda.model_copy(update={"packages": list(_pins(version.gpu.cuda_packages or cuda.packages, base.python))}),
         base_name=cell.base,
         base=base,
         built_on=base,
         base_image=f"{cell.base}-{cell.device}" if cuda and (cuda.debian or cell.base in cuda.images) else cell.base,
         contract=tuple(dict.fromkeys((*server, *_pins(framework.contract, base.python), *own))),
         guards=tuple(
-            guard.model_copy(update={"pin": pin})
-            for guard in guards
-            for pin in _pins([guard.pin], base.python)
+            guard.model_copy(update={"pin": pin}) for guard in guards for pin in _pins([guard.pin], base.python)
         ),
         wheel_sources=() if source is None else ((source, matrix.wheel_sources[source]),),
         lifecycle=lifecycle,
@@ -625,9 +615,7 @@ def _known(axis: str, text: str, there: set[str]) -> None:
     """Raise where no image has this framework, base or device."""
     if any(fnmatchcase(name, text) for name in there):
         return
-    raise UsageError(
-        f"no image has the {axis} '{text}'", fix=nearest(text, there, called=f"the images' {axis}s")
-    )
+    raise UsageError(f"no image has the {axis} '{text}'", fix=nearest(text, there, called=f"the images' {axis}s"))
 
 
 def _matches(variant: Variant, text: str) -> bool:

@@ -45,7 +45,9 @@ def requires(url: str) -> tuple[str, ...]:
                 text = _metadata(archive)
     except (requests.RequestException, RemoteIOError, OSError) as failure:
         raise NetworkError(
-            "a wheel's metadata cannot be read", where=url, fix="check the network, then run it again",
+            "a wheel's metadata cannot be read",
+            where=url,
+            fix="check the network, then run it again",
             details=str(failure)[:600],
         ) from failure
     except RemoteZipError as failure:

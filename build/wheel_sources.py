@@ -31,9 +31,7 @@ class SourceNotReachedError(PipelineError):
 
 def directories_in_pip_configuration() -> tuple[Path, ...]:
     """The wheel directories that pip's configuration and environment name (``find-links``)."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False)
     found: list[Path] = []
     for line in done.stdout.splitlines():
         key, _, value = line.partition("=")

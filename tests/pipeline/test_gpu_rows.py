@@ -51,7 +51,7 @@ def test_a_toolkit_that_the_framework_was_not_built_with(checkout: Checkout) -> 
         "tensorflow 2.18.0 was built for nvidia-cuda-runtime-cu12==12.5.82 (its extra 'and-cuda'), "
         "the matrix gives 12.5.39"
     ) in said
-    assert "(cuda.\"cuda12.5.1\")" in said and "matrix.yaml:" in said
+    assert '(cuda."cuda12.5.1")' in said and "matrix.yaml:" in said
     assert sorted(file.name for file in checkout.paths.locks.rglob("*.txt")) == before
 
 

@@ -91,9 +91,7 @@ def test_what_is_not_built_is_neither_verified_nor_published(checkout: Checkout)
         assert f"nox -s build -- {MINIMAL}" in done.one_screen()
 
 
-def test_ctrl_c_while_verifying_leaves_no_container(
-    checkout: Checkout, engine_client: docker.DockerClient
-) -> None:
+def test_ctrl_c_while_verifying_leaves_no_container(checkout: Checkout, engine_client: docker.DockerClient) -> None:
     assert checkout.run("build", MINIMAL).code == 0
     process = checkout.start("verify", MINIMAL, "--force")
     wait_for(process, "==> verify")

@@ -89,9 +89,7 @@ def stored(
     )
 
 
-def published(
-    current: Stored, previous: Stored | None = None, *, latest: bool = True, suffix: str = ""
-) -> Published:
+def published(current: Stored, previous: Stored | None = None, *, latest: bool = True, suffix: str = "") -> Published:
     """An image with one tag, or two."""
     history = [DatedTag(tag=f"20261125.v1{suffix}", digest=current.digest)]
     if previous:

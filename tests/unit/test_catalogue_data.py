@@ -32,9 +32,7 @@ def made(its: dict[str, Published], **options: object) -> dict[str, Page]:
 
 
 def both() -> dict[str, Published]:
-    return {
-        name: published(stored(image(name), its=report(image(name)))) for name in (MINIMAL, SKLEARN)
-    }
+    return {name: published(stored(image(name), its=report(image(name)))) for name in (MINIMAL, SKLEARN)}
 
 
 def test_every_image_of_the_matrix_has_a_page_and_no_framework_comes_last() -> None:

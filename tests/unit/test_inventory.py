@@ -76,7 +76,5 @@ License: MPL-2.0
         ("This software is free. License: yes.", None, None),
     ],
 )
-def test_a_debian_packages_licence(
-    inventory: ModuleType, text: str, licence: str | None, source: str | None
-) -> None:
+def test_a_debian_packages_licence(inventory: ModuleType, text: str, licence: str | None, source: str | None) -> None:
     assert inventory.debian_licence(text) == (licence, source)

@@ -11,9 +11,7 @@ def package(name: str, size: int | None = 1000, version: str = "1.0") -> LockedP
 
 
 def lock(*packages: LockedPackage) -> Lock:
-    return Lock(
-        title="x", python="3.11", platform="p", exclude_newer="2026-11-19", requirements=(), packages=packages
-    )
+    return Lock(title="x", python="3.11", platform="p", exclude_newer="2026-11-19", requirements=(), packages=packages)
 
 
 SERVER = lock(package("flask"), package("server"))

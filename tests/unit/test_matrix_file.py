@@ -507,11 +507,7 @@ def test_a_key_that_is_a_mapping(tmp_path: Path) -> None:
 
 
 def test_all_errors_come_together_by_line(tmp_path: Path) -> None:
-    text = (
-        GOOD.replace("vendor:", "vendr:")
-        .replace('"3.11"', "3.11")
-        .replace("numpy>=2.0]", "numpy>=2.0]\n    x: 1")
-    )
+    text = GOOD.replace("vendor:", "vendr:").replace('"3.11"', "3.11").replace("numpy>=2.0]", "numpy>=2.0]\n    x: 1")
     error = failure(tmp_path, text)
     assert error.what == "matrix.yaml has 3 errors"
     assert error.details == (

@@ -96,9 +96,7 @@ def layer(tmp_path: Path) -> Path:
 def apply(layer: Path, *wanted: Patch) -> subprocess.CompletedProcess[str]:
     file = layer.parents[3] / "patches.json"
     file.write_text(patches.to_text(wanted), encoding="utf-8")
-    return subprocess.run(
-        [sys.executable, SCRIPT, layer.parents[2], file], capture_output=True, text=True, check=False
-    )
+    return subprocess.run([sys.executable, SCRIPT, layer.parents[2], file], capture_output=True, text=True, check=False)
 
 
 def test_a_file_is_edited_and_record_tells_its_new_hash_and_size(layer: Path) -> None:

@@ -59,9 +59,7 @@ def test_what_is_wrong_is_refused(tmp_path: Path, matrix: str, old: str, new: st
 
 
 def test_it_is_a_valid_schema(tmp_path: Path) -> None:
-    jsonschema = pytest.importorskip(
-        "jsonschema", reason="jsonschema is not installed (comes with check-jsonschema)"
-    )
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed (comes with check-jsonschema)")
     schema = json.loads(schema_text())
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     jsonschema.Draft202012Validator.check_schema(schema)
@@ -69,9 +67,7 @@ def test_it_is_a_valid_schema(tmp_path: Path) -> None:
 
 def test_the_text_is_stable_and_says_what_makes_it() -> None:
     program = "from build.schema import schema_text; import sys; sys.stdout.write(schema_text())"
-    again = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, cwd=REPOSITORY, check=True
-    )
+    again = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=REPOSITORY, check=True)
     assert again.stdout == schema_text()
     assert schema_text().endswith("}\n")
     assert "nox -s generate" in json.loads(schema_text())["$comment"]

@@ -75,7 +75,7 @@ def test_without_a_stand_in_nothing_is_absent(loaded: LoadedMatrix) -> None:
 def test_a_cuda_of_which_wheels_bring_only_the_rest_is_absent(tmp_path: Path, origin: str, absent: bool) -> None:
     its_own = 'images: {ubuntu18.04: "nvidia/cuda:11.0.3"}'
     assert its_own in MATRIX
-    text = MATRIX.replace(its_own, origin).replace("image: \"ubuntu:18.04@sha256:%s\"" % ("0" * 64), BOOTSTRAPPED)
+    text = MATRIX.replace(its_own, origin).replace('image: "ubuntu:18.04@sha256:%s"' % ("0" * 64), BOOTSTRAPPED)
     (tmp_path / "matrix.yaml").write_text(text, encoding="utf-8")
     loaded = load(tmp_path / "matrix.yaml")
     _, gpu = stand_in.apply(expand(loaded), [("ubuntu18.04", "debian12-py37")], loaded)

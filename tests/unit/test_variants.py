@@ -296,9 +296,7 @@ def test_lifecycle_is_the_shorter_of_version_and_base(variants: dict[str, Varian
     ("deprecated", "expected"),
     [("2029-01-01", datetime.date(2028, 6, 30)), ("2026-01-01", datetime.date(2026, 1, 1))],
 )
-def test_deprecated_never_comes_after_the_end(
-    tmp_path: Path, deprecated: str, expected: datetime.date
-) -> None:
+def test_deprecated_never_comes_after_the_end(tmp_path: Path, deprecated: str, expected: datetime.date) -> None:
     loaded = matrix(tmp_path, edited("deprecated: 2026-06-01", f"deprecated: {deprecated}"))
     found = next(variant for variant in expand(loaded) if variant.version == "1.8")
     assert found.lifecycle.deprecated == expected
@@ -427,8 +425,7 @@ def test_image_names_follow_the_contract(device: str, expected: str) -> None:
         pytest.param(
             "base: one, device: cuda13.0}",
             "base: two, device: cpu}",
-            "this include is in the product of the axes already: "
-            'matrix.yaml:46 (frameworks.sklearn.versions."1.9")',
+            'this include is in the product of the axes already: matrix.yaml:46 (frameworks.sklearn.versions."1.9")',
             "57 (include[0])",
             "remove it",
             id="include that is there",
@@ -468,8 +465,7 @@ def test_image_names_follow_the_contract(device: str, expected: str) -> None:
         pytest.param(
             '    os: debian13\n    python: "3.13"',
             '    os: debian12\n    python: "3.11"',
-            "two variants are called sklearn-1.9-debian12-py311-cpu-inference: "
-            "one is of matrix.yaml:11 (bases.one)",
+            "two variants are called sklearn-1.9-debian12-py311-cpu-inference: one is of matrix.yaml:11 (bases.one)",
             "18 (bases.two)",
             "another 'os' or 'python'",
             id="two bases, one name",
@@ -503,9 +499,7 @@ def test_contradictions(tmp_path: Path, old: str, new: str, what: str, where: st
 
 
 def test_all_contradictions_come_together_by_line(tmp_path: Path) -> None:
-    text = GOOD.replace("device: [cpu]", "device: [cpu, tpu]").replace(
-        "wheel-source: torch-cpu", "wheel-source: x"
-    )
+    text = GOOD.replace("device: [cpu]", "device: [cpu, tpu]").replace("wheel-source: torch-cpu", "wheel-source: x")
     with pytest.raises(MatrixError) as caught:
         expand(matrix(tmp_path, text))
     assert caught.value.what == "matrix.yaml has 2 errors"
@@ -633,9 +627,7 @@ def test_a_part_of_a_word_is_not_a_prefix(variants: dict[str, Variant]) -> None:
         (Selection(all_=True, patterns=("x",)), "are both asked for", "give one of the two"),
     ],
 )
-def test_selections_that_match_nothing(
-    variants: dict[str, Variant], selection: Selection, what: str, fix: str
-) -> None:
+def test_selections_that_match_nothing(variants: dict[str, Variant], selection: Selection, what: str, fix: str) -> None:
     error = refusal(variants, selection)
     assert what in error.what
     assert fix in (error.fix or "")
