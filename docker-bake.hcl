@@ -107,7 +107,7 @@ target "rootfs-debian12-py311" {
 target "base-debian12-py311" {
   context    = "dockerfiles"
   dockerfile = "bases/debian12-py311/Dockerfile"
-  contexts   = { scripts = "dockerfiles/scripts", rootfs = "target:rootfs-debian12-py311" }
+  contexts   = { scripts = "image/scripts", start = "image/start", rootfs = "target:rootfs-debian12-py311" }
   platforms  = ["linux/amd64"]
   output     = ["type=cacheonly"]
 }
@@ -115,7 +115,7 @@ target "base-debian12-py311" {
 target "builder-debian12-py311" {
   context    = ".pipeline/builder/debian12-py311"
   dockerfile = "../../../dockerfiles/bases/debian12-py311/builder.Dockerfile"
-  contexts   = { scripts = "dockerfiles/scripts", tools = ".pipeline/tools" }
+  contexts   = { scripts = "image/scripts", tools = ".pipeline/tools" }
   platforms  = ["linux/amd64"]
   output     = ["type=cacheonly"]
 }
@@ -132,7 +132,7 @@ target "rootfs-debian13-py313" {
 target "base-debian13-py313" {
   context    = "dockerfiles"
   dockerfile = "bases/debian13-py313/Dockerfile"
-  contexts   = { scripts = "dockerfiles/scripts", rootfs = "target:rootfs-debian13-py313" }
+  contexts   = { scripts = "image/scripts", start = "image/start", rootfs = "target:rootfs-debian13-py313" }
   platforms  = ["linux/amd64"]
   output     = ["type=cacheonly"]
 }
@@ -140,7 +140,7 @@ target "base-debian13-py313" {
 target "builder-debian13-py313" {
   context    = ".pipeline/builder/debian13-py313"
   dockerfile = "../../../dockerfiles/bases/debian13-py313/builder.Dockerfile"
-  contexts   = { scripts = "dockerfiles/scripts", tools = ".pipeline/tools" }
+  contexts   = { scripts = "image/scripts", tools = ".pipeline/tools" }
   platforms  = ["linux/amd64"]
   output     = ["type=cacheonly"]
 }
@@ -157,7 +157,7 @@ target "rootfs-debian12-py312" {
 target "base-debian12-py312" {
   context    = "dockerfiles"
   dockerfile = "bases/debian12-py312/Dockerfile"
-  contexts   = { scripts = "dockerfiles/scripts", rootfs = "target:rootfs-debian12-py312" }
+  contexts   = { scripts = "image/scripts", start = "image/start", rootfs = "target:rootfs-debian12-py312" }
   platforms  = ["linux/amd64"]
   output     = ["type=cacheonly"]
 }
@@ -165,7 +165,7 @@ target "base-debian12-py312" {
 target "builder-debian12-py312" {
   context    = ".pipeline/builder/debian12-py312"
   dockerfile = "../../../dockerfiles/bases/debian12-py312/builder.Dockerfile"
-  contexts   = { scripts = "dockerfiles/scripts", tools = ".pipeline/tools" }
+  contexts   = { scripts = "image/scripts", tools = ".pipeline/tools" }
   platforms  = ["linux/amd64"]
   output     = ["type=cacheonly"]
 }
@@ -182,7 +182,7 @@ target "rootfs-debian12-py37" {
 target "base-debian12-py37" {
   context    = "dockerfiles"
   dockerfile = "bases/debian12-py37/Dockerfile"
-  contexts   = { scripts = "dockerfiles/scripts", rootfs = "target:rootfs-debian12-py37" }
+  contexts   = { scripts = "image/scripts", start = "image/start", rootfs = "target:rootfs-debian12-py37" }
   platforms  = ["linux/amd64"]
   output     = ["type=cacheonly"]
 }
@@ -190,7 +190,7 @@ target "base-debian12-py37" {
 target "builder-debian12-py37" {
   context    = ".pipeline/builder/debian12-py37"
   dockerfile = "../../../dockerfiles/bases/debian12-py37/builder.Dockerfile"
-  contexts   = { scripts = "dockerfiles/scripts", tools = ".pipeline/tools" }
+  contexts   = { scripts = "image/scripts", tools = ".pipeline/tools" }
   platforms  = ["linux/amd64"]
   output     = ["type=cacheonly"]
 }
@@ -198,7 +198,7 @@ target "builder-debian12-py37" {
 target "compiler-debian12-py37" {
   context    = "dockerfiles"
   dockerfile = "bases/debian12-py37/compiler.Dockerfile"
-  contexts   = { builder = "target:builder-debian12-py37", scripts = "dockerfiles/scripts" }
+  contexts   = { builder = "target:builder-debian12-py37", scripts = "image/scripts" }
   secret     = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   platforms  = ["linux/amd64"]
   output     = ["type=cacheonly"]
@@ -207,7 +207,7 @@ target "compiler-debian12-py37" {
 target "base-ubuntu18_04" {
   context    = "dockerfiles"
   dockerfile = "bases/ubuntu18.04/Dockerfile"
-  contexts   = { scripts = "dockerfiles/scripts" }
+  contexts   = { scripts = "image/scripts", start = "image/start" }
   secret     = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   platforms  = ["linux/amd64"]
   output     = ["type=cacheonly"]
@@ -216,7 +216,7 @@ target "base-ubuntu18_04" {
 target "builder-ubuntu18_04" {
   context    = "dockerfiles"
   dockerfile = "bases/ubuntu18.04/builder.Dockerfile"
-  contexts   = { scripts = "dockerfiles/scripts", tools = ".pipeline/tools" }
+  contexts   = { scripts = "image/scripts", tools = ".pipeline/tools" }
   secret     = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   platforms  = ["linux/amd64"]
   output     = ["type=cacheonly"]
@@ -225,7 +225,7 @@ target "builder-ubuntu18_04" {
 target "compiler-ubuntu18_04" {
   context    = "dockerfiles"
   dockerfile = "bases/ubuntu18.04/compiler.Dockerfile"
-  contexts   = { builder = "target:builder-ubuntu18_04", scripts = "dockerfiles/scripts" }
+  contexts   = { builder = "target:builder-ubuntu18_04", scripts = "image/scripts" }
   secret     = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   platforms  = ["linux/amd64"]
   output     = ["type=cacheonly"]
@@ -234,7 +234,7 @@ target "compiler-ubuntu18_04" {
 target "base-debian12-py311-cuda11_8_0" {
   context    = "dockerfiles"
   dockerfile = "bases/debian12-py311-cuda11.8.0/Dockerfile"
-  contexts   = { scripts = "dockerfiles/scripts", base = "target:base-debian12-py311" }
+  contexts   = { scripts = "image/scripts", base = "target:base-debian12-py311" }
   secret     = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   platforms  = ["linux/amd64"]
   output     = ["type=cacheonly"]
@@ -243,7 +243,7 @@ target "base-debian12-py311-cuda11_8_0" {
 target "base-ubuntu18_04-cuda11_0_3" {
   context    = "dockerfiles"
   dockerfile = "bases/ubuntu18.04-cuda11.0.3/Dockerfile"
-  contexts   = { scripts = "dockerfiles/scripts" }
+  contexts   = { scripts = "image/scripts", start = "image/start" }
   secret     = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   platforms  = ["linux/amd64"]
   output     = ["type=cacheonly"]
@@ -255,6 +255,7 @@ target "cuda-runtime-debian12-py311-cuda13_0_3-gpu-inference" {
   contexts = {
     base    = "target:base-debian12-py311"
     builder = "target:builder-debian12-py311"
+    scripts = "image/scripts"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/cuda-runtime-debian12-py311-cuda13.0.3-gpu-inference:latest"]
@@ -268,6 +269,7 @@ target "cuda-runtime-debian13-py313-cuda13_0_3-gpu-inference" {
   contexts = {
     base    = "target:base-debian13-py313"
     builder = "target:builder-debian13-py313"
+    scripts = "image/scripts"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/cuda-runtime-debian13-py313-cuda13.0.3-gpu-inference:latest"]
@@ -320,6 +322,7 @@ target "minimal-debian12-py311-cuda11_8_0-gpu-inference" {
   contexts = {
     base    = "target:base-debian12-py311-cuda11_8_0"
     builder = "target:builder-debian12-py311"
+    scripts = "image/scripts"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/minimal-debian12-py311-cuda11.8.0-gpu-inference:latest"]
@@ -333,6 +336,7 @@ target "minimal-debian12-py311-cuda13_0_3-gpu-inference" {
   contexts = {
     base    = "target:base-debian12-py311"
     builder = "target:builder-debian12-py311"
+    scripts = "image/scripts"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/minimal-debian12-py311-cuda13.0.3-gpu-inference:latest"]
@@ -372,6 +376,7 @@ target "minimal-debian13-py313-cuda13_0_3-gpu-inference" {
   contexts = {
     base    = "target:base-debian13-py313"
     builder = "target:builder-debian13-py313"
+    scripts = "image/scripts"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/minimal-debian13-py313-cuda13.0.3-gpu-inference:latest"]
@@ -412,6 +417,7 @@ target "onnxruntime-1_31-debian12-py311-cuda13_0_3-gpu-inference" {
   contexts = {
     base    = "target:base-debian12-py311"
     builder = "target:builder-debian12-py311"
+    scripts = "image/scripts"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/onnxruntime-1.31-debian12-py311-cuda13.0.3-gpu-inference:latest"]
@@ -438,6 +444,7 @@ target "onnxruntime-1_31-debian13-py313-cuda13_0_3-gpu-inference" {
   contexts = {
     base    = "target:base-debian13-py313"
     builder = "target:builder-debian13-py313"
+    scripts = "image/scripts"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/onnxruntime-1.31-debian13-py313-cuda13.0.3-gpu-inference:latest"]
@@ -507,6 +514,7 @@ target "pytorch-2_15-debian12-py311-cuda13_2_2-gpu-inference" {
   contexts = {
     base    = "target:base-debian12-py311"
     builder = "target:builder-debian12-py311"
+    scripts = "image/scripts"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/pytorch-2.15-debian12-py311-cuda13.2.2-gpu-inference:latest"]
@@ -520,6 +528,7 @@ target "pytorch-2_15-debian13-py313-cuda13_2_2-gpu-inference" {
   contexts = {
     base    = "target:base-debian13-py313"
     builder = "target:builder-debian13-py313"
+    scripts = "image/scripts"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/pytorch-2.15-debian13-py313-cuda13.2.2-gpu-inference:latest"]
@@ -613,6 +622,7 @@ target "tensorflow-2_21-debian12-py311-cuda12_5_82-gpu-inference" {
   contexts = {
     base    = "target:base-debian12-py311"
     builder = "target:builder-debian12-py311"
+    scripts = "image/scripts"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/tensorflow-2.21-debian12-py311-cuda12.5.82-gpu-inference:latest"]
@@ -639,6 +649,7 @@ target "tensorflow-2_21-debian13-py313-cuda12_5_82-gpu-inference" {
   contexts = {
     base    = "target:base-debian13-py313"
     builder = "target:builder-debian13-py313"
+    scripts = "image/scripts"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/tensorflow-2.21-debian13-py313-cuda12.5.82-gpu-inference:latest"]
@@ -707,6 +718,7 @@ target "xgboost-3_2-debian12-py311-cuda12_9-gpu-inference" {
   contexts = {
     base    = "target:base-debian12-py311"
     builder = "target:builder-debian12-py311"
+    scripts = "image/scripts"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/xgboost-3.2-debian12-py311-cuda12.9-gpu-inference:latest"]
@@ -733,6 +745,7 @@ target "xgboost-3_4-debian13-py313-cuda13_3-gpu-inference" {
   contexts = {
     base    = "target:base-debian13-py313"
     builder = "target:builder-debian13-py313"
+    scripts = "image/scripts"
   }
   secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
   tags      = ["azureml/xgboost-3.4-debian13-py313-cuda13.3-gpu-inference:latest"]
@@ -742,7 +755,7 @@ target "xgboost-3_4-debian13-py313-cuda13_3-gpu-inference" {
 
 # The embedded registry, where REGISTRY names no other.
 target "registry" {
-  context   = "dockerfiles/registry"
+  context   = "image/registry"
   contexts  = { base = "target:base-debian12-py311" }
   tags      = ["azureml/registry:latest"]
   platforms = ["linux/amd64"]

@@ -19,10 +19,12 @@ from typing import Any
 import click
 
 from build import __doc__ as package_doc
-from build import console, lifecycle, stand_in, state
 from build.errors import INTERRUPTED_EXIT_CODE, UNEXPECTED_EXIT_CODE, PipelineError
+from build.matrix import lifecycle
 from build.paths import repository
-from build.variants import Selection
+from build.system import console, state
+from build.variants import stand_in
+from build.variants.variants import Selection
 
 _Command = Callable[..., Any]
 
@@ -96,8 +98,8 @@ def cli() -> None:
 @selecting
 def list_command(selection: Selection, as_json: bool) -> None:
     """The images of the matrix, as a table. IMAGE is a name or a glob."""
-    from build.project import open_project
-    from build.variants import as_rows
+    from build.checkout.project import open_project
+    from build.variants.variants import as_rows
 
     project = open_project(repository())
     variants = project.select(selection)
@@ -130,7 +132,7 @@ def list_command(selection: Selection, as_json: bool) -> None:
 @click.option("--bases", "refresh_bases", is_flag=True, help="Bootstrap the bases anew and record their packages.")
 def lock(check: bool, refresh_bases: bool) -> None:
     """Resolve every image of the matrix into locks/, with hashes."""
-    from build.locking import lock_command
+    from build.commands.lock import lock_command
 
     with state.exclusive(repository(), "lock"):
         lock_command(repository(), check=check, refresh_bases=refresh_bases)
@@ -139,8 +141,8 @@ def lock(check: bool, refresh_bases: bool) -> None:
 @cli.command()
 def generate() -> None:
     """Write Dockerfiles, layer files, bake file, environments, schema, docs/images.md from the matrix and the locks."""
-    from build.generate import write
-    from build.project import open_project
+    from build.checkout.project import open_project
+    from build.commands.generated_files import write
 
     with state.exclusive(repository(), "generate"):
         changed = write(open_project(repository()))
@@ -154,8 +156,8 @@ def generate() -> None:
 @cli.command()
 def check() -> None:
     """Fail where a committed file is not what the matrix and the locks give."""
-    from build.pipeline import check_drift
-    from build.project import open_project
+    from build.checkout.project import open_project
+    from build.commands.pipeline import check_drift
 
     check_drift(open_project(repository()))
     console.out.print(
@@ -165,7 +167,7 @@ def check() -> None:
 
 def building(command: _Command) -> _Command:
     """Add the options of building; the command gets ``options``."""
-    from build.builder import Options
+    from build.builder.builder import Options
 
     @functools.wraps(command)
     def wrapped(jobs: int, no_cache: bool, locked: bool, refresh_bases: bool, **rest: Any) -> Any:
@@ -189,9 +191,9 @@ def building(command: _Command) -> _Command:
 @selecting
 def bases_command(selection: Selection, options: Any) -> None:
     """Bootstrap the bases and fetch extra wheels: what `docker buildx bake` needs beside the committed files."""
-    from build import builder
-    from build.project import DEFAULT_GROUP, open_project
-    from build.wheel_sources import folder
+    from build.builder import builder
+    from build.checkout.project import DEFAULT_GROUP, open_project
+    from build.packages.wheel_sources import folder
 
     with state.exclusive(repository(), "bases"):
         project = open_project(repository())
@@ -218,7 +220,7 @@ def bases_command(selection: Selection, options: Any) -> None:
 @selecting
 def build_command(selection: Selection, options: Any) -> None:
     """Build images. IMAGE is a name or a glob; without any, the group 'default'."""
-    from build.pipeline import Run, check_drift
+    from build.commands.pipeline import Run, check_drift
 
     with state.exclusive(repository(), "build"):
         run = Run.open(selection)
@@ -232,7 +234,7 @@ def build_command(selection: Selection, options: Any) -> None:
 @selecting
 def verify(selection: Selection, force: bool, workers: int | None) -> None:
     """Test built images in running containers. IMAGE is a name or a glob; without any, the group 'default'."""
-    from build.pipeline import Run
+    from build.commands.pipeline import Run
 
     with state.exclusive(repository(), "verify"):
         run = Run.open(selection)
@@ -249,7 +251,7 @@ _latest_for_stand_ins = click.option(
 @selecting
 def publish(selection: Selection, latest_for_stand_ins: bool) -> None:
     """Push verified images to the registry. IMAGE is a name or a glob; without any, the group 'default'."""
-    from build.pipeline import Run
+    from build.commands.pipeline import Run
 
     with state.exclusive(repository(), "publish"):
         run = Run.open(selection, latest_for_stand_ins=latest_for_stand_ins)
@@ -266,7 +268,7 @@ def pipeline(selection: Selection, options: Any, workers: int | None, latest_for
 
     IMAGE is a name or a glob; without any, the group 'default'.
     """
-    from build.pipeline import Run
+    from build.commands.pipeline import Run
 
     with state.exclusive(repository(), "pipeline"):
         Run.open(selection, latest_for_stand_ins=latest_for_stand_ins).pipeline(options, workers=workers)
@@ -279,7 +281,7 @@ def pipeline(selection: Selection, options: Any, workers: int | None, latest_for
 @click.option("--offline", is_flag=True, help="Ask no registry; what was recorded of one before is taken.")
 def catalogue(output: Path, offline: bool) -> None:
     """Write docs/images.md and a site of all images, from the matrix, the locks and the registry."""
-    from build.catalogue_command import catalogue_command
+    from build.commands.catalogue import catalogue_command
 
     with state.exclusive(repository(), "catalogue"):
         catalogue_command(repository(), output=output, offline=offline)
@@ -291,7 +293,7 @@ def catalogue(output: Path, offline: bool) -> None:
 @click.option("--purge", is_flag=True, help="With --stop: delete its data too (images, caches, registry).")
 def engine_command(action: str | None, purge: bool) -> None:
     """Make sure that a Docker engine with BuildKit answers; start one where none does."""
-    from build import engine
+    from build.engine import engine
 
     if action == "status":
         engine.status()
@@ -307,7 +309,7 @@ def engine_command(action: str | None, purge: bool) -> None:
 @click.option("--rounds", type=click.IntRange(1), default=8, show_default=True, help="Starts of each for first-answer.")
 def bench(json_file: Path | None, only: tuple[str, ...], rounds: int) -> None:
     """Measure this pipeline against plain Dockerfiles, on this machine's engine."""
-    from build.bench import bench_command
+    from bench.command import bench_command
 
     with state.exclusive(repository(), "bench"):
         bench_command(repository(), json_file=json_file, only=only, rounds=rounds)
@@ -349,8 +351,8 @@ def _interrupted(began: float) -> int:
 
 
 def _unexpected() -> int:
-    from build import engine
-    from build.pipeline import in_use
+    from build.commands.pipeline import in_use
+    from build.engine import engine
 
     failure = sys.exc_info()[1]
     assert failure is not None

@@ -1,4 +1,8 @@
-"""Where things lie: the repository's committed files and the state a run keeps (``.pipeline/``, not committed)."""
+"""Where files are: the tool's own, the project's, and the state that runs keep (``.pipeline/``, not committed).
+
+The tool's files (templates, scripts, image tests) and the project's (matrix, locks, generated files) are two values,
+so that the tool can run on another repository.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,43 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True)
+class ToolPaths:
+    """The files of the tool itself. All absolute; a run changes none of them."""
+
+    root: Path
+
+    @property
+    def dockerfile_templates(self) -> Path:
+        return self.root / "image" / "templates"
+
+    @property
+    def scripts(self) -> Path:
+        """The scripts that run while an image is built."""
+        return self.root / "image" / "scripts"
+
+    @property
+    def start(self) -> Path:
+        """The start layer: the files that start the server in every image."""
+        return self.root / "image" / "start"
+
+    @property
+    def registry(self) -> Path:
+        """The build context of the embedded registry."""
+        return self.root / "image" / "registry"
+
+    @property
+    def catalogue_templates(self) -> Path:
+        return self.root / "build" / "catalogue" / "templates"
+
+    @property
+    def image_tests(self) -> Path:
+        """The tests that every image must pass."""
+        return self.root / "tests" / "images"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Paths:
-    """The places of one checkout. All absolute."""
+    """The files of one project: a matrix and what is made from it. All absolute."""
 
     root: Path
 
@@ -50,10 +89,6 @@ class Paths:
         return self.root / "docs" / "images.md"
 
     @property
-    def doc_templates(self) -> Path:
-        return self.root / "docs" / "templates"
-
-    @property
     def state(self) -> Path:
         """What runs leave behind: bases, logs, reports. Not committed, may be deleted at any time."""
         return self.root / ".pipeline"
@@ -82,9 +117,14 @@ class Paths:
         return self.state / "wheels"
 
 
+def tool() -> ToolPaths:
+    """The files of the checkout that this package is in."""
+    return ToolPaths(root=Path(__file__).resolve().parent.parent)
+
+
 def repository() -> Paths:
-    """The checkout this package lies in."""
-    return Paths(root=Path(__file__).resolve().parent.parent)
+    """The project in the checkout that this package is in."""
+    return Paths(root=tool().root)
 
 
 def write_atomically(path: Path, text: str) -> None:

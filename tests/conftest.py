@@ -17,7 +17,9 @@ import docker
 import pytest
 import uv
 
-from build import builder, engine, project
+from build.builder import builder
+from build.checkout import project
+from build.engine import engine
 from build.errors import EngineError
 from build.paths import Paths, repository
 

@@ -1,6 +1,6 @@
 """Fixtures of the image tests: each image of the plan, one running container of it, and what was asked of it.
 
-`nox -s verify` (`build.verify`) writes the plan and runs these tests; without a plan they are skipped.
+`nox -s verify` (`build.verify.verify`) writes the plan and runs these tests; without a plan they are skipped.
 A test that takes the ``image`` fixture, or one made from it, runs once for every image.
 """
 

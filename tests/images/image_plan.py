@@ -1,4 +1,4 @@
-"""What is verified: images, and what the matrix and the locks promise of each. `build.verify` writes it."""
+"""What is verified: images, and what the matrix and the locks promise of each. `build.verify.verify` writes it."""
 
 from __future__ import annotations
 

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from build import environments, generate, project
+from build.checkout import project
+from build.commands import generated_files as generate
+from build.images import environments
 from build.paths import repository
 from tests.conftest import ROOT, SKLEARN, Checkout
 

@@ -155,7 +155,7 @@ def test_a_wheel_source_that_is_not_reached_leaves_its_row_out(checkout: Checkou
     checkout.edit("matrix.yaml", "index: https://download.pytorch.org/whl/cpu", "index: http://127.0.0.1:9/simple")
     name = "pytorch-2.13-debian12-py311-cpu-inference"
     # A recipe of its own: an engine that has the image needs no source.
-    checkout.edit("dockerfiles/templates/image.Dockerfile.j2", "FROM base\n", "FROM base\nENV TEST=no-source\n")
+    checkout.edit("image/templates/image.Dockerfile.j2", "FROM base\n", "FROM base\nENV TEST=no-source\n")
     nowhere = {"PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": ""}
     assert checkout.run("generate").code == 0
     done = checkout.run("build", "pytorch-2.13-*", "minimal-debian12-*", env=nowhere)

@@ -14,8 +14,11 @@ from pathlib import Path
 import docker
 import pytest
 
-from build import bases, builder, locks, project
-from build.images import LocalImage, find
+from build.bases import bases
+from build.builder import builder
+from build.checkout import project
+from build.engine.images import LocalImage, find
+from build.locks import lock as locks
 from tests.conftest import LIGHTGBM, MINIMAL, SKLEARN, Checkout, interrupt, wait_for
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("bases_here")]
@@ -63,7 +66,7 @@ def test_one_failed_image_does_not_lose_the_others(checkout: Checkout, engine_cl
     )
     file.write_text(locks.to_text(dataclasses.replace(lock, packages=bad)), encoding="utf-8")
     # Its own place: this content must not be what another run built.
-    checkout.edit("dockerfiles/templates/image.Dockerfile.j2", "FROM base\n", "FROM base\nENV TEST=keep-going\n")
+    checkout.edit("image/templates/image.Dockerfile.j2", "FROM base\n", "FROM base\nENV TEST=keep-going\n")
     assert checkout.run("generate").code == 0
     done = checkout.run("build", MINIMAL, LIGHTGBM)
     assert done.code == 1
@@ -75,7 +78,7 @@ def test_one_failed_image_does_not_lose_the_others(checkout: Checkout, engine_cl
 
 
 def test_a_base_that_does_not_build_is_told_once_and_not_image_by_image(checkout: Checkout) -> None:
-    checkout.edit("dockerfiles/scripts/setup-base", "set -eu\n", "set -eu\necho it breaks here >&2\nsleep 1\nexit 3\n")
+    checkout.edit("image/scripts/setup-base", "set -eu\n", "set -eu\necho it breaks here >&2\nsleep 1\nexit 3\n")
     done = checkout.run("build", MINIMAL, SKLEARN)
     assert done.code == 1
     said = done.one_screen()

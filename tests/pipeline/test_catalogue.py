@@ -15,9 +15,15 @@ from typing import Any
 import docker
 import pytest
 
-from build import attachments, builder, embedded_registry, engine, project, registry, reports
-from build.publish import Publication, publish
-from build.reports import Report
+from build.builder import builder
+from build.checkout import project
+from build.engine import embedded_registry, engine
+from build.publish import publish
+from build.publish.publish import Publication
+from build.registry import attachments
+from build.registry import client as registry
+from build.verify import reports
+from build.verify.reports import Report
 from tests.conftest import MINIMAL, ROOT, Checkout, copy_checkout, environment_of, take_port
 
 pytestmark = [pytest.mark.engine, pytest.mark.network]

@@ -22,7 +22,9 @@ import pytest
 import requests
 import yaml
 
-from build import builder, engine, project
+from build.builder import builder
+from build.checkout import project
+from build.engine import engine
 from tests.conftest import MINIMAL, ROOT, SKLEARN, Checkout, copy_checkout
 
 pytestmark = pytest.mark.engine

@@ -11,7 +11,8 @@ import docker
 import pytest
 import yaml
 
-from build import embedded_registry, registry
+from build.engine import embedded_registry
+from build.registry import client as registry
 from tests.conftest import MINIMAL, ROOT, Checkout
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("bases_here")]

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 import docker
 import pytest
 
-from build import builder, project, registry
+from build.builder import builder
+from build.checkout import project
+from build.registry import client as registry
 from tests.conftest import MINIMAL, Checkout, interrupt, wait_for
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("bases_here")]
@@ -64,7 +66,7 @@ def test_the_default_group_arrives_tested_in_the_registry_and_twice_is_nothing(
 
 
 def test_what_fails_its_tests_is_not_published(checkout: Checkout, own_registry: dict[str, str]) -> None:
-    checkout.edit("dockerfiles/scripts/start-server", "import sys\n", "import sys\n\nsys.exit(3)  # broken\n")
+    checkout.edit("image/start/start-server", "import sys\n", "import sys\n\nsys.exit(3)  # broken\n")
     done = checkout.run("pipeline", MINIMAL, env=own_registry)
     assert done.code == 1
     said = done.one_screen()
@@ -74,7 +76,7 @@ def test_what_fails_its_tests_is_not_published(checkout: Checkout, own_registry:
 
 
 def test_only_what_was_verified_is_published(checkout: Checkout, own_registry: dict[str, str]) -> None:
-    checkout.edit("dockerfiles/templates/image.Dockerfile.j2", "FROM base\n", "FROM base\nENV TEST=not-verified\n")
+    checkout.edit("image/templates/image.Dockerfile.j2", "FROM base\n", "FROM base\nENV TEST=not-verified\n")
     assert checkout.run("generate").code == 0
     assert checkout.run("build", MINIMAL).code == 0
     done = checkout.run("publish", MINIMAL, env=own_registry)
@@ -83,7 +85,7 @@ def test_only_what_was_verified_is_published(checkout: Checkout, own_registry: d
 
 
 def test_what_is_not_built_is_neither_verified_nor_published(checkout: Checkout) -> None:
-    checkout.edit("dockerfiles/templates/image.Dockerfile.j2", "FROM base\n", "FROM base\nENV TEST=never-built\n")
+    checkout.edit("image/templates/image.Dockerfile.j2", "FROM base\n", "FROM base\nENV TEST=never-built\n")
     assert checkout.run("generate").code == 0
     for command in ("verify", "publish"):
         done = checkout.run(command, MINIMAL)

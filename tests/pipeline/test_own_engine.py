@@ -17,8 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from build import engine, engine_find, engine_own
-from build.engine import Engine
+from build.engine import daemon as engine_own
+from build.engine import engine
+from build.engine import find as engine_find
+from build.engine.engine import Engine
 from build.errors import EngineError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -289,8 +291,8 @@ def test_a_second_engine_in_one_network_is_refused(root: Path) -> None:
     """Two dockerd in one network take each other's bridge and firewall rules away."""
     script = f"""
 from pathlib import Path
-from build import engine_own
-from build.engine_find import Folders
+from build.engine import daemon as engine_own
+from build.engine.find import Folders
 from build.errors import EngineError
 root = Path({str(root)!r})
 engine_own.start(Folders(data=root / "data", run=root / "run"))

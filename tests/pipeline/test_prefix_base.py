@@ -9,10 +9,12 @@ from pathlib import Path
 import docker
 import pytest
 
-from build import builder, engine, prefix
-from build.engine import Engine
-from build.matrix import Prefix
-from build.prefix import PrefixNotFoundError
+from build.bases import prefix
+from build.bases.prefix import PrefixNotFoundError
+from build.builder import builder
+from build.engine import engine
+from build.engine.engine import Engine
+from build.matrix.model import Prefix
 from tests.conftest import MINIMAL, ROOT, Checkout
 
 VERSION = "3.12.1"

@@ -28,10 +28,11 @@ from docker import DockerClient
 from docker.errors import ImageNotFound
 from docker.models.containers import Container
 
-from build import embedded_registry
+from build.engine import embedded_registry
 from build.errors import EngineError, RegistryError
-from build.publish import Publication, Published, publish
-from build.registry import PORT_VARIABLE, Client, Registry, parse
+from build.publish import publish
+from build.publish.publish import Publication, Published
+from build.registry.client import PORT_VARIABLE, Client, Registry, parse
 
 pytestmark = pytest.mark.engine
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from build import prefix, project
+from build.bases import prefix
+from build.checkout import project
 from build.errors import PipelineError
 from tests.conftest import ROOT, Checkout
 

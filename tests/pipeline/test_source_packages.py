@@ -16,8 +16,9 @@ import docker
 import pytest
 import yaml
 
-from build import builder, project
-from build.images import LocalImage, find
+from build.builder import builder
+from build.checkout import project
+from build.engine.images import LocalImage, find
 from tests.conftest import MINIMAL, Checkout, copy_checkout, link_large
 
 pytestmark = [
@@ -150,7 +151,7 @@ def test_a_patch_that_does_not_fit_tells_its_reason_and_its_line(copied: Checkou
 
 
 def test_a_c_extension_that_does_not_compile_fails_the_build(copied: Checkout) -> None:
-    copied.edit("dockerfiles/scripts/install-layer", "CFLAGS=-g0", "CFLAGS=-fno-such-option")
+    copied.edit("image/scripts/install-layer", "CFLAGS=-g0", "CFLAGS=-fno-such-option")
     done = copied.run("build", IMAGE)
     assert done.code == 1
     said = done.one_screen()
@@ -160,7 +161,7 @@ def test_a_c_extension_that_does_not_compile_fails_the_build(copied: Checkout) -
 
 
 def test_a_compiler_that_is_not_there_fails_what_needs_it_and_no_other_image(copied: Checkout) -> None:
-    copied.edit("dockerfiles/scripts/setup-compiler", " gcc ", " no-such-compiler ")
+    copied.edit("image/scripts/setup-compiler", " gcc ", " no-such-compiler ")
     done = copied.run("build", IMAGE, MINIMAL)
     assert done.code == 1
     said = done.one_screen()

@@ -9,7 +9,8 @@ import docker.errors
 import pytest
 import yaml
 
-from build import embedded_registry, registry
+from build.engine import embedded_registry
+from build.registry import client as registry
 from tests.conftest import MINIMAL, Checkout
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("bases_here")]

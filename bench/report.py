@@ -1,0 +1,319 @@
+"""What the benchmark found: figures, targets, and the table that compares them.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from build.errors import UsageError
+from build.system import console
+
+#: What may stand after ``--only``: phases, in the order in which they run, and the two sides.
+PHASES = ("limit", "cold", "unchanged", "pin", "base", "first-answer")
+SIDES = ("ours", "plain")
+
+_TITLES = {
+    "cold": "cold, build and push",
+    "unchanged": "nothing changed",
+    "pin": "one pin changed",
+    "base": "the base changed",
+}
+
+#: To be reached: at least so many times faster than the plain way.
+FASTER = {"cold": 5.0, "pin": 10.0, "base": 10.0}
+#: To be reached: the cold build and push in at most so many times the machine's limit.
+LIMIT_RATIO = 2.0
+#: To be reached: seconds where nothing changed.
+UNCHANGED_SECONDS = 2.0
+#: To be reached: our unique bytes as a share of the plain way's sum.
+FAMILY_SHARE = 0.45
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """One phase of one side."""
+
+    #: Seconds.
+    build: float
+    push: float
+    #: Wall-clock seconds of the whole; more than build and push where a process starts in between.
+    total: float
+    #: Bytes of blobs and manifests that the registry did not have before.
+    pushed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """All phases of one side."""
+
+    phases: Mapping[str, Measure]
+    #: Compressed bytes of the family as the cold phase left it: each blob once, and image by image.
+    unique: int
+    summed: int
+    #: Compressed bytes of each image.
+    images: Mapping[str, int]
+    #: Largest resident memory of our own process, bytes; None for the plain side.
+    peak_memory: int | None = None
+    #: Layers in all images after the base changed, and how many of them have the digest they had before.
+    layers: int | None = None
+    layers_kept: int | None = None
+    #: Seconds for what is not in the clock: the base's root file system.
+    bootstrap: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """What the machine takes for the same packages, each step done once with all cores; seconds."""
+
+    install: float
+    bytecode: float
+    #: None where no zstd is on this machine.
+    zstd: float | None
+    #: For information.
+    gzip: float
+    packages: int
+    #: Bytes, unpacked with bytecode.
+    size: int
+    zstd_size: int | None
+    gzip_size: int
+
+    @property
+    def total(self) -> float:
+        """Install, bytecode and zstd; without zstd the limit is the stricter."""
+        return self.install + self.bytecode + (self.zstd or 0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of the table."""
+
+    phase: str
+    plain: str
+    ours: str
+    ratio: str = "-"
+    target: str = "-"
+    #: None: there is no target.
+    reached: bool | None = None
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        reached = {True: "yes", False: "no", None: "-"}[self.reached]
+        return (self.phase, self.plain, self.ours, self.ratio, self.target, reached)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which phases of which sides run."""
+
+    phases: tuple[str, ...] = PHASES
+    sides: tuple[str, ...] = SIDES
+
+    @property
+    def builds(self) -> tuple[str, ...]:
+        """The phases that build; all of them stand on the cold one."""
+        chosen = [phase for phase in _TITLES if phase in self.phases]
+        return ("cold", *(phase for phase in chosen if phase != "cold")) if chosen else ()
+
+
+def choose(only: Sequence[str]) -> Choice:
+    """Read ``--only``.
+
+    Args:
+        only: Names of phases and sides; none of a kind means all of it.
+
+    Raises:
+        UsageError: A name is neither.
+    """
+    unknown = [name for name in only if name not in (*PHASES, *SIDES)]
+    if unknown:
+        raise UsageError(
+            f"the benchmark has no phase '{unknown[0]}'", where="--only", fix=f"one of: {', '.join((*PHASES, *SIDES))}"
+        )
+    return Choice(
+        phases=tuple(name for name in PHASES if name in only) or PHASES,
+        sides=tuple(name for name in SIDES if name in only) or SIDES,
+    )
+
+
+def rows(plain: Side | None, ours: Side | None, limit: Limit | None) -> list[Row]:
+    """The table's lines, from what was measured; a side or phase that did not run is a ``-``."""
+    found = []
+    for phase, title in _TITLES.items():
+        left, right = _phase(plain, phase), _phase(ours, phase)
+        if left or right:
+            found.append(_time_row(phase, title, left, right))
+        if phase == "cold" and right and limit:
+            ratio = right.total / limit.total
+            found.append(
+                Row(
+                    phase=f"cold, against the machine's limit ({console.seconds(limit.total)})",
+                    plain=f"{left.total / limit.total:.1f} ×" if left else "-",
+                    ours=f"{ratio:.2f} ×",
+                    target=f"≤ {LIMIT_RATIO:g} ×",
+                    reached=ratio <= LIMIT_RATIO,
+                )
+            )
+    for phase, title in _TITLES.items():
+        left, right = _phase(plain, phase), _phase(ours, phase)
+        if left or right:
+            found.append(
+                Row(
+                    phase=f"bytes pushed: {title.split(',')[0]}",
+                    plain=console.size(left.pushed) if left else "-",
+                    ours=console.size(right.pushed) if right else "-",
+                    ratio=_times(left.pushed, right.pushed) if left and right else "-",
+                )
+            )
+    found += _family_rows(plain, ours)
+    if ours and ours.layers is not None and ours.layers_kept is not None:
+        found.append(
+            Row(
+                phase="layers with the same digest after the base changed",
+                plain=f"{plain.layers_kept} of {plain.layers}" if plain and plain.layers is not None else "-",
+                ours=f"{ours.layers_kept} of {ours.layers}",
+            )
+        )
+    if ours and ours.peak_memory is not None:
+        found.append(Row(phase="peak memory of our process", plain="-", ours=console.size(ours.peak_memory)))
+    return found
+
+
+def _phase(side: Side | None, phase: str) -> Measure | None:
+    return side.phases.get(phase) if side else None
+
+
+def _time_row(phase: str, title: str, plain: Measure | None, ours: Measure | None) -> Row:
+    target, reached = "-", None
+    ratio = _times(plain.total, ours.total) if plain and ours else "-"
+    if phase in FASTER:
+        target = f"≥ {FASTER[phase]:g} ×"
+        reached = plain.total >= FASTER[phase] * ours.total if plain and ours else None
+    elif phase == "unchanged":
+        target = f"< {UNCHANGED_SECONDS:g} s"
+        reached = ours.total < UNCHANGED_SECONDS if ours else None
+    return Row(
+        phase=title,
+        plain=_seconds(plain),
+        ours=_seconds(ours),
+        ratio=ratio,
+        target=target,
+        reached=reached,
+    )
+
+
+def _seconds(measure: Measure | None) -> str:
+    if measure is None:
+        return "-"
+    return f"{measure.total:.1f} s ({measure.build:.1f} + {measure.push:.1f})"
+
+
+def _times(plain: float, ours: float) -> str:
+    return f"{plain / ours:.1f} ×" if ours else "-"
+
+
+def _family_rows(plain: Side | None, ours: Side | None) -> list[Row]:
+    if not plain and not ours:
+        return []
+    found = [
+        Row(
+            phase="family bytes, image by image",
+            plain=console.size(plain.summed) if plain else "-",
+            ours=console.size(ours.summed) if ours else "-",
+        ),
+        Row(
+            phase="family bytes, unique",
+            plain=console.size(plain.unique) if plain else "-",
+            ours=console.size(ours.unique) if ours else "-",
+        ),
+    ]
+    if plain and ours:
+        share = ours.unique / plain.summed
+        found.append(
+            Row(
+                phase="our unique bytes of the plain way's sum",
+                plain=console.size(plain.summed),
+                ours=console.size(ours.unique),
+                ratio=f"{share:.1%}",
+                target=f"≤ {FAMILY_SHARE:.0%}",
+                reached=share <= FAMILY_SHARE,
+            )
+        )
+    return found
+
+
+def verdict(table: Sequence[Row]) -> str:
+    """One sentence: how many targets were reached, and which were not."""
+    with_target = [row for row in table if row.reached is not None]
+    missed = [row.phase for row in with_target if not row.reached]
+    if not with_target:
+        return "no target was measured"
+    if not missed:
+        return f"all {len(with_target)} targets reached"
+    return f"{len(with_target) - len(missed)} of {len(with_target)} targets reached; not: {'; '.join(missed)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """One image as a registry has it."""
+
+    #: Digest → compressed bytes: configuration and layers.
+    blobs: Mapping[str, int]
+    #: Layer digests, lowest first.
+    layers: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inventory:
+    """What a registry holds."""
+
+    #: Digest → bytes of everything that a tag reaches: manifests, configurations, layers.
+    everything: Mapping[str, int] = field(default_factory=dict)
+    #: Repository → its ``latest``.
+    images: Mapping[str, Image] = field(default_factory=dict)
+
+    @property
+    def unique(self) -> int:
+        """Bytes of the images' blobs, each once."""
+        return sum({digest: size for image in self.images.values() for digest, size in image.blobs.items()}.values())
+
+    @property
+    def summed(self) -> int:
+        """Bytes of the images' blobs, image by image: what four machines would pull that have one each."""
+        return sum(sum(image.blobs.values()) for image in self.images.values())
+
+
+def new_bytes(before: Mapping[str, int], after: Mapping[str, int]) -> int:
+    """Bytes of what ``after`` has and ``before`` had not, by digest."""
+    return sum(size for digest, size in after.items() if digest not in before)
+
+
+def layers_kept(before: Inventory, after: Inventory) -> tuple[int, int]:
+    """Of the layers of ``after``'s images: how many there are, and how many the same image had before."""
+    total = kept = 0
+    for repository, image in after.images.items():
+        old = before.images[repository].layers if repository in before.images else ()
+        total += len(image.layers)
+        kept += len([layer for layer in image.layers if layer in old])
+    return total, kept
+
+
+def as_json(
+    *,
+    machine: Mapping[str, Any],
+    plain: Side | None,
+    ours: Side | None,
+    limit: Limit | None,
+    table: Sequence[Row],
+) -> dict[str, Any]:
+    """All raw figures, for the JSON file: bytes and seconds, unrounded."""
+    from dataclasses import asdict
+
+    return {
+        "machine": dict(machine),
+        "plain": asdict(plain) if plain else None,
+        "ours": asdict(ours) if ours else None,
+        "limit": {**asdict(limit), "total": limit.total} if limit else None,
+        "table": [asdict(row) for row in table],
+        "verdict": verdict(table),
+    }

@@ -1,0 +1,97 @@
+"""Our side of the benchmark: ``python -m bench.side FILE``, run in the benchmark's copy of the checkout.
+
+What ``pipeline`` does, in one process and by the same functions, without ``verify``: check, build, publish.
+Publishing demands verified images everywhere else; here the tests are left out because the plain way has none.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.plan import GROUP
+from build.builder.builder import Options
+from build.commands.pipeline import Local, Run, check_drift
+from build.errors import INTERRUPTED_EXIT_CODE, PipelineError
+from build.publish import publish
+from build.publish.publish import Publication
+from build.registry import client as registry
+from build.system import console, state
+from build.variants.variants import Selection
+
+
+def peak_memory() -> int:
+    """The largest resident memory that this process had, bytes (proc(5), ``VmHWM``).
+
+    Not ``getrusage``: its figure begins with that of the process that started this one.
+    """
+    text = Path("/proc/self/status").read_text(encoding="utf-8")
+    match = re.search(r"^VmHWM:\s+(\d+) kB$", text, re.MULTILINE)
+    return int(match[1]) * 1024 if match else 0
+
+
+def build_and_publish(report: Path) -> None:
+    """Check, build and publish the benchmark's images, and write what it took.
+
+    Args:
+        report: JSON: seconds, bytes, status for each image.
+
+    Raises:
+        PipelineError: A step failed.
+    """
+    began = time.monotonic()
+    run = Run.open(Selection(group=GROUP))
+    check_drift(run.project)
+    built = run.build(Options())
+    run.report_built(built)
+    built_after = time.monotonic()
+    there = [
+        Local(image=item.image, recipe=item.recipe, local=item.local)
+        for item in built
+        if item.recipe is not None and item.local is not None
+    ]
+    published = publish.publish(
+        [
+            Publication(
+                name=item.image.variant.name,
+                repository=item.image.variant.repository,
+                local_reference=item.reference,
+                recipe=item.recipe.digest,
+            )
+            for item in there
+        ],
+        registry.from_environment(),
+        run.client,
+        datetime.datetime.now(datetime.UTC).date(),
+    )
+    publish.table(published)
+    state.write_json(
+        report,
+        {
+            "build": built_after - began,
+            "push": time.monotonic() - built_after,
+            "status": {item.name: item.status for item in built},
+            "bytes_sent": {item.name: item.bytes_sent for item in published},
+            "peak_memory": peak_memory(),
+        },
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run it; returns the exit code."""
+    try:
+        build_and_publish(Path(arguments[0]))
+    except PipelineError as failure:
+        console.error(failure)
+        return failure.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED_EXIT_CODE
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

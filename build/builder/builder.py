@@ -1,0 +1,685 @@
+"""Building: from the images of a selection to images in the engine, building only what is not there yet."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+
+from build.bases import bases, prefix_archive
+from build.bases.prefix import PrefixNotFoundError
+from build.builder import bake
+from build.checkout.project import Project, fetch_wheels
+from build.engine import engine
+from build.engine.images import LocalImage, find
+from build.errors import PipelineError
+from build.images import dockerfiles as render
+from build.images import layers, recipe
+from build.images.dockerfiles import LABEL, Image, layer_file
+from build.images.recipe import Recipe
+from build.locks.lock import Lock
+from build.packages import wheel_sources
+from build.packages.wheel_sources import SourceNotReachedError
+from build.system import console
+from build.variants.variants import Variant
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to build."""
+
+    #: Images in one bake at a time.
+    jobs: int = 8
+    no_cache: bool = False
+    #: Fail where a base's Debian packages are not those of its lock.
+    locked: bool = False
+    #: Bootstrap the bases anew.
+    refresh_bases: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """What became of one image."""
+
+    image: Image
+    #: ``built``, ``up to date``, ``failed`` or ``skipped``.
+    status: str
+    recipe: Recipe | None = None
+    local: LocalImage | None = None
+    #: From the start of its bake until it was complete.
+    seconds: float | None = None
+    #: Why it failed or was skipped.
+    reason: str | None = None
+    #: The lines of the log that matter.
+    details: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.image.variant.name
+
+    @property
+    def reference(self) -> str:
+        """The local reference under the recipe."""
+        assert self.recipe is not None
+        return f"{self.image.variant.repository}:{self.recipe.tag}"
+
+
+def base_repository(project: Project, base_name: str) -> str:
+    """The repository of a base in the engine."""
+    return f"{project.matrix.project.namespace}/base-{base_name}"
+
+
+def recipe_of(project: Project, image: Image, packages: Sequence[str], tools: Lock) -> Recipe:
+    """The recipe of an image, on a base with these Debian packages."""
+    paths, variant = project.paths, image.variant
+    return recipe.image(
+        dockerfile=(paths.dockerfiles / variant.name / "Dockerfile").read_text(encoding="utf-8"),
+        layers={
+            layer.name: (paths.root / layer_file(variant.base_name, layer)).read_text(encoding="utf-8")
+            for layer in image.layers
+        },
+        base=_base_recipe(project, variant.base_image, packages),
+        builder=bases.builder_recipe(project.tool, paths, variant.builder_base, variant.built_on, packages, tools),
+        compiler=bases.compiler_recipe(
+            project.tool,
+            paths,
+            variant.builder_base,
+            (paths.root / render.build_file(variant.base_name)).read_text(encoding="utf-8"),
+        )
+        if image.needs_compiler
+        else None,
+        scripts={
+            name: (project.tool.scripts / name).read_text(encoding="utf-8")
+            for name in ([bases.CUDA_SCRIPT] if image.cuda_links else [])
+        },
+    )
+
+
+def recipes(project: Project, images: Iterable[Image]) -> dict[str, Recipe]:
+    """Image name → recipe, from committed files and what this clone has bootstrapped.
+
+    A base counts with the Debian packages that it has here, and with those of its lock where there is none yet.
+    An image whose base has its Python from a prefix that is not on this machine is left out: it has none here.
+    """
+    tools = project.tools_lock()
+    found: dict[str, Recipe] = {}
+    packages: dict[str, Sequence[str]] = {}
+    not_found = find_prefixes(project, [image.variant for image in images])
+    for image in images:
+        name = image.variant.builder_base
+        if name in not_found:
+            continue
+        if name not in packages:
+            packages[name] = _packages(project, name)
+        found[image.variant.name] = recipe_of(project, image, packages[name], tools)
+    return found
+
+
+def build(
+    project: Project,
+    images: Sequence[Image],
+    *,
+    running: engine.Engine,
+    client: docker.DockerClient,
+    options: Options,
+    progress: Callable[[bake.Event], None],
+    log: Path,
+) -> list[Built]:
+    """Build what the engine does not have yet.
+
+    Args:
+        project: The checkout.
+        images: What to build.
+        running: The engine.
+        client: Its client.
+        options: How.
+        progress: Told of each event.
+        log: Where the whole output goes.
+
+    Returns:
+        One ``Built`` for each image, in order; a failed one does not lose the others.
+
+    Raises:
+        PipelineError: Something that concerns all images: the engine, a base, the network.
+    """
+    not_found = find_prefixes(project, [image.variant for image in images])
+    results = {
+        image.variant.name: _skipped(image, not_found[image.variant.builder_base])
+        for image in images
+        if image.variant.builder_base in not_found
+    }
+    here = [image for image in images if image.variant.name not in results]
+    if not options.refresh_bases and not options.no_cache:
+        expected = recipes(project, here)
+        for image in here:
+            present = _present(client, image, expected[image.variant.name])
+            if present is not None:
+                results[image.variant.name] = present
+    missing = [image for image in images if image.variant.name not in results]
+    if missing:
+        for built in _build_missing(project, missing, running, client, options, progress, log):
+            results[built.name] = built
+    return [results[image.variant.name] for image in images]
+
+
+def _present(client: docker.DockerClient, image: Image, wanted: Recipe) -> Built | None:
+    local = find(client, f"{image.variant.repository}:{wanted.tag}")
+    if local is None or local.recipe != wanted.digest:
+        return None
+    return Built(image=image, status="up to date", recipe=wanted, local=local)
+
+
+def _build_missing(
+    project: Project,
+    images: Sequence[Image],
+    running: engine.Engine,
+    client: docker.DockerClient,
+    options: Options,
+    progress: Callable[[bake.Event], None],
+    log: Path,
+) -> list[Built]:
+    away = fetch_all_wheels(project, [image.variant for image in images])
+    done: list[Built] = []
+    todo: list[Image] = []
+    for image in images:
+        failure = away.get(image.variant.name)
+        if failure is None:
+            todo.append(image)
+        else:
+            done.append(_skipped(image, failure))
+    if not todo:
+        return done
+    base_names = project.used_bases([image.variant for image in todo])
+    prepare(project, base_names, options, project.tools_lock())
+    check_cuda_images(project, [image.variant for image in todo])
+    wanted = recipes(project, todo)
+    for image in list(todo):
+        present = _present(client, image, wanted[image.variant.name])
+        if present is not None and not options.no_cache:
+            done.append(present)
+            todo.remove(image)
+    references = {name: _base_reference(project, name) for name in project.standing_bases([i.variant for i in todo])}
+    new_bases = {name for name, its in references.items() if options.no_cache or find(client, its) is None}
+    for start in range(0, len(todo), options.jobs):
+        done += _batch(
+            project,
+            todo[start : start + options.jobs],
+            wanted,
+            references,
+            new_bases,
+            running,
+            client,
+            options,
+            progress,
+            log,
+        )
+    return done
+
+
+def _skipped(image: Image, failure: PipelineError) -> Built:
+    searched = "; ".join(filter(None, (failure.where, failure.details)))
+    return Built(image=image, status="skipped", reason=f"{failure.what} (searched: {searched})", details=failure.fix)
+
+
+def find_prefixes(project: Project, variants: Sequence[Variant]) -> dict[str, PrefixNotFoundError]:
+    """Make the prefixes of these variants' bases ready.
+
+    Returns:
+        Base name → why its Python is not there, for those on which nothing can be built.
+
+    Raises:
+        PrefixError: A prefix lies where it was looked for, and is not what the matrix asks for.
+    """
+    not_found: dict[str, PrefixNotFoundError] = {}
+    for name in project.used_bases(variants):
+        try:
+            bases.prefix(project.paths, name, project.matrix.bases[name])
+        except PrefixNotFoundError as failure:
+            not_found[name] = failure
+    return not_found
+
+
+def fetch_all_wheels(project: Project, variants: Sequence[Variant]) -> dict[str, SourceNotReachedError]:
+    """Fetch what these variants take from extra wheel sources.
+
+    Returns:
+        Image name → why its source gives nothing, for those that cannot be built.
+    """
+    away: dict[str, SourceNotReachedError] = {}
+    for variant in variants:
+        for name, wanted in wheel_sources.needed(variant, project.lock(variant).versions()).items():
+            console.info(f"fetching {', '.join(wanted)} from the wheel source {name}")
+            try:
+                fetch_wheels(project.paths, variant, name, wanted)
+            except SourceNotReachedError as failure:
+                away[variant.name] = failure
+    return away
+
+
+def _batch(
+    project: Project,
+    images: Sequence[Image],
+    recipes: Mapping[str, Recipe],
+    base_references: Mapping[str, str],
+    new_bases: set[str],
+    running: engine.Engine,
+    client: docker.DockerClient,
+    options: Options,
+    progress: Callable[[bake.Event], None],
+    log: Path,
+) -> list[Built]:
+    """Build some images, and of ``new_bases`` those that they stand on, which are then taken out of it."""
+    left = {image.target: image for image in images}
+    variants = [image.variant for image in images]
+    base_names = project.standing_bases(variants)
+    missing = [name for name in base_names if name in new_bases]
+    wanted: dict[str, Any] = {}
+    # Exports side by side would each unpack the layers that the images share; after one of them, only their own are
+    # left. So the first bake builds the stages of all and exports the image with the most layers, the second the rest.
+    # A base that is new comes before both, while the stages are built: its digest goes into the images' labels.
+    one_first = len(left) > 1 and running.containerd_store
+    no_cache = options.no_cache
+    finished: dict[str, float] = {}
+    done: list[Built] = []
+    spent = 0.0
+    staged = False
+    while left:
+        if missing:
+            ready: list[str] = []
+        elif one_first:
+            ready = [max(left, key=lambda target: len(left[target].layers))]
+        else:
+            ready = list(left)
+        if ready and not wanted:
+            built_bases = {name: _built_base(client, base_references[name], log) for name in base_names}
+            wanted = {
+                target: overrides(project, image, recipes[image.variant.name], built_bases, running)
+                for target, image in left.items()
+            }
+        outcome = bake.run(
+            # Where the stages are built already, asking for all of them would only cost.
+            [
+                *(render.target(f"base-{name}") for name in missing),
+                *(target for target in left if target in ready or not staged),
+            ],
+            paths=project.paths,
+            buildx=engine.buildx()[0],
+            environment=build_environment(running),
+            overrides={
+                **_base_overrides(project, project.used_bases(variants), missing, base_references, running),
+                **{
+                    target: wanted[target]
+                    if target in ready
+                    else {"contexts": stand_in_contexts(image), "output": ["type=cacheonly"]}
+                    for target, image in left.items()
+                },
+            },
+            log=log,
+            on_event=progress,
+            no_cache=no_cache,
+        )
+        began, spent = spent, spent + outcome.elapsed
+        if outcome.returncode == 0:
+            for target in ready:
+                finished[target] = began + outcome.seconds.get(target, outcome.elapsed)
+                del left[target]
+            if not missing:
+                one_first = False
+            new_bases -= set(missing)
+            missing = []
+            staged, no_cache = True, False
+            continue
+        explained = engine.explain(outcome.log, running)
+        if explained is not None:
+            raise explained
+        why = bake.failure(outcome.log)
+        failed = _failed_with(why, left)
+        if missing and not any(why.stage in _can_fail(left[target]) for target in failed):
+            raise PipelineError(
+                "a base failed to build", where=str(log), fix=_other_base(project, missing), details=why.lines
+            )
+        if not failed:
+            raise PipelineError("the build failed", where=str(log), details=why.lines)
+        for target in failed:
+            image = left.pop(target)
+            done.append(Built(image=image, status="failed", reason=_reason(project, image, why), details=why.lines))
+    for image in images:
+        if image.target not in finished:
+            continue
+        its = recipes[image.variant.name]
+        local = find(client, f"{image.variant.repository}:{its.tag}")
+        if local is None:
+            raise PipelineError(f"the engine does not have {image.variant.name} after its build", where=str(log))
+        done.append(Built(image=image, status="built", recipe=its, local=local, seconds=finished[image.target]))
+    return done
+
+
+def _other_base(project: Project, base_names: Sequence[str]) -> str | None:
+    """What helps where a base is made from what may be gone or out of reach, an image or pinned Debian packages."""
+    cuda_bases, found = project.cuda_bases, []
+    for name in base_names:
+        cuda_base = cuda_bases.get(name)
+        if cuda_base and cuda_base.cuda.debian:
+            return "where Debian's archive has newer packages by now, record them: nox -s lock -- --bases"
+        own = cuda_base.base_name if cuda_base else name
+        base = cuda_base.base if cuda_base else project.matrix.bases[name]
+        if base.image is not None:
+            found.append(f"--base {own}=<a base with Python {base.python}>")
+    ways = " ".join(dict.fromkeys(found))
+    return f"where its image is out of reach, build on another base: {ways}" if ways else None
+
+
+def _reason(project: Project, image: Image, why: bake.Failure) -> str:
+    """Which part of an image failed, and the place of a patch that did not fit."""
+    if why.stage is None:
+        return "its build failed"
+    if why.stage == layers.COMPILER:
+        return f"the compiler of its base {image.variant.builder_base} could not be installed"
+    patched = [patch for layer in image.layers if layer.name == why.stage for patch in layer.patches]
+    places = [
+        project.loaded.where("patches", index)
+        for index, patch in enumerate(project.matrix.patches)
+        if patch in patched and f"the patch of {patch.distribution} does not fit: " in why.lines
+    ]
+    return f"its layer {why.stage} failed" + (f": {', '.join(places)}" if places else "")
+
+
+def _failed_with(why: bake.Failure, left: Mapping[str, Image]) -> list[str]:
+    """The targets that fail for this reason: the one that buildx names, and those on its base with the same stage."""
+    compiler = re.fullmatch(r"compiler-(.+)", why.target or "")
+    if compiler:
+        base = compiler[1]
+        return [
+            target
+            for target, image in left.items()
+            if image.needs_compiler and render.target(image.variant.builder_base) == base
+        ]
+    # buildx leaves the name out where it builds only one.
+    named = left.get(why.target) if why.target else next(iter(left.values())) if len(left) == 1 else None
+    if named is None:
+        return []
+    same = [
+        target for target, image in left.items() if _stages(image) == _stages(named) and why.stage in _can_fail(image)
+    ]
+    return same or [named.target]
+
+
+def _can_fail(image: Image) -> set[str]:
+    """The stages of an image that can fail: its layers, and what they are installed in."""
+    return {name for layer in image.layers for name in (layer.name, layer.stage)}
+
+
+def _stages(image: Image) -> tuple[str, str]:
+    """Images of which these are equal share the stages that have one name."""
+    return image.variant.base_name, image.variant.builder_base
+
+
+def _base_reference(project: Project, base_name: str) -> str:
+    """The local reference of a base under its recipe."""
+    return f"{base_repository(project, base_name)}:{_base_recipe(project, base_name).tag}"
+
+
+def _base_recipe(project: Project, base_name: str, packages: Sequence[str] | None = None) -> Recipe:
+    """The recipe of a base, or of a base with CUDA; with these Debian packages in it, or those that it has here."""
+    cuda_base = project.cuda_bases.get(base_name)
+    below = cuda_base.base_name if cuda_base else base_name
+    if cuda_base and cuda_base.image:
+        return bases.recipe_of(project.tool, project.paths, base_name, cuda_base.base, ())
+    if packages is None:
+        packages = _packages(project, below)
+    its = bases.recipe_of(project.tool, project.paths, below, project.matrix.bases[below], packages)
+    if cuda_base is None:
+        return its
+    return recipe.cuda_base(
+        dockerfile=(project.paths.dockerfiles / "bases" / base_name / "Dockerfile").read_text(encoding="utf-8"),
+        scripts={name: (project.tool.scripts / name).read_text(encoding="utf-8") for name in bases.APT_SCRIPTS},
+        base=its,
+    )
+
+
+def _base_overrides(
+    project: Project, used: Sequence[str], new: Sequence[str], references: Mapping[str, str], running: engine.Engine
+) -> dict[str, Any]:
+    """What the moment adds to the bake targets of bases: what a new one is called, and what serves its builder too."""
+    found: dict[str, Any] = {
+        render.target(f"builder-{name}"): {"contexts": {"rootfs": "target:" + render.target(f"rootfs-{name}")}}
+        for name in used
+        if project.matrix.bases[name].bootstrap is not None and bases.is_builders_too(project.paths, name)
+    }
+    for name in new:
+        found[render.target(f"base-{name}")] = {
+            "tags": [references[name]],
+            "labels": {f"{LABEL}.recipe": _base_recipe(project, name).digest, f"{LABEL}.base": name},
+            "output": [output(running)],
+        }
+    return found
+
+
+def _built_base(client: docker.DockerClient, reference: str, log: Path) -> LocalImage:
+    local = find(client, reference)
+    if local is None:
+        raise PipelineError(f"the engine does not have {reference} after its build", where=str(log))
+    return local
+
+
+def build_registry(project: Project, *, running: engine.Engine, client: docker.DockerClient, log: Path) -> str:
+    """Build the embedded registry's image from a base of ours, unless the engine has it.
+
+    It is built anew when its own files change, not with every update of the base: a registry that holds
+    images is not replaced for nothing.
+
+    Args:
+        project: The checkout.
+        running: The engine.
+        client: Its client.
+        log: Where the output goes.
+
+    Returns:
+        Its reference in the engine.
+
+    Raises:
+        PipelineError: It does not build.
+    """
+    folder = project.tool.registry
+    wanted = recipe.Recipe(
+        inputs={
+            "platform": recipe.PLATFORM,
+            "dockerfile": recipe.content((folder / "Dockerfile").read_text(encoding="utf-8")),
+            "config": recipe.content((folder / "config.yml").read_text(encoding="utf-8")),
+        }
+    )
+    reference = f"{project.matrix.project.namespace}/registry:{wanted.tag}"
+    if find(client, reference) is not None:
+        return reference
+    console.info("building the embedded registry's image (once)")
+    prepare(project, [render.registry_base(project.matrix)], Options(), project.tools_lock())
+    outcome = bake.run(
+        ["registry"],
+        paths=project.paths,
+        buildx=engine.buildx()[0],
+        environment=build_environment(running),
+        overrides={"registry": {"tags": [reference], "output": [output(running)]}},
+        log=log,
+        on_event=lambda event: None,
+    )
+    if outcome.returncode != 0:
+        explained = engine.explain(outcome.log, running)
+        raise explained or PipelineError(
+            "the embedded registry's image failed to build", where=str(log), details=bake.failure(outcome.log).lines
+        )
+    return reference
+
+
+def prepare(project: Project, base_names: Sequence[str], options: Options, tools: Lock) -> None:
+    """Bring the root file systems and the tools into the state: what `docker buildx bake` needs beside git's files.
+
+    Raises:
+        DriftError: A base differs from its lock, with ``options.locked``.
+        PipelineError: A bootstrap fails; a prefix is not there or does not fit; an image base has no digest.
+    """
+    paths = project.paths
+    bases.prepare_tools(paths, tools)
+    for name in base_names:
+        base = project.matrix.bases[name]
+        if base.image is not None and "@" not in base.image:
+            raise PipelineError(
+                f"the base {name} names its image without a digest: it would be another one tomorrow",
+                where=project.loaded.where("bases", name, "image"),
+                fix=f"learn it with: docker buildx imagetools inspect {base.image}; then write "
+                f"{base.image}@sha256:<the digest it says>",
+            )
+        archive = bases.prefix(paths, name, base)
+        rootfs = bases.present(paths, name, base)
+        if base.bootstrap is not None and (rootfs is None or options.refresh_bases):
+            began = time.monotonic()
+            console.info(f"bootstrapping the base {name} from Debian's archive ({base.bootstrap.suite})")
+            rootfs = bases.bootstrap(paths, name, base, paths.logs / f"bootstrap-{name}.log")
+            console.info(
+                f"bootstrapped {name}: {len(rootfs.packages)} Debian packages, "
+                f"{console.seconds(time.monotonic() - began)}"
+            )
+            recorded = bases.recorded(paths, name)
+            lines = bases.drift(recorded or (), rootfs.packages)
+            if recorded is not None and lines and not options.locked:
+                console.warn(
+                    f"{name} differs from its lock in {len(lines)} Debian packages: "
+                    + "; ".join(lines[:6])
+                    + (" …" if len(lines) > 6 else "")
+                    + " (take them into the lock with: nox -s lock -- --bases)"
+                )
+        if rootfs is not None and options.locked:
+            bases.check_locked(paths, rootfs)
+        if archive is not None and rootfs is not None:
+            prefix_archive.check_fits(
+                archive,
+                name,
+                rootfs=bases.rootfs_file(paths, name),
+                glibc=base.glibc,
+                where=project.loaded.where("bases", name, "bootstrap", "packages"),
+            )
+        bases.prepare_builder(paths, name, rootfs, base)
+
+
+def check_cuda_images(project: Project, variants: Sequence[Variant]) -> None:
+    """Raise where CUDA comes with an image that is named without its digest.
+
+    Raises:
+        PipelineError: It is.
+    """
+    for name in project.standing_bases(variants):
+        cuda_base = project.cuda_bases.get(name)
+        image = cuda_base.image if cuda_base else None
+        if cuda_base and image and "@" not in image:
+            raise PipelineError(
+                f"the CUDA {cuda_base.device} names its image without a digest: it would be another one tomorrow",
+                where=project.loaded.where("cuda", cuda_base.device, "images", cuda_base.base_name),
+                fix=f"learn it with: docker buildx imagetools inspect {image}; then write "
+                f"{image}@sha256:<the digest it says>; or build on another base: "
+                f"--base {cuda_base.base_name}=<a base with the same Python>",
+            )
+
+
+def _packages(project: Project, base_name: str) -> tuple[str, ...]:
+    """The Debian packages of a base: those it has here, else those of its lock; none for an ``image`` base."""
+    base = project.matrix.bases[base_name]
+    if base.bootstrap is None:
+        return ()  # its digest says what is in it
+    rootfs = bases.present(project.paths, base_name, base)
+    return rootfs.packages if rootfs else bases.recorded(project.paths, base_name) or ()
+
+
+def output(running: engine.Engine) -> str:
+    """bake's output for this engine: zstd layers where the store keeps them compressed, else the classic store's.
+
+    zstd at build time takes a tenth of what gzip takes at push time.
+    """
+    if running.containerd_store:
+        return "type=image,compression=zstd,force-compression=true,oci-mediatypes=true,unpack=true"
+    return "type=docker"
+
+
+def overrides(
+    project: Project, image: Image, wanted: Recipe, built_bases: Mapping[str, LocalImage], running: engine.Engine
+) -> dict[str, Any]:
+    """What the moment adds to an image's bake target: labels, tags, the output."""
+    variant = image.variant
+    base = built_bases[variant.base_image]
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    labels = {
+        "org.opencontainers.image.created": now,
+        "org.opencontainers.image.revision": revision(project.paths.root),
+        "org.opencontainers.image.source": source_url(project),
+        "org.opencontainers.image.base.name": base.reference,
+        "org.opencontainers.image.base.digest": base.id,
+        f"{LABEL}.recipe": wanted.digest,
+    }
+    tags = [f"{variant.repository}:{wanted.tag}"]
+    if variant.stand_in is None:
+        tags.append(f"{variant.repository}:latest")
+    else:
+        labels = render.labels(image, project.matrix.project) | labels  # other than in its Dockerfile
+    return {
+        "labels": {key: value for key, value in labels.items() if value},
+        "tags": tags,
+        "contexts": stand_in_contexts(image),
+        "output": [output(running)],
+    }
+
+
+def stand_in_contexts(image: Image) -> dict[str, str]:
+    """The build contexts of an image that are others than in the bake file: those of the base that stands in."""
+    if image.variant.stand_in is None:
+        return {}
+    return {
+        name: "target:" + render.target(f"{name}-{image.variant.stand_in}")
+        for name in ("base", layers.BUILDER, *([layers.COMPILER] if image.needs_compiler else []))
+    }
+
+
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def revision(root: Path) -> str:
+    """The commit this checkout is at, with ``-dirty`` where files differ from it; empty outside git."""
+    commit = _git(root, "rev-parse", "HEAD")
+    return f"{commit}-dirty" if commit and _git(root, "status", "--porcelain") else commit
+
+
+def source_url(project: Project) -> str:
+    """Where the sources are: the matrix's ``source``, or git's remote without credentials."""
+    if project.matrix.project.source:
+        return project.matrix.project.source
+    remote = _git(project.paths.root, "remote", "get-url", "origin")
+    if remote.startswith(("http://", "https://")):
+        scheme, _, rest = remote.partition("://")
+        return f"{scheme}://{rest.rsplit('@', 1)[-1]}"
+    return ""
+
+
+def ca_bundle() -> str:
+    """The machine's file of CA certificates, or an empty text where none is found."""
+    for candidate in (
+        os.environ.get("SSL_CERT_FILE"),
+        os.environ.get("REQUESTS_CA_BUNDLE"),
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/ssl/cert.pem",
+    ):
+        if candidate and Path(candidate).is_file():
+            return candidate
+    return ""
+
+
+def build_environment(running: engine.Engine) -> dict[str, str]:
+    """The environment for buildx: the engine, and the CA bundle that becomes a build secret."""
+    return {**engine.environment(running), "CA_BUNDLE": ca_bundle()}

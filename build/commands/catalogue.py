@@ -1,0 +1,114 @@
+"""`nox -s catalogue`: ask the registry, record what it has, write the page of tables and the site."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from pathlib import Path
+
+from build.builder import builder
+from build.catalogue import pages as catalogue
+from build.catalogue import record as catalogue_record
+from build.catalogue import remote
+from build.catalogue import site as catalogue_site
+from build.catalogue import table as catalogue_table
+from build.catalogue.record import Record
+from build.catalogue.remote import Published
+from build.checkout.project import Project, open_project
+from build.errors import RegistryError
+from build.images.dockerfiles import Image
+from build.matrix import lifecycle
+from build.paths import Paths, write_atomically
+from build.registry import client as registries
+from build.registry.client import Registry
+from build.system import console
+
+
+def catalogue_command(paths: Paths, *, output: Path, offline: bool) -> None:
+    """Write the catalogue of all images of the matrix.
+
+    Args:
+        paths: The checkout.
+        output: The folder of the site.
+        offline: Ask no registry: what was recorded before is taken.
+
+    Raises:
+        RegistryError: The registry that ``REGISTRY`` names is not there, refuses, or fails.
+        UsageError: The folder has something else in it.
+        LockError: A lock is missing.
+    """
+    project = open_project(paths)
+    now = datetime.datetime.now(datetime.UTC)
+    where = registries.from_environment()
+    record = catalogue_record.read(paths.images_record)
+    published = None if offline else _ask(project, where)
+    images = project.images(project.variants)
+    if published is not None:
+        record = catalogue_record.record(published, str(where), now.date())
+    elif record is not None:
+        console.warn(f"what is published is said as it was recorded: {record.registry}, {record.date}")
+    changed = _write_table(project, images, record)
+    there = [image for image in images if image.variant.name in (published or {})]
+    recipes = {name: recipe.digest for name, recipe in builder.recipes(project, there).items()}
+    pages = catalogue.pages(
+        images,
+        project.matrix,
+        published or {},
+        today=now.date(),
+        recorded=record.images if record and published is None else {},
+        recipes=recipes,
+    )
+    files = catalogue_site.render(
+        pages,
+        # What was recorded is in the registry that had it.
+        registry=registries.parse(record.registry) if record and published is None else where,
+        asked=published is not None,
+        record=record,
+        now=now,
+        templates=project.tool.catalogue_templates / "site",
+        patches=project.matrix.patches,
+    )
+    count = catalogue_site.write(files, output)
+    for page in pages:
+        if page.digest and (said := lifecycle.warning(page.variant.lifecycle, now.date())):
+            console.warn(f"{page.name} is published and {said}")
+    known = sum(page.digest is not None for page in pages)
+    console.out.print(f"{len(pages)} images, {known} published; {count} files in {output}", soft_wrap=True)
+    console.out.print(f"open {(output / 'index.html').resolve().as_uri()}", soft_wrap=True)
+    for path in changed:
+        console.info(f"{path} changed: commit it")
+
+
+def _write_table(project: Project, images: Sequence[Image], record: Record | None) -> list[str]:
+    """Write docs/images.md and its record; the paths that changed."""
+    paths = project.paths
+    wanted = {
+        paths.images_table: catalogue_table.render(
+            images, project.matrix, record, templates=project.tool.catalogue_templates
+        )
+    }
+    if record is not None:
+        wanted[paths.images_record] = catalogue_record.to_text(record)
+    changed = []
+    for file, text in wanted.items():
+        if not file.is_file() or file.read_text(encoding="utf-8") != text:
+            write_atomically(file, text)
+            changed.append(str(file.relative_to(paths.root)))
+    return changed
+
+
+def _ask(project: Project, where: Registry) -> dict[str, Published] | None:
+    """Image name → what the registry has; None where there is no embedded registry to ask."""
+    names = {variant.repository: variant.name for variant in project.variants}
+    console.step(f"catalogue: asking {where} for {len(names)} images")
+    try:
+        with registries.Client(where) as client:
+            client.check()
+            found = remote.ask(client, list(names))
+    except RegistryError as failure:
+        fix = f"{failure.fix}; or without it: nox -s catalogue -- --offline"
+        if not where.embedded:
+            raise RegistryError(failure.what, where=failure.where, fix=fix, details=failure.details) from failure
+        console.warn(f"{failure.what}: the catalogue is made without it ({failure.fix})")
+        return None
+    return {names[repository]: published for repository, published in found.items()}

@@ -1,0 +1,144 @@
+"""Generated files: what the matrix and the locks give, against what is committed.
+
+`nox -s generate` writes, `nox -s check` compares; both come from the same text, so they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from build.bases import bases
+from build.catalogue import record as catalogue_record
+from build.catalogue import table as catalogue_table
+from build.checkout.project import Project, stale_locks
+from build.images import dockerfiles as render
+from build.images import environments, patches
+from build.locks import lock as locks
+from build.matrix import schema
+from build.paths import Paths, write_atomically
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift:
+    """One committed file that is not what it should be."""
+
+    #: From the repository's root.
+    path: str
+    what: str
+    #: The command that mends it.
+    fix: str
+
+
+def files(project: Project) -> dict[str, str]:
+    """Path from the root → content, of every generated file but the locks.
+
+    Raises:
+        LockError: A lock is missing.
+        MatrixError: A patch matches no lock.
+        DriftError: ``docs/images.json`` is not as it was written.
+    """
+    images = project.images(project.variants)
+    patches.check_used(project.loaded, [package for image in images for package in image.lock.packages])
+    content = render.render(
+        images,
+        project.matrix,
+        project.groups(),
+        build_locks=project.build_locks(),
+        cuda_bases={
+            name: (base, () if base.image else bases.recorded(project.paths, name) or ())
+            for name, base in project.cuda_bases.items()
+        },
+        templates=project.tool.dockerfile_templates,
+    )
+    content |= environments.render(images, project.matrix.project)
+    content[str(project.paths.images_table.relative_to(project.paths.root))] = catalogue_table.render(
+        images,
+        project.matrix,
+        catalogue_record.read(project.paths.images_record),
+        templates=project.tool.catalogue_templates,
+    )
+    content["matrix.schema.json"] = schema.schema_text()
+    return content
+
+
+def _leftovers(paths: Paths, wanted: dict[str, str]) -> Iterator[str]:
+    """Generated files of images, bases, layers and environments that are no longer there."""
+    for file in sorted(paths.dockerfiles.glob("*/Dockerfile")) + sorted(paths.dockerfiles.glob("bases/*/*Dockerfile")):
+        relative = str(file.relative_to(paths.root))
+        if relative not in wanted and file.read_text(encoding="utf-8").startswith("# Generated from matrix.yaml"):
+            yield relative
+    others = [*paths.dockerfiles.glob("layers/*/*.*"), *paths.environments.glob("*/environment.yaml")]
+    for file in sorted(others):
+        relative = str(file.relative_to(paths.root))
+        if relative not in wanted:
+            yield relative
+
+
+def drift(project: Project) -> list[Drift]:
+    """Everything committed that is not what the matrix gives; empty where all is well.  Needs no network."""
+    paths = project.paths
+    found = [
+        Drift(path=path, what="; ".join(reasons), fix="nox -s lock generate")
+        for path, reasons in stale_locks(project, project.variants).items()
+    ]
+    for name, base in project.matrix.bases.items():
+        if base.bootstrap is not None and bases.recorded(paths, name) is None:
+            path = str(bases.lock_file(paths, name).relative_to(paths.root))
+            found.append(Drift(path=path, what="the base's Debian packages are not recorded", fix="nox -s lock"))
+    for name, reasons in bases.stale_cuda(paths, project.cuda_bases).items():
+        path = str(bases.lock_file(paths, name).relative_to(paths.root))
+        found.append(Drift(path=path, what="; ".join(reasons), fix="nox -s lock generate"))
+    wanted_locks = {f"locks/{name}/debian.txt" for name, base in project.cuda_bases.items() if not base.image}
+    wanted_locks |= {project.lock_path(variant) for variant in project.variants}
+    wanted_locks |= {f"locks/{name}/{title}.txt" for name in project.matrix.bases for title in ("server", "debian")}
+    wanted_locks |= {f"locks/{name}/{locks.BUILD}.txt" for name in project.source_only_bases}
+    for file in sorted(paths.locks.glob("*/*.txt")):
+        relative = str(file.relative_to(paths.root))
+        if relative not in wanted_locks:
+            found.append(Drift(path=relative, what="no image of the matrix has this lock", fix="nox -s lock generate"))
+    if any(item.what == "it does not exist" for item in found):
+        return found  # the Dockerfiles cannot be rendered without it
+    wanted = files(project)
+    for path, text in wanted.items():
+        file = paths.root / path
+        if not file.is_file():
+            found.append(Drift(path=path, what="it does not exist", fix="nox -s generate"))
+        elif file.read_text(encoding="utf-8") != text:
+            found.append(Drift(path=path, what=_first_difference(file.read_text("utf-8"), text), fix="nox -s generate"))
+    for path in _leftovers(paths, wanted):
+        found.append(Drift(path=path, what="nothing in the matrix gives this file", fix="nox -s generate"))
+    return found
+
+
+def _first_difference(committed: str, wanted: str) -> str:
+    have, want = committed.splitlines(), wanted.splitlines()
+    for number in range(max(len(have), len(want))):
+        old = have[number] if number < len(have) else "(no line)"
+        new = want[number] if number < len(want) else "(no line)"
+        if old != new:
+            cut = slice(None, 70) if old[:70] != new[:70] else slice(-70, None)
+            return f"line {number + 1} is {old[cut]!r}, the matrix gives {new[cut]!r}"
+    return "the line ends differ"
+
+
+def write(project: Project) -> list[str]:
+    """Write what differs and remove what is left over; the paths that changed.
+
+    Raises:
+        LockError: A lock is missing.
+    """
+    changed = []
+    wanted = files(project)
+    for path, text in wanted.items():
+        file = project.paths.root / path
+        if not file.is_file() or file.read_text(encoding="utf-8") != text:
+            write_atomically(file, text)
+            changed.append(path)
+    for path in list(_leftovers(project.paths, wanted)):
+        file = project.paths.root / path
+        file.unlink()
+        changed.append(f"{path} (removed)")
+        if not any(file.parent.iterdir()):
+            file.parent.rmdir()
+    return changed

@@ -1,0 +1,181 @@
+"""The embedded registry: CNCF Distribution in a container of the engine, on 127.0.0.1; a volume keeps it."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import Any
+
+import requests
+from docker import DockerClient
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.models.containers import Container
+
+from build.errors import EngineError, RegistryError
+from build.registry import client as registries
+from build.registry.client import DEFAULT_PORT, PORT_VARIABLE, REGISTRY_VARIABLE, Registry
+
+#: The container's and the volume's name; another port than the usual one is appended.
+NAME = "inference-images-registry"
+
+_PORT_IN_CONTAINER = "5000/tcp"
+_FOLDER = "/var/lib/registry"
+_START_SECONDS = 20.0
+
+
+def name(port: int) -> str:
+    """The container's and the volume's name: each port has its own registry.
+
+    Args:
+        port: On 127.0.0.1.
+    """
+    return NAME if port == DEFAULT_PORT else f"{NAME}-{port}"
+
+
+def ensure_running(client: DockerClient, image: str) -> Registry:
+    """Let the embedded registry run from ``image`` and wait until it answers; its volume is kept in any case.
+
+    Args:
+        client: The engine.
+        image: The registry's image in the engine (``image/registry``).
+
+    Returns:
+        Where it is.
+
+    Raises:
+        RegistryError: The port is taken, or the registry does not come up.
+        EngineError: The engine stopped answering or lacks the image.
+    """
+    port = registries.embedded_port()
+    registry = Registry(host=f"127.0.0.1:{port}", insecure=True, embedded=True)
+    try:
+        wanted = client.images.get(image).id
+        container = _find(client, port)
+        if container is not None and container.attrs["Image"] != wanted:
+            container.remove(force=True)
+            container = None
+        if container is None:
+            container = _create(client, image, port)
+        if container.status != "running":
+            _start(container, port)
+        _wait(container, registry)
+    except ImageNotFound as error:
+        raise EngineError(f"the engine has no image '{image}' for the embedded registry", fix="nox -s build") from error
+    except (DockerException, requests.RequestException) as error:
+        raise EngineError("the engine could not run the embedded registry", details=str(error)) from error
+    return registry
+
+
+def stop(client: DockerClient) -> bool:
+    """Stop the embedded registry; its volume keeps what was published.
+
+    Args:
+        client: The engine.
+
+    Returns:
+        Whether there was one.
+
+    Raises:
+        EngineError: The engine stopped answering.
+    """
+    try:
+        container = _find(client, registries.embedded_port())
+        if container is None:
+            return False
+        container.stop(timeout=10)
+        container.remove(force=True)
+    except NotFound:
+        return True
+    except (DockerException, requests.RequestException) as error:
+        raise EngineError("the engine could not stop the embedded registry", details=str(error)) from error
+    return True
+
+
+def _find(client: DockerClient, port: int) -> Container | None:
+    try:
+        return client.containers.get(name(port))
+    except NotFound:
+        return None
+
+
+def _create(client: DockerClient, image: str, port: int) -> Container:
+    options: dict[str, Any] = {"restart_policy": {"Name": "unless-stopped"}}
+    if client.networks.list(names=["bridge"]):
+        options["ports"] = {_PORT_IN_CONTAINER: ("127.0.0.1", port)}
+    else:
+        # An engine without Docker's bridge (one that runs beside another) publishes no ports.
+        options |= {"network_mode": "host", "environment": {"REGISTRY_HTTP_ADDR": f"127.0.0.1:{port}"}}
+    try:
+        return client.containers.create(
+            image,
+            name=name(port),
+            volumes={name(port): {"bind": _FOLDER, "mode": "rw"}},
+            labels={"org.opencontainers.image.title": NAME},
+            **options,
+        )
+    except APIError as error:
+        # Another clone's run was faster: then it is there.
+        found = _find(client, port) if error.status_code == 409 else None
+        if found is None:
+            raise
+        return found
+
+
+def _start(container: Container, port: int) -> None:
+    if container.attrs["HostConfig"]["NetworkMode"] == "host" and _is_taken(port):
+        raise _taken(container, port)
+    try:
+        container.start()
+    except APIError as error:
+        if "already allocated" in str(error) or "address already in use" in str(error):
+            raise _taken(container, port) from error
+        raise
+
+
+def _taken(container: Container, port: int) -> RegistryError:
+    container.remove(force=True)
+    fix = f"free the port, or export {PORT_VARIABLE}=ANOTHER, or {REGISTRY_VARIABLE}=host[:port][/namespace]"
+    if _answers(port):
+        fix = f"a registry answers there; to use it: export {REGISTRY_VARIABLE}=127.0.0.1:{port}; else {fix}"
+    return RegistryError(
+        f"port {port} on 127.0.0.1, the embedded registry's, is taken by another program",
+        where=f"127.0.0.1:{port}",
+        fix=fix,
+    )
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _wait(container: Container, registry: Registry) -> None:
+    port = int(registry.host.rpartition(":")[2])
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end:
+        if _answers(port):
+            return
+        time.sleep(0.1)
+        container.reload()
+        if container.status in ("exited", "dead", "restarting"):
+            break
+    log = container.logs(tail=15).decode(errors="replace")
+    raise RegistryError(
+        f"the embedded registry does not answer at {registry.host} (its container is {container.status})",
+        where=f"container {container.name}",
+        fix=f"docker logs {container.name}; with an engine elsewhere set {REGISTRY_VARIABLE}=host[:port]",
+        details=log,
+    )
+
+
+def _answers(port: int) -> bool:
+    session = requests.Session()
+    session.trust_env = False  # not through the machine's proxy
+    try:
+        answer = session.get(f"http://127.0.0.1:{port}/v2/", timeout=2)
+    except requests.RequestException:
+        return False
+    finally:
+        session.close()
+    # Distribution's mark; a registry that wants a login answers 401 with it.
+    return answer.headers.get("Docker-Distribution-Api-Version") is not None

@@ -1,0 +1,129 @@
+"""Curated environments: for each image the asset that ``az ml environment create --file`` takes.  Pure.
+
+The format is Azure's CLI (v2) environment YAML schema
+(https://learn.microsoft.com/azure/machine-learning/reference-yaml-environment);
+tests/pipeline/test_azureml_environments.py loads every file with Microsoft's own azure-ai-ml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import yaml
+
+from build.images.dockerfiles import Image, device_title, framework_version, title
+from build.matrix.model import Project
+from build.registry.client import DEFAULT_PORT, parse
+
+#: Microsoft's names of its curated environments begin so, and the catalogue's do.
+PREFIX = "AzureML-"
+#: Where the assets lie, from the root: a folder for each.
+FOLDER = "environments"
+#: The tag that an asset names: a new version of an asset takes the image of its day.
+TAG = "latest"
+#: Where images are where the matrix names no registry: the embedded one.
+EMBEDDED = f"127.0.0.1:{DEFAULT_PORT}"
+PORT = 5001
+HEALTH_ROUTE, SCORING_ROUTE = "/", "/score"
+
+
+def render(images: Iterable[Image], project: Project) -> dict[str, str]:
+    """Every asset's file.
+
+    Args:
+        images: All images of the matrix.
+        project: The matrix's part on what all images share.
+
+    Returns:
+        Path from the root, with ``/`` → content.
+    """
+    return {path(item.variant.name): text(item, project) for item in images}
+
+
+def path(image_name: str) -> str:
+    """Where an image's asset lies, from the root."""
+    return f"{FOLDER}/{PREFIX}{image_name}/environment.yaml"
+
+
+def own_name(image_name: str) -> str:
+    """A name under which Azure registers the asset in a user's workspace: ``sklearn-1-9-debian12-…``.
+
+    Names there must not begin with ``AzureML`` (https://learn.microsoft.com/python/api/azureml-core/
+    azureml.core.environment(class)) and consist of letters, digits, ``-`` and ``_``
+    (https://learn.microsoft.com/rest/api/azureml/environment-containers/create-or-update).
+    """
+    return image_name.replace(".", "-")
+
+
+def text(image: Image, project: Project) -> str:
+    """The file: a comment on how it is made and used, and the asset as YAML.
+
+    Args:
+        image: The image.
+        project: The matrix's part on what all images share.
+    """
+    variant = image.variant
+    lock = f"locks/{variant.base_name}/{variant.name}.txt"
+    create = f"az ml environment create --file environment.yaml --name {own_name(variant.name)}"
+    lines = [
+        f"Generated from matrix.yaml and {lock} by `nox -s generate`; do not edit.",
+        "Azure keeps names that begin with AzureML for its own environments; in your workspace give it another:",
+        f"  {create}" + ("" if project.registry else " \\"),
+    ]
+    if not project.registry:
+        lines += [
+            f"    --image REGISTRY/{variant.repository}:{TAG}",
+            "REGISTRY is yours: the address below is the embedded registry's, which Azure does not reach. With",
+            "`project.registry` in matrix.yaml these files name yours.",
+        ]
+    comment = "".join(f"# {line}\n" for line in lines)
+    return comment + yaml.safe_dump(asset(image, project), sort_keys=False, width=10_000, allow_unicode=True)
+
+
+def asset(image: Image, project: Project) -> dict[str, Any]:
+    """The asset as data.
+
+    Its version is the day of its packages, so that newer packages are a new version: Azure lets nobody change
+    the image of one that is there.
+
+    Args:
+        image: The image.
+        project: The matrix's part on what all images share.
+    """
+    variant = image.variant
+    registry = parse(project.registry or EMBEDDED)
+    health = {"path": HEALTH_ROUTE, "port": PORT}
+    return {
+        "$schema": "https://azuremlschemas.azureedge.net/latest/environment.schema.json",
+        "name": PREFIX + variant.name,
+        "version": image.lock.exclude_newer.replace("-", ""),
+        "description": f"{title(variant)} inference on {variant.base.title}, Python {variant.base.python}, "
+        f"{device_title(variant)}; promised packages: {', '.join(variant.contract)}",
+        "image": registry.reference(variant.repository, TAG),
+        "os_type": "linux",
+        "inference_config": {
+            "liveness_route": dict(health),
+            "readiness_route": dict(health),
+            "scoring_route": {"path": SCORING_ROUTE, "port": PORT},
+        },
+        "tags": tags(image),
+    }
+
+
+def tags(image: Image) -> dict[str, str]:
+    """What an asset can be found by: framework, versions, device, lifecycle; all values are text."""
+    variant, life = image.variant, image.variant.lifecycle
+    named = {
+        "framework": variant.framework,
+        "version": framework_version(image) if variant.version else None,
+        "python": variant.base.python,
+        "os": variant.base.os,
+        "device": "gpu" if variant.cuda else "cpu",
+        "cuda": variant.cuda.version if variant.cuda else None,
+        "cudnn": variant.cuda.cudnn if variant.cuda else None,
+        "released": life.released and life.released.isoformat(),
+        "deprecated": life.deprecated and life.deprecated.isoformat(),
+        "end-of-life": life.end_of_life and life.end_of_life.isoformat(),
+    }
+    return {key: value for key, value in named.items() if value}

@@ -1,0 +1,162 @@
+"""Layers by package group: which packages of a lock share an image layer.
+
+The server and its closure are one layer, the same in every image of a Python; each heavy distribution, and
+what a version promises as its own, is one by itself; the small rest is one.  CUDA's small distributions are one
+too, apart from the rest, so that all images with the same pins share it.  Two images whose locks agree on numpy
+name the same layer, so it is built, pushed, stored and pulled once.  Pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from build.images import patches as patching
+from build.locks.lock import Lock, LockedPackage
+from build.matrix.model import Patch
+from build.packages.cuda import is_cuda
+
+#: A distribution whose file has this many bytes or more is a layer by itself.  Below it a layer's own cost
+#: (a request at each push and pull, a start of the install stage) outweighs what sharing it saves.
+OWN_LAYER_BYTES = 4_000_000
+#: The stages that layers are installed in; both are build contexts of the images' Dockerfiles.
+BUILDER = "builder"
+COMPILER = "compiler"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """Packages that are installed together: one stage of a Dockerfile, one layer of an image."""
+
+    #: The stage's and the file's name, unique for its content on a base: ``numpy-2.4.6``, ``rest-1f2e3d4c``.
+    name: str
+    packages: tuple[LockedPackage, ...]
+    #: Extra wheel sources that its packages come from, by name.
+    wheel_sources: tuple[str, ...] = ()
+    #: Edits of its packages, applied after the install.
+    patches: tuple[Patch, ...] = ()
+
+    @property
+    def source_only(self) -> tuple[str, ...]:
+        """Its packages that exist as source alone; they are built."""
+        return tuple(package.name for package in self.packages if package.source_only)
+
+    @property
+    def stage(self) -> str:
+        """The stage it is installed in: ``COMPILER`` where something must be built, else ``BUILDER``."""
+        return COMPILER if self.source_only else BUILDER
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether it is a layer of CUDA libraries: then the loader must be told of what is in it."""
+        return any(is_cuda(package.name) for package in self.packages)
+
+    @property
+    def text(self) -> str:
+        """The requirements file that the stage installs, in pip's format."""
+        header = "# Generated from locks/ by `nox -s generate`; do not edit.\n"
+        built = "".join(f"--no-binary {name}\n" for name in self.source_only)
+        return header + built + "".join(f"{package.requirement}\n" for package in self.packages)
+
+
+def group(
+    lock: Lock,
+    server: Lock,
+    *,
+    own: Sequence[str] = (),
+    order: Sequence[str] = (),
+    wheel_sources: dict[str, str] | None = None,
+    patches: Sequence[Patch] = (),
+) -> tuple[Layer, ...]:
+    """Group a lock's packages into layers, in the order in which an image stacks them.
+
+    Args:
+        lock: The image's lock.
+        server: The lock of the server alone, of the same base.
+        own: The version's own promised distributions (requirement texts): they come after the shared ones,
+            so that images share a longer run of layers.
+        order: Distributions that come first among the heavy ones, the most shared first.
+        wheel_sources: Distribution name → extra wheel source.
+        patches: The matrix's edits of distributions.
+
+    Returns:
+        The server's layer, CUDA's (gigabytes: in all images with these pins on top of the same layers, so that an
+        engine unpacks them once), heavy distributions in their order, the version's own, the rest.
+    """
+    sources = wheel_sources or {}
+    of_server = {package.name for package in server.packages}
+    promised = {canonicalize_name(Requirement(text).name) for text in own}
+    server_packages = [package for package in lock.packages if package.name in of_server]
+    of_cuda = [package for package in lock.packages if is_cuda(package.name)]
+    others = [package for package in lock.packages if package.name not in of_server and package not in of_cuda]
+    heavy = [package for package in others if _is_heavy(package) or package.name in promised]
+    rest = [package for package in others if package not in heavy]
+    layers = []
+    if server_packages:
+        layers.append(_many("server", server_packages, sources, patches))
+    layers += [_one(package, sources, patches) for package in of_cuda if _is_heavy(package)]
+    if small := [package for package in of_cuda if not _is_heavy(package)]:
+        layers.append(_many("cuda", small, sources, patches))
+    first: dict[str, int] = {canonicalize_name(name): position for position, name in enumerate(order)}
+    for package in sorted(heavy, key=lambda item: (first.get(item.name, len(first)), item.name in promised, item.name)):
+        layers.append(_one(package, sources, patches))
+    if rest:
+        layers.append(_many("rest", rest, sources, patches))
+    return tuple(layers)
+
+
+def links_name(layers: Sequence[Layer]) -> str | None:
+    """The name of the stage that makes the loader's links to CUDA's libraries, unique for the layers it links to.
+
+    Args:
+        layers: All layers of an image.
+
+    Returns:
+        ``cuda-links-1f2e3d4c``, or None where no layer is CUDA's.
+    """
+    text = "".join(layer.text for layer in layers if layer.is_cuda)
+    return f"cuda-links-{hashlib.sha256(text.encode()).hexdigest()[:8]}" if text else None
+
+
+def stacked(layers: Sequence[Layer]) -> list[tuple[str, tuple[LockedPackage, ...]]]:
+    """The layers that an image's Dockerfile puts on the base, in its order: name and packages.
+
+    Args:
+        layers: All layers of an image; the links to CUDA's libraries come right after its last one of CUDA.
+    """
+    found = [(layer.name, layer.packages) for layer in layers]
+    links = links_name(layers)
+    if links:
+        last = max(number for number, layer in enumerate(layers) if layer.is_cuda)
+        found.insert(last + 1, (links, ()))
+    return found
+
+
+def _is_heavy(package: LockedPackage) -> bool:
+    return package.size is None or package.size >= OWN_LAYER_BYTES
+
+
+def _one(package: LockedPackage, sources: dict[str, str], patches: Sequence[Patch]) -> Layer:
+    name = f"{package.name}-{package.version.replace('+', '-')}"
+    edits = patching.of([package], patches)
+    if edits:
+        name += f"-patched-{patching.digest(edits)[:8]}"
+    return _layer(name, [package], sources, edits)
+
+
+def _many(label: str, packages: Sequence[LockedPackage], sources: dict[str, str], patches: Sequence[Patch]) -> Layer:
+    """A layer of several packages is named by its content: another image may have another such group."""
+    text = "".join(f"{package.requirement}\n" for package in packages)
+    edits = patching.of(packages, patches)
+    if edits:
+        text += patching.digest(edits)
+    return _layer(f"{label}-{hashlib.sha256(text.encode()).hexdigest()[:8]}", packages, sources, edits)
+
+
+def _layer(name: str, packages: Sequence[LockedPackage], sources: dict[str, str], edits: tuple[Patch, ...]) -> Layer:
+    used = sorted({sources[package.name] for package in packages if package.name in sources})
+    return Layer(name=name, packages=tuple(packages), wheel_sources=tuple(used), patches=edits)

@@ -1,0 +1,86 @@
+"""Patches: edits of installed distributions that the matrix names, and the layers they belong to.
+
+A patch is applied right after the install, by ``image/scripts/patch-layer``, in every layer that holds exactly
+its distribution.  Pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from build.locks.lock import LockedPackage
+from build.matrix.model import Patch
+from build.matrix.reader import LoadedMatrix, Problem, report
+
+
+def of(packages: Iterable[LockedPackage], patches: Sequence[Patch]) -> tuple[Patch, ...]:
+    """The patches of the matrix that these packages get, in the matrix's order."""
+    return tuple(patch for patch in patches if any(_meets(patch, package) for package in packages))
+
+
+def _meets(patch: Patch, package: LockedPackage) -> bool:
+    name, version = distribution(patch)
+    return package.name == name and Version(package.version) == version
+
+
+def distribution(patch: Patch) -> tuple[str, Version]:
+    """What a patch is for: the normalised name and the version."""
+    requirement = Requirement(patch.distribution)
+    (pin,) = requirement.specifier
+    return canonicalize_name(requirement.name), Version(pin.version)
+
+
+def distributions(patches: Iterable[Patch]) -> list[tuple[str, Version]]:
+    """What some patches are for, each once, sorted."""
+    return sorted({distribution(patch) for patch in patches})
+
+
+def digest(patches: Sequence[Patch]) -> str:
+    """SHA-256, hexadecimal, of what the patches do: a reason in other words changes no layer."""
+    edits = [[patch.distribution, patch.file, patch.find, patch.replace] for patch in patches]
+    return hashlib.sha256(json.dumps(edits).encode()).hexdigest()
+
+
+def to_text(patches: Sequence[Patch]) -> str:
+    """The file that ``patch-layer`` reads: JSON, as Python 3.7's standard library knows no YAML."""
+    content = {
+        "generated": "from matrix.yaml by `nox -s generate`; do not edit",
+        "patches": [patch.model_dump() for patch in patches],
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def check_used(loaded: LoadedMatrix, packages: Iterable[LockedPackage]) -> None:
+    """Raise where a patch has nothing to do.
+
+    Args:
+        loaded: The matrix.
+        packages: Those of all locks.
+
+    Raises:
+        MatrixError: No lock has a patch's distribution in its version; all such patches together.
+    """
+    versions: dict[str, set[str]] = {}
+    for package in packages:
+        versions.setdefault(package.name, set()).add(package.version)
+    problems = []
+    for index, patch in enumerate(loaded.matrix.patches):
+        name, version = distribution(patch)
+        there = sorted(versions.get(name, ()), key=Version)
+        if version not in map(Version, there):
+            problems.append(
+                Problem(
+                    what=f"this patch matches nothing: no lock has {patch.distribution}",
+                    where=loaded.where("patches", index, "distribution"),
+                    fix=(f"the locks have {name} {', '.join(there)}: correct it" if there else "correct the name")
+                    + ", or remove the patch, if it is obsolete",
+                )
+            )
+    if problems:
+        raise report(loaded.file, problems)

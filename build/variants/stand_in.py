@@ -1,0 +1,107 @@
+"""Stand-in bases: images built on another base than their own, where theirs is out of reach.
+
+A company without a way to Docker Hub builds the images of ``ubuntu:18.04`` on its own base with the same Python:
+the same Dockerfiles and locks, another ``FROM``.  The image's labels say so, and it takes no rolling tag unless
+asked.  Pure.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from build.errors import UsageError
+from build.matrix.model import Base
+from build.matrix.reader import LoadedMatrix, nearest
+from build.variants.variants import Variant
+
+
+def parse(texts: Sequence[str]) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """Tell the two meanings of ``--base`` apart.
+
+    Args:
+        texts: What was given: ``debian12-py311`` selects, ``ubuntu18.04=debian12-py37`` stands in.
+
+    Returns:
+        The bases to select; and pairs of a base and what stands in for it.
+
+    Raises:
+        UsageError: A side of ``=`` is empty, or one base has two stand-ins.
+    """
+    selected = tuple(text for text in texts if "=" not in text)
+    pairs: dict[str, str] = {}
+    for text in texts:
+        if "=" not in text:
+            continue
+        name, _, other = text.partition("=")
+        if not name or not other:
+            raise UsageError(f"'--base {text}' is not a stand-in", fix="write --base <its base>=<stand-in>")
+        if pairs.setdefault(name, other) != other:
+            raise UsageError(f"two stand-ins for the base '{name}': {pairs[name]} and {other}", fix="give one of them")
+    return selected, tuple(pairs.items())
+
+
+def apply(
+    variants: Sequence[Variant], stand_ins: Sequence[tuple[str, str]], loaded: LoadedMatrix
+) -> tuple[Variant, ...]:
+    """The variants with stand-ins in place of their bases.
+
+    Args:
+        variants: The selected ones.
+        stand_ins: Pairs of a base and what stands in for it.
+        loaded: The matrix.
+
+    Raises:
+        UsageError: A base is not defined, has another Python or an older glibc than the locks are for, or is not
+            that of any of the variants.
+    """
+    bases = loaded.matrix.bases
+    for name, other in stand_ins:
+        for text in (name, other):
+            if text not in bases:
+                raise UsageError(
+                    f"the base '{text}' of --base {name}={other} is not defined",
+                    where=loaded.where("bases"),
+                    fix=nearest(text, bases, called="bases"),
+                )
+        if name == other:
+            raise UsageError(f"the base '{name}' stands in for itself", fix="leave --base away")
+        _check(name, bases[name], other, bases[other], loaded)
+        if not any(variant.base_name == name for variant in variants):
+            raise UsageError(
+                f"--base {name}={other}: no selected image is on the base '{name}'",
+                fix="select some: their names, or --group; nox -s list shows each image's base",
+            )
+    pairs = dict(stand_ins)
+    return tuple(
+        variant
+        if variant.base_name not in pairs
+        else dataclasses.replace(
+            variant,
+            stand_in=pairs[variant.base_name],
+            built_on=bases[pairs[variant.base_name]],
+            base_image=pairs[variant.base_name],
+        )
+        for variant in variants
+    )
+
+
+def _check(name: str, base: Base, other: str, stand_in: Base, loaded: LoadedMatrix) -> None:
+    if stand_in.python != base.python:
+        same = [key for key, item in loaded.matrix.bases.items() if item.python == base.python and key != name]
+        raise UsageError(
+            f"'{other}' cannot stand in for '{name}': it has Python {stand_in.python}, the locks are for {base.python}",
+            where=loaded.where("bases", other, "python"),
+            fix=f"bases with Python {base.python}: {', '.join(same) or 'none; define one under bases:'}",
+        )
+    if _number(stand_in.glibc) < _number(base.glibc):
+        raise UsageError(
+            f"'{other}' cannot stand in for '{name}': its glibc is {stand_in.glibc}, the locked wheels may need "
+            f"{base.glibc}",
+            where=loaded.where("bases", other, "glibc"),
+            fix="take a newer system",
+        )
+
+
+def _number(glibc: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in glibc.split("."))

@@ -1,0 +1,77 @@
+"""buildx's plain progress, read: from a log of buildx 0.13 with Docker 26.1."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from build.builder.bake import Event, Parser, failure
+
+LOG = (Path(__file__).parents[1] / "data/bake-hash-mismatch.log").read_text(encoding="utf-8")
+
+
+def events(text: str, only: str = "") -> list[Event]:
+    parser = Parser(only=only)
+    return [event for line in text.splitlines() if (event := parser.feed(line)) is not None]
+
+
+def test_stages_and_exports_are_told_and_nothing_else() -> None:
+    text = """#1 [internal] load local bake definitions
+#1 DONE 0.0s
+#8 [x-1_0 numpy-2.4.6 1/1] RUN --mount=type=cache,target=/root/.cache/uv     install-layer
+#9 [builder stage-1 1/3] RUN python3 -m venv /opt/venv
+#9 CACHED
+#8 0.512 some output DONE 9.9s of it
+#8 DONE 3.2s
+#60 [x-1_0] exporting to image
+#60 exporting layers 1.0s done
+#60 DONE 1.4s"""
+    assert [(event.kind, event.target, event.stage, event.seconds) for event in events(text)] == [
+        ("began", "x-1_0", "numpy-2.4.6", None),
+        ("began", "builder", "stage-1", None),
+        ("cached", "builder", "stage-1", None),
+        ("done", "x-1_0", "numpy-2.4.6", 3.2),
+        ("began", "x-1_0", "image", None),
+        ("done", "x-1_0", "image", 1.4),
+    ]
+
+
+def test_a_single_target_that_buildx_does_not_name_is_known() -> None:
+    text = "#9 exporting to image\n#9 DONE 0.1s"
+    assert {event.target for event in events(text, only="base-debian12-py311")} == {"base-debian12-py311"}
+
+
+def test_a_real_failure_is_an_event_of_its_stage() -> None:
+    failed = [event for event in events(LOG) if event.kind == "failed"]
+    assert ("sklearn", "numpy-2.4.6") in {(event.target, event.stage) for event in failed}
+
+
+def test_a_real_failure_names_stage_and_target_and_the_lines_that_matter() -> None:
+    found = failure(LOG)
+    assert (found.target, found.stage) == ("sklearn", "numpy-2.4.6")
+    assert "Computed:" in found.lines
+    assert "did not complete successfully: exit code: 1" in found.lines.splitlines()[-1]
+    assert len(found.lines.splitlines()) <= 13
+
+
+def test_what_buildx_does_not_repeat_is_taken_from_the_log() -> None:
+    log = """#7 [sklearn numpy-2.4.6 1/1] RUN install-layer
+#7 0.412   × Hash mismatch for `numpy==2.4.6`
+#7 0.412       Computed:
+#7 0.413         sha256:57ebb7
+#8 0.500 another step's words
+#7 ERROR: process "/bin/sh -c install-layer" did not complete successfully: exit code: 1
+------
+ > [sklearn numpy-2.4.6 1/1] RUN install-layer:
+0.413         sha256:57ebb7
+------
+ERROR: failed to solve: process "/bin/sh -c install-layer" did not complete successfully: exit code: 1
+"""
+    lines = failure(log).lines.splitlines()
+    assert lines[0].strip() == "× Hash mismatch for `numpy==2.4.6`"
+    assert len(lines) == 4
+
+
+def test_a_failure_without_a_stage_shows_the_last_lines() -> None:
+    found = failure("#0 building\nERROR: docker-bake.hcl: no such file\n")
+    assert found.stage is None
+    assert found.lines == "ERROR: docker-bake.hcl: no such file"

@@ -1,0 +1,52 @@
+"""Building: which images a failed layer takes down. Nothing here needs an engine."""
+
+from __future__ import annotations
+
+from build.builder import builder
+from build.builder.bake import Failure
+from build.checkout import project
+from build.images.dockerfiles import Image
+from build.paths import repository
+
+PROJECT = project.open_project(repository())
+LIGHTGBM = [variant for variant in PROJECT.variants if variant.framework in ("lightgbm", "sklearn")]
+LEFT: dict[str, Image] = {image.target: image for image in PROJECT.images(LIGHTGBM)}
+ON_12 = "lightgbm-4_7-debian12-py311-cpu-inference"
+ON_13 = "lightgbm-4_7-debian13-py313-cpu-inference"
+
+
+def failed(target: str | None, stage: str | None, left: dict[str, Image] = LEFT) -> list[str]:
+    return builder._failed_with(Failure(target=target, stage=stage, lines=""), left)
+
+
+def test_a_layer_of_the_same_name_on_another_base_is_another_layer() -> None:
+    assert {layer.name for layer in LEFT[ON_12].layers} & {layer.name for layer in LEFT[ON_13].layers}
+    assert failed(ON_12, "lightgbm-4.7.0") == [ON_12]
+
+
+def test_every_image_of_a_base_with_the_layer_fails_with_it() -> None:
+    assert sorted(failed(ON_12, "numpy-2.4.6")) == [ON_12, "sklearn-1_9-debian12-py311-cpu-inference"]
+
+
+def test_an_image_that_fails_without_a_layer_fails_alone() -> None:
+    assert failed(ON_13, None) == [ON_13]
+
+
+def test_the_only_image_of_a_bake_is_meant_where_none_is_named() -> None:
+    assert failed(None, "lightgbm-4.7.0", {ON_13: LEFT[ON_13]}) == [ON_13]
+
+
+def test_what_belongs_to_no_image_takes_none_down() -> None:
+    assert failed("builder-debian12-py311", "stage-1") == []
+    assert failed(None, None) == []
+
+
+def test_a_base_whose_image_may_be_out_of_reach_comes_with_another_way() -> None:
+    advice = "where its image is out of reach, build on another base: --base ubuntu18.04=<a base with Python 3.7>"
+    assert builder._other_base(PROJECT, ["ubuntu18.04", "ubuntu18.04-cuda11.0.3"]) == advice
+    assert builder._other_base(PROJECT, ["debian12-py311"]) is None
+
+
+def test_a_base_with_pinned_debian_packages_comes_with_how_to_record_newer_ones() -> None:
+    advice = builder._other_base(PROJECT, ["debian12-py311", "debian12-py311-cuda11.8.0"])
+    assert "nox -s lock -- --bases" in str(advice)

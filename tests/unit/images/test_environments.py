@@ -1,0 +1,102 @@
+"""Curated environments: what stands in the assets, for any image that the matrix may have."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import yaml
+
+from build.checkout import project
+from build.commands import generated_files as generate
+from build.images import environments
+from build.images.dockerfiles import Image
+from build.matrix.model import Cuda, Lifecycle
+from build.paths import repository
+from tests.conftest import MINIMAL, SKLEARN
+
+PROJECT = project.open_project(repository())
+FILES = generate.files(PROJECT)
+
+
+def image(name: str) -> Image:
+    (made,) = PROJECT.images([PROJECT.variant(name)])
+    return made
+
+
+def test_every_image_has_an_asset_that_names_its_lock_and_command() -> None:
+    for variant in PROJECT.variants:
+        text = FILES[f"environments/AzureML-{variant.name}/environment.yaml"]
+        lock = f"locks/{variant.base_name}/{variant.name}.txt"
+        assert text.splitlines()[0] == f"# Generated from matrix.yaml and {lock} by `nox -s generate`; do not edit."
+
+
+def test_an_asset_says_what_the_image_is() -> None:
+    asset = yaml.safe_load(FILES[environments.path(SKLEARN)])
+    assert asset["name"] == f"AzureML-{SKLEARN}"
+    assert asset["inference_config"]["scoring_route"] == {"path": "/score", "port": 5001}
+    assert "scikit-learn 1.9 inference on Debian 12, Python 3.11, CPU" in asset["description"]
+    assert "numpy>=2.0" in asset["description"]
+    tags = asset["tags"]
+    assert (tags["framework"], tags["version"], tags["python"], tags["device"]) == ("sklearn", "1.9.1", "3.11", "cpu")
+    assert not {"cuda", "cudnn"} & tags.keys()
+
+
+def test_newer_packages_are_another_version_of_the_asset() -> None:
+    made = image(SKLEARN)
+    later = replace(made, lock=replace(made.lock, exclude_newer="2027-01-31"))
+    versions = [environments.asset(one, PROJECT.matrix.project)["version"] for one in (made, later)]
+    assert versions == [PROJECT.exclude_newer.replace("-", ""), "20270131"]
+
+
+def test_without_a_framework_there_is_no_version_to_find_it_by() -> None:
+    tags = environments.tags(image(MINIMAL))
+    assert tags["framework"] == "minimal"
+    assert "version" not in tags
+
+
+def test_tags_say_cuda_cudnn_and_lifecycle_as_text() -> None:
+    made = image(SKLEARN)
+    variant = replace(
+        made.variant,
+        device="cuda12.5",
+        cuda=Cuda.model_construct(version="12.5.82", cudnn="9.3.0.75"),
+        lifecycle=Lifecycle.model_validate({"deprecated": "2026-01-01", "end-of-life": "2027-01-01"}),
+    )
+    asset = yaml.safe_load(environments.text(replace(made, variant=variant), PROJECT.matrix.project))
+    assert asset["tags"] == {
+        "framework": "sklearn",
+        "version": "1.9.1",
+        "python": "3.11",
+        "os": "debian12",
+        "device": "gpu",
+        "cuda": "12.5.82",
+        "cudnn": "9.3.0.75",
+        "deprecated": "2026-01-01",
+        "end-of-life": "2027-01-01",
+    }
+
+
+def test_without_a_registry_the_comment_says_that_the_address_is_not_for_azure() -> None:
+    text = environments.text(image(SKLEARN), PROJECT.matrix.project.model_copy(update={"registry": None}))
+    assert f"image: 127.0.0.1:5000/azureml/{SKLEARN}:latest\n" in text
+    assert f"--image REGISTRY/azureml/{SKLEARN}:latest" in text
+
+
+def test_the_registry_of_the_matrix_is_named_and_its_namespace_wins() -> None:
+    for registry, reference in (
+        ("registry.example.com", f"registry.example.com/azureml/{SKLEARN}:latest"),
+        ("registry.example.com:8443/acme/ml", f"registry.example.com:8443/acme/ml/{SKLEARN}:latest"),
+    ):
+        text = environments.text(image(SKLEARN), PROJECT.matrix.project.model_copy(update={"registry": registry}))
+        assert yaml.safe_load(text)["image"] == reference
+        assert "REGISTRY" not in text
+
+
+def test_the_name_for_ones_own_workspace_is_one_that_azure_takes() -> None:
+    # The pattern of Azure's REST reference; and `AzureML` is refused.
+    for variant in PROJECT.variants:
+        name = environments.own_name(variant.name)
+        assert re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}", name)
+        assert not name.lower().startswith("azureml")
+        assert f"--name {name}" in FILES[environments.path(variant.name)]

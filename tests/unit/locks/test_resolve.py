@@ -1,0 +1,95 @@
+"""Resolution: which wheel is taken, and uv's words made short. Nothing here asks an index."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+import uv
+
+from build.errors import NetworkError
+from build.locks import resolve
+from build.locks.resolve import Target, UnsatisfiableError
+
+TARGET = Target(python="3.11", glibc="2.36", exclude_newer="2026-11-19")
+
+
+def wheel(name: str) -> dict[str, object]:
+    return {"url": f"somewhere/{name}", "hashes": {"sha256": name[-20:]}, "size": 5}
+
+
+def chosen(*names: str) -> str:
+    package = {"name": "Some_Package", "version": "1.0", "wheels": [wheel(name) for name in names]}
+    return resolve._locked(package, resolve.supported_tags(TARGET.python, TARGET.glibc)).filename
+
+
+def test_the_wheel_that_the_interpreter_would_take_is_locked() -> None:
+    best = "some_package-1.0-cp311-cp311-manylinux_2_28_x86_64.whl"
+    others = ("some_package-1.0-py3-none-any.whl", "some_package-1.0-cp39-abi3-manylinux2014_x86_64.whl")
+    assert chosen(*others, best) == best
+
+
+def test_a_wheel_for_a_newer_glibc_or_another_python_is_not_taken() -> None:
+    assert (
+        chosen(
+            "some_package-1.0-cp311-cp311-manylinux_2_39_x86_64.whl",
+            "some_package-1.0-cp313-cp313-manylinux2014_x86_64.whl",
+            "some_package-1.0-py3-none-any.whl",
+        )
+        == "some_package-1.0-py3-none-any.whl"
+    )
+
+
+def test_a_local_version_in_a_file_name_is_decoded() -> None:
+    encoded = wheel("torch-2.13.0%2Bcpu-cp311-cp311-linux_x86_64.whl")
+    package = {"name": "torch", "version": "2.13.0+cpu", "wheels": [encoded]}
+    locked = resolve._locked(package, resolve.supported_tags(TARGET.python, TARGET.glibc))
+    assert locked.filename == "torch-2.13.0+cpu-cp311-cp311-linux_x86_64.whl"
+
+
+@pytest.mark.parametrize(
+    ("glibc", "platform"),
+    [("2.27", "2_17"), ("2.28", "2_28"), ("2.30", "2_28"), ("2.36", "2_36"), ("2.41", "2_40")],
+)
+def test_uv_is_asked_for_the_newest_platform_that_it_knows_and_the_base_runs(glibc: str, platform: str) -> None:
+    assert resolve._uv_platform(glibc) == f"x86_64-manylinux_{platform}"
+
+
+def test_the_platforms_are_those_of_this_uv() -> None:
+    said = subprocess.run([uv.find_uv_bin(), "pip", "compile", "--help"], capture_output=True, text=True, check=True)
+    assert {int(number) for number in re.findall(r"x86_64-manylinux_2_(\d+)", said.stdout)} == set(resolve._UV_KNOWS)
+
+
+UNSATISFIABLE = """  × No solution found when resolving dependencies:
+  ╰─▶ Because there is no version of scikit-learn==99.9 and you require
+      scikit-learn==99.9, we can conclude that your requirements are
+      unsatisfiable.
+"""
+OFFLINE = """error: Failed to fetch: `https://index.example/simple/flask/`
+  Caused by: error sending request for url (https://index.example/simple/flask/)
+  Caused by: client error (Connect)
+  Caused by: dns error: failed to lookup address information: Temporary failure in name resolution
+"""
+
+
+def test_the_resolvers_reason_is_kept_without_its_drawing() -> None:
+    failure = resolve.explain(UNSATISFIABLE, ["scikit-learn==99.9"])
+    assert isinstance(failure, UnsatisfiableError)
+    assert failure.details is not None
+    assert failure.details.startswith("Because there is no version of scikit-learn==99.9")
+
+
+def test_an_index_that_is_not_reached_is_no_contradiction_of_pins() -> None:
+    assert isinstance(resolve.explain(OFFLINE, ["flask"]), NetworkError)
+
+
+def test_versions_to_keep_are_written_as_uv_reads_them() -> None:
+    import tomllib
+
+    read = tomllib.loads(resolve._pylock({"numpy": "2.4.6", "certifi": "2026.10.18"}))
+    assert read["lock-version"] == "1.0"
+    assert [(item["name"], item["version"]) for item in read["packages"]] == [
+        ("numpy", "2.4.6"),
+        ("certifi", "2026.10.18"),
+    ]

@@ -1,0 +1,209 @@
+"""Why a pin cannot be met: against pages of PyPI's index that were recorded (tests/unit/data/index), and trimmed."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from packaging.version import Version
+from pypi_simple import ProjectPage
+
+from build.locks.resolve import Target
+from build.packages import index as package_index
+from build.packages.compatibility import Distribution, File, Finding, Kind, explain
+
+DATA = Path(__file__).parents[1] / "data/index"
+DAY = "2026-11-19"
+
+
+def recorded(name: str) -> Distribution:
+    page = ProjectPage.from_json_data(json.loads((DATA / f"{name}.json").read_text(encoding="utf-8")))
+    return Distribution(name=name, files=package_index.files_of(page.packages), places=("https://pypi.org/simple",))
+
+
+def finding(pin: str, *, python: str = "3.11", glibc: str = "2.36", day: str = DAY) -> Finding | None:
+    name = pin.split("=")[0].split("<")[0].split(">")[0].split("~")[0]
+    return explain(pin, recorded(name), Target(python=python, glibc=glibc, exclude_newer=day))
+
+
+@pytest.mark.parametrize(
+    ("pin", "python", "glibc"),
+    [
+        ("xgboost-cpu==3.4.1", "3.12", "2.36"),
+        ("xgboost-cpu==3.4.1", "3.13", "2.28"),
+        ("xgboost-cpu>=3", "3.11", "2.36"),
+        ("xgboost-cpu==3.0.5", "3.11", "2.17"),
+        ("tensorflow-cpu==2.21.0", "3.13", "2.40"),
+        ("scikit-learn==0.24.1", "3.7", "2.27"),
+        # Withdrawn, and pinned exactly: uv takes it, and so does pip.
+        ("nvidia-cudnn-cu13==9.25.0.15", "3.11", "2.36"),
+    ],
+)
+def test_a_pin_that_has_a_wheel_is_no_finding(pin: str, python: str, glibc: str) -> None:
+    assert finding(pin, python=python, glibc=glibc) is None
+
+
+@pytest.mark.parametrize(
+    ("pin", "where", "kind", "says", "instead"),
+    [
+        pytest.param(
+            "xgboost-cpu==3.4.1",
+            {},
+            Kind.OTHER_PYTHON,
+            "xgboost-cpu 3.4.1 has no wheel for Python 3.11 (it has for 3.12 and newer; it requires Python >=3.12)",
+            ("3.2.0",),
+            id="the Python that its metadata asks for is newer",
+        ),
+        pytest.param(
+            "tensorflow-cpu==2.15.0",
+            {"python": "3.13"},
+            Kind.OTHER_PYTHON,
+            "tensorflow-cpu 2.15.0 has no wheel for Python 3.13 (it has for 3.9, 3.10, 3.11)",
+            ("2.21.0",),
+            id="its wheels are each for one Python",
+        ),
+        pytest.param(
+            "scikit-learn==0.24.1",
+            {"python": "3.13"},
+            Kind.OTHER_PYTHON,
+            "scikit-learn 0.24.1 has no wheel for Python 3.13 (it has for 3.6, 3.7, 3.8, 3.9)",
+            ("1.5.2",),
+            id="it has a source too, which is not taken",
+        ),
+        pytest.param(
+            "scikit-learn<1",
+            {"python": "3.13"},
+            Kind.OTHER_PYTHON,
+            "nothing that scikit-learn<1 allows will do: the newest, scikit-learn 0.24.1, has no wheel for Python 3.13",
+            ("1.5.2",),
+            id="a range",
+        ),
+        pytest.param(
+            "xgboost-cpu==3.2.0",
+            {"glibc": "2.17"},
+            Kind.NEWER_GLIBC,
+            "xgboost-cpu 3.2.0 has wheels for Python 3.11 only with glibc 2.28 or newer, here is 2.17",
+            ("3.0.5",),
+            id="a newer glibc",
+        ),
+        pytest.param(
+            "xgboost-cpu==3.4.1",
+            {"glibc": "2.17"},
+            Kind.OTHER_PYTHON,
+            "xgboost-cpu 3.4.1 has no wheel for Python 3.11 (it has for 3.12 and newer with a newer glibc than 2.17",
+            ("3.0.5",),
+            id="another Python and a newer glibc",
+        ),
+        pytest.param(
+            "pywin32==308",
+            {},
+            Kind.OTHER_PLATFORM,
+            "pywin32 308 has no wheel for Linux on x86_64 (it has for Windows)",
+            (),
+            id="another platform",
+        ),
+        pytest.param(
+            "gast==0.2.2", {}, Kind.SOURCE_ONLY, "gast 0.2.2 exists only as source", ("0.3.3",), id="source alone"
+        ),
+        pytest.param(
+            "nvidia-cudnn-cu13==9.12.0.47",
+            {},
+            Kind.NO_VERSION,
+            "there is no nvidia-cudnn-cu13 9.12.0.47 on https://pypi.org/simple "
+            "(the nearest with a wheel for Python 3.11: 9.12.0.46, 9.13.0.50, 9.24.1.1, 9.25.1.1)",
+            ("9.12.0.46", "9.13.0.50"),
+            id="no such version: neither previews nor what is withdrawn are named",
+        ),
+        pytest.param(
+            "tensorflow-cpu==2.16.0",
+            {"python": "3.15"},
+            Kind.NO_VERSION,
+            "there is no tensorflow-cpu 2.16.0 on https://pypi.org/simple "
+            "(there is 2.15.0 to 2.21.0, none with a wheel for Python 3.15)",
+            (),
+            id="no such version, and none for this Python",
+        ),
+        pytest.param(
+            "nvidia-cudnn-cu13>=9.25,<9.25.1",
+            {},
+            Kind.YANKED,
+            "nvidia-cudnn-cu13 9.25.0.15 is withdrawn from the index",
+            ("9.24.1.1", "9.25.1.1"),
+            id="withdrawn",
+        ),
+    ],
+)
+def test_why_a_pin_has_no_wheel(
+    pin: str, where: dict[str, str], kind: Kind, says: str, instead: tuple[str, ...]
+) -> None:
+    found = finding(pin, **where)
+    assert found is not None
+    assert found.kind is kind
+    assert found.says.startswith(says)
+    assert found.instead == instead
+
+
+def test_what_came_after_exclude_newer_says_the_day_that_would_see_it() -> None:
+    found = finding("xgboost-cpu==3.4.1", python="3.12", day="2026-08-15")
+    assert found is not None and found.kind is Kind.TOO_NEW
+    assert found.says == (
+        "xgboost-cpu 3.4.1 was published on 2026-08-15, and the index is seen as of 2026-08-15 (exclude-newer)"
+    )
+    assert found.from_day == datetime.date(2026, 8, 16)
+    assert found.instead == ("3.4.0",)
+    assert finding("xgboost-cpu==3.4.1", python="3.12", day="2026-08-16") is None
+
+
+def test_a_wheel_that_came_later_than_its_version_is_too_new() -> None:
+    """A wheel for a new Python is often added to a release that is out already."""
+    version = Version("1.0")
+    old = File(filename="x-1.0-cp311-cp311-manylinux_2_28_x86_64.whl", version=version)
+    new = File(
+        filename="x-1.0-cp313-cp313-manylinux_2_28_x86_64.whl",
+        version=version,
+        uploaded=datetime.datetime(2026, 12, 1, tzinfo=datetime.UTC),
+    )
+    target = Target(python="3.13", glibc="2.40", exclude_newer=DAY)
+    found = explain("x==1.0", Distribution(name="x", files=(old, new)), target)
+    assert found is not None and found.kind is Kind.TOO_NEW
+    assert found.from_day == datetime.date(2026, 12, 2)
+
+
+def test_a_distribution_that_no_index_has() -> None:
+    nothing = Distribution(name="xgbost", files=(), places=("https://pypi.org/simple", "/opt/wheels"))
+    found = explain("xgbost==1", nothing, Target(python="3.11", glibc="2.36", exclude_newer=DAY))
+    assert found is not None and found.kind is Kind.UNKNOWN
+    assert found.says == "there is no distribution xgbost on https://pypi.org/simple, /opt/wheels"
+
+
+def test_the_reason_of_a_withdrawal_is_said() -> None:
+    wheel = File(filename="x-1.0-py3-none-any.whl", version=Version("1.0"), yanked="it deletes\nfiles")
+    target = Target(python="3.11", glibc="2.36", exclude_newer=DAY)
+    found = explain("x>=1", Distribution(name="x", files=(wheel,)), target)
+    assert found is not None and found.says == "x 1.0 is withdrawn from the index: it deletes files"
+
+
+def test_a_source_that_asks_for_another_python_is_not_what_could_be_built() -> None:
+    source = File(filename="x-1.0.tar.gz", version=Version("1.0"), requires_python=">=3.12")
+    distribution = Distribution(name="x", files=(source,))
+    target = Target(python="3.11", glibc="2.36", exclude_newer=DAY)
+    found = explain("x==1.0", distribution, target)
+    assert found is not None and found.kind is Kind.OTHER_PYTHON
+    built = explain("x==1.0", distribution, replace(target, python="3.12"))
+    assert built is not None and built.kind is Kind.SOURCE_ONLY
+
+
+@pytest.mark.parametrize("asks", [">=3.5.*", "not a specifier", None])
+def test_what_old_releases_wrote_as_their_python_is_no_obstacle(asks: str | None) -> None:
+    wheel = File(filename="x-1.0-py3-none-any.whl", version=Version("1.0"), requires_python=asks)
+    target = Target(python="3.11", glibc="2.36", exclude_newer=DAY)
+    assert explain("x==1.0", Distribution(name="x", files=(wheel,)), target) is None
+
+
+def test_an_old_way_to_ask_for_a_newer_python_counts() -> None:
+    wheel = File(filename="x-1.0-py3-none-any.whl", version=Version("1.0"), requires_python=">=3.12.*")
+    target = Target(python="3.11", glibc="2.36", exclude_newer=DAY)
+    assert explain("x==1.0", Distribution(name="x", files=(wheel,)), target) is not None

@@ -1,0 +1,86 @@
+"""What indexes and directories have; real ones, on this machine's disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from build.packages import index as package_index
+from build.packages.index import PackageIndex
+
+WHEEL = "demo_package-1.0-py3-none-any.whl"
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> str:
+    """An index in a directory, as uv and pip read them (``file://``)."""
+    folder = tmp_path / "index/demo-package"
+    folder.mkdir(parents=True)
+    link = f'<a href="{WHEEL}" data-requires-python="&gt;=3.9" data-yanked="broken">{WHEEL}</a>'
+    page = f'{link}<a href="notes.txt">notes.txt</a>'
+    (folder / "index.html").write_text(page)
+    return (tmp_path / "index").as_uri()
+
+
+def test_an_index_in_a_directory(index: str) -> None:
+    there = PackageIndex([index]).distribution("Demo.Package")
+    (file,) = there.files
+    assert (file.filename, file.requires_python, file.yanked) == (WHEEL, ">=3.9", "broken")
+    assert there.places == (index,)
+    assert there.not_reached == ()
+
+
+def test_the_first_index_that_knows_it_has_it(index: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = tmp_path / "other/demo-package"
+    other.mkdir(parents=True)
+    (other / "index.html").write_text('<a href="demo_package-2.0.tar.gz">demo_package-2.0.tar.gz</a>')
+    indexes = [index, other.parent.as_uri()]
+    assert [str(file.version) for file in PackageIndex(indexes).distribution("demo-package").files] == ["1.0"]
+    monkeypatch.setenv("UV_INDEX_STRATEGY", "unsafe-best-match")
+    assert [str(file.version) for file in PackageIndex(indexes).distribution("demo-package").files] == ["1.0", "2.0"]
+
+
+def test_a_directory_of_wheels_is_beside_the_indexes(index: str, tmp_path: Path) -> None:
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    for name in ("demo_package-3.0-cp311-cp311-linux_x86_64.whl", "demo_package_extra-9-py3-none-any.whl", "readme"):
+        (wheels / name).touch()
+    there = PackageIndex([index], [wheels]).distribution("demo-package")
+    assert sorted(str(file.version) for file in there.files) == ["1.0", "3.0"]
+
+
+def test_what_nobody_has_and_what_does_not_answer_are_told_apart(index: str, tmp_path: Path) -> None:
+    nobody = PackageIndex([index]).distribution("other")
+    assert (nobody.files, nobody.places, nobody.not_reached) == ((), (index,), ())
+    gone = tmp_path / "gone"
+    # Port 1 of this machine: nothing listens there.
+    closed = "http://user:secret@127.0.0.1:1/simple"
+    silent = PackageIndex([closed], [gone]).distribution("demo-package")
+    assert silent.places == ()
+    assert silent.not_reached == (str(gone), "http://127.0.0.1:1/simple"), "a password is shown, or a place is lacking"
+
+
+def test_the_places_are_those_that_uv_is_told(index: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """uv's variables and configuration hold: uv itself is asked."""
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    (wheels / "demo_package-3.0-py3-none-any.whl").touch()
+    monkeypatch.setenv("UV_DEFAULT_INDEX", index)
+    monkeypatch.setenv("UV_FIND_LINKS", str(wheels))
+    there = package_index.configured().distribution("demo-package")
+    assert sorted(there.places) == sorted([index, str(wheels)])
+    assert sorted(str(file.version) for file in there.files) == ["1.0", "3.0"]
+
+
+def test_the_default_index_is_asked_last() -> None:
+    text = "--index-url https://default.example/simple\n--extra-index-url https://extra.example/simple\n"
+    assert package_index.from_options(text).indexes == (
+        "https://extra.example/simple",
+        "https://default.example/simple",
+    )
+
+
+def test_no_index_means_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    assert package_index.from_options("--index-url https://default.example/simple\n").indexes == ()

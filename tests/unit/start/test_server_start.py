@@ -1,0 +1,162 @@
+"""The start-up code of the images, as far as it needs no server; tests/images has it in running containers."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+START = Path(__file__).parents[3] / "image" / "start"
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.syspath_prepend(str(START))
+    yield
+    for name in [name for name in sys.modules if name.partition(".")[0] == "server_start"]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    (tmp_path / "main.py").touch()
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "score.py").touch()
+    return tmp_path
+
+
+def module(name: str) -> types.ModuleType:
+    return importlib.import_module(f"server_start.{name}")
+
+
+def failure(function: str, *arguments: object) -> tuple[str, int]:
+    """The message and the exit code with which a function of the package refuses."""
+    of, _, name = function.partition(".")
+    with pytest.raises(module("failure").StartFailure) as raised:
+        getattr(module(of), name)(*arguments)
+    return str(raised.value), raised.value.code
+
+
+def test_the_script_is_main_py_unless_it_is_named(app: Path) -> None:
+    read = module("settings").read
+    assert read({"AML_APP_ROOT": str(app)}).entry_script == "main.py"
+    # A leading slash means the app root, unless the file is there from the root.
+    for name in ("code/score.py", "/code/score.py", f"{app}/code/score.py"):
+        settings = read({"AML_APP_ROOT": str(app), "AZUREML_ENTRY_SCRIPT": name})
+        assert settings.entry_script == "code/score.py"
+        assert settings.script_folder == str(app / "code")
+
+
+def test_a_missing_script_or_folder_is_said(app: Path) -> None:
+    message, code = failure("settings.read", {"AML_APP_ROOT": str(app), "AZUREML_ENTRY_SCRIPT": "none.py"})
+    assert (message.startswith(f"no file {app}/none.py: mount or copy"), code) == (True, 1)
+    message, code = failure("settings.read", {"AML_APP_ROOT": str(app / "none")})
+    assert (message.startswith(f"no folder {app}/none: mount or copy"), code) == (True, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("WORKER_COUNT", "0"), ("WORKER_COUNT", "two"), ("WORKER_TIMEOUT", "-1"), ("SCORING_TIMEOUT_MS", "1.5")],
+)
+def test_a_number_that_is_none_is_said(app: Path, name: str, value: str) -> None:
+    message, code = failure("settings.read", {"AML_APP_ROOT": str(app), name: value})
+    assert (message.startswith(f"{name}='{value}' is no number of "), code) == (True, 1)
+
+
+def test_a_log_level_that_is_none_is_said(app: Path) -> None:
+    read = module("settings").read
+    assert read({"AML_APP_ROOT": str(app), "AZUREML_LOG_LEVEL": "debug"})
+    message, code = failure("settings.read", {"AML_APP_ROOT": str(app), "AZUREML_LOG_LEVEL": "loud"})
+    assert ("'loud' is no level: set one of DEBUG, INFO" in message, code) == (True, 1)
+
+
+def test_a_folder_of_packages_is_relative_to_the_script(app: Path) -> None:
+    (app / "code" / "lib").mkdir()
+    prepare = module("extra_packages").prepare
+    for value in ("lib", "/lib", str(app / "code" / "lib")):
+        found = prepare({"AZUREML_EXTRA_PYTHON_LIB_PATH": value}, str(app / "code"))
+        assert found == [str(app / "code" / "lib")], value
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says", "code"),
+    [
+        ("AZUREML_EXTRA_PYTHON_LIB_PATH", "none", "none is not there", 97),
+        ("AZUREML_EXTRA_PYTHON_LIB_PATH", "main.py", "main.py is not a directory", 97),
+        ("AZUREML_EXTRA_REQUIREMENTS_TXT", "none.txt", "none.txt is not there", 99),
+        ("AZUREML_EXTRA_REQUIREMENTS_TXT", "code", "code is not a file", 99),
+        ("AZUREML_EXTRA_CONDA_YAML", "env.yml", "set AZUREML_EXTRA_REQUIREMENTS_TXT", 98),
+    ],
+)
+def test_a_wrong_extension_is_one_line_with_its_exit_code(
+    app: Path, variable: str, value: str, says: str, code: int
+) -> None:
+    message, given = failure("extra_packages.prepare", {variable: value}, str(app))
+    assert says in message
+    assert "\n" not in message
+    assert given == code
+
+
+def test_requirements_are_not_installed_where_the_folder_is_wrong(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (app / "requirements.txt").touch()
+    monkeypatch.setattr(module("extra_packages"), "_install", lambda _: pytest.fail("pip ran"))
+    both = {"AZUREML_EXTRA_PYTHON_LIB_PATH": "none", "AZUREML_EXTRA_REQUIREMENTS_TXT": "requirements.txt"}
+    assert failure("extra_packages.prepare", both, str(app))[1] == 97
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package with the server's module names, whose telemetry client imports an exporter that is not there."""
+    server = tmp_path / "azureml_inference_server_http" / "server"
+    server.mkdir(parents=True)
+    for folder in (server, server.parent):
+        (folder / "__init__.py").touch()
+    (server / "appinsights_client.py").write_text(
+        "from azure.monitor.opentelemetry.exporter import AzureMonitorTraceExporter\nfrom opentelemetry import trace\n"
+    )
+    (tmp_path / "azure").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    return server
+
+
+@pytest.mark.parametrize(("enabled", "key"), [(False, "key"), (True, "")])
+def test_the_exporter_is_not_imported_while_telemetry_is_off(client: Path, enabled: bool, key: str) -> None:
+    (client / "config.py").write_text(
+        f"class config: app_insights_enabled, app_insights_key = {enabled}, {key!r}\n", encoding="utf-8"
+    )
+    try:
+        module("telemetry").install()
+        imported = importlib.import_module("azureml_inference_server_http.server.appinsights_client")
+        assert imported.AzureMonitorTraceExporter
+        # A scoring script that wants the real package does not get the stand-in.
+        assert not [name for name in sys.modules if name.startswith(("opentelemetry", "azure."))]
+    finally:
+        forget_server()
+
+
+def test_the_exporter_is_imported_while_telemetry_is_on(client: Path) -> None:
+    (client / "config.py").write_text("class config: app_insights_enabled, app_insights_key = True, 'key'\n")
+    try:
+        module("telemetry").install()
+        with pytest.raises(ModuleNotFoundError, match=r"azure\.monitor"):
+            importlib.import_module("azureml_inference_server_http.server.appinsights_client")
+    finally:
+        forget_server()
+
+
+def forget_server() -> None:
+    for name in [name for name in sys.modules if name.startswith("azureml_inference_server_http")]:
+        del sys.modules[name]
+
+
+def test_every_module_goes_into_the_images() -> None:
+    from build.bases.bases import start_files
+    from build.paths import tool
+
+    modules = {f"server_start/{file.name}" for file in (START / "server_start").glob("*.py")}
+    assert modules | {"start-server", "runsvdir"} == start_files(tool()).keys()

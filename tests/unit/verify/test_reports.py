@@ -1,0 +1,62 @@
+"""The report of a verification: what is in it, and that only a report is read as one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from build.paths import Paths, repository
+from build.verify import reports
+from build.verify.reports import Check, Package, Report
+
+REPORT = Report(
+    image="minimal-debian12-py311-cpu-inference",
+    recipe="r" * 64,
+    image_id="sha256:" + "1" * 64,
+    suite="s" * 64,
+    time="2026-11-25T09:41:00+00:00",
+    groups={"packages": "Versions."},
+    checks=(
+        Check(group="packages", test="test_python", outcome="passed"),
+        Check(group="cuda", test="test_cudnn", outcome="skipped", reason="a CPU image"),
+    ),
+    python_packages=(Package(name="flask", version="3.1.3", licence="BSD-3-Clause"),),
+)
+
+
+def test_a_report_survives_the_way_to_the_registry_and_back() -> None:
+    assert reports.parse(REPORT.content) == REPORT
+    assert REPORT.passed == 1
+    assert [check.reason for check in REPORT.skipped] == ["a CPU image"]
+
+
+def test_a_report_of_a_later_version_is_read_as_far_as_it_is_known() -> None:
+    later = json.loads(REPORT.content) | {"signed-by": "somebody"}
+    assert reports.parse(json.dumps(later).encode()) == REPORT
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"image": 1}', b"\xff"])
+def test_what_is_no_report_is_none(content: bytes) -> None:
+    assert reports.parse(content) is None
+
+
+def test_a_report_is_kept_for_its_image(tmp_path: Path) -> None:
+    paths = Paths(root=tmp_path)
+    assert reports.load(paths, REPORT.image_id) is None
+    reports.save(paths, REPORT)
+    assert reports.load(paths, REPORT.image_id) == REPORT
+    assert reports.load(paths, "sha256:" + "2" * 64) is None
+
+
+def test_the_image_tests_say_what_they_are() -> None:
+    groups, says = reports.describe(repository().root / "tests" / "images")
+    assert groups["packages"] == "Versions: what the matrix promises, what the lock fixes, what is installed."
+    assert says["packages.test_promised_versions"].startswith("Each contract pin")
+    assert all(groups.values()), "a file of tests says nothing of itself"
+
+
+def test_a_tests_name_for_people() -> None:
+    assert reports.title("test_installed_set_is_the_lock") == "Installed set is the lock"
+    assert reports.title("test_environment (LANG)") == "Environment (LANG)"

@@ -1,0 +1,405 @@
+"""Verifying: what a person is told, what is remembered, and that no container stays.
+
+With an engine, the real runner runs a small suite on small images; the suite of the project itself runs on
+the project's images (`nox -s verify`).
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tarfile
+import textwrap
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from build.checkout.project import open_project
+from build.engine import engine
+from build.errors import EngineError, UsageError, VerifyError
+from build.paths import Paths, repository
+from build.verify import reports, verify
+from build.verify.reports import Package, PackageLayer
+from build.verify.verify import Outcome, Target, VerifyResult
+
+#: What the images of these tests are told apart by.
+GOOD, BAD = "sklearn-1.9-debian12-py311-cpu-inference", "minimal-debian12-py311-cpu-inference"
+
+SUITE = """
+    import pytest
+
+    def test_good_images_pass(image):
+        assert "sklearn" in image.name, f"{image.framework} is no good"
+
+    def test_with_a_skip(image):
+        pytest.skip("no GPU here")
+
+    def test_labels(config):
+        assert config["Labels"]["of"] == "a test"
+"""
+
+#: Two tests an image; each writes down the container that it got.
+CONTAINERS = """
+    import pathlib
+    import time
+
+    def test_one(container): write_down(container)
+    def test_two(container): write_down(container)
+
+    def write_down(container):
+        with pathlib.Path("started").open("a") as file:
+            file.write(container.id + "\\n")
+"""
+
+
+def target(name: str, image_id: str = "sha256:" + "1" * 64, reference: str = "none:none") -> Target:
+    [variant] = [one for one in open_project(repository()).variants if one.name == name]
+    return Target(variant=variant, reference=reference, image_id=image_id, lock={"numpy": "2.4.6"}, recipe="r")
+
+
+def result(name: str, *failures: tuple[str, str], passed: int = 3) -> VerifyResult:
+    return VerifyResult(
+        name=name,
+        image_id="sha256:1",
+        passed=passed,
+        failures=tuple(Outcome(test=test, reason=reason) for test, reason in failures),
+    )
+
+
+# What a person is told.
+
+
+def test_nothing_to_verify(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no image to verify"):
+        verify.verify([], docker_host=None, paths=Paths(root=tmp_path))
+
+
+def test_no_docker_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EngineError, match="no docker command") as failure:
+        verify.verify([target(GOOD)], docker_host=None, paths=Paths(root=tmp_path))
+    assert "nox -s engine" in (failure.value.fix or "")
+
+
+@pytest.mark.skipif(shutil.which("docker") is None, reason="there is no docker command here")
+def test_no_engine_behind_the_address(tmp_path: Path) -> None:
+    address = f"unix://{tmp_path}/no.sock"
+    with pytest.raises(EngineError) as failure:
+        verify.verify([target(GOOD)], docker_host=address, paths=Paths(root=tmp_path))
+    assert failure.value.where == address
+
+
+def test_a_failure_says_what_failed_where(tmp_path: Path) -> None:
+    paths = Paths(root=tmp_path)
+    results = [
+        result("one", ("test_port", "EXPOSE is []"), ("test_user", "root")),
+        result("two", ("test_port", "EXPOSE is []")),
+        result("three"),
+    ]
+    with pytest.raises(VerifyError, match="2 of 3 failed") as failure:
+        verify.raise_for(results, paths)
+    assert (failure.value.details or "").splitlines() == [
+        "test_port: EXPOSE is []",
+        "    in one, two",
+        "test_user: root",
+        "    in one",
+    ]
+    assert ".pipeline/reports/verify.xml" in (failure.value.where or "")
+
+
+def test_one_cause_is_told_once(tmp_path: Path) -> None:
+    cause = "the container ended with exit code 3 (OSError: libgomp.so.1)"
+    failures = [(f"test_{number}", cause) for number in range(20)]
+    with pytest.raises(VerifyError) as failure:
+        verify.raise_for([result("one", *failures)], Paths(root=tmp_path))
+    assert failure.value.details == f"test_0 and 19 more: {cause}"
+
+
+def test_an_image_that_nothing_was_asked_of_has_not_passed(tmp_path: Path) -> None:
+    with pytest.raises(VerifyError) as failure:
+        verify.raise_for([result("one", passed=0)], Paths(root=tmp_path))
+    assert "no test passed" in (failure.value.details or "")
+
+
+def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    skips = (Outcome(test="test_gpu", reason="no GPU here"),)
+    verify.report(
+        [
+            replace(result("one"), skips=skips, seconds=4.2),
+            result("two", ("test_port", "EXPOSE is []")),
+            replace(result("three"), remembered=True),
+            replace(result("four"), partial=True),
+        ]
+    )
+    shown = capsys.readouterr()
+    assert [line.split() for line in shown.out.splitlines()] == [
+        ["image", "passed", "failed", "skipped", "time", "result"],
+        ["one", "3", "0", "1", "4.2", "s", "verified"],
+        ["two", "3", "1", "0", "0.0", "s", "FAILED"],
+        ["three", "3", "0", "0", "0.0", "s", "already", "verified"],
+        ["four", "3", "0", "0", "0.0", "s", "passed"],
+    ]
+    assert "skipped test_gpu: no GPU here (one)" in shown.err
+
+
+# What voids a verification.
+
+
+def test_the_suite_of_an_image_is_what_it_must_keep() -> None:
+    paths = repository()
+    first = target(GOOD)
+    assert verify.suite_of(first, paths) == verify.suite_of(replace(first, reference="another:tag"), paths)
+    for other in (
+        replace(first, lock={"numpy": "2.4.7"}),
+        replace(first, labels={"framework": "sklearn"}),
+        replace(first, variant=replace(first.variant, contract=("numpy>=3",))),
+    ):
+        assert verify.suite_of(first, paths) != verify.suite_of(other, paths)
+
+
+# With an engine.
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A checkout with a suite of its own, two images, and the engine they are in."""
+
+    paths: Paths
+    host: str
+    targets: list[Target]
+
+    def run(self, *, keywords: str | None = None, force: bool = False) -> list[VerifyResult]:
+        return verify.run(
+            self.targets, docker_host=self.host, paths=self.paths, keywords=keywords, force=force, workers=2
+        )
+
+    def suite(self, text: str) -> None:
+        (self.paths.root / "tests/images/test_sample.py").write_text(textwrap.dedent(text))
+
+    def containers(self) -> list[str]:
+        label = f"label={verify.CLONE_LABEL}={self.paths.root}"
+        return docker(self.host, "ps", "--all", "--quiet", "--filter", label).split()
+
+
+def docker(host: str, *arguments: str, stdin: bytes | None = None) -> str:
+    done = subprocess.run(["docker", "--host", host, *arguments], input=stdin, capture_output=True, check=True)
+    return done.stdout.decode()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    there = engine.find()
+    if there is None or shutil.which("docker") is None:
+        pytest.skip("no Docker engine answers: start one with `nox -s engine`")
+    tests = tmp_path / "tests" / "images"
+    tests.mkdir(parents=True)
+    for file in ("conftest.py", "image_plan.py", "image_container.py", "probe.py"):
+        shutil.copy(repository().root / "tests" / "images" / file, tests)
+    shutil.copytree(repository().root / "tests" / "images" / "scoring", tests / "scoring")
+    targets = []
+    for name in (GOOD, BAD):
+        reference = f"verify-test/{uuid.uuid4().hex[:12]}:x"
+        change = [
+            "--change",
+            'LABEL of="a test"',
+            "--change",
+            'CMD ["/wait"]',
+            "--change",
+            f"LABEL name={name}",
+        ]
+        image_id = docker(there.host, "import", *change, "-", reference, stdin=root_file_system()).strip()
+        targets.append(target(name, image_id, reference))
+    made = Bench(paths=Paths(root=tmp_path), host=there.host, targets=targets)
+    made.suite(SUITE)
+    yield made
+    docker(there.host, "rmi", "--force", *(one.reference for one in targets))
+
+
+def root_file_system() -> bytes:
+    """The smallest that a container can be started from: a program that waits, and the app root."""
+    wait = bytes.fromhex("b822000000 0f05 ebf7")  # again: pause(); goto again (x86-64)
+    size = 64 + 56 + len(wait)
+    elf = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 2, 62, 1, 0x400078, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    segment = struct.pack("<IIQQQQQQ", 1, 5, 0, 0x400000, 0x400000, size, size, 0x1000)
+    program, folder = tarfile.TarInfo("wait"), tarfile.TarInfo("var/azureml-app")
+    program.size, program.mode = size, 0o755
+    folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        tar.addfile(folder)
+        tar.addfile(program, io.BytesIO(elf + segment + wait))
+    return buffer.getvalue()
+
+
+@pytest.mark.engine
+def test_results_image_by_image(bench: Bench) -> None:
+    good, bad = bench.run()
+    assert (good.name, good.passed, good.failures) == (GOOD, 2, ())
+    assert (bad.name, bad.passed) == (BAD, 1)
+    assert bad.failures == (Outcome(test="test_good_images_pass", reason="minimal is no good"),)
+    assert good.skips == (Outcome(test="test_with_a_skip", reason="no GPU here"),)
+    assert good.seconds > 0
+    assert "minimal is no good" in (bench.paths.logs / "verify.log").read_text()
+    assert (bench.paths.reports / "verify.xml").is_file()
+
+
+@pytest.mark.engine
+def test_what_passed_is_remembered_and_not_asked_again(bench: Bench) -> None:
+    bench.run()
+    good, bad = bench.targets
+    assert verify.is_verified(good, bench.paths)
+    assert not verify.is_verified(bad, bench.paths)
+    again = bench.run()
+    assert [one.remembered for one in again] == [True, False]
+    assert [one.remembered for one in bench.run(force=True)] == [False, False]
+
+
+@pytest.mark.engine
+def test_what_was_asserted_of_an_image_that_passed_is_written_down(bench: Bench) -> None:
+    bench.suite(
+        """
+        '''What is in an image.'''
+        import json
+        import pytest
+
+        def test_inventory(image, record_property):
+            '''Every package is in it.'''
+            found = {"python": [{"name": "flask", "version": "3.1", "licence": "BSD", "licence_source": "License"}]}
+            record_property("inventory", json.dumps(found))
+
+        @pytest.mark.parametrize("label", ["title", "vendor"])
+        def test_labels(image, label):
+            assert "sklearn" in image.name
+
+        def test_gpu(image):
+            pytest.skip("no GPU here")
+        """
+    )
+    layers = (PackageLayer(name="numpy-2.4.6", packages=("numpy==2.4.6",)),)
+    replace(bench, targets=[replace(target, layers=layers) for target in bench.targets]).run()
+    good, bad = (reports.load(bench.paths, target.image_id) for target in bench.targets)
+    assert bad is None, "a report of an image that failed"
+    assert good is not None
+    assert (good.image, good.recipe, good.layers) == (GOOD, "r", layers)
+    assert good.suite == verify.suite_of(bench.targets[0], bench.paths)
+    assert good.python_packages == (Package(name="flask", version="3.1", licence="BSD", licence_source="License"),)
+    assert good.groups == {"sample": "What is in an image."}
+    assert {(check.test, check.outcome, check.reason, check.says) for check in good.checks} == {
+        ("test_inventory", "passed", "", "Every package is in it."),
+        ("test_labels (title)", "passed", "", ""),
+        ("test_labels (vendor)", "passed", "", ""),
+        ("test_gpu", "skipped", "no GPU here", ""),
+    }
+    # Without its report an image has to be asked again: else it would be published without one.
+    shutil.rmtree(bench.paths.reports / "images")
+    assert [one.remembered for one in bench.run()] == [False, False]
+
+
+@pytest.mark.engine
+def test_a_later_failure_is_not_overlooked(bench: Bench) -> None:
+    bench.run()
+    bench.suite(SUITE.replace('"sklearn" in', '"nothing" in'))
+    assert not verify.is_verified(bench.targets[0], bench.paths)
+    bench.run()
+    bench.suite(SUITE)  # the tests that it once passed
+    assert [one.remembered for one in replace(bench, targets=bench.targets[:1]).run()] == [False]
+
+
+@pytest.mark.engine
+def test_some_of_the_tests_verify_nothing(bench: Bench) -> None:
+    assert [one.passed for one in bench.run(keywords="labels")] == [1, 1]
+    assert not verify.is_verified(bench.targets[0], bench.paths)
+    with pytest.raises(UsageError, match="no test matches 'lables'"):
+        bench.run(keywords="lables")
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("broken", ["import no_such_module", "def test_no_image(): assert False", ""])
+def test_a_broken_suite_verifies_nothing(bench: Bench, broken: str) -> None:
+    bench.suite(broken)
+    with pytest.raises(VerifyError, match="could not run"):
+        bench.run()
+    assert not verify.is_verified(bench.targets[0], bench.paths)
+
+
+@pytest.mark.engine
+def test_each_image_has_one_container_and_none_stays(bench: Bench) -> None:
+    bench.suite(CONTAINERS)
+    bench.run()
+    started = (bench.paths.root / "started").read_text().split()
+    assert len(started) == 4
+    assert len(set(started)) == 2
+    assert bench.containers() == []
+
+
+@pytest.mark.engine
+def test_ctrl_c_leaves_nothing_running(bench: Bench) -> None:
+    bench.suite(CONTAINERS + "        time.sleep(600)\n")
+    process = started_elsewhere(bench)
+    wait_for(lambda: len(bench.containers()) == 2)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) != 0
+    assert bench.containers() == []
+    assert pids_of(bench) == []
+
+
+@pytest.mark.engine
+def test_the_next_run_removes_what_a_killed_one_left(bench: Bench) -> None:
+    bench.suite(CONTAINERS + "        time.sleep(600)\n")
+    process = started_elsewhere(bench)
+    wait_for(lambda: len(bench.containers()) == 2)
+    for pid in pids_of(bench):
+        os.kill(pid, signal.SIGSTOP)  # as if it were gone too: it shall not clean up by itself
+    process.kill()
+    process.wait()
+    left = bench.containers()
+    for pid in pids_of(bench):
+        os.kill(pid, signal.SIGKILL)
+    assert len(left) == 2
+    bench.suite(SUITE)
+    bench.run()
+    assert bench.containers() == []
+
+
+def started_elsewhere(bench: Bench) -> subprocess.Popen[bytes]:
+    """The bench's run, in a process of its own."""
+    (bench.paths.root / "bench.pickle").write_bytes(pickle.dumps((bench.targets, bench.host, bench.paths)))
+    script = """
+        import pickle, sys
+        from build.verify import verify
+        targets, host, paths = pickle.load(open(sys.argv[1], "rb"))
+        verify.run(targets, docker_host=host, paths=paths, workers=2)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), str(bench.paths.root / "bench.pickle")]
+    return subprocess.Popen(command, cwd=repository().root, stderr=subprocess.DEVNULL)
+
+
+def pids_of(bench: Bench) -> list[int]:
+    """The pytest processes (and workers) that run this bench's tests."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                here, command = (entry / "cwd").readlink(), (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if here == bench.paths.root and b"python" in command:
+                found.append(int(entry.name))
+    return found
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.1)
