@@ -6,10 +6,9 @@ import datetime
 
 import pytest
 
-from build.catalogue import pages
 from build.catalogue import pages as catalogue
 from build.catalogue.changes import Change, compare
-from build.catalogue.pages import Page, command, shared_layers, stage, unique_bytes
+from build.catalogue.pages import Page, command, pages, shared_layers, stage, unique_bytes
 from build.catalogue.record import RecordedImage
 from build.catalogue.remote import Published
 from build.matrix.model import Lifecycle

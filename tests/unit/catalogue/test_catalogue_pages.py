@@ -11,10 +11,10 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from build.catalogue import pages
 from build.catalogue import record as catalogue_record
 from build.catalogue import site as catalogue_site
 from build.catalogue import table as catalogue_table
+from build.catalogue.pages import pages
 from build.catalogue.record import Record
 from build.catalogue.remote import Published
 from build.errors import DriftError, UsageError

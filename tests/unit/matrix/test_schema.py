@@ -66,7 +66,7 @@ def test_it_is_a_valid_schema(tmp_path: Path) -> None:
 
 
 def test_the_text_is_stable_and_says_what_makes_it() -> None:
-    program = "from build.schema import schema_text; import sys; sys.stdout.write(schema_text())"
+    program = "from build.matrix.schema import schema_text; import sys; sys.stdout.write(schema_text())"
     again = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=REPOSITORY, check=True)
     assert again.stdout == schema_text()
     assert schema_text().endswith("}\n")
