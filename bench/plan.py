@@ -18,7 +18,8 @@ from build.locks.lock import Lock
 from build.locks.resolve import Target
 from build.paths import Paths, tool, write_atomically
 from build.system import state
-from build.variants.variants import Selection, Variant
+from build.variants.select import Selection
+from build.variants.variant import Variant
 
 #: The group of the matrix that is measured.
 GROUP = "bench"

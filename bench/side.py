@@ -21,7 +21,7 @@ from build.publish import publish
 from build.publish.publish import Publication
 from build.registry import client as registry
 from build.system import console, state
-from build.variants.variants import Selection
+from build.variants.select import Selection
 
 
 def peak_memory() -> int:

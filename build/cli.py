@@ -24,7 +24,7 @@ from build.matrix import lifecycle
 from build.paths import repository
 from build.system import console, state
 from build.variants import stand_in
-from build.variants.variants import Selection
+from build.variants.select import Selection
 
 _Command = Callable[..., Any]
 
@@ -99,7 +99,7 @@ def cli() -> None:
 def list_command(selection: Selection, as_json: bool) -> None:
     """The images of the matrix, as a table. IMAGE is a name or a glob."""
     from build.checkout.project import open_project
-    from build.variants.variants import as_rows
+    from build.variants.rows import as_rows
 
     project = open_project(repository())
     variants = project.select(selection)

@@ -29,7 +29,7 @@ from build.locks.lock import Lock
 from build.packages import wheel_sources
 from build.packages.wheel_sources import SourceNotReachedError
 from build.system import console
-from build.variants.variants import Variant
+from build.variants.variant import Variant
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from build.images import environments, layers
 from build.images.dockerfiles import LABEL, STAND_IN, Image
 from build.matrix import lifecycle
 from build.matrix.model import Lifecycle, Matrix
-from build.variants.variants import Variant
+from build.variants.variant import Variant
 from build.verify.reports import Package, Report
 
 #: How the layers of packages come into an image (image/templates/image.Dockerfile.j2).

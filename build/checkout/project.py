@@ -27,7 +27,10 @@ from build.paths import Paths, ToolPaths
 from build.paths import tool as tool_paths
 from build.variants import cuda_bases, stand_in
 from build.variants.cuda_bases import CudaBase
-from build.variants.variants import Selection, Variant, expand, group_members, select
+from build.variants.expand import expand
+from build.variants.names import group_members
+from build.variants.select import Selection, select
+from build.variants.variant import Variant
 
 #: The group that build, verify, publish and pipeline take where nothing is selected.
 DEFAULT_GROUP = "default"

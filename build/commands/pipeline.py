@@ -26,7 +26,7 @@ from build.publish import publish
 from build.publish.publish import Publication, Published
 from build.registry import client as registry
 from build.system import console
-from build.variants.variants import Selection
+from build.variants.select import Selection
 from build.verify import reports, verify
 from build.verify.reports import PackageLayer
 

@@ -20,7 +20,7 @@ from build.locks import resolve
 from build.locks.lock import LockedPackage
 from build.locks.resolve import UnsatisfiableError
 from build.packages.compatibility import Finding
-from build.variants.variants import Variant
+from build.variants.variant import Variant
 
 #: Questions to an index side by side.
 QUESTIONS = 8

@@ -17,7 +17,7 @@ from build.locks.lock import Lock, LockedPackage
 from build.packages import cuda
 from build.packages import metadata as wheel_metadata
 from build.system import console, state
-from build.variants.variants import Variant
+from build.variants.variant import Variant
 
 #: Wheels whose metadata is read at once: it waits for the index.
 _AT_ONCE = 4

@@ -11,7 +11,8 @@ from build.feasibility.facts import Facts
 from build.locks import resolve
 from build.locks.lock import LockedPackage
 from build.locks.resolve import UnsatisfiableError
-from build.variants.variants import Excluded, Variant, excluded
+from build.variants.expand import Excluded, excluded
+from build.variants.variant import Variant
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from build.packages import compatibility, wheel_sources
 from build.packages import index as package_index
 from build.packages.compatibility import Distribution, Finding, Kind
 from build.packages.index import PackageIndex
-from build.variants.variants import Variant
+from build.variants.variant import Variant
 
 
 class Facts:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from build.variants.variants import Variant
+from build.variants.variant import Variant
 
 
 @dataclass(frozen=True, kw_only=True)

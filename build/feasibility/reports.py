@@ -13,7 +13,7 @@ from build.feasibility.excludes import CheckedExclude
 from build.matrix.model import NO_VERSION
 from build.matrix.reader import LoadedMatrix
 from build.packages.compatibility import Finding, Kind
-from build.variants.variants import Variant
+from build.variants.variant import Variant
 
 #: Names listed in one line.
 _NAMES = 3

@@ -16,7 +16,7 @@ from build.matrix.model import Matrix, Patch, Project
 from build.packages import wheel_sources
 from build.system.templates import load_templates
 from build.variants.cuda_bases import CudaBase
-from build.variants.variants import Variant
+from build.variants.variant import Variant
 
 #: The prefix of the project's own labels, beside the OCI annotation keys.
 LABEL = "inference-images"

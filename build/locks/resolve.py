@@ -26,7 +26,7 @@ from build.errors import LockError, NetworkError, PipelineError
 from build.locks import lock as locks
 from build.locks.lock import Lock, LockedPackage
 from build.packages.cuda import is_cuda
-from build.variants.variants import CPU, Variant
+from build.variants.variant import CPU, Variant
 
 #: The second numbers of the glibc that uv 0.13 knows as platforms (``x86_64-manylinux_2_36``).
 _UV_KNOWS = (17, 28, *range(31, 41))

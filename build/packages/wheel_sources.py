@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 from build.errors import PipelineError
 from build.matrix.model import WheelSource
 from build.paths import Paths
-from build.variants.variants import Variant
+from build.variants.variant import Variant
 
 
 class SourceNotReachedError(PipelineError):

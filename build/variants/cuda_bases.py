@@ -17,7 +17,7 @@ from packaging.version import Version
 
 from build.errors import LockError, NetworkError
 from build.matrix.model import Base, Cuda
-from build.variants.variants import Variant
+from build.variants.variant import Variant
 
 #: Where Debian's packages are; mmdebstrap's own default.
 MIRROR = "http://deb.debian.org/debian"

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from build.errors import UsageError
 from build.matrix.model import Base
 from build.matrix.reader import LoadedMatrix, nearest
-from build.variants.variants import Variant
+from build.variants.variant import Variant
 
 
 def parse(texts: Sequence[str]) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:

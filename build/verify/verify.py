@@ -26,7 +26,7 @@ from build.errors import EngineError, UsageError, VerifyError
 from build.packages import wheel_sources
 from build.paths import Paths
 from build.system import console, state
-from build.variants.variants import Variant
+from build.variants.variant import Variant
 from build.verify import reports, verified
 from build.verify.reports import Check, Package, PackageLayer, Report
 

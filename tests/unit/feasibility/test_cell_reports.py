@@ -12,7 +12,8 @@ from build.feasibility.cells import Verdict, blamed
 from build.feasibility.excludes import CheckedExclude
 from build.matrix.reader import LoadedMatrix, load
 from build.packages.compatibility import Finding, Kind
-from build.variants.variants import Variant, expand
+from build.variants.expand import expand
+from build.variants.variant import Variant
 
 MATRIX = """\
 project: {namespace: azureml, vendor: someone, exclude-newer: 2026-11-19, uv: "0.13.9"}

@@ -8,7 +8,8 @@ import pytest
 
 from build.feasibility.nearness import nearest_images
 from build.matrix.reader import load
-from build.variants.variants import Variant, expand
+from build.variants.expand import expand
+from build.variants.variant import Variant
 
 MATRIX = """\
 project: {namespace: azureml, vendor: someone, exclude-newer: 2026-11-19, uv: "0.13.9"}

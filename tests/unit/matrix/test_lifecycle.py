@@ -7,7 +7,7 @@ from build.errors import UsageError
 from build.matrix.lifecycle import has_ended, status, warning
 from build.matrix.model import Lifecycle
 from build.paths import repository
-from build.variants.variants import Selection, select
+from build.variants.select import Selection, select
 
 END = datetime.date(2027, 3, 1)
 LIFE = Lifecycle.model_validate(

@@ -13,7 +13,7 @@ from build.locks.lock import Lock, LockedPackage, path, platform, to_text
 from build.matrix.reader import load
 from build.packages import wheel_sources
 from build.paths import Paths, tool
-from build.variants.variants import expand
+from build.variants.expand import expand
 
 MATRIX = """\
 project: {namespace: azureml, vendor: v, exclude-newer: 2026-11-19, uv: "0.13.9"}

@@ -9,7 +9,7 @@ import pytest
 from build.errors import UsageError
 from build.matrix.reader import LoadedMatrix, load
 from build.variants import stand_in
-from build.variants.variants import expand
+from build.variants.expand import expand
 
 MATRIX = """\
 project: {namespace: azureml, vendor: someone, exclude-newer: 2026-11-19, uv: "0.13.9"}

@@ -9,7 +9,11 @@ import pytest
 
 from build.errors import MatrixError, UsageError
 from build.matrix.reader import LoadedMatrix, load
-from build.variants.variants import Selection, Variant, as_rows, excluded, expand, group_members, image_name, select
+from build.variants.expand import excluded, expand
+from build.variants.names import group_members
+from build.variants.rows import as_rows
+from build.variants.select import Selection, select
+from build.variants.variant import Variant, image_name
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 

@@ -1,0 +1,97 @@
+"""Expand the matrix into its variants: the product of the axes, less ``exclude``, plus ``include``.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from build.matrix.reader import LoadedMatrix, Problem, report
+from build.variants.cell import Cell, cell_name, excludes, exclusions, product
+from build.variants.make import make
+from build.variants.problems import idle_excludes, idle_groups, place, same_names, undefined
+from build.variants.variant import Variant
+
+
+def expand(loaded: LoadedMatrix) -> tuple[Variant, ...]:
+    """All variants, sorted by name: the product of the axes, less ``exclude``, plus ``include``.
+
+    Args:
+        loaded: The matrix.
+
+    Raises:
+        MatrixError: A name that is not defined, two variants of one name, an exclude or a group that matches
+            nothing, an include that is there already; all such errors together.
+    """
+    matrix, problems = loaded.matrix, undefined(loaded)
+    if not problems:
+        whole = product(matrix)
+        problems += idle_excludes(loaded, whole)
+        cells = [cell for cell in whole if not any(excludes(item, cell) for item in exclusions(matrix))]
+        places = {cell: ("frameworks", cell.framework, "versions", cell.version) for cell in cells}
+        problems += _add_included(loaded, cells, places)
+        variants = []
+        impossible: dict[str, Problem] = {}
+        for cell in cells:
+            variant = make(matrix, cell)
+            if isinstance(variant, Variant):
+                variants.append(variant)
+            else:
+                problem = Problem(what=variant.what, where=place(loaded, cell, variant))
+                impossible.setdefault(f"{problem.where} {problem.what}", problem)
+        problems += impossible.values()
+        problems += same_names(loaded, cells)
+        if not cells:
+            what = "every cell is excluded: there is no image"
+            problems.append(Problem(what=what, where=loaded.where("exclude")))
+        elif not problems:
+            problems += idle_groups(loaded, variants)
+        if not problems:
+            return tuple(sorted(variants, key=lambda variant: variant.name))
+    raise report(loaded.file, problems)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Excluded:
+    """A cell of the product of the axes that is left out."""
+
+    #: The name that its image would have.
+    name: str
+    #: The image that it would be, or in words why there can be none.
+    variant: Variant | str
+    #: The excludes that match it: indexes of the matrix's list.
+    by: tuple[int, ...]
+
+
+def excluded(loaded: LoadedMatrix) -> tuple[Excluded, ...]:
+    """The cells that a matrix leaves out, in the order of its frameworks and axes.
+
+    Args:
+        loaded: A matrix that ``expand`` takes.
+    """
+    matrix, globs_of_each = loaded.matrix, exclusions(loaded.matrix)
+    found = []
+    for cell in product(matrix):
+        by = tuple(index for index, globs in enumerate(globs_of_each) if excludes(globs, cell))
+        if by:
+            variant = make(matrix, cell)
+            made = variant if isinstance(variant, Variant) else variant.what
+            found.append(Excluded(name=cell_name(matrix, cell), variant=made, by=by))
+    return tuple(found)
+
+
+def _add_included(loaded: LoadedMatrix, cells: list[Cell], places: Mapping[Cell, tuple[str, ...]]) -> list[Problem]:
+    """Append the included cells; those that are there already are problems."""
+    problems = []
+    included: dict[Cell, int] = {}
+    for index, item in enumerate(loaded.matrix.include):
+        cell = Cell(item.framework, item.version, item.base, item.device)
+        if cell in included:
+            what = f"this include stands there already: {loaded.where('include', included[cell])}"
+        elif cell in places:
+            what = f"this include is in the product of the axes already: {loaded.where(*places[cell])}"
+        else:
+            included[cell] = index
+            cells.append(cell)
+            continue
+        problems.append(Problem(what=what, where=loaded.where("include", index), fix="remove it"))
+    return problems

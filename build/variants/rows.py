@@ -1,0 +1,44 @@
+"""Variants as plain data, for ``list --json``.  Pure."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from build.variants.names import group_members
+from build.variants.variant import Variant
+
+
+def as_rows(variants: Sequence[Variant], groups: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    """Variants as plain data for ``list --json``: only text, None, lists and dictionaries.
+
+    Args:
+        variants: In the order of the rows.
+        groups: The matrix's groups: name → patterns.
+    """
+    members = {name: set(group_members(variants, globs)) for name, globs in groups.items()}
+
+    def iso(date: datetime.date | None) -> str | None:
+        return date.isoformat() if date else None
+
+    return [
+        {
+            "name": variant.name,
+            "framework": variant.framework,
+            "version": variant.version,
+            "device": variant.device,
+            "cuda": variant.cuda.version if variant.cuda else None,
+            "cudnn": variant.cuda.cudnn if variant.cuda else None,
+            "base": variant.base_name,
+            "python": variant.base.python,
+            "contract": list(variant.contract),
+            "lifecycle": {
+                "released": iso(variant.lifecycle.released),
+                "deprecated": iso(variant.lifecycle.deprecated),
+                "end-of-life": iso(variant.lifecycle.end_of_life),
+            },
+            "groups": [name for name, names in members.items() if variant.name in names],
+        }
+        for variant in variants
+    ]

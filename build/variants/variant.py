@@ -1,0 +1,86 @@
+"""One image of the matrix: its names, its base, its device and what it promises.  Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from build.matrix.model import NO_VERSION, Base, Cuda, Guard, Lifecycle, WheelSource
+
+#: The device of images without a GPU.
+CPU = "cpu"
+
+
+#: What a selection calls all devices but ``cpu``.
+GPU = "gpu"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One image: a framework version on a base, for a device."""
+
+    #: The image name: ``sklearn-1.9-debian12-py311-cpu-inference``.
+    name: str
+    #: The repository without the registry: ``azureml/sklearn-1.9-…``.
+    repository: str
+    framework: str
+    framework_title: str
+    #: The framework's version key, or None for images without a framework.
+    version: str | None
+    #: ``cpu``, or the name of an entry of the matrix's ``cuda``.
+    device: str
+    cuda: Cuda | None
+    base_name: str
+    base: Base
+    #: What is under it: its base, or the one that stands in for it.
+    built_on: Base
+    #: What its Dockerfile stands on: the base, or ``<base>-<cuda>`` where CUDA comes with Debian packages or an image.
+    base_image: str
+    #: Promised pins (requirement texts): the server's, the framework's, the version's, in that order.
+    contract: tuple[str, ...]
+    guards: tuple[Guard, ...]
+    #: Extra wheel sources by name.
+    wheel_sources: tuple[tuple[str, WheelSource], ...]
+    lifecycle: Lifecycle
+    #: The part of the contract that every image of the base has: the server's.
+    server_contract: tuple[str, ...] = ()
+    #: The part of the contract that is this version's own, its framework first; empty without a framework.
+    own_contract: tuple[str, ...] = ()
+    #: The base that it is built on instead of its own (``--base ubuntu18.04=debian12-py37``).
+    stand_in: str | None = None
+    #: Distributions that a patch takes out of what a pinned one requires: not resolved and not installed.
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def builder_base(self) -> str:
+        """The base whose Python installs its packages: its own, or the stand-in."""
+        return self.stand_in or self.base_name
+
+    @property
+    def cuda_absent(self) -> str | None:
+        """Why an image for CUDA has none in it, or None where it has: a stand-in base does not bring it."""
+        if self.cuda is None or self.stand_in is None:
+            return None
+        if not self.cuda.debian and self.base_name not in self.cuda.images:
+            return None  # all of it is in wheels
+        return f"CUDA comes with the base of {self.base_name}; {self.stand_in} stands in for it and has none"
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """All that the resolver is asked for: promises, guards and, on a GPU, the CUDA packages."""
+        cuda = tuple(self.cuda.packages) if self.cuda else ()
+        return (*self.contract, *(guard.pin for guard in self.guards), *cuda)
+
+
+def image_name(framework: str, version: str, os: str, python: str, device: str) -> str:
+    """The name of an image.
+
+    Args:
+        framework: Its name in the matrix.
+        version: Its version key; ``NO_VERSION`` is left out.
+        os: As names write it: ``debian12``.
+        python: The minor version: ``3.11``.
+        device: ``cpu``, or the CUDA's name: ``cuda12.5``.
+    """
+    parts = [framework, *([] if version == NO_VERSION else [version]), os, "py" + python.replace(".", "")]
+    parts += [CPU] if device == CPU else [device, GPU]
+    return "-".join([*parts, "inference"])
