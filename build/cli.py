@@ -191,7 +191,7 @@ def building(command: _Command) -> _Command:
 @selecting
 def bases_command(selection: Selection, options: Any) -> None:
     """Bootstrap the bases and fetch extra wheels: what `docker buildx bake` needs beside the committed files."""
-    from build.builder import builder
+    from build.builder import builder, image_recipes
     from build.checkout.project import DEFAULT_GROUP, open_project
     from build.packages.wheel_sources import folder
 
@@ -201,7 +201,7 @@ def bases_command(selection: Selection, options: Any) -> None:
         alone = [name for name in selection.base if name in project.matrix.bases.keys() - project.own_bases]
         rest = dataclasses.replace(selection, base=tuple(name for name in selection.base if name not in alone))
         variants = project.select(rest, default_group=DEFAULT_GROUP) if rest != Selection() or not alone else ()
-        not_found = builder.find_prefixes(project, variants)
+        not_found = image_recipes.find_prefixes(project, variants)
         names = sorted(set(project.used_bases(variants)) - not_found.keys() | set(alone))
         for name, missed in not_found.items():
             if name in selection.base:

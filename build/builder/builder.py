@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,14 @@ from typing import Any
 import docker
 
 from build.bases import bases, prefix_archive
-from build.bases.prefix import PrefixNotFoundError
-from build.builder import bake
+from build.builder import bake, image_recipes
 from build.checkout.project import Project, fetch_wheels
 from build.engine import engine
 from build.engine.images import LocalImage, find
 from build.errors import PipelineError
 from build.images import dockerfiles as render
 from build.images import layers, recipe
-from build.images.dockerfiles import LABEL, Image, layer_file
+from build.images.dockerfiles import LABEL, Image
 from build.images.recipe import Recipe
 from build.locks.lock import Lock
 from build.packages import wheel_sources
@@ -72,57 +71,6 @@ class Built:
         return f"{self.image.variant.repository}:{self.recipe.tag}"
 
 
-def base_repository(project: Project, base_name: str) -> str:
-    """The repository of a base in the engine."""
-    return f"{project.matrix.project.namespace}/base-{base_name}"
-
-
-def recipe_of(project: Project, image: Image, packages: Sequence[str], tools: Lock) -> Recipe:
-    """The recipe of an image, on a base with these Debian packages."""
-    paths, variant = project.paths, image.variant
-    return recipe.image(
-        dockerfile=(paths.dockerfiles / variant.name / "Dockerfile").read_text(encoding="utf-8"),
-        layers={
-            layer.name: (paths.root / layer_file(variant.base_name, layer)).read_text(encoding="utf-8")
-            for layer in image.layers
-        },
-        base=_base_recipe(project, variant.base_image, packages),
-        builder=bases.builder_recipe(project.tool, paths, variant.builder_base, variant.built_on, packages, tools),
-        compiler=bases.compiler_recipe(
-            project.tool,
-            paths,
-            variant.builder_base,
-            (paths.root / render.build_file(variant.base_name)).read_text(encoding="utf-8"),
-        )
-        if image.needs_compiler
-        else None,
-        scripts={
-            name: (project.tool.scripts / name).read_text(encoding="utf-8")
-            for name in ([bases.CUDA_SCRIPT] if image.cuda_links else [])
-        },
-    )
-
-
-def recipes(project: Project, images: Iterable[Image]) -> dict[str, Recipe]:
-    """Image name → recipe, from committed files and what this clone has bootstrapped.
-
-    A base counts with the Debian packages that it has here, and with those of its lock where there is none yet.
-    An image whose base has its Python from a prefix that is not on this machine is left out: it has none here.
-    """
-    tools = project.tools_lock()
-    found: dict[str, Recipe] = {}
-    packages: dict[str, Sequence[str]] = {}
-    not_found = find_prefixes(project, [image.variant for image in images])
-    for image in images:
-        name = image.variant.builder_base
-        if name in not_found:
-            continue
-        if name not in packages:
-            packages[name] = _packages(project, name)
-        found[image.variant.name] = recipe_of(project, image, packages[name], tools)
-    return found
-
-
 def build(
     project: Project,
     images: Sequence[Image],
@@ -150,7 +98,7 @@ def build(
     Raises:
         PipelineError: Something that concerns all images: the engine, a base, the network.
     """
-    not_found = find_prefixes(project, [image.variant for image in images])
+    not_found = image_recipes.find_prefixes(project, [image.variant for image in images])
     results = {
         image.variant.name: _skipped(image, not_found[image.variant.builder_base])
         for image in images
@@ -158,7 +106,7 @@ def build(
     }
     here = [image for image in images if image.variant.name not in results]
     if not options.refresh_bases and not options.no_cache:
-        expected = recipes(project, here)
+        expected = image_recipes.of(project, here)
         for image in here:
             present = _present(client, image, expected[image.variant.name])
             if present is not None:
@@ -200,13 +148,15 @@ def _build_missing(
     base_names = project.used_bases([image.variant for image in todo])
     prepare(project, base_names, options, project.tools_lock())
     check_cuda_images(project, [image.variant for image in todo])
-    wanted = recipes(project, todo)
+    wanted = image_recipes.of(project, todo)
     for image in list(todo):
         present = _present(client, image, wanted[image.variant.name])
         if present is not None and not options.no_cache:
             done.append(present)
             todo.remove(image)
-    references = {name: _base_reference(project, name) for name in project.standing_bases([i.variant for i in todo])}
+    references = {
+        name: image_recipes.base_reference(project, name) for name in project.standing_bases([i.variant for i in todo])
+    }
     new_bases = {name for name, its in references.items() if options.no_cache or find(client, its) is None}
     for start in range(0, len(todo), options.jobs):
         done += _batch(
@@ -227,24 +177,6 @@ def _build_missing(
 def _skipped(image: Image, failure: PipelineError) -> Built:
     searched = "; ".join(filter(None, (failure.where, failure.details)))
     return Built(image=image, status="skipped", reason=f"{failure.what} (searched: {searched})", details=failure.fix)
-
-
-def find_prefixes(project: Project, variants: Sequence[Variant]) -> dict[str, PrefixNotFoundError]:
-    """Make the prefixes of these variants' bases ready.
-
-    Returns:
-        Base name → why its Python is not there, for those on which nothing can be built.
-
-    Raises:
-        PrefixError: A prefix lies where it was looked for, and is not what the matrix asks for.
-    """
-    not_found: dict[str, PrefixNotFoundError] = {}
-    for name in project.used_bases(variants):
-        try:
-            bases.prefix(project.paths, name, project.matrix.bases[name])
-        except PrefixNotFoundError as failure:
-            not_found[name] = failure
-    return not_found
 
 
 def fetch_all_wheels(project: Project, variants: Sequence[Variant]) -> dict[str, SourceNotReachedError]:
@@ -422,29 +354,6 @@ def _stages(image: Image) -> tuple[str, str]:
     return image.variant.base_name, image.variant.builder_base
 
 
-def _base_reference(project: Project, base_name: str) -> str:
-    """The local reference of a base under its recipe."""
-    return f"{base_repository(project, base_name)}:{_base_recipe(project, base_name).tag}"
-
-
-def _base_recipe(project: Project, base_name: str, packages: Sequence[str] | None = None) -> Recipe:
-    """The recipe of a base, or of a base with CUDA; with these Debian packages in it, or those that it has here."""
-    cuda_base = project.cuda_bases.get(base_name)
-    below = cuda_base.base_name if cuda_base else base_name
-    if cuda_base and cuda_base.image:
-        return bases.recipe_of(project.tool, project.paths, base_name, cuda_base.base, ())
-    if packages is None:
-        packages = _packages(project, below)
-    its = bases.recipe_of(project.tool, project.paths, below, project.matrix.bases[below], packages)
-    if cuda_base is None:
-        return its
-    return recipe.cuda_base(
-        dockerfile=(project.paths.dockerfiles / "bases" / base_name / "Dockerfile").read_text(encoding="utf-8"),
-        scripts={name: (project.tool.scripts / name).read_text(encoding="utf-8") for name in bases.APT_SCRIPTS},
-        base=its,
-    )
-
-
 def _base_overrides(
     project: Project, used: Sequence[str], new: Sequence[str], references: Mapping[str, str], running: engine.Engine
 ) -> dict[str, Any]:
@@ -457,7 +366,7 @@ def _base_overrides(
     for name in new:
         found[render.target(f"base-{name}")] = {
             "tags": [references[name]],
-            "labels": {f"{LABEL}.recipe": _base_recipe(project, name).digest, f"{LABEL}.base": name},
+            "labels": {f"{LABEL}.recipe": image_recipes.base_recipe(project, name).digest, f"{LABEL}.base": name},
             "output": [output(running)],
         }
     return found
@@ -585,15 +494,6 @@ def check_cuda_images(project: Project, variants: Sequence[Variant]) -> None:
                 f"{image}@sha256:<the digest it says>; or build on another base: "
                 f"--base {cuda_base.base_name}=<a base with the same Python>",
             )
-
-
-def _packages(project: Project, base_name: str) -> tuple[str, ...]:
-    """The Debian packages of a base: those it has here, else those of its lock; none for an ``image`` base."""
-    base = project.matrix.bases[base_name]
-    if base.bootstrap is None:
-        return ()  # its digest says what is in it
-    rootfs = bases.present(project.paths, base_name, base)
-    return rootfs.packages if rootfs else bases.recorded(project.paths, base_name) or ()
 
 
 def output(running: engine.Engine) -> str:

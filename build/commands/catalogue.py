@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Sequence
 from pathlib import Path
 
-from build.builder import builder
+from build.builder import image_recipes
 from build.catalogue import pages as catalogue
 from build.catalogue import record as catalogue_record
 from build.catalogue import remote
@@ -49,7 +49,7 @@ def catalogue_command(paths: Paths, *, output: Path, offline: bool) -> None:
         console.warn(f"what is published is said as it was recorded: {record.registry}, {record.date}")
     changed = _write_table(project, images, record)
     there = [image for image in images if image.variant.name in (published or {})]
-    recipes = {name: recipe.digest for name, recipe in builder.recipes(project, there).items()}
+    recipes = {name: recipe.digest for name, recipe in image_recipes.of(project, there).items()}
     pages = catalogue.pages(
         images,
         project.matrix,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import docker
 
-from build.builder import builder
+from build.builder import builder, image_recipes
 from build.builder.builder import Built, Options
 from build.builder.progress import Display
 from build.checkout.project import DEFAULT_GROUP, Project, open_project
@@ -199,7 +199,7 @@ class Run:
         Raises:
             UsageError: None of them is built; or one asked for by name is not.
         """
-        recipes = builder.recipes(self.project, self.images)
+        recipes = image_recipes.of(self.project, self.images)
         found, missing = [], []
         for image in self.images:
             recipe = recipes.get(image.variant.name)

@@ -15,7 +15,7 @@ import docker
 import pytest
 
 from build.bases import bases
-from build.builder import builder
+from build.builder import builder, image_recipes
 from build.checkout import project
 from build.engine.images import LocalImage, find
 from build.locks import lock as locks
@@ -28,7 +28,7 @@ def local(client: docker.DockerClient, checkout: Checkout, name: str) -> LocalIm
     """The image of a checkout as the engine has it."""
     opened = project.open_project(checkout.paths)
     images = opened.images([variant for variant in opened.variants if variant.name == name])
-    image = find(client, f"azureml/{name}:{builder.recipes(opened, images)[name].tag}")
+    image = find(client, f"azureml/{name}:{image_recipes.of(opened, images)[name].tag}")
     assert image is not None, f"{name} is not in the engine"
     return image
 
@@ -151,7 +151,7 @@ def test_the_recipe_is_the_same_in_another_clone(checkout: Checkout, tmp_path: P
 
     def recipes(of: Checkout) -> dict[str, str]:
         opened = project.open_project(of.paths)
-        found = builder.recipes(opened, opened.images(opened.variants))
+        found = image_recipes.of(opened, opened.images(opened.variants))
         return {name: recipe.digest for name, recipe in found.items()}
 
     assert recipes(checkout) == recipes(other)

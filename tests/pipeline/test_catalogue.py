@@ -15,7 +15,7 @@ from typing import Any
 import docker
 import pytest
 
-from build.builder import builder
+from build.builder import image_recipes
 from build.checkout import project
 from build.engine import embedded_registry, engine
 from build.publish import publish
@@ -96,7 +96,7 @@ def _publish_before(made: Catalogue, client: docker.DockerClient) -> None:
     """Publish what the image may have been some days ago: another variable, another version of a package."""
     opened = project.open_project(made.checkout.paths)
     images = opened.images([opened.variant(MINIMAL)])
-    image = client.images.get(f"{REPOSITORY}:{builder.recipes(opened, images)[MINIMAL].tag}")
+    image = client.images.get(f"{REPOSITORY}:{image_recipes.of(opened, images)[MINIMAL].tag}")
     report = reports.load(made.checkout.paths, str(image.id))
     assert report is not None
     container = client.containers.create(image)

@@ -22,7 +22,7 @@ import pytest
 import requests
 import yaml
 
-from build.builder import builder
+from build.builder import builder, image_recipes
 from build.checkout import project
 from build.engine import engine
 from tests.conftest import MINIMAL, ROOT, SKLEARN, Checkout, copy_checkout
@@ -123,7 +123,7 @@ def images(running: engine.Engine, bases_here: None, tmp_path_factory: pytest.Te
     assert done.code == 0, done.text
     opened = project.open_project(checkout.paths)
     wanted = opened.images([variant for variant in opened.variants if variant.name in (MINIMAL, SKLEARN)])
-    recipes = builder.recipes(opened, wanted)
+    recipes = image_recipes.of(opened, wanted)
     yield Images(
         references={name: f"azureml/{name}:{recipes[name].tag}" for name in (MINIMAL, SKLEARN)},
         environment={**os.environ, **engine.environment(running)},

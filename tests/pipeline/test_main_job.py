@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import docker
 import pytest
 
-from build.builder import builder
+from build.builder import image_recipes
 from build.checkout import project
 from build.registry import client as registry
 from tests.conftest import MINIMAL, Checkout, interrupt, wait_for
@@ -102,6 +102,6 @@ def test_ctrl_c_while_verifying_leaves_no_container(checkout: Checkout, engine_c
     done.one_screen()
     opened = project.open_project(checkout.paths)
     images = opened.images([variant for variant in opened.variants if variant.name == MINIMAL])
-    reference = f"azureml/{MINIMAL}:{builder.recipes(opened, images)[MINIMAL].tag}"
+    reference = f"azureml/{MINIMAL}:{image_recipes.of(opened, images)[MINIMAL].tag}"
     left = engine_client.containers.list(all=True, filters={"ancestor": reference})
     assert left == []

@@ -16,7 +16,7 @@ import docker
 import pytest
 import yaml
 
-from build.builder import builder
+from build.builder import image_recipes
 from build.checkout import project
 from build.engine.images import LocalImage, find
 from tests.conftest import MINIMAL, Checkout, copy_checkout, link_large
@@ -87,7 +87,7 @@ def copied(clone: Checkout, tmp_path: Path) -> Iterator[Checkout]:
 def local(client: docker.DockerClient, checkout: Checkout) -> LocalImage:
     opened = project.open_project(checkout.paths)
     images = opened.images([variant for variant in opened.variants if variant.name == IMAGE])
-    image = find(client, f"azureml/{IMAGE}:{builder.recipes(opened, images)[IMAGE].tag}")
+    image = find(client, f"azureml/{IMAGE}:{image_recipes.of(opened, images)[IMAGE].tag}")
     assert image is not None
     return image
 
