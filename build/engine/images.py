@@ -1,4 +1,4 @@
-"""Images in the engine: which are there, under which recipe, and what they weigh."""
+"""Images in the engine: under which recipe each was built, and what they weigh."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import docker
 import docker.errors
 
 from build.images.dockerfiles import LABEL
+from build.images.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +29,16 @@ class LocalImage:
     labels: tuple[tuple[str, str], ...]
 
 
+def reference_of(repository: str, recipe: Recipe) -> str:
+    """Return the reference that an image of this recipe has in the engine: ``azureml/sklearn-…:recipe-…``."""
+    return f"{repository}:{recipe.tag}"
+
+
 def find(client: docker.DockerClient, reference: str) -> LocalImage | None:
-    """The image of this reference, or None where the engine has none.
+    """Return the image of this reference, or None where the engine does not have it.
 
     Args:
-        client: The engine.
+        client: The engine's client.
         reference: ``azureml/sklearn-…:recipe-…`` or an id.
     """
     try:
@@ -58,7 +64,7 @@ def find(client: docker.DockerClient, reference: str) -> LocalImage | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Weight:
-    """The bytes of one image among others: shared with some of them, or its own."""
+    """The bytes and layers of one image among others: those that it shares with another, and its own."""
 
     shared: int
     own: int
@@ -67,7 +73,7 @@ class Weight:
 
 
 def weights(images: Sequence[LocalImage]) -> list[Weight]:
-    """Split each image's bytes by whether another image of the sequence has the same layer."""
+    """Split each image's bytes into those of layers that another image has too, and those of its own layers."""
     uses = Counter(digest for image in images for digest in {digest for digest, _ in image.layers})
     result = []
     for image in images:
@@ -85,5 +91,5 @@ def weights(images: Sequence[LocalImage]) -> list[Weight]:
 
 
 def unique_bytes(images: Sequence[LocalImage]) -> int:
-    """Uncompressed bytes of all layers of these images, each layer counted once."""
+    """Return the uncompressed bytes of all layers of these images, each layer counted once."""
     return sum({digest: size or 0 for image in images for digest, size in image.layers}.values())
