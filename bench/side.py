@@ -15,7 +15,8 @@ from pathlib import Path
 
 from bench.plan import GROUP
 from build.builder.builder import Options
-from build.commands.pipeline import Local, Run, check_drift
+from build.commands.generated_files import check_drift
+from build.commands.pipeline import Local, Run
 from build.errors import INTERRUPTED_EXIT_CODE, PipelineError
 from build.publish import publish
 from build.publish.publish import Publication

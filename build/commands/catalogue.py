@@ -6,6 +6,8 @@ import datetime
 from collections.abc import Sequence
 from pathlib import Path
 
+import click
+
 from build.builder import image_recipes
 from build.catalogue import pages as catalogue
 from build.catalogue import record as catalogue_record
@@ -15,13 +17,14 @@ from build.catalogue import table as catalogue_table
 from build.catalogue.record import Record
 from build.catalogue.remote import Published
 from build.checkout.project import Project, open_project
+from build.commands.options import Session
 from build.errors import RegistryError
 from build.images.dockerfiles import Image
 from build.matrix import lifecycle
-from build.paths import Paths, write_atomically
+from build.paths import Paths, repository, write_atomically
 from build.registry import client as registries
 from build.registry.client import Registry
-from build.system import console
+from build.system import console, state
 
 
 def catalogue_command(paths: Paths, *, output: Path, offline: bool) -> None:
@@ -112,3 +115,14 @@ def _ask(project: Project, where: Registry) -> dict[str, Published] | None:
         console.warn(f"{failure.what}: the catalogue is made without it ({failure.fix})")
         return None
     return {names[repository]: published for repository, published in found.items()}
+
+
+@click.command("catalogue", cls=Session)
+@click.option(
+    "--output", type=click.Path(path_type=Path), default=Path("site"), show_default=True, help="Directory of the site."
+)
+@click.option("--offline", is_flag=True, help="Ask no registry; use what was recorded the last time.")
+def write_catalogue(output: Path, offline: bool) -> None:
+    """Write docs/images.md and a website of all images, from the matrix, the locks and the registry."""
+    with state.exclusive(repository(), "catalogue"):
+        catalogue_command(repository(), output=output, offline=offline)

@@ -12,6 +12,7 @@ from build.bases import bases
 from build.catalogue import record as catalogue_record
 from build.catalogue import table as catalogue_table
 from build.checkout.project import Project, stale_locks
+from build.errors import DriftError
 from build.images import dockerfiles as render
 from build.images import environments, patches
 from build.locks import lock as locks
@@ -109,6 +110,23 @@ def drift(project: Project) -> list[Drift]:
     for path in _leftovers(paths, wanted):
         found.append(Drift(path=path, what="nothing in the matrix gives this file", fix="nox -s generate"))
     return found
+
+
+def check_drift(project: Project) -> None:
+    """Raise where a committed file is not what the matrix gives.
+
+    Raises:
+        DriftError: With every such file and the command that fixes it.
+    """
+    found = drift(project)
+    if found:
+        commands = sorted({item.fix for item in found}, key=len, reverse=True)
+        raise DriftError(
+            f"{len(found)} committed files are not what matrix.yaml gives",
+            where=", ".join(item.path for item in found[:4]) + (" …" if len(found) > 4 else ""),
+            fix=f"run: {commands[0]}",
+            details="\n".join(f"{item.path}: {item.what}  (to fix it: {item.fix})" for item in found[:20]),
+        )
 
 
 def _first_difference(committed: str, wanted: str) -> str:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+import click
+
 from build.bases import bases
 from build.checkout.project import Locking, Project, make_locks, open_project
+from build.commands.options import Session
 from build.errors import DriftError, LockError, NetworkError
 from build.feasibility import cuda_agreement
 from build.feasibility import reports as cell_reports
@@ -16,8 +19,8 @@ from build.feasibility.facts import Facts
 from build.locks import lock as locks
 from build.locks.lock import Lock
 from build.packages.cuda import is_cuda
-from build.paths import Paths, write_atomically
-from build.system import console
+from build.paths import Paths, repository, write_atomically
+from build.system import console, state
 from build.variants import cuda_bases
 
 
@@ -175,3 +178,12 @@ def _record_bases(project: Project, refresh: bool) -> None:
         bases.record(project.paths, name, rootfs.packages)
         bases.note_recorded(project.paths, name)
         console.info(f"{name}: {len(rootfs.packages)} Debian packages recorded, {len(lines)} changed")
+
+
+@click.command("lock", cls=Session)
+@click.option("--check", is_flag=True, help="Write nothing; list the stale locks and fail if there are any.")
+@click.option("--bases", "refresh_bases", is_flag=True, help="Bootstrap the bases again and record their packages.")
+def lock_images(check: bool, refresh_bases: bool) -> None:
+    """Resolve the packages of every image and write them to locks/, with hashes."""
+    with state.exclusive(repository(), "lock"):
+        lock_command(repository(), check=check, refresh_bases=refresh_bases)

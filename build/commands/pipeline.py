@@ -7,16 +7,19 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import click
 import docker
 
 from build.builder import builder, image_recipes
 from build.builder.builder import Built, Options
 from build.builder.progress import Display
 from build.checkout.project import DEFAULT_GROUP, Project, open_project
-from build.commands.generated_files import drift
+from build.commands.building import building
+from build.commands.generated_files import check_drift
+from build.commands.options import Session, latest_for_stand_ins, selecting
 from build.engine import embedded_registry, engine, images
 from build.engine.images import LocalImage
-from build.errors import BuildError, DriftError, UsageError, VerifyError
+from build.errors import BuildError, UsageError, VerifyError
 from build.images import layers
 from build.images.dockerfiles import Image, framework_version, labels, title
 from build.images.recipe import Recipe
@@ -25,30 +28,13 @@ from build.paths import repository
 from build.publish import publish
 from build.publish.publish import Publication, Published
 from build.registry import client as registry
-from build.system import console
+from build.system import console, state
 from build.variants.select import Selection
 from build.verify import reports, verify
 from build.verify.reports import PackageLayer
 
 #: The engine of this run, for the message where it stops answering.
 in_use: list[engine.Engine] = []
-
-
-def check_drift(project: Project) -> None:
-    """Raise where a committed file is not what the matrix gives.
-
-    Raises:
-        DriftError: With every such file and the command that mends it.
-    """
-    found = drift(project)
-    if found:
-        commands = sorted({item.fix for item in found}, key=len, reverse=True)
-        raise DriftError(
-            f"{len(found)} committed files are not what matrix.yaml gives",
-            where=", ".join(item.path for item in found[:4]) + (" …" if len(found) > 4 else ""),
-            fix=f"run: {commands[0]}",
-            details="\n".join(f"{item.path}: {item.what}  (mended by: {item.fix})" for item in found[:20]),
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -328,3 +314,19 @@ class Run:
         for line in release_notes(there, published):
             console.out.print(line, markup=False, soft_wrap=True)
         console.out.print(f"\npipeline finished in {console.seconds(time.monotonic() - began)}")
+
+
+@click.command("pipeline", cls=Session)
+@building
+@click.option(
+    "--workers", type=click.IntRange(1), help="Number of images tested at a time.  [default: the number of CPUs]"
+)
+@latest_for_stand_ins
+@selecting
+def pipeline(selection: Selection, options: Options, workers: int | None, latest_for_stand_ins: bool) -> None:
+    """Check, build, verify and publish: from the matrix to tested images in a registry.
+
+    IMAGE is a name or a glob; the default is the group 'default'.
+    """
+    with state.exclusive(repository(), "pipeline"):
+        Run.open(selection, latest_for_stand_ins=latest_for_stand_ins).pipeline(options, workers=workers)

@@ -1,0 +1,42 @@
+"""`nox -s bases`: what `docker buildx bake` needs in addition to the committed files."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import click
+
+from build.builder import builder, image_recipes
+from build.builder.builder import Options
+from build.checkout.project import DEFAULT_GROUP, open_project
+from build.commands.building import building
+from build.commands.options import Session, selecting
+from build.packages.wheel_sources import folder
+from build.paths import repository
+from build.system import console, state
+from build.variants.select import Selection
+
+
+@click.command("bases", cls=Session)
+@building
+@selecting
+def bases(selection: Selection, options: Options) -> None:
+    """Bootstrap the bases and fetch the extra wheels: what `docker buildx bake` needs in addition to the repository."""
+    with state.exclusive(repository(), "bases"):
+        project = open_project(repository())
+        # A base that only stands in for others has no images of its own, and may be asked for all the same.
+        alone = [name for name in selection.base if name in project.matrix.bases.keys() - project.own_bases]
+        rest = dataclasses.replace(selection, base=tuple(name for name in selection.base if name not in alone))
+        variants = project.select(rest, default_group=DEFAULT_GROUP) if rest != Selection() or not alone else ()
+        not_found = image_recipes.find_prefixes(project, variants)
+        names = sorted(set(project.used_bases(variants)) - not_found.keys() | set(alone))
+        for name, missed in not_found.items():
+            if name in selection.base:
+                raise missed
+            console.warn(f"{name} is left out: {missed.what} (searched: {missed.where})")
+        builder.prepare(project, names, options, project.tools_lock())
+        for image, failure in builder.fetch_all_wheels(project, variants).items():
+            console.warn(f"{image} cannot be built: {failure.what} (searched: {failure.where})")
+            for name in dict(project.variant(image).wheel_sources):  # bake asks for the folder all the same
+                folder(project.paths, name, image).mkdir(parents=True, exist_ok=True)
+    console.out.print("ready: " + ", ".join(names))

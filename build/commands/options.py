@@ -1,0 +1,71 @@
+"""Options that several commands share, and how their usage is shown."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from build.variants import stand_in
+from build.variants.select import Selection
+
+Command = Callable[..., Any]
+
+
+class Session(click.Command):
+    """A command whose usage line is what people type: nox passes on what comes after ``--``."""
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return ["--", *super().collect_usage_pieces(ctx)]
+
+
+def selecting(command: Command) -> Command:
+    """Add the options that select images; the command gets them as ``selection``."""
+
+    @functools.wraps(command)
+    def wrapped(
+        patterns: tuple[str, ...],
+        framework: tuple[str, ...],
+        base: tuple[str, ...],
+        device: str | None,
+        group: str | None,
+        all_: bool,
+        **rest: Any,
+    ) -> Any:
+        bases, stand_ins = stand_in.parse(base)
+        selection = Selection(
+            patterns=patterns,
+            framework=framework,
+            base=bases,
+            device=device,
+            group=group,
+            all_=all_,
+            stand_ins=stand_ins,
+        )
+        return command(selection=selection, **rest)
+
+    for add in reversed(
+        (
+            click.argument("patterns", nargs=-1, metavar="[IMAGE]..."),
+            click.option("--framework", multiple=True, help="Only images of this framework (repeatable)."),
+            click.option(
+                "--base",
+                multiple=True,
+                metavar="BASE[=OTHER]",
+                help="Only images on this base; with =OTHER, build them on the base OTHER instead (repeatable).",
+            ),
+            click.option("--device", help="Only images for this device: cpu, gpu, or a CUDA version of the matrix."),
+            click.option("--group", help="Only images of this group of the matrix."),
+            click.option("--all", "all_", is_flag=True, help="All images of the matrix."),
+        )
+    ):
+        wrapped = add(wrapped)
+    return wrapped
+
+
+#: For the commands that publish.
+latest_for_stand_ins = click.option(
+    "--latest-for-stand-ins", is_flag=True, help="Move the tag 'latest' to images on a stand-in base, too."
+)
