@@ -8,27 +8,25 @@ compared with it, and the difference is shown.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from build.bases import prefix_archive
 from build.bases.prefix_archive import Archive
-from build.errors import DriftError, EngineError, LockError, NetworkError, PipelineError
+from build.errors import DriftError, EngineError, NetworkError, PipelineError
 from build.images import recipe
 from build.images.recipe import Recipe
+from build.locks import debian
 from build.locks import lock as locks
 from build.locks.lock import Lock
 from build.matrix.model import Base, Bootstrap
 from build.paths import Paths, ToolPaths, write_atomically
 from build.system import state
-from build.variants import cuda_bases
-from build.variants.cuda_bases import CudaBase
 
 #: The scripts that a base is completed with.
 SCRIPTS = (
@@ -113,83 +111,6 @@ def start_files(tool: ToolPaths) -> dict[str, str]:
     }
 
 
-def lock_file(paths: Paths, base_name: str) -> Path:
-    """Where the recorded set of Debian packages of a base lies."""
-    return paths.locks / base_name / "debian.txt"
-
-
-def recorded(paths: Paths, base_name: str) -> tuple[str, ...] | None:
-    """The recorded set, ``name=version``; None where nothing is recorded.
-
-    Raises:
-        LockError: A line is no package.
-    """
-    try:
-        text = lock_file(paths, base_name).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    packages = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.startswith("#"):
-            continue
-        if not re.fullmatch(r"[a-z0-9][a-z0-9+.:-]*=[0-9A-Za-z.+:~-]+", line):
-            raise LockError(
-                f"not a Debian package with its version: {line[:80]!r}",
-                where=f"locks/{base_name}/debian.txt:{number}",
-                fix="make it anew: nox -s lock -- --bases",
-            )
-        packages.append(line)
-    return tuple(packages)
-
-
-_ASKED = "# asked for: "
-
-
-def asked(paths: Paths, base_name: str) -> tuple[str, ...]:
-    """The names that a recorded set was made from, where they were written down with it."""
-    try:
-        lines = lock_file(paths, base_name).read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return ()
-    return tuple(name for line in lines if line.startswith(_ASKED) for name in line.removeprefix(_ASKED).split())
-
-
-def record(paths: Paths, base_name: str, packages: Sequence[str], *, asked: Sequence[str] = ()) -> None:
-    """Write the set of Debian packages of a base to its lock.
-
-    Args:
-        paths: The checkout.
-        base_name: The base.
-        packages: ``name=version``, sorted.
-        asked: What the matrix asks for, where the set has what that needs as well.
-    """
-    header = "# Debian packages of this base, recorded by `nox -s lock -- --bases`; do not edit.\n"
-    if asked:
-        header += "# The archive keeps only the newest: a build of others fails until they are recorded anew.\n"
-        header += f"{_ASKED}{' '.join(sorted(asked))}\n"
-    else:
-        header += "# The archive keeps only the newest: a build shows what differs, and fails for it with --locked.\n"
-    write_atomically(lock_file(paths, base_name), header + "".join(f"{line}\n" for line in packages))
-
-
-def stale_cuda(paths: Paths, found: Mapping[str, CudaBase]) -> dict[str, list[str]]:
-    """Why the recorded Debian packages of bases with CUDA no longer belong to the matrix.  Needs no network.
-
-    Args:
-        paths: The checkout.
-        found: The bases, by name.
-
-    Returns:
-        Name → a sentence for each reason, of those that are stale.
-    """
-    stale = {
-        name: list(cuda_bases.staleness(base, recorded(paths, name), asked(paths, name)))
-        for name, base in found.items()
-        if not base.image
-    }
-    return {name: reasons for name, reasons in stale.items() if reasons}
-
-
 def present(paths: Paths, base_name: str, base: Base) -> Rootfs | None:
     """The root file system in the state, or None where it must be bootstrapped (anew)."""
     if base.bootstrap is None:
@@ -197,7 +118,10 @@ def present(paths: Paths, base_name: str, base: Base) -> Rootfs | None:
     known = state.read_json(paths.rootfs / base_name / "bootstrap.json")
     if not known or known.get("arguments") != arguments(base.bootstrap, python=base.prefix is None):
         return None
-    if known.get("recorded") != list(recorded(paths, base_name) or ()) or not rootfs_file(paths, base_name).is_file():
+    if (
+        known.get("recorded") != list(debian.recorded(paths, base_name) or ())
+        or not rootfs_file(paths, base_name).is_file()
+    ):
         return None
     return Rootfs(base_name=base_name, packages=tuple(known["packages"]))
 
@@ -207,7 +131,7 @@ def note_recorded(paths: Paths, base_name: str) -> None:
     file = paths.rootfs / base_name / "bootstrap.json"
     known = state.read_json(file)
     if known:
-        state.write_json(file, {**known, "recorded": list(recorded(paths, base_name) or ())})
+        state.write_json(file, {**known, "recorded": list(debian.recorded(paths, base_name) or ())})
 
 
 _ROOTFS = "rootfs.tar"
@@ -267,7 +191,7 @@ def bootstrap(paths: Paths, base_name: str, base: Base, log: Path) -> Rootfs:
         {
             "arguments": arguments(base.bootstrap, python=base.prefix is None),
             "packages": list(packages),
-            "recorded": list(recorded(paths, base_name) or ()),
+            "recorded": list(debian.recorded(paths, base_name) or ()),
         },
     )
     return Rootfs(base_name=base_name, packages=packages)
@@ -309,28 +233,17 @@ def installed(tar: Path) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def drift(before: Sequence[str], now: Sequence[str]) -> list[str]:
-    """What differs between two sets of Debian packages, one a line: ``libssl3 3.0.16-1 -> 3.0.17-1``."""
-    old = dict(item.split("=", 1) for item in before)
-    new = dict(item.split("=", 1) for item in now)
-    return [
-        f"{name} {old.get(name, '(none)')} -> {new.get(name, '(none)')}"
-        for name in sorted(old.keys() | new.keys())
-        if old.get(name) != new.get(name)
-    ]
-
-
 def check_locked(paths: Paths, rootfs: Rootfs) -> None:
     """Raise where a base is not what its lock says (``--locked``).
 
     Raises:
         DriftError: It differs.
     """
-    lines = drift(recorded(paths, rootfs.base_name) or (), rootfs.packages)
+    lines = debian.drift(debian.recorded(paths, rootfs.base_name) or (), rootfs.packages)
     if lines:
         raise DriftError(
             f"the base {rootfs.base_name} differs from its lock in {len(lines)} Debian packages",
-            where=str(lock_file(paths, rootfs.base_name)),
+            where=str(debian.lock_file(paths, rootfs.base_name)),
             fix="take the change with: nox -s lock -- --bases; or build without --locked",
             details="\n".join(lines),
         )

@@ -24,6 +24,7 @@ from build.images import dockerfiles as render
 from build.images import layers, recipe
 from build.images.dockerfiles import LABEL, Image
 from build.images.recipe import Recipe
+from build.locks import debian
 from build.locks.lock import Lock
 from build.packages import wheel_sources
 from build.packages.wheel_sources import SourceNotReachedError
@@ -455,8 +456,8 @@ def prepare(project: Project, base_names: Sequence[str], options: Options, tools
                 f"bootstrapped {name}: {len(rootfs.packages)} Debian packages, "
                 f"{console.seconds(time.monotonic() - began)}"
             )
-            recorded = bases.recorded(paths, name)
-            lines = bases.drift(recorded or (), rootfs.packages)
+            recorded = debian.recorded(paths, name)
+            lines = debian.drift(recorded or (), rootfs.packages)
             if recorded is not None and lines and not options.locked:
                 console.warn(
                     f"{name} differs from its lock in {len(lines)} Debian packages: "

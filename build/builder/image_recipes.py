@@ -11,6 +11,7 @@ from build.images import dockerfiles as render
 from build.images import recipe
 from build.images.dockerfiles import Image, layer_file
 from build.images.recipe import Recipe
+from build.locks import debian
 from build.locks.lock import Lock
 from build.variants.variant import Variant
 
@@ -113,4 +114,4 @@ def _packages(project: Project, base_name: str) -> tuple[str, ...]:
     if base.bootstrap is None:
         return ()  # its digest says what is in it
     rootfs = bases.present(project.paths, base_name, base)
-    return rootfs.packages if rootfs else bases.recorded(project.paths, base_name) or ()
+    return rootfs.packages if rootfs else debian.recorded(project.paths, base_name) or ()

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from build.bases import bases
 from build.catalogue import record as catalogue_record
 from build.catalogue import table as catalogue_table
 from build.checkout.project import Project, stale_locks
 from build.errors import DriftError
 from build.images import dockerfiles as render
 from build.images import environments, patches
+from build.locks import debian
 from build.locks import lock as locks
 from build.matrix import schema
 from build.paths import Paths, write_atomically
@@ -47,7 +47,7 @@ def files(project: Project) -> dict[str, str]:
         project.groups(),
         build_locks=project.build_locks(),
         cuda_bases={
-            name: (base, () if base.image else bases.recorded(project.paths, name) or ())
+            name: (base, () if base.image else debian.recorded(project.paths, name) or ())
             for name, base in project.cuda_bases.items()
         },
         templates=project.tool.dockerfile_templates,
@@ -84,11 +84,11 @@ def drift(project: Project) -> list[Drift]:
         for path, reasons in stale_locks(project, project.variants).items()
     ]
     for name, base in project.matrix.bases.items():
-        if base.bootstrap is not None and bases.recorded(paths, name) is None:
-            path = str(bases.lock_file(paths, name).relative_to(paths.root))
+        if base.bootstrap is not None and debian.recorded(paths, name) is None:
+            path = str(debian.lock_file(paths, name).relative_to(paths.root))
             found.append(Drift(path=path, what="the base's Debian packages are not recorded", fix="nox -s lock"))
-    for name, reasons in bases.stale_cuda(paths, project.cuda_bases).items():
-        path = str(bases.lock_file(paths, name).relative_to(paths.root))
+    for name, reasons in debian.stale_cuda(paths, project.cuda_bases).items():
+        path = str(debian.lock_file(paths, name).relative_to(paths.root))
         found.append(Drift(path=path, what="; ".join(reasons), fix="nox -s lock generate"))
     wanted_locks = {f"locks/{name}/debian.txt" for name, base in project.cuda_bases.items() if not base.image}
     wanted_locks |= {project.lock_path(variant) for variant in project.variants}

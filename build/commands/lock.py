@@ -16,12 +16,12 @@ from build.feasibility import reports as cell_reports
 from build.feasibility.cells import Verdict, built_from_source, check_pins, explain_failure, with_neighbours
 from build.feasibility.excludes import check_excludes
 from build.feasibility.facts import Facts
+from build.locks import debian, debian_index
 from build.locks import lock as locks
 from build.locks.lock import Lock
 from build.packages.cuda import is_cuda
 from build.paths import Paths, repository, write_atomically
 from build.system import console, state
-from build.variants import cuda_bases
 
 
 def lock_command(paths: Paths, *, check: bool, refresh_bases: bool) -> None:
@@ -56,8 +56,8 @@ def lock_command(paths: Paths, *, check: bool, refresh_bases: bool) -> None:
     _check_excludes(facts)
     changed: dict[str, list[str]] = {}
     if check:
-        stale = bases.stale_cuda(paths, project.cuda_bases)
-        changed |= {str(bases.lock_file(paths, name).relative_to(paths.root)): why for name, why in stale.items()}
+        stale = debian.stale_cuda(paths, project.cuda_bases)
+        changed |= {str(debian.lock_file(paths, name).relative_to(paths.root)): why for name, why in stale.items()}
     for path, lock in result.locks.items():
         file = paths.root / path
         if not file.is_file() or file.read_text(encoding="utf-8") != locks.to_text(lock):
@@ -82,8 +82,8 @@ def lock_command(paths: Paths, *, check: bool, refresh_bases: bool) -> None:
                 file.unlink()
                 console.info(f"{relative} (removed: no image of the matrix has it)")
         for name, pins in cuda_pins.items():
-            lines = bases.drift(bases.recorded(paths, name) or (), pins)
-            bases.record(paths, name, pins, asked=project.cuda_bases[name].cuda.debian)
+            lines = debian.drift(debian.recorded(paths, name) or (), pins)
+            debian.record(paths, name, pins, asked=project.cuda_bases[name].cuda.debian)
             console.info(f"{name}: {len(pins)} Debian packages of its CUDA recorded, {len(lines)} changed")
         _record_bases(project, refresh_bases)
     agreed = _agreement(result)
@@ -154,19 +154,19 @@ def _agreement(result: Locking) -> str:
 
 def _cuda_pins(project: Project, refresh: bool) -> dict[str, tuple[str, ...]]:
     """The Debian packages of each base's CUDA that are to be recorded, by the base's name."""
-    stale = bases.stale_cuda(project.paths, project.cuda_bases)
+    stale = debian.stale_cuda(project.paths, project.cuda_bases)
     found: dict[str, tuple[str, ...]] = {}
     for name, base in project.cuda_bases.items():
         if base.image or not (refresh or name in stale):
             continue
-        index = cuda_bases.parse_index(cuda_bases.fetch_index(base.suite))
-        found[name] = cuda_bases.pins(base, index, project.loaded.where("cuda", base.device, "debian"))
+        index = debian_index.parse_index(debian_index.fetch_index(base.suite))
+        found[name] = debian_index.pins(base, index, project.loaded.where("cuda", base.device, "debian"))
     return found
 
 
 def _record_bases(project: Project, refresh: bool) -> None:
     for name, base in project.matrix.bases.items():
-        if base.bootstrap is None or (bases.recorded(project.paths, name) is not None and not refresh):
+        if base.bootstrap is None or (debian.recorded(project.paths, name) is not None and not refresh):
             continue
         try:
             console.info(f"bootstrapping {name} to record its Debian packages")
@@ -174,8 +174,8 @@ def _record_bases(project: Project, refresh: bool) -> None:
         except NetworkError as failure:
             console.warn(f"{name}: its Debian packages were not recorded: {failure.what}")
             continue
-        lines = bases.drift(bases.recorded(project.paths, name) or (), rootfs.packages)
-        bases.record(project.paths, name, rootfs.packages)
+        lines = debian.drift(debian.recorded(project.paths, name) or (), rootfs.packages)
+        debian.record(project.paths, name, rootfs.packages)
         bases.note_recorded(project.paths, name)
         console.info(f"{name}: {len(rootfs.packages)} Debian packages recorded, {len(lines)} changed")
 

@@ -10,6 +10,7 @@ import pytest
 
 from build.bases import bases
 from build.errors import DriftError, PipelineError
+from build.locks import debian
 from build.matrix.model import Base, Bootstrap
 from build.paths import Paths
 
@@ -41,14 +42,10 @@ def test_installed_packages_are_read_from_dpkgs_status(tmp_path: Path) -> None:
     assert bases.installed(tar) == ("libc6=2.36-9", "python3.11=3.11.2-6")
 
 
-def test_drift_names_each_package_with_both_versions() -> None:
-    assert bases.drift(["a=1", "b=1", "c=1"], ["a=2", "c=1", "d=1"]) == ["a 1 -> 2", "b 1 -> (none)", "d (none) -> 1"]
-
-
 def test_a_recorded_set_is_read_back_and_checked(tmp_path: Path) -> None:
     paths = Paths(root=tmp_path)
-    bases.record(paths, "debian12-py311", ["libc6=2.36-9"])
-    assert bases.recorded(paths, "debian12-py311") == ("libc6=2.36-9",)
+    debian.record(paths, "debian12-py311", ["libc6=2.36-9"])
+    assert debian.recorded(paths, "debian12-py311") == ("libc6=2.36-9",)
     bases.check_locked(paths, bases.Rootfs(base_name="debian12-py311", packages=("libc6=2.36-9",)))
     with pytest.raises(DriftError) as failure:
         bases.check_locked(paths, bases.Rootfs(base_name="debian12-py311", packages=("libc6=2.36-10",)))

@@ -1,0 +1,80 @@
+"""Debian packages: what the archive has of CUDA, and what is recorded. The index is a part of Debian 12's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from build.errors import LockError
+from build.locks import debian, debian_index
+from build.matrix.model import Base, Cuda
+from build.paths import Paths
+from build.variants.cuda_bases import CudaBase
+
+#: dists/bookworm/non-free/binary-amd64/Packages of deb.debian.org on 2026-11-25, shortened.
+INDEX = debian_index.parse_index((Path(__file__).parents[1] / "data/debian12-non-free.txt").read_text("utf-8"))
+
+
+def base(version: str, *packages: str) -> CudaBase:
+    return CudaBase(
+        name="debian12-py311-cuda",
+        base_name="debian12-py311",
+        base=Base.model_validate(
+            {"title": "x", "os": "debian12", "python": "3.11", "glibc": "2.36", "bootstrap": {"suite": "bookworm"}}
+        ),
+        device="cuda",
+        cuda=Cuda.model_validate({"version": version, "debian": list(packages)}),
+    )
+
+
+def test_pins_are_of_the_packages_and_of_what_they_need_from_the_same_source() -> None:
+    assert debian_index.pins(base("11.8.0", "libcusolver11"), INDEX, "matrix.yaml:1") == (
+        "libcublas11=11.11.3.6~11.8.0-5~deb12u1",
+        "libcublaslt11=11.11.3.6~11.8.0-5~deb12u1",
+        "libcusolver11=11.4.1.48~11.8.0-5~deb12u1",
+    )
+
+
+def test_another_cuda_than_debian_has_lists_those_that_it_has() -> None:
+    with pytest.raises(LockError) as failure:
+        debian_index.pins(base("12.4.1", "libcudart11.0"), INDEX, "matrix.yaml:84 (cuda.x.debian)")
+    assert "Debian bookworm (non-free) has no CUDA 12.4.1: libcudart11.0 is 11.8.89~11.8.0-5" in failure.value.what
+    assert "CUDA versions that it has: 11.8.0" in (failure.value.fix or "")
+    assert failure.value.where == "matrix.yaml:84 (cuda.x.debian)"
+
+
+def test_a_package_that_debian_does_not_have_lists_the_nearest() -> None:
+    with pytest.raises(LockError) as failure:
+        debian_index.pins(base("11.8.0", "libcudart12"), INDEX, "matrix.yaml:1")
+    assert failure.value.what == "Debian bookworm (non-free) has no package 'libcudart12'"
+    assert "libcudart11.0" in (failure.value.fix or "")
+
+
+def test_what_makes_the_pins_stale_is_said() -> None:
+    asked = ("libcudart11.0", "libcublas11")
+    recorded = debian_index.pins(base("11.8.0", *asked), INDEX, "matrix.yaml:1")
+
+    def stale(version: str, *packages: str, pins: tuple[str, ...] | None = recorded) -> list[str]:
+        return list(debian.staleness(base(version, *packages), pins, asked))
+
+    assert stale("11.8.0", *asked) == []
+    assert stale("11.8.0", "libcudart11.0", pins=None) == ["the Debian packages of its CUDA are not recorded"]
+    assert stale("11.8.0", *asked, "libcufft10") == ["the matrix now asks for +libcufft10"]
+    assert stale("11.8.0", "libcudart11.0") == ["the matrix now asks for -libcublas11"], "it stays in the images"
+    assert stale("12.4.1", *asked) == [
+        "it has libcudart11.0 of CUDA 11.8.0, the matrix pins 12.4.1",
+        "it has libcublas11 of CUDA 11.8.0, the matrix pins 12.4.1",
+    ]
+
+
+def test_what_was_asked_for_is_written_down_with_the_pins(tmp_path: Path) -> None:
+    paths = Paths(root=tmp_path)
+    debian.record(paths, "one", ["a=1", "b=2"], asked=["a"])
+    assert (debian.recorded(paths, "one"), debian.asked(paths, "one")) == (("a=1", "b=2"), ("a",))
+    debian.record(paths, "two", ["a=1"])
+    assert (debian.asked(paths, "two"), debian.asked(paths, "three")) == ((), ())
+
+
+def test_drift_names_each_package_with_both_versions() -> None:
+    assert debian.drift(["a=1", "b=1", "c=1"], ["a=2", "c=1", "d=1"]) == ["a 1 -> 2", "b 1 -> (none)", "d (none) -> 1"]
