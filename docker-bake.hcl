@@ -12,14 +12,14 @@ variable "CA_BUNDLE" {
 
 group "default" {
   targets = [
-    "cuda-runtime-debian12-py311-cuda13_0_3-gpu-inference",
-    "lightgbm-4_7-debian12-py311-cpu-inference",
-    "minimal-debian12-py311-cpu-inference",
-    "onnxruntime-1_31-debian12-py311-cpu-inference",
+    "cuda-runtime-debian13-py313-cuda13_0_3-gpu-inference",
+    "lightgbm-4_7-debian13-py313-cpu-inference",
+    "minimal-debian13-py313-cpu-inference",
+    "onnxruntime-1_31-debian13-py313-cpu-inference",
     "pytorch-2_13-debian12-py311-cpu-inference",
-    "sklearn-1_9-debian12-py311-cpu-inference",
-    "tensorflow-2_21-debian12-py311-cpu-inference",
-    "xgboost-3_2-debian12-py311-cpu-inference",
+    "sklearn-1_9-debian13-py313-cpu-inference",
+    "tensorflow-2_21-debian13-py313-cpu-inference",
+    "xgboost-3_4-debian13-py313-cpu-inference",
   ]
 }
 
@@ -46,10 +46,10 @@ group "seed" {
 
 group "bench" {
   targets = [
-    "lightgbm-4_7-debian12-py311-cpu-inference",
-    "onnxruntime-1_31-debian12-py311-cpu-inference",
-    "sklearn-1_9-debian12-py311-cpu-inference",
-    "xgboost-3_2-debian12-py311-cpu-inference",
+    "lightgbm-4_7-debian13-py313-cpu-inference",
+    "onnxruntime-1_31-debian13-py313-cpu-inference",
+    "sklearn-1_9-debian13-py313-cpu-inference",
+    "xgboost-3_4-debian13-py313-cpu-inference",
   ]
 }
 
@@ -756,7 +756,7 @@ target "xgboost-3_4-debian13-py313-cuda13_3-gpu-inference" {
 # The embedded registry, where REGISTRY names no other.
 target "registry" {
   context   = "image/registry"
-  contexts  = { base = "target:base-debian12-py311" }
+  contexts  = { base = "target:base-debian13-py313" }
   tags      = ["azureml/registry:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]

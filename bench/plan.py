@@ -86,7 +86,7 @@ def suite(found: Sequence[Row]) -> str:
 
 
 def plain_base(found: Sequence[Row]) -> str:
-    """What the plain Dockerfiles stand on: ``debian:bookworm-slim``."""
+    """What the plain Dockerfiles stand on: ``debian:trixie-slim``."""
     return f"debian:{suite(found)}-slim"
 
 

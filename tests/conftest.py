@@ -22,12 +22,9 @@ from build.checkout import project
 from build.engine import engine
 from build.errors import EngineError
 from build.paths import Paths, repository
+from build.variants.select import Selection
 
 ROOT = Path(__file__).resolve().parent.parent
-#: The smallest image of the matrix.
-MINIMAL = "minimal-debian12-py311-cpu-inference"
-SKLEARN = "sklearn-1.9-debian12-py311-cpu-inference"
-LIGHTGBM = "lightgbm-4.7-debian12-py311-cpu-inference"
 
 
 # A shell's background jobs ignore Ctrl-C, and hand that on to all they start: the tests of Ctrl-C need it heeded.
@@ -190,8 +187,10 @@ def registry_image(running: engine.Engine, engine_client: docker.DockerClient, b
 
 @pytest.fixture(scope="session")
 def bases_here(running: engine.Engine) -> None:
-    """Bootstrap the base that the tests build on, once, in this checkout."""
-    done = Checkout(root=ROOT).run("bases", "--base", "debian12-py311")
+    """Bootstrap the bases of the default group, once, in this checkout."""
+    opened = project.open_project(repository())
+    bases = {variant.base_name for variant in opened.select(Selection(group="default"))}
+    done = Checkout(root=ROOT).run("bases", *(f"--base={name}" for name in sorted(bases)))
     assert done.code == 0, done.text
 
 

@@ -9,14 +9,14 @@ variable "CA_BUNDLE" {
 }
 
 variable "BASE" {
-  default = "debian:bookworm-slim"
+  default = "debian:trixie-slim"
 }
 
 group "default" {
   targets = ["sklearn", "onnxruntime", "xgboost", "lightgbm"]
 }
 
-# Stands for `docker pull debian:bookworm-slim`: bench builds it before the clock starts, from Debian's archive.
+# Stands for `docker pull debian:trixie-slim`: bench builds it before the clock starts, from Debian's archive.
 target "base" {
   context           = "rootfs"
   dockerfile-inline = "FROM scratch\nADD rootfs.tar /\n"

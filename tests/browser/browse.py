@@ -1,6 +1,6 @@
 """Opens the catalogue in a real Chromium, uses it, and prints as JSON what a reader sees.
 
-Runs in an environment of its own (requirements.txt). Usage: browse.py CHROMIUM SITE IMAGE SCREENSHOTS
+Runs in an environment of its own (requirements.txt). Usage: browse.py CHROMIUM SITE IMAGE PYTHON SCREENSHOTS
 """
 
 import json
@@ -11,7 +11,13 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, sync_playwright
 
-chromium, site, image, screenshots = sys.argv[1], Path(sys.argv[2]).resolve(), sys.argv[3], Path(sys.argv[4])
+chromium, site, image, python, screenshots = (
+    sys.argv[1],
+    Path(sys.argv[2]).resolve(),
+    sys.argv[3],
+    sys.argv[4],
+    Path(sys.argv[5]),
+)
 INDEX = (site / "index.html").as_uri()
 IMAGE = (site / "images" / f"{image}.html").as_uri()
 SIZES = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
@@ -83,7 +89,7 @@ def use(browser: Any) -> dict[str, Any]:
     page.wait_for_function("document.querySelectorAll('#images tbody tr:not([hidden])').length > 0")
     found["cleared"] = shown(page)
     page.get_by_label("Framework").select_option("sklearn")
-    page.get_by_label("Python").select_option("3.11")
+    page.get_by_label("Python").select_option(python)
     found["filtered"] = shown(page)
     found["count"] = page.locator("#count").inner_text()
     page.get_by_label("Framework").select_option("minimal")

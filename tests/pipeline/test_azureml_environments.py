@@ -15,7 +15,8 @@ from build.checkout import project
 from build.commands import generated_files as generate
 from build.images import environments
 from build.paths import repository
-from tests.conftest import ROOT, SKLEARN, Checkout
+from tests.conftest import ROOT, Checkout
+from tests.pipeline.rows import PROJECT, SKLEARN
 
 pytestmark = pytest.mark.network
 
@@ -56,9 +57,9 @@ def test_the_options_of_the_files_comment_make_it_ones_own(check: Check) -> None
     options = dict(re.findall(r"--(name|image) (\S+)", comment))
     options["image"] = options["image"].replace("REGISTRY", "registry.example.com")
     (understood,) = load(check, file, *(f"{key}={value}" for key, value in options.items()))
-    assert understood["name"] == "sklearn-1-9-debian12-py311-cpu-inference"
+    assert understood["name"] == SKLEARN.replace(".", "-")
     assert understood["image"] == f"registry.example.com/azureml/{SKLEARN}:latest"
-    assert understood["tags"]["version"] == "1.9.1"
+    assert understood["tags"]["version"] == PROJECT.lock(PROJECT.variant(SKLEARN)).versions()["scikit-learn"]
 
 
 @pytest.mark.parametrize(

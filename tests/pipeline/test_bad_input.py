@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import MINIMAL, SKLEARN, Checkout, interrupt, wait_for
+from tests.conftest import Checkout, interrupt, wait_for
+from tests.pipeline.rows import BASE_NAME, MINIMAL, PROJECT, PYTORCH, SKLEARN
 
-SKLEARN_LOCK = f"locks/debian12-py311/{SKLEARN}.txt"
+SKLEARN_LOCK = f"locks/{BASE_NAME}/{SKLEARN}.txt"
+PINS = PROJECT.lock(PROJECT.variant(SKLEARN)).versions()
 
 
 def locks(checkout: Checkout) -> dict[str, str]:
@@ -23,7 +25,11 @@ def locks(checkout: Checkout) -> dict[str, str]:
 
 
 def test_an_error_in_the_matrix_comes_with_its_line_and_the_nearest_key(checkout: Checkout) -> None:
-    checkout.edit("matrix.yaml", "contract: [scikit-learn==1.9.1", "contracts: [scikit-learn==1.9.1")
+    checkout.edit(
+        "matrix.yaml",
+        f"contract: [scikit-learn=={PINS['scikit-learn']}",
+        f"contracts: [scikit-learn=={PINS['scikit-learn']}",
+    )
     lines = (checkout.root / "matrix.yaml").read_text().splitlines()
     number = next(number for number, line in enumerate(lines, start=1) if "contracts:" in line)
     done = checkout.run("list")
@@ -34,7 +40,7 @@ def test_an_error_in_the_matrix_comes_with_its_line_and_the_nearest_key(checkout
 
 
 def test_a_selection_that_matches_nothing_lists_the_nearest_names(checkout: Checkout) -> None:
-    done = checkout.run("build", "skleran-1.9-debian12-py311-cpu-inference")
+    done = checkout.run("build", SKLEARN.replace("sklearn", "skleran"))
     assert done.code == 2
     assert SKLEARN in done.one_screen()
 
@@ -52,10 +58,10 @@ def test_an_edited_matrix_is_drift_and_the_command_that_mends_it_is_named(checko
     "path",
     [
         f"dockerfiles/{SKLEARN}/Dockerfile",
-        "dockerfiles/bases/debian12-py311/Dockerfile",
+        f"dockerfiles/bases/{BASE_NAME}/Dockerfile",
         "docker-bake.hcl",
         "matrix.schema.json",
-        "dockerfiles/layers/debian12-py311/numpy-2.4.6.txt",
+        f"dockerfiles/layers/{BASE_NAME}/numpy-{PINS['numpy']}.txt",
         f"environments/AzureML-{SKLEARN}/environment.yaml",
     ],
 )
@@ -72,7 +78,7 @@ def test_an_edited_generated_file_is_drift(checkout: Checkout, path: str) -> Non
 
 
 def test_a_file_that_nothing_gives_any_more_is_drift(checkout: Checkout) -> None:
-    gone = "gone-1.0-debian12-py311-cpu-inference"
+    gone = f"gone-1.0-{BASE_NAME}-cpu-inference"
     for folder, file in (("dockerfiles/", "Dockerfile"), ("environments/AzureML-", "environment.yaml")):
         (checkout.root / f"{folder}{gone}").mkdir()
         shutil.copy(checkout.root / f"{folder}{SKLEARN}/{file}", checkout.root / f"{folder}{gone}/{file}")
@@ -139,9 +145,9 @@ def test_no_network_while_locking(checkout: Checkout, tmp_path: Path) -> None:
 def test_no_network_while_bootstrapping(checkout: Checkout) -> None:
     if shutil.which("mmdebstrap") is None:
         pytest.skip("mmdebstrap is not installed")
-    tar = checkout.root / ".pipeline/rootfs/debian12-py311/rootfs.tar"
+    tar = checkout.root / f".pipeline/rootfs/{BASE_NAME}/rootfs.tar"
     before = tar.stat().st_mtime_ns if tar.exists() else None
-    done = checkout.run("bases", "--refresh-bases", "--base", "debian12-py311", prefix=offline())
+    done = checkout.run("bases", "--refresh-bases", "--base", BASE_NAME, prefix=offline())
     assert done.code == 6
     assert "Debian's archive cannot be reached" in done.one_screen()
     assert (tar.stat().st_mtime_ns if tar.exists() else None) == before
@@ -153,18 +159,18 @@ def test_no_network_while_bootstrapping(checkout: Checkout) -> None:
 def test_a_wheel_source_that_is_not_reached_leaves_its_row_out(checkout: Checkout, tmp_path: Path) -> None:
     shutil.rmtree(checkout.root / ".pipeline/wheels", ignore_errors=True)
     checkout.edit("matrix.yaml", "index: https://download.pytorch.org/whl/cpu", "index: http://127.0.0.1:9/simple")
-    name = "pytorch-2.13-debian12-py311-cpu-inference"
     # A recipe of its own: an engine that has the image needs no source.
     checkout.edit("image/templates/image.Dockerfile.j2", "FROM base\n", "FROM base\nENV TEST=no-source\n")
     nowhere = {"PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": ""}
     assert checkout.run("generate").code == 0
-    done = checkout.run("build", "pytorch-2.13-*", "minimal-debian12-*", env=nowhere)
+    done = checkout.run("build", f"*{PYTORCH.name}*", f"{MINIMAL}*", env=nowhere)
     assert done.code == 0, "the others are built"
-    assert f"{name} skipped" in done.err
-    done = checkout.run("build", name, env=nowhere)
+    assert f"{PYTORCH.name} skipped" in done.err
+    done = checkout.run("build", PYTORCH.name, env=nowhere)
     assert done.code == 1, "asked for by name, it is an error"
     said = done.one_screen()
-    assert "the wheel source 'pytorch-cpu' does not give torch==2.13.0+cpu for Python 3.11" in said
+    torch = PROJECT.lock(PYTORCH).versions()["torch"]
+    assert f"the wheel source 'pytorch-cpu' does not give torch=={torch} for Python {PYTORCH.base.python}" in said
     assert "find-links" in said
 
 
@@ -184,9 +190,9 @@ def test_a_registry_that_is_not_there_is_told_before_anything_is_built(
 @pytest.mark.engine
 @pytest.mark.usefixtures("bases_here")
 def test_ctrl_c_while_bootstrapping_leaves_no_half_made_base(checkout: Checkout) -> None:
-    tar = checkout.root / ".pipeline/rootfs/debian12-py311/rootfs.tar"
+    tar = checkout.root / f".pipeline/rootfs/{BASE_NAME}/rootfs.tar"
     before = tar.read_bytes()[:4096], tar.stat().st_size
-    process = checkout.start("bases", "--refresh-bases", "--base", "debian12-py311")
+    process = checkout.start("bases", "--refresh-bases", "--base", BASE_NAME)
     wait_for(process, "bootstrapping")
     done = interrupt(process)
     assert done.code == 130

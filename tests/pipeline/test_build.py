@@ -19,7 +19,8 @@ from build.builder import builder, image_recipes
 from build.checkout import project
 from build.engine.images import LocalImage, find
 from build.locks import lock as locks
-from tests.conftest import LIGHTGBM, MINIMAL, SKLEARN, Checkout, interrupt, wait_for
+from tests.conftest import Checkout, copy_checkout, interrupt, wait_for
+from tests.pipeline.rows import BASE_NAME, LIGHTGBM, MINIMAL, SKLEARN
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("bases_here")]
 
@@ -57,7 +58,7 @@ def test_two_images_that_agree_on_packages_share_their_layers(
 
 
 def test_one_failed_image_does_not_lose_the_others(checkout: Checkout, engine_client: docker.DockerClient) -> None:
-    file = checkout.root / f"locks/debian12-py311/{LIGHTGBM}.txt"
+    file = checkout.root / f"locks/{BASE_NAME}/{LIGHTGBM}.txt"
     lock = locks.read(file)
     assert lock is not None
     bad = tuple(
@@ -103,7 +104,7 @@ def test_package_layers_have_equal_digests_without_cache_and_on_a_changed_base(
     assert second.id != first.id, "it was built anew (its creation time differs)"
     assert second.layers == first.layers, "every layer, the base's too, has the digest it had"
 
-    change_base(checkout, "debian12-py311")
+    change_base(checkout)
     done = checkout.run("build", SKLEARN)
     assert done.code == 0, done.text
     changed = local(engine_client, checkout, SKLEARN)
@@ -113,36 +114,34 @@ def test_package_layers_have_equal_digests_without_cache_and_on_a_changed_base(
     assert "installed" not in done.err, "no package was installed again"
 
 
-def change_base(checkout: Checkout, base_name: str) -> None:
+def change_base(checkout: Checkout) -> None:
     """What a security update of Debian does to a bootstrapped base: other files, another package version."""
-    folder = checkout.root / ".pipeline/rootfs" / base_name
+    folder = checkout.root / ".pipeline/rootfs" / BASE_NAME
     original = (folder / "rootfs.tar").read_bytes()
     (folder / "rootfs.tar").unlink()  # it is a link to this checkout's
     (folder / "rootfs.tar").write_bytes(original)
     with tarfile.open(folder / "rootfs.tar", "a") as archive:
         content = f"changed for {checkout.root}\n".encode()
-        entry = tarfile.TarInfo("./usr/share/doc/libssl3/NEWS")
+        entry = tarfile.TarInfo("./usr/share/doc/libc6/NEWS")
         entry.size = len(content)
         archive.addfile(entry, io.BytesIO(content))
     state = json.loads((folder / "bootstrap.json").read_text())
-    state["packages"] = [item + "+test1" if item.startswith("libssl3=") else item for item in state["packages"]]
+    state["packages"] = [item + "+test1" if item.startswith("libc6=") else item for item in state["packages"]]
     (folder / "bootstrap.json").write_text(json.dumps(state))
 
 
 def test_drift_of_a_base_is_shown_and_fatal_only_with_locked(checkout: Checkout) -> None:
-    change_base(checkout, "debian12-py311")
+    change_base(checkout)
     done = checkout.run("build", MINIMAL, "--locked")
     assert done.code == 1
     said = done.one_screen()
-    assert "the base debian12-py311 differs from its lock in 1 Debian packages" in said
+    assert f"the base {BASE_NAME} differs from its lock in 1 Debian packages" in said
     assert "+test1" in said
     assert "nox -s lock -- --bases" in said
 
 
 def test_the_recipe_is_the_same_in_another_clone(checkout: Checkout, tmp_path: Path) -> None:
     """Another folder, other file times, other history: the same recipes for all images of the matrix."""
-    from tests.conftest import copy_checkout
-
     other = copy_checkout(tmp_path / "elsewhere")
     for file in (other.root / "dockerfiles").rglob("*"):
         if file.is_file():
@@ -159,10 +158,10 @@ def test_the_recipe_is_the_same_in_another_clone(checkout: Checkout, tmp_path: P
 
 
 def test_a_bootstrap_gives_the_same_bytes_again(checkout: Checkout) -> None:
-    tar = checkout.root / ".pipeline/rootfs/debian12-py311/rootfs.tar"
+    tar = checkout.root / f".pipeline/rootfs/{BASE_NAME}/rootfs.tar"
     before = hashlib.sha256(tar.read_bytes()).hexdigest()
     packages = bases.installed(tar)
-    done = checkout.run("bases", "--refresh-bases", "--base", "debian12-py311")
+    done = checkout.run("bases", "--refresh-bases", "--base", BASE_NAME)
     assert done.code == 0, done.text
     if bases.installed(tar) != packages:
         pytest.skip("Debian's archive moved on between the two bootstraps")

@@ -24,7 +24,8 @@ from build.registry import attachments
 from build.registry import client as registry
 from build.verify import reports
 from build.verify.reports import Report
-from tests.conftest import MINIMAL, ROOT, Checkout, copy_checkout, environment_of, take_port
+from tests.conftest import ROOT, Checkout, copy_checkout, environment_of, take_port
+from tests.pipeline.rows import BASE, MINIMAL, SKLEARN
 
 pytestmark = [pytest.mark.engine, pytest.mark.network]
 
@@ -173,7 +174,7 @@ def test_the_page_says_what_is_in_the_registry(catalogue: Catalogue) -> None:
     assert "<td>100</td><td>300</td>" in page
     assert "passed</strong>" in page
     assert "BSD-3-Clause" in page
-    assert "not published" in catalogue.page("sklearn-1.9-debian12-py311-cpu-inference")
+    assert "not published" in catalogue.page(SKLEARN)
 
 
 def test_docs_are_written_and_nothing_drifts(catalogue: Catalogue) -> None:
@@ -246,7 +247,7 @@ def browsed(catalogue: Catalogue, tmp_path_factory: pytest.TempPathFactory) -> d
     python = environment_of(folder, tmp_path_factory)
     screenshots = ROOT / ".pipeline/reports/catalogue"
     done = subprocess.run(
-        [python, str(folder / "browse.py"), chromium, str(catalogue.site), MINIMAL, str(screenshots)],
+        [python, str(folder / "browse.py"), chromium, str(catalogue.site), MINIMAL, BASE.python, str(screenshots)],
         capture_output=True,
         text=True,
         check=False,
@@ -269,7 +270,7 @@ def test_search_and_filters_find_images(browsed: dict[str, Any], catalogue: Cata
     assert used["nothing"][0] == []
     assert "No image matches" in used["nothing"][1]
     assert used["cleared"] == names
-    wanted = [row["name"] for row in rows if row["framework"] == "sklearn" and row["python"] == "3.11"]
+    wanted = [row["name"] for row in rows if row["framework"] == "sklearn" and row["python"] == BASE.python]
     assert used["filtered"] == wanted
     assert used["count"] == f"{len(wanted)} of {len(names)} images"
     assert used["biggest first"][0] == MINIMAL, "the only one with a size"

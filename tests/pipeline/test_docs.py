@@ -25,7 +25,8 @@ import yaml
 from build.builder import builder, image_recipes
 from build.checkout import project
 from build.engine import engine
-from tests.conftest import MINIMAL, ROOT, SKLEARN, Checkout, copy_checkout
+from tests.conftest import ROOT, Checkout, copy_checkout
+from tests.pipeline.rows import MINIMAL, SKLEARN
 
 pytestmark = pytest.mark.engine
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tarfile
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,17 +14,16 @@ import yaml
 
 from build.engine import embedded_registry
 from build.registry import client as registry
-from tests.conftest import MINIMAL, ROOT, Checkout
+from tests.conftest import ROOT, Checkout
+from tests.pipeline.rows import BASE, BASE_NAME, MINIMAL
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("bases_here")]
 
 
-CUDA_FROM_DEBIAN = "cuda11.8.0"
-ARCHIVE = "http://deb.debian.org/debian/dists/bookworm/InRelease"
 #: What a Debian's Python is made of, and a library that it needs.
 PYTHON = (
-    "python3 python3-minimal python3.11 python3.11-minimal"
-    " libpython3-stdlib libpython3.11-stdlib libpython3.11-minimal libsqlite3-0"
+    f"python3 python3-minimal python{BASE.python} python{BASE.python}-minimal"
+    f" libpython3-stdlib libpython{BASE.python}-stdlib libpython{BASE.python}-minimal libsqlite3-0"
 )
 
 
@@ -39,13 +39,13 @@ def debian_image(
     monkeypatch.setenv("INFERENCE_IMAGES_REGISTRY_PORT", str(port))
     embedded_registry.ensure_running(engine_client, registry_image)
     repository = f"127.0.0.1:{port}/mirror/debian-python"
-    with (ROOT / ".pipeline/rootfs/debian12-py311/rootfs.tar").open("rb") as tar:
-        engine_client.api.import_image_from_data(tar.read(), repository=repository, tag="12")  # type: ignore[no-untyped-call]
-    engine_client.images.push(repository, tag="12")
+    with (ROOT / f".pipeline/rootfs/{BASE_NAME}/rootfs.tar").open("rb") as tar:
+        engine_client.api.import_image_from_data(tar.read(), repository=repository, tag="13")  # type: ignore[no-untyped-call]
+    engine_client.images.push(repository, tag="13")
     with registry.Client(registry.from_environment()) as remote:
-        digest = remote.digest("mirror/debian-python", "12")
+        digest = remote.digest("mirror/debian-python", "13")
     yield f"{repository}@{digest}"
-    engine_client.images.remove(f"{repository}:12", force=True)
+    engine_client.images.remove(f"{repository}:13", force=True)
     name = embedded_registry.name(port)
     engine_client.containers.get(name).remove(force=True, v=True)
     engine_client.volumes.get(name).remove(force=True)
@@ -70,18 +70,11 @@ def bare_debian_image(debian_image: str, engine_client: docker.DockerClient) -> 
 
 
 def stand_on(checkout: Checkout, **base: object) -> None:
-    """Give debian12-py311 another origin than Debian's archive."""
+    """Give the base another origin than Debian's archive."""
     file = Path(checkout.root / "matrix.yaml")
     matrix = yaml.safe_load(file.read_text(encoding="utf-8"))
-    matrix["bases"]["debian12-py311"].pop("bootstrap", None)
-    matrix["bases"]["debian12-py311"] |= base
-    # CUDA from Debian's packages needs a Debian that was bootstrapped.
-    matrix["include"] = [cell for cell in matrix["include"] if cell["device"] != CUDA_FROM_DEBIAN]
-    matrix["patches"] = [patch for patch in matrix["patches"] if "cudnn-cu11" not in patch["distribution"]]
-    for lock in checkout.paths.locks.glob(f"*/*{CUDA_FROM_DEBIAN}*"):
-        lock.unlink()
-    for lock in checkout.paths.locks.glob(f"*{CUDA_FROM_DEBIAN}/debian.txt"):
-        lock.unlink()
+    matrix["bases"][BASE_NAME].pop("bootstrap", None)
+    matrix["bases"][BASE_NAME] |= base
     file.write_text(yaml.safe_dump(matrix, sort_keys=False), encoding="utf-8")
     ran = checkout.run("generate")
     assert ran.code == 0, ran.text
@@ -89,19 +82,24 @@ def stand_on(checkout: Checkout, **base: object) -> None:
 
 def test_an_image_by_digest_serves_as_a_base(checkout: Checkout, debian_image: str) -> None:
     stand_on(checkout, image=debian_image)
-    assert f"FROM {debian_image}" in (checkout.root / "dockerfiles/bases/debian12-py311/Dockerfile").read_text()
+    assert f"FROM {debian_image}" in (checkout.root / f"dockerfiles/bases/{BASE_NAME}/Dockerfile").read_text()
     built = checkout.run("build", MINIMAL)
     assert built.code == 0, built.text
     assert "bootstrapping" not in built.err
 
 
 @pytest.fixture
-def archive() -> None:
-    """Debian's archive, from which apt takes packages in a build."""
+def archive(bases_here: None) -> None:
+    """Skip where Debian's archive, from which apt takes packages in a build, is not reached."""
+    with tarfile.open(ROOT / f".pipeline/rootfs/{BASE_NAME}/rootfs.tar") as tar:
+        sources = tar.extractfile("./etc/apt/sources.list")
+        assert sources is not None
+        _, mirror, suite, *_ = sources.readline().decode().split()
+    release = f"{mirror}/dists/{suite}/InRelease"
     try:
-        urllib.request.urlopen(ARCHIVE, timeout=20).close()
+        urllib.request.urlopen(release, timeout=20).close()
     except OSError as error:
-        pytest.skip(f"Debian's archive is not reached: {ARCHIVE}: {error}")
+        pytest.skip(f"Debian's archive is not reached: {release}: {error}")
 
 
 @pytest.mark.usefixtures("archive")
@@ -128,9 +126,9 @@ def test_a_package_that_the_archive_does_not_have_is_told(checkout: Checkout, ba
 def test_a_python_from_a_prefix_goes_on_an_image_too(
     checkout: Checkout, bare_debian_image: str, engine_client: docker.DockerClient
 ) -> None:
-    found = sorted(Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser().glob("versions/3.11.*"))
+    found = sorted(Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser().glob(f"versions/{BASE.python}.*"))
     if not found:
-        pytest.skip("pyenv has no CPython 3.11 (pyenv install 3.11)")
+        pytest.skip(f"pyenv has no CPython {BASE.python} (pyenv install {BASE.python})")
     stand_on(checkout, image=bare_debian_image, prefix={"version": found[0].name})
     built = checkout.run("build", MINIMAL)
     assert built.code == 1, built.text
@@ -145,10 +143,10 @@ def test_a_python_from_a_prefix_goes_on_an_image_too(
 
 
 def test_an_image_without_digest_can_be_planned_and_not_built(checkout: Checkout) -> None:
-    stand_on(checkout, image="debian:12", packages=["python3"])
+    stand_on(checkout, image="debian:13", packages=["python3"])
     assert checkout.run("check").code == 0
     built = checkout.run("build", MINIMAL)
     assert built.code == 1, built.text
     said = " ".join(built.one_screen().split())
     assert "names its image without a digest" in said
-    assert "docker buildx imagetools inspect debian:12" in said
+    assert "docker buildx imagetools inspect debian:13" in said

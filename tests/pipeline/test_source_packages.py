@@ -1,6 +1,6 @@
 """Packages that exist as source alone, and patches of installed packages, built with a real engine.
 
-On Python 3.11, which every machine can build, and with packages of which no version has a wheel.
+On the base of the default group, which every machine can build, and with packages of which no version has a wheel.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import yaml
 from build.builder import image_recipes
 from build.checkout import project
 from build.engine.images import LocalImage, find
-from tests.conftest import MINIMAL, Checkout, copy_checkout, link_large
+from tests.conftest import Checkout, copy_checkout, link_large
+from tests.pipeline.rows import BASE, BASE_NAME, MINIMAL
 
 pytestmark = [
     pytest.mark.engine,
@@ -27,9 +28,8 @@ pytestmark = [
     pytest.mark.usefixtures("bases_here"),
 ]
 
-BASE = "debian12-py311"
-IMAGE = f"minimal-0.1-{BASE}-cpu-inference"
-SITE_PACKAGES = "/opt/venv/lib/python3.11/site-packages"
+IMAGE = f"minimal-0.1-{BASE_NAME}-cpu-inference"
+SITE_PACKAGES = f"/opt/venv/lib/python{BASE.python}/site-packages"
 ROWS = {
     "n/a": {},
     "0.1": {
@@ -57,7 +57,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     file = made.root / "matrix.yaml"
     matrix = yaml.safe_load(file.read_text(encoding="utf-8"))
     matrix = {key: matrix[key] for key in ("project", "server", "bases")} | {
-        "axes": {"base": [BASE], "device": ["cpu"]},
+        "axes": {"base": [BASE_NAME], "device": ["cpu"]},
         "frameworks": {"minimal": {"title": "No framework", "versions": ROWS}},
         "patches": [PATCH],
     }
@@ -166,5 +166,5 @@ def test_a_compiler_that_is_not_there_fails_what_needs_it_and_no_other_image(cop
     assert done.code == 1
     said = done.one_screen()
     assert f"1 of 2 images were not built: {IMAGE}" in said
-    assert "the compiler of its base debian12-py311 could not be installed" in said
+    assert f"the compiler of its base {BASE_NAME} could not be installed" in said
     assert "Unable to locate package no-such-compiler" in said

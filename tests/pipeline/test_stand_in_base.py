@@ -11,14 +11,15 @@ import yaml
 
 from build.engine import embedded_registry
 from build.registry import client as registry
-from tests.conftest import MINIMAL, Checkout
+from tests.conftest import Checkout
+from tests.pipeline.rows import BASE, BASE_NAME, MINIMAL
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("bases_here")]
 
 OTHER = "company12"
-STAND_IN = "debian12-py311"
-IMAGE = "azureml/minimal-company12-py311-cpu-inference"
-ARGUMENTS = ("minimal-company12-py311-cpu-inference", "--base", f"{OTHER}={STAND_IN}")
+NAME = MINIMAL.replace(BASE.os, OTHER)
+IMAGE = f"azureml/{NAME}"
+ARGUMENTS = (NAME, "--base", f"{OTHER}={BASE_NAME}")
 
 
 @pytest.fixture
@@ -29,8 +30,8 @@ def company(checkout: Checkout) -> Checkout:
     matrix["bases"][OTHER] = {
         "title": "Company 12",
         "os": OTHER,
-        "python": "3.11",
-        "glibc": "2.36",
+        "python": BASE.python,
+        "glibc": BASE.glibc,
         "image": "registry.invalid/python:12@sha256:" + "0" * 64,
     }
     matrix["include"].append({"framework": "minimal", "version": "n/a", "base": OTHER, "device": "cpu"})
@@ -39,9 +40,9 @@ def company(checkout: Checkout) -> Checkout:
     locks = checkout.root / "locks"
     (locks / OTHER).mkdir()
     for title in ("server", MINIMAL):
-        text = (locks / STAND_IN / f"{title}.txt").read_text(encoding="utf-8")
-        target = locks / OTHER / f"{title.replace('debian12', OTHER)}.txt"
-        target.write_text(text.replace("debian12-py311", f"{OTHER}-py311"), encoding="utf-8")
+        text = (locks / BASE_NAME / f"{title}.txt").read_text(encoding="utf-8")
+        target = locks / OTHER / f"{title.replace(BASE.os, OTHER)}.txt"
+        target.write_text(text.replace(BASE_NAME, BASE_NAME.replace(BASE.os, OTHER)), encoding="utf-8")
     assert checkout.run("generate").code == 0
     return checkout
 
@@ -73,11 +74,11 @@ def test_it_is_published_and_says_what_it_stands_on(
     with registry.Client(registry.from_environment()) as remote:
         tags = set(remote.tags(IMAGE))
     (dated,) = (tag for tag in tags if tag[0].isdigit())
-    assert dated.endswith(f".v1-{STAND_IN}"), "its immutable tag does not say that it stands on another base"
+    assert dated.endswith(f".v1-{BASE_NAME}"), "its immutable tag does not say that it stands on another base"
     assert "latest" not in tags, "a stand-in took the rolling tag"
     image = engine_client.images.pull(f"127.0.0.1:{registry_port}/{IMAGE}", tag=dated)
-    assert image.labels["inference-images.stand-in"] == STAND_IN
-    assert image.labels["org.opencontainers.image.base.name"].startswith(f"azureml/base-{STAND_IN}:")
+    assert image.labels["inference-images.stand-in"] == BASE_NAME
+    assert image.labels["org.opencontainers.image.base.name"].startswith(f"azureml/base-{BASE_NAME}:")
     assert not [tag for tag in image.tags if tag == f"{IMAGE}:latest"], "the engine calls a stand-in 'latest'"
 
     again = company.run("publish", *ARGUMENTS)

@@ -13,7 +13,7 @@ from build.images import environments
 from build.images.dockerfiles import Image
 from build.matrix.model import Cuda, Lifecycle
 from build.paths import repository
-from tests.conftest import MINIMAL, SKLEARN
+from tests.unit.fixture_project import MINIMAL, SKLEARN
 
 PROJECT = project.open_project(repository())
 FILES = generate.files(PROJECT)

@@ -14,7 +14,8 @@ from build.checkout import project
 from build.commands import generated_files as generate
 from build.images import dockerfiles as render
 from build.paths import repository
-from tests.conftest import MINIMAL, ROOT, SKLEARN
+from tests.conftest import ROOT
+from tests.unit.fixture_project import MINIMAL, SKLEARN
 
 PROJECT = project.open_project(repository())
 FILES = generate.files(PROJECT)

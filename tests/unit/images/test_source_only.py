@@ -18,7 +18,8 @@ from build.images import layers, recipe
 from build.locks import lock as locks
 from build.locks.lock import Lock, LockedPackage
 from build.paths import repository
-from tests.conftest import MINIMAL, ROOT, SKLEARN
+from tests.conftest import ROOT
+from tests.unit.fixture_project import MINIMAL, SKLEARN
 
 CONTESTED = ROOT / "image/scripts/contested-files"
 PROJECT = project.open_project(repository())

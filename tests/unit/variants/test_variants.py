@@ -129,7 +129,7 @@ def test_the_committed_matrix_gives_the_rows_that_are_promised() -> None:
     }
     default = select(variants, Selection(), loaded.matrix.groups, "default")
     assert len(default) == 8
-    assert {variant.base_name for variant in default} == {"debian12-py311"}
+    assert {variant.base_name for variant in default} == {"debian12-py311", "debian13-py313"}
     assert [variant.framework for variant in default if variant.cuda] == ["cuda-runtime"]
 
 
