@@ -14,7 +14,7 @@ from pathlib import Path
 
 import nox
 
-nox.needs_version = ">=2024.10.9"
+nox.needs_version = ">=2022.11.21"
 nox.options.default_venv_backend = "none"  # one environment for all sessions, made by `prepare`
 nox.options.sessions = ["list"]
 
@@ -63,7 +63,7 @@ def command(name: str) -> None:
         python(session, "build", name, *arguments)
 
     run.__doc__ = SESSIONS[name]
-    nox.session(run, name=name)
+    nox.session(name=name)(run)
 
 
 SESSIONS = {

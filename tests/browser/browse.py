@@ -35,12 +35,16 @@ def watched(page: Page) -> Page:
 
 
 def shown(page: Page) -> list[str]:
-    return page.locator("#images tbody tr:visible").evaluate_all("rows => rows.map(row => row.id)")
+    names: list[str] = page.locator("#images tbody tr:visible").evaluate_all("rows => rows.map(row => row.id)")
+    return names
 
 
 def colours(page: Page) -> list[Any]:
     """Of the page and of its text."""
-    return page.evaluate("() => { const s = getComputedStyle(document.body); return [s.backgroundColor, s.color] }")
+    both: list[Any] = page.evaluate(
+        "() => { const s = getComputedStyle(document.body); return [s.backgroundColor, s.color] }"
+    )
+    return both
 
 
 def barriers(context: Any, url: str) -> list[str]:

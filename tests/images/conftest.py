@@ -39,7 +39,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     return ByImage(config, log) if plan else None
 
 
-class ByImage(LoadScopeScheduling):
+class ByImage(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """xdist's scheduling by scope, where the scope is the image."""
 
     def _split_scope(self, nodeid: str) -> str:
@@ -63,7 +63,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def image(request: pytest.FixtureRequest) -> Image:
     """What the plan promises of the image."""
-    return request.param
+    value: Image = request.param
+    return value
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +76,8 @@ def described(image: Image) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def config(described: dict[str, Any]) -> dict[str, Any]:
     """The image's config: Env, Cmd, User, Labels and so on."""
-    return described["Config"]
+    value: dict[str, Any] = described["Config"]
+    return value
 
 
 @pytest.fixture(scope="session")
@@ -173,14 +175,16 @@ def owned(environment: dict[str, str]) -> tuple[str, ...]:
 def seen(container: Container, owned: tuple[str, ...]) -> dict[str, Any]:
     """What the image's user sees (``probe.user``), in one question."""
     container.must_run()
-    return container.python(HERE / "probe.py", "user", *owned)
+    value: dict[str, Any] = container.python(HERE / "probe.py", "user", *owned)
+    return value
 
 
 @pytest.fixture(scope="session")
 def files(container: Container, owned: tuple[str, ...]) -> dict[str, Any]:
     """What lies in the file system (``probe.system``), in one question."""
     container.must_run()
-    return container.python(HERE / "probe.py", "system", *owned, user="0")
+    value: dict[str, Any] = container.python(HERE / "probe.py", "system", *owned, user="0")
+    return value
 
 
 @pytest.fixture(scope="session")

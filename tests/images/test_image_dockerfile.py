@@ -80,7 +80,17 @@ def build(context: Path, tag: str) -> None:
     """
     # The engine's own builder: one that the user chose once may not have the engine's images.
     environment = {**os.environ, "BUILDX_BUILDER": os.environ.get("DOCKER_CONTEXT", "default")}
-    command = ["docker", "buildx", "build", "--progress=plain", "--provenance=false", "--load", "--tag", tag, context]
+    command = [
+        "docker",
+        "buildx",
+        "build",
+        "--progress=plain",
+        "--provenance=false",
+        "--load",
+        "--tag",
+        tag,
+        str(context),
+    ]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=False)
     assert done.returncode == 0, f"the documented Dockerfile does not build:\n{done.stderr[-5000:]}"
 

@@ -9,7 +9,9 @@ import json
 import re
 import subprocess
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import docker
 import pytest
@@ -179,7 +181,7 @@ def test_the_ca_bundle_is_in_no_layer_no_label_and_no_log(
     image = local(engine_client, checkout, MINIMAL)
     container = engine_client.containers.create(image.id)
     try:
-        found = marker.encode() in b"".join(container.export())
+        found = marker.encode() in b"".join(cast("Iterator[bytes]", container.export()))
     finally:
         container.remove()
     assert not found, "a layer holds the builder's CA bundle"

@@ -18,8 +18,7 @@ import pytest
 from build.builder import image_recipes
 from build.checkout import project
 from build.engine import embedded_registry, engine
-from build.publish import publish
-from build.publish.publish import Publication
+from build.publish.publish import Publication, publish
 from build.registry import attachments
 from build.registry import client as registry
 from build.verify import reports
@@ -78,8 +77,8 @@ def catalogue(
         patch.setenv(registry.PORT_VARIABLE, str(port))
         embedded_registry.ensure_running(engine_client, registry_image)
     try:
-        for command in ("build", "verify"):
-            done = checkout.run(command, MINIMAL, env=environment)
+        for step in ("build", "verify"):
+            done = checkout.run(step, MINIMAL, env=environment)
             assert done.code == 0, done.text
         _publish_before(made, engine_client)
         for command in (("publish", MINIMAL), ("catalogue",)):

@@ -40,7 +40,7 @@ def debian_image(
     embedded_registry.ensure_running(engine_client, registry_image)
     repository = f"127.0.0.1:{port}/mirror/debian-python"
     with (ROOT / f".pipeline/rootfs/{BASE_NAME}/rootfs.tar").open("rb") as tar:
-        engine_client.api.import_image_from_data(tar.read(), repository=repository, tag="13")  # type: ignore[no-untyped-call]
+        engine_client.api.import_image_from_data(tar.read(), repository=repository, tag="13")
     engine_client.images.push(repository, tag="13")
     with registry.Client(registry.from_environment()) as remote:
         digest = remote.digest("mirror/debian-python", "13")

@@ -223,7 +223,7 @@ def test_stop_also_ends_what_a_killed_engine_left(own: Engine, root: Path, sleep
     assert bake(own, sleeping(0), "own/sleep:1").returncode == 0
     with contextlib.closing(engine.client(own)) as client:
         client.containers.run("own/sleep:1", detach=True, network_mode="none")
-        inside = int(client.api.inspect_container(client.containers.list()[0].id)["State"]["Pid"])
+        inside = int(client.containers.list()[0].attrs["State"]["Pid"])
     kill(root)
     assert alive(inside)
     engine.stop()

@@ -30,8 +30,7 @@ from docker.models.containers import Container
 
 from build.engine import embedded_registry
 from build.errors import EngineError, RegistryError
-from build.publish import publish
-from build.publish.publish import Publication, Published
+from build.publish.publish import Publication, Published, publish
 from build.registry.client import PORT_VARIABLE, Client, Registry, parse
 
 pytestmark = pytest.mark.engine

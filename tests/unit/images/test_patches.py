@@ -66,7 +66,8 @@ def test_a_patch_that_matches_no_lock_is_an_error_that_tells_what_the_locks_have
     entry = "  - {distribution: pandas==0.25.9, file: a.py, find: x, replace: y, reason: to try it out}\n"
     (tmp_path / "matrix.yaml").write_text(f"{before}patches:\n{entry}{after}", encoding="utf-8")
     loaded = load(tmp_path / "matrix.yaml")
-    others = [package(*map(str, patches.distribution(patch))) for patch in loaded.matrix.patches[1:]]
+    named = [patches.distribution(patch) for patch in loaded.matrix.patches[1:]]
+    others = [package(name, str(version)) for name, version in named]
     with pytest.raises(MatrixError) as failed:
         patches.check_used(loaded, [package("pandas", "1.1.5"), package("pandas", "0.25.1"), *others])
     assert failed.value.what == "this patch matches nothing: no lock has pandas==0.25.9"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ LOCK = Lock(
     requirements=("numpy>=2.0", "torch==2.13.0+cpu"),
     packages=(NUMPY, TORCH),
 )
-MATCHING = {
+MATCHING: dict[str, Any] = {
     "requirements": ("numpy>=2.0", "torch==2.13.0+cpu"),
     "python": "3.11",
     "glibc": "2.36",
@@ -76,7 +77,7 @@ def test_a_lock_that_matches_is_not_stale() -> None:
     ],
 )
 def test_what_makes_a_lock_stale_is_said(change: dict[str, object], reason: str) -> None:
-    reasons = locks.staleness(LOCK, **{**MATCHING, **change})  # type: ignore[arg-type]
+    reasons = locks.staleness(LOCK, **{**MATCHING, **change})
     assert any(reason in item for item in reasons), reasons
 
 

@@ -20,7 +20,7 @@ def wheel(name: str) -> dict[str, object]:
 
 
 def chosen(*names: str) -> str:
-    package = {"name": "Some_Package", "version": "1.0", "wheels": [wheel(name) for name in names]}
+    package: dict[str, object] = {"name": "Some_Package", "version": "1.0", "wheels": [wheel(name) for name in names]}
     return resolve._locked(package, resolve.supported_tags(TARGET.python, TARGET.glibc)).filename
 
 
@@ -43,7 +43,7 @@ def test_a_wheel_for_a_newer_glibc_or_another_python_is_not_taken() -> None:
 
 def test_a_local_version_in_a_file_name_is_decoded() -> None:
     encoded = wheel("torch-2.13.0%2Bcpu-cp311-cp311-linux_x86_64.whl")
-    package = {"name": "torch", "version": "2.13.0+cpu", "wheels": [encoded]}
+    package: dict[str, object] = {"name": "torch", "version": "2.13.0+cpu", "wheels": [encoded]}
     locked = resolve._locked(package, resolve.supported_tags(TARGET.python, TARGET.glibc))
     assert locked.filename == "torch-2.13.0+cpu-cp311-cp311-linux_x86_64.whl"
 
