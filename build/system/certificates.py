@@ -6,8 +6,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-#: Environment variables that name a bundle; the first that names an existing file counts.
-VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+#: Environment variables that name a file of CA certificates (PEM); the first that names an existing file counts.
+#: OpenSSL, uv and pip read the first, requests and pip the second, curl the third.
+VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 #: Where Debian and Ubuntu, Fedora, and Alpine and macOS keep theirs.
 SYSTEM_BUNDLES = (
     Path("/etc/ssl/certs/ca-certificates.crt"),
@@ -20,7 +21,24 @@ def ca_bundle(environ: Mapping[str, str] = os.environ) -> Path | None:
     """Return the file of CA certificates to use, or None where the machine has none.
 
     Args:
-        environ: Its ``SSL_CERT_FILE`` comes before its ``REQUESTS_CA_BUNDLE``; then come the system's bundles.
+        environ: Its ``SSL_CERT_FILE`` comes before its ``REQUESTS_CA_BUNDLE`` and its ``CURL_CA_BUNDLE``; then come
+            the system's bundles.
     """
     named = [Path(environ[name]) for name in VARIABLES if environ.get(name)]
     return next((file for file in (*named, *SYSTEM_BUNDLES) if file.is_file()), None)
+
+
+def describe_ca_bundle(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the file of CA certificates as messages name it: ``/etc/own.pem (SSL_CERT_FILE)``.
+
+    Variables that name no file follow, since a person who set one expects it to be used.
+
+    Args:
+        environ: As for `ca_bundle`.
+    """
+    named = {name: Path(environ[name]) for name in VARIABLES if environ.get(name)}
+    bundle = ca_bundle(environ)
+    source = next((name for name, path in named.items() if path == bundle), "the system's")
+    text = f"{bundle} ({source})" if bundle else "none"
+    missing = [f"{name}={path}" for name, path in named.items() if not path.is_file()]
+    return f"{text}; not a file: {', '.join(missing)}" if missing else text

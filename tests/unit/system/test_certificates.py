@@ -36,3 +36,16 @@ def test_the_systems_bundle_comes_last(bundles: dict[str, Path]) -> None:
 def test_a_machine_without_certificates(bundles: dict[str, Path]) -> None:
     bundles["system"].unlink()
     assert certificates.ca_bundle({}) is None
+
+
+def test_curls_variable_comes_after_the_others(bundles: dict[str, Path]) -> None:
+    environ = {"CURL_CA_BUNDLE": str(bundles["ssl"])}
+    assert certificates.ca_bundle(environ) == bundles["ssl"]
+    assert certificates.ca_bundle({**environ, "REQUESTS_CA_BUNDLE": str(bundles["requests"])}) == bundles["requests"]
+
+
+def test_a_message_names_the_bundle_and_the_variables_that_name_no_file(bundles: dict[str, Path]) -> None:
+    environ = {"REQUESTS_CA_BUNDLE": str(bundles["requests"]), "SSL_CERT_FILE": "/absent"}
+    text = f"{bundles['requests']} (REQUESTS_CA_BUNDLE); not a file: SSL_CERT_FILE=/absent"
+    assert certificates.describe_ca_bundle(environ) == text
+    assert certificates.describe_ca_bundle({}) == f"{bundles['system']} (the system's)"

@@ -1,0 +1,172 @@
+"""The failures of an HTTP request, each with its reason and its fix."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import Literal
+from urllib.parse import urlsplit
+
+import urllib3.exceptions
+
+from build.errors import NetworkError
+from build.system.certificates import VARIABLES, describe_ca_bundle
+
+CertificateProblem = Literal["unknown CA", "expired", "not yet valid", "wrong host"]
+
+# X509_V_ERR_* of OpenSSL (openssl/x509_vfy.h).
+_PROBLEMS: dict[int, CertificateProblem] = {
+    9: "not yet valid",
+    10: "expired",
+    62: "wrong host",
+    64: "wrong host",
+}
+# OpenSSL's words where the server answers TLS with plain HTTP.
+_PLAIN_HTTP = ("wrong version number", "wrong_version_number", "record layer failure", "http_request", "http request")
+
+
+class HttpError(NetworkError):
+    """A request without a usable answer.
+
+    Args:
+        what: The reason, one sentence.
+        url: The address that was asked; shown without user, password and query.
+        fix: What to do about it.
+        details: The library's own words.
+        again: Whether another attempt may succeed.
+    """
+
+    def __init__(
+        self, what: str, *, url: str, fix: str | None = None, details: str | None = None, again: bool = False
+    ) -> None:
+        super().__init__(what, where=shown(url), fix=fix or "check the network, then try again", details=details)
+        self.url = url
+        self.again = again
+
+
+class NoAnswerError(HttpError):
+    """The host is unknown, refuses the connection, or closes it."""
+
+
+class TimedOutError(HttpError):
+    """The host did not answer in time."""
+
+
+class ProxyFailedError(HttpError):
+    """The proxy that the environment names is not reached, or refuses."""
+
+
+class StoppedError(HttpError):
+    """The client was closed while a request waited for its next attempt."""
+
+
+class TlsError(HttpError):
+    """The two sides do not agree on TLS."""
+
+
+class PlainHttpError(TlsError):
+    """The server speaks plain HTTP where HTTPS is expected."""
+
+
+class CertificateError(TlsError):
+    """The server's certificate is not accepted; ``problem`` says why."""
+
+    def __init__(self, what: str, *, url: str, problem: CertificateProblem, fix: str, details: str) -> None:
+        super().__init__(what, url=url, fix=fix, details=details)
+        self.problem = problem
+
+
+class StatusError(HttpError):
+    """An answer with an error status."""
+
+    def __init__(self, what: str, *, url: str, status: int, fix: str | None = None, details: str | None = None) -> None:
+        super().__init__(what, url=url, fix=fix, details=details)
+        self.status = status
+
+
+def shown(url: str) -> str:
+    """A URL as it may be printed: without user, password and query, which may hold secrets."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def host_of(url: str) -> str:
+    """The host and port of a URL, as messages name it."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def from_library(failure: Exception, url: str, *, timeout: float) -> HttpError:
+    """Turn a failure of urllib3 into ours.
+
+    Args:
+        failure: The library's.
+        url: The address that was asked.
+        timeout: The seconds that were waited for an answer.
+    """
+    host, words = host_of(url), str(failure)
+    causes = _causes(failure)
+    if any(isinstance(cause, ssl.SSLError | urllib3.exceptions.SSLError) for cause in causes):
+        return _tls(causes, url, words)
+    if any(
+        isinstance(cause, urllib3.exceptions.ProxyError | urllib3.exceptions.ProxySchemeUnknown) for cause in causes
+    ):
+        return ProxyFailedError(
+            f"the proxy for {host} cannot be used",
+            url=url,
+            fix="check HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
+            details=words,
+            again=True,
+        )
+    # A timeout of the connection is a ConnectTimeoutError; NewConnectionError is one too, by inheritance.
+    if any(
+        isinstance(cause, urllib3.exceptions.TimeoutError)
+        and not isinstance(cause, urllib3.exceptions.NewConnectionError)
+        for cause in causes
+    ):
+        return TimedOutError(f"{host} did not answer within {timeout:.0f} s", url=url, details=words, again=True)
+    for cause in causes:
+        if isinstance(cause, socket.gaierror):
+            unknown = cause.errno != socket.EAI_AGAIN
+            return NoAnswerError(f"the host {host} is not known", url=url, details=words, again=not unknown)
+        if isinstance(cause, ConnectionRefusedError):
+            return NoAnswerError(f"{host} refuses the connection", url=url, details=words, again=True)
+    if any(isinstance(cause, urllib3.exceptions.LocationValueError) for cause in causes):
+        return HttpError("this is not a usable address", url=url, fix="check the address", details=words)
+    return NoAnswerError(f"the connection to {host} failed", url=url, details=words, again=True)
+
+
+def _tls(causes: list[BaseException], url: str, words: str) -> TlsError:
+    host = host_of(url)
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            problem = _PROBLEMS.get(cause.verify_code, "unknown CA")
+            what, fix = _certificate(problem, host)
+            return CertificateError(what, url=url, problem=problem, fix=fix, details=words)
+    if any(mark in words.lower() for mark in _PLAIN_HTTP):
+        return PlainHttpError(f"{host} speaks plain HTTP, not TLS", url=url, fix="use http://", details=words)
+    return TlsError(f"{host} and this machine do not agree on TLS", url=url, details=words)
+
+
+def _certificate(problem: CertificateProblem, host: str) -> tuple[str, str]:
+    """What to print about a certificate, and its fix."""
+    if problem == "expired":
+        return f"the TLS certificate of {host} has expired", "renew it on the server; check this machine's clock"
+    if problem == "not yet valid":
+        return f"the TLS certificate of {host} is not valid yet", "check this machine's clock, then the certificate"
+    if problem == "wrong host":
+        return f"the TLS certificate of {host} is for another name", "use the name that the certificate is for"
+    fix = f"add its CA certificate to a file and name the file in {VARIABLES[0]}; now in use: {describe_ca_bundle()}"
+    return f"the TLS certificate of {host} is signed by an unknown CA", fix
+
+
+def _causes(failure: BaseException) -> list[BaseException]:
+    """A failure and everything that it wraps."""
+    causes: list[BaseException] = []
+    pending: list[object] = [failure]
+    while pending:
+        current = pending.pop(0)
+        if isinstance(current, BaseException) and current not in causes:
+            causes.append(current)
+            pending += [current.__cause__, current.__context__, getattr(current, "reason", None), *current.args]
+            pending.append(getattr(current, "original_error", None))
+    return causes

@@ -1,0 +1,370 @@
+"""The HTTP client against servers that fail, limit, redirect, and have wrong certificates."""
+
+from __future__ import annotations
+
+import email.utils
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from build.errors import NetworkError
+from build.system.certificates import VARIABLES
+from build.system.http import HttpClient
+from build.system.http_connections import proxy_of
+from build.system.http_failures import (
+    CertificateError,
+    HttpError,
+    NoAnswerError,
+    PlainHttpError,
+    StatusError,
+    StoppedError,
+    TimedOutError,
+)
+from build.system.parallel import run_parallel
+from build.system.retries import RetryPolicy, retry_after
+from tests.unit.http_servers import Answer, Authority, Request, in_turn, new_authority, serving
+
+#: Fast, for tests.
+POLICY = RetryPolicy(attempts=3, first_wait=0.01, first_wait_when_limited=0.01, longest_wait=2.0)
+
+
+@pytest.fixture(autouse=True)
+def no_proxy_or_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in (*VARIABLES, "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+        monkeypatch.delenv(variable.lower(), raising=False)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return new_authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def lines() -> list[str]:
+    """The lines that a person sees."""
+    return []
+
+
+@pytest.fixture
+def client(lines: list[str]) -> Iterator[HttpClient]:
+    with HttpClient(policy=POLICY, notify=lines.append, timeout=1.0) as client:
+        yield client
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_temporary_failure_is_retried_and_printed(client: HttpClient, lines: list[str], status: int) -> None:
+    with serving(in_turn(Answer(status=status), Answer(body=b"fine"))) as server:
+        response = client.get(f"http://{server.host}/")
+
+    assert response.content == b"fine"
+    (line,) = lines
+    assert line.startswith(f"{server.host} answered HTTP {status} (")
+    assert line.endswith("trying again in 0.0 s (attempt 2 of 3)")
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 501])
+def test_a_lasting_failure_is_not_retried(client: HttpClient, lines: list[str], status: int) -> None:
+    with serving(in_turn(Answer(status=status, body=b"no"))) as server:
+        response = client.get(f"http://{server.host}/")
+
+    assert (response.status, response.content, lines) == (status, b"no", [])
+    assert len(server.requests) == 1
+
+
+def test_retries_end(client: HttpClient, lines: list[str]) -> None:
+    with serving(in_turn(Answer(status=503, body=b"down for maintenance"))) as server:
+        response = client.get(f"http://{server.host}/")
+
+        assert len(server.requests) == 3
+        assert len(lines) == 2
+        with pytest.raises(StatusError, match=r"answered HTTP 503 \(Service Unavailable\)") as failure:
+            response.raise_for_status()
+    assert str(failure.value.details).splitlines() == ["down for maintenance", "gave up after 3 attempts"]
+
+
+def test_a_post_is_repeated_only_on_request(client: HttpClient) -> None:
+    with serving(in_turn(Answer(status=502), Answer(status=201))) as server:
+        assert client.request("POST", f"http://{server.host}/").status == 502
+    with serving(in_turn(Answer(status=502), Answer(status=201))) as server:
+        assert client.request("POST", f"http://{server.host}/", retry=True).status == 201
+
+
+def test_retry_after_is_waited_for(client: HttpClient, lines: list[str]) -> None:
+    with serving(in_turn(Answer(status=429, headers={"Retry-After": "1"}), Answer())) as server:
+        began = time.monotonic()
+        assert client.get(f"http://{server.host}/").ok
+
+    assert time.monotonic() - began >= 1.0
+    assert "HTTP 429 (Too Many Requests); trying again in 1.0 s" in lines[0]
+
+
+def test_a_server_that_asks_to_wait_an_hour_is_not_waited_for(client: HttpClient, lines: list[str]) -> None:
+    with serving(in_turn(Answer(status=429, headers={"Retry-After": "3600"}))) as server:
+        response = client.get(f"http://{server.host}/")
+
+    assert len(server.requests) == 1
+    assert lines == []
+    assert "the server asks to wait 60 min 0 s, until " in response.gave_up
+    assert response.gave_up.endswith("a run waits 2.0 s at most")
+
+
+def test_a_malformed_retry_after_counts_as_none(client: HttpClient) -> None:
+    with serving(in_turn(Answer(status=429, headers={"Retry-After": "12.5ms"}), Answer(body=b"fine"))) as server:
+        assert client.get(f"http://{server.host}/").content == b"fine"
+
+
+def test_retry_after_as_a_date() -> None:
+    now = email.utils.parsedate_to_datetime("Thu, 26 Nov 2026 01:00:00 GMT")
+
+    assert retry_after("Thu, 26 Nov 2026 01:00:20 GMT", now) == 20.0
+    assert retry_after("Thu, 26 Nov 2026 00:00:00 GMT", now) == 0.0
+    assert retry_after("7", now) == 7.0
+    assert [retry_after(text, now) for text in (None, "", "soon", "nan", "inf", "12.5ms")] == [None] * 6
+
+
+def test_a_secondary_rate_limit_is_a_rate_limit(client: HttpClient, lines: list[str]) -> None:
+    limited = Answer(status=403, body=b"You have exceeded a secondary rate limit.")
+    with serving(in_turn(limited, Answer(body=b"fine"))) as server:
+        assert client.get(f"http://{server.host}/").content == b"fine"
+
+    assert len(lines) == 1
+
+
+def test_a_dropped_connection_is_retried(client: HttpClient, lines: list[str]) -> None:
+    with serving(in_turn(Answer(drop=True), Answer(body=b"fine"))) as server:
+        assert client.get(f"http://{server.host}/").content == b"fine"
+
+    assert lines[0].startswith(f"the connection to {server.host} failed; trying again in")
+
+
+def test_an_answer_that_breaks_off_is_retried(client: HttpClient) -> None:
+    short = Answer(headers={"Content-Length": "10", "Connection": "close"}, body=b"half")
+    with serving(in_turn(short, Answer(body=b"fine"))) as server:
+        assert client.get(f"http://{server.host}/").content == b"fine"
+
+
+def test_a_host_that_refuses_is_retried_once_for_all_requests(client: HttpClient, lines: list[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
+        with pytest.raises(NoAnswerError, match="refuses the connection") as failure:
+            client.get(url)
+        assert len(lines) == 2
+        with pytest.raises(NoAnswerError):
+            client.get(url)
+
+    assert len(lines) == 2
+    assert "gave up after 3 attempts" in str(failure.value.details)
+    assert failure.value.exit_code == NetworkError.exit_code
+
+
+def test_a_silent_server_is_given_up(client: HttpClient) -> None:
+    def respond(request: Request) -> Answer:
+        time.sleep(1.5)
+        return Answer(drop=True)
+
+    with (
+        HttpClient(timeout=0.2, policy=RetryPolicy(attempts=1)) as impatient,
+        serving(respond) as server,
+        pytest.raises(TimedOutError, match=r"did not answer within 0 s"),
+    ):
+        impatient.get(f"http://{server.host}/")
+
+
+def test_closing_ends_a_wait(lines: list[str]) -> None:
+    waiting = threading.Event()
+    policy = RetryPolicy(attempts=2, first_wait=60.0)
+    with serving(in_turn(Answer(status=503))) as server:
+        client = HttpClient(policy=policy, notify=lambda _: waiting.set())
+        failures: list[HttpError] = []
+
+        def run() -> None:
+            try:
+                client.get(f"http://{server.host}/")
+            except HttpError as failure:
+                failures.append(failure)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        assert waiting.wait(5)
+        client.close()
+        thread.join(5)
+
+    assert not thread.is_alive()
+    assert isinstance(failures[0], StoppedError)
+
+
+def test_a_redirect_to_another_server_does_not_get_the_login(client: HttpClient) -> None:
+    with (
+        serving(in_turn(Answer(body=b"blob"))) as storage,
+        serving(in_turn(Answer(status=307, headers={"Location": f"http://{storage.host}/blob?key=1"}))) as server,
+    ):
+        response = client.get(f"http://{server.host}/", headers={"Authorization": "Bearer secret"})
+
+    assert response.content == b"blob"
+    assert server.requests[0].headers["authorization"] == "Bearer secret"
+    assert "authorization" not in storage.requests[0].headers
+
+
+def test_endless_redirects_end(client: HttpClient) -> None:
+    with (
+        serving(in_turn(Answer(status=302, headers={"Location": "/again"}))) as server,
+        pytest.raises(HttpError, match="too many redirects"),
+    ):
+        client.get(f"http://{server.host}/")
+
+
+def test_a_stream_is_read_as_far_as_asked(client: HttpClient) -> None:
+    with (
+        serving(in_turn(Answer(status=206, body=b"0123456789"))) as server,
+        client.stream(f"http://{server.host}/", headers={"Range": "bytes=0-9"}) as stream,
+    ):
+        assert stream.response.status == 206
+        assert stream.read(4) == b"0123"
+        assert stream.read() == b"456789"
+    assert server.requests[0].headers["range"] == "bytes=0-9"
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_each_variable_names_the_certificates(
+    client: HttpClient, authority: Authority, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, str(authority.bundle))
+
+    with serving(in_turn(Answer(body=b"safe")), authority.context("good", "IP:127.0.0.1")) as server:
+        assert client.get(f"https://{server.host}/").content == b"safe"
+
+
+def test_an_unknown_authority_is_named_with_the_certificates_in_use(client: HttpClient, authority: Authority) -> None:
+    with (
+        serving(in_turn(Answer()), authority.context("good", "IP:127.0.0.1")) as server,
+        pytest.raises(CertificateError, match="is signed by an unknown CA") as failure,
+    ):
+        client.get(f"https://{server.host}/")
+
+    assert failure.value.problem == "unknown CA"
+    assert "name the file in SSL_CERT_FILE; now in use: " in str(failure.value.fix)
+
+
+@pytest.mark.parametrize(
+    ("name", "subject", "days", "words"),
+    [
+        ("expired", "IP:127.0.0.1", ("20200101", "20200201"), "has expired"),
+        ("early", "IP:127.0.0.1", ("20980101", "20990101"), "is not valid yet"),
+        ("address", "IP:127.0.0.2", ("20200101", "20990101"), "is for another name"),
+        ("host", "DNS:other.example", ("20200101", "20990101"), "is for another name"),
+    ],
+)
+def test_each_certificate_failure_has_its_words(
+    client: HttpClient,
+    authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    subject: str,
+    days: tuple[str, str],
+    words: str,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
+    context = authority.context(name, subject, start=days[0], end=days[1])
+
+    with serving(in_turn(Answer()), context) as server, pytest.raises(CertificateError, match=words) as failure:
+        client.get(f"https://{server.host}/")
+
+    assert "SSL_CERT_FILE" not in str(failure.value.fix)  # that would not help
+
+
+def test_a_server_without_tls_is_recognised(client: HttpClient) -> None:
+    with serving(in_turn(Answer())) as server, pytest.raises(PlainHttpError, match="speaks plain HTTP, not TLS"):
+        client.get(f"https://{server.host}/")
+
+
+def test_a_broken_file_of_certificates_is_named(
+    client: HttpClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "broken.pem"
+    broken.write_text("no certificate\n", encoding="utf-8")
+    monkeypatch.setenv("SSL_CERT_FILE", str(broken))
+
+    with pytest.raises(NetworkError, match="CA certificates cannot be read") as failure:
+        client.get("https://127.0.0.1:1/")
+
+    assert failure.value.where == f"{broken} (SSL_CERT_FILE)"
+
+
+def test_requests_go_through_the_proxy(client: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(in_turn(Answer(body=b"by proxy"))) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://me:secret@{proxy.host}")
+        assert client.get("http://packages.example/simple/").content == b"by proxy"
+
+    assert proxy.requests[0].path == "http://packages.example/simple/"
+    assert proxy.requests[0].headers["proxy-authorization"].startswith("Basic ")
+
+
+@pytest.mark.parametrize(
+    ("url", "direct"),
+    [
+        ("https://registry.example/v2/", False),
+        ("https://registry.internal.example/v2/", True),
+        ("https://10.1.2.3:5000/v2/", True),
+        ("https://11.1.2.3:5000/v2/", False),
+        ("https://localhost:5000/", True),
+    ],
+)
+def test_no_proxy(url: str, direct: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "localhost,.internal.example,10.0.0.0/8")
+
+    assert (proxy_of(url) == "") is direct
+
+
+def test_a_failing_proxy_is_named_without_its_password(client: HttpClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://me:secret@127.0.0.1:1")
+
+    with pytest.raises(HttpError, match=r"the proxy for packages\.example cannot be used") as failure:
+        client.get("http://packages.example/")
+
+    assert "secret" not in f"{failure.value.what} {failure.value.where} {failure.value.details}"
+    assert "HTTPS_PROXY" in str(failure.value.fix)
+
+
+def test_secrets_in_an_address_are_not_shown(client: HttpClient) -> None:
+    with pytest.raises(HttpError) as failure:
+        client.get("http://me:secret@127.0.0.1:1/simple/?token=hidden")
+
+    shown = f"{failure.value.what} {failure.value.where} {failure.value.fix} {failure.value.details}"
+    assert "secret" not in shown
+    assert "hidden" not in shown
+
+
+def test_parallel_work_keeps_the_order_and_raises_the_first_failure() -> None:
+    assert run_parallel(lambda number: number * 2, range(20)) == list(range(0, 40, 2))
+
+    def fail(number: int) -> int:
+        if number >= 1:
+            raise ValueError(str(number))
+        return number
+
+    with pytest.raises(ValueError, match="1"):
+        run_parallel(fail, range(20))
+
+
+def test_parallel_work_is_bounded() -> None:
+    running, most = [0], [0]
+    lock = threading.Lock()
+
+    def work(_: int) -> None:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        time.sleep(0.01)
+        with lock:
+            running[0] -= 1
+
+    run_parallel(work, range(20), workers=4)
+
+    assert 1 < most[0] <= 4
