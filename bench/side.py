@@ -20,7 +20,7 @@ from build.commands.pipeline import Local, Run
 from build.errors import INTERRUPTED_EXIT_CODE, PipelineError
 from build.publish import publish
 from build.publish.publish import Publication
-from build.registry import client as registry
+from build.registry import address
 from build.system import console, state
 from build.variants.select import Selection
 
@@ -65,7 +65,7 @@ def build_and_publish(report: Path) -> None:
             )
             for item in there
         ],
-        registry.from_environment(),
+        address.from_environment(),
         run.client,
         datetime.datetime.now(datetime.UTC).date(),
     )

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from build.registry import attachments
-from build.registry.client import Client, Manifest
+from build.registry.client import Client
+from build.registry.manifests import Manifest
 from build.registry.tags import LATEST, dated
 from build.verify import reports
 from build.verify.reports import Report

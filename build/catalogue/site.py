@@ -16,7 +16,7 @@ from build.catalogue.record import Record
 from build.errors import UsageError
 from build.images.patches import distribution
 from build.matrix.model import Patch
-from build.registry.client import Registry
+from build.registry.address import Registry
 from build.system import console
 from build.system.templates import load_templates
 from build.verify import reports

@@ -16,7 +16,7 @@ from build.catalogue.record import Record
 from build.images import environments
 from build.images.dockerfiles import Image
 from build.matrix.model import Matrix
-from build.registry.client import parse
+from build.registry.address import parse
 from build.system import console
 from build.system.templates import load_templates
 

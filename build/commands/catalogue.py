@@ -22,8 +22,9 @@ from build.errors import RegistryError
 from build.images.dockerfiles import Image
 from build.matrix import lifecycle
 from build.paths import Paths, repository, write_atomically
-from build.registry import client as registries
-from build.registry.client import Registry
+from build.registry import address
+from build.registry.address import Registry
+from build.registry.client import Client
 from build.system import console, state
 
 
@@ -42,7 +43,7 @@ def catalogue_command(paths: Paths, *, output: Path, offline: bool) -> None:
     """
     project = open_project(paths)
     now = datetime.datetime.now(datetime.UTC)
-    where = registries.from_environment()
+    where = address.from_environment()
     record = catalogue_record.read(paths.images_record)
     published = None if offline else _ask(project, where)
     images = project.images(project.variants)
@@ -64,7 +65,7 @@ def catalogue_command(paths: Paths, *, output: Path, offline: bool) -> None:
     files = catalogue_site.render(
         pages,
         # What was recorded is in the registry that had it.
-        registry=registries.parse(record.registry) if record and published is None else where,
+        registry=address.parse(record.registry) if record and published is None else where,
         asked=published is not None,
         record=record,
         now=now,
@@ -105,7 +106,7 @@ def _ask(project: Project, where: Registry) -> dict[str, Published] | None:
     names = {variant.repository: variant.name for variant in project.variants}
     console.step(f"catalogue: asking {where} for {len(names)} images")
     try:
-        with registries.Client(where) as client:
+        with Client(where) as client:
             client.check()
             found = remote.ask(client, list(names))
     except RegistryError as failure:

@@ -27,7 +27,8 @@ from build.matrix import lifecycle
 from build.paths import repository
 from build.publish import publish
 from build.publish.publish import Publication, Published
-from build.registry import client as registry
+from build.registry import address
+from build.registry.client import Client
 from build.system import console, state
 from build.variants.select import Selection
 from build.verify import reports, verify
@@ -253,7 +254,7 @@ class Run:
                 "only verified images are published; not verified: " + ", ".join(not_verified),
                 fix="nox -s verify -- " + " ".join(not_verified),
             )
-        where = registry.from_environment()
+        where = address.from_environment()
         console.step(f"publish: {len(locals_)} images to {where.host}")
         if where.embedded:
             self._embedded_registry()
@@ -296,9 +297,9 @@ class Run:
         began = time.monotonic()
         console.step("check: the committed files against the matrix")
         check_drift(self.project)
-        where = registry.from_environment()
+        where = address.from_environment()
         if not where.embedded:  # a refused login shows before minutes of building, not after
-            with registry.Client(where) as remote:
+            with Client(where) as remote:
                 remote.check()
         built = self.build(options)
         self.report_built(built)

@@ -12,8 +12,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.models.containers import Container
 
 from build.errors import EngineError, RegistryError
-from build.registry import client as registries
-from build.registry.client import DEFAULT_PORT, PORT_VARIABLE, REGISTRY_VARIABLE, Registry
+from build.registry.address import DEFAULT_PORT, PORT_VARIABLE, REGISTRY_VARIABLE, Registry, embedded_port
 
 #: The container's and the volume's name; another port than the usual one is appended.
 NAME = "inference-images-registry"
@@ -46,7 +45,7 @@ def ensure_running(client: DockerClient, image: str) -> Registry:
         RegistryError: The port is taken, or the registry does not come up.
         EngineError: The engine stopped answering or lacks the image.
     """
-    port = registries.embedded_port()
+    port = embedded_port()
     registry = Registry(host=f"127.0.0.1:{port}", insecure=True, embedded=True)
     try:
         wanted = client.images.get(image).id
@@ -79,7 +78,7 @@ def stop(client: DockerClient) -> bool:
         EngineError: The engine stopped answering.
     """
     try:
-        container = _find(client, registries.embedded_port())
+        container = _find(client, embedded_port())
         if container is None:
             return False
         container.stop(timeout=10)

@@ -14,7 +14,7 @@ import yaml
 
 from build.images.dockerfiles import Image, device_title, framework_version, title
 from build.matrix.model import Project
-from build.registry.client import DEFAULT_PORT, parse
+from build.registry.address import DEFAULT_PORT, parse
 
 #: Microsoft's names of its curated environments begin so, and the catalogue's do.
 PREFIX = "AzureML-"

@@ -23,9 +23,11 @@ from docker.models.images import Image
 
 from build.errors import EngineError, PipelineError, RegistryError
 from build.images.recipe import recipe_tag
-from build.registry import attachments
-from build.registry import client as registries
-from build.registry.client import Blob, Client, Manifest, Registry
+from build.registry import attachments, failures
+from build.registry.address import Registry
+from build.registry.client import Client
+from build.registry.credentials import credentials
+from build.registry.manifests import Blob, Manifest
 from build.registry.tags import LATEST, date_tag, dated
 from build.system import console
 from build.verify import reports
@@ -325,7 +327,7 @@ def _events(client: DockerClient, registry: Registry, repository: str, tag: str)
     The API is Docker's ``POST /images/{name}/push``; ``client.api.push`` calls it too, but cannot be closed.
     """
     # The engine wants the header even where there is no login.
-    login = docker.auth.encode_header(registries.credentials(registry) or {})
+    login = docker.auth.encode_header(credentials(registry) or {})
     response = client.api.post(
         f"{client.api.base_url}/v{client.api.api_version}/images/{repository}/push",
         params={"tag": tag},
@@ -370,13 +372,13 @@ def _push_failed(item: Publication, registry: Registry, words: str) -> RegistryE
     text = words.lower()
     failure: RegistryError
     if any(mark in text for mark in ("x509", "certificate", "http response to https")):
-        failure = registries.tls_failed(registry, words)
+        failure = failures.tls_failed(registry, words)
     elif any(mark in text for mark in ("unauthorized", "no basic auth", "denied", "authentication", "forbidden")):
-        failure = registries.refused(registry, logged_in=registries.credentials(registry) is not None, details=words)
+        failure = failures.refused(registry, logged_in=credentials(registry) is not None, details=words)
     elif any(
         mark in text for mark in ("connection", "eof", "no such host", "broken pipe", "timeout", "failed to do request")
     ):
-        failure = registries.not_there(registry, words)
+        failure = failures.not_there(registry, words)
     else:
         failure = RegistryError(
             f"the registry {registry.host} did not take {item.name}",

@@ -12,7 +12,8 @@ from typing import Any
 
 from dxf import hash_bytes
 
-from build.registry.client import Client, Manifest
+from build.registry.client import Client
+from build.registry.manifests import Manifest
 
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _INDEX = "application/vnd.oci.image.index.v1+json"

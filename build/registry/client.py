@@ -1,4 +1,4 @@
-"""Where the registry is, and the few questions and requests that publishing needs of it.
+"""The few questions and requests that publishing needs of a registry.
 
 The protocol is the OCI distribution specification 1.1 (https://github.com/opencontainers/distribution-spec),
 spoken by python-dxf; blobs are uploaded by the engine, not here.
@@ -8,212 +8,25 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import ipaddress
 import json
 import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import docker.auth
 import requests
-from docker.errors import DockerException
 from dxf import DXF, DXFBase, hash_bytes
 from dxf.exceptions import DXFAuthInsecureError, DXFError, DXFMountFailed, DXFUnauthorizedError
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
-from build.errors import RegistryError, UsageError
-
-#: Names another registry than the embedded one: ``host[:port][/namespace]``.
-REGISTRY_VARIABLE = "REGISTRY"
-#: Moves the embedded registry to another port of 127.0.0.1.
-PORT_VARIABLE = "INFERENCE_IMAGES_REGISTRY_PORT"
-#: CNCF Distribution's own port.
-DEFAULT_PORT = 5000
+from build.errors import RegistryError
+from build.registry.address import REGISTRY_VARIABLE, Registry
+from build.registry.credentials import credentials
+from build.registry.failures import not_there, refused, tls_failed
+from build.registry.manifests import INDEXES, Blob, Manifest
 
 #: Seconds without an answer after which the registry counts as gone.
 TIMEOUT = 30.0
-
-_HOST = re.compile(r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?$")
-# One component of a repository's name, as the distribution specification has it.
-_COMPONENT = re.compile(r"^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$")
-
-_INDEXES = (
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Registry:
-    """A registry and the namespace in it."""
-
-    #: ``host[:port]``, as references write it.
-    host: str
-    #: Replaces the matrix's namespace in repositories; None keeps that.
-    namespace: str | None = None
-    #: Plain HTTP.
-    insecure: bool = False
-    #: The pipeline's own, run by ``build.engine.embedded_registry``.
-    embedded: bool = False
-
-    def repository(self, variant_repository: str) -> str:
-        """The repository in this registry: ``azureml/sklearn-…`` → ``acme/sklearn-…``.
-
-        Args:
-            variant_repository: As the matrix gives it, ``namespace/name``.
-        """
-        if self.namespace is None:
-            return variant_repository
-        return f"{self.namespace}/{variant_repository.split('/', 1)[-1]}"
-
-    def reference(self, variant_repository: str, tag: str) -> str:
-        """What ``docker pull`` takes: ``127.0.0.1:5000/azureml/sklearn-…:tag``."""
-        return f"{self.host}/{self.repository(variant_repository)}:{tag}"
-
-    def __str__(self) -> str:
-        return f"{self.host}/{self.namespace}" if self.namespace else self.host
-
-
-def from_environment(environment: Mapping[str, str] | None = None) -> Registry:
-    """The registry that the environment names: ``REGISTRY``, or the embedded one on 127.0.0.1.
-
-    Args:
-        environment: The variables; None is the process's own.
-
-    Raises:
-        UsageError: ``REGISTRY`` or the port is not written as it must be.
-    """
-    variables = os.environ if environment is None else environment
-    text = variables.get(REGISTRY_VARIABLE, "").strip()
-    if text:
-        return parse(text)
-    return Registry(host=f"127.0.0.1:{embedded_port(variables)}", insecure=True, embedded=True)
-
-
-def embedded_port(environment: Mapping[str, str] | None = None) -> int:
-    """The embedded registry's port on 127.0.0.1.
-
-    Args:
-        environment: The variables; None is the process's own.
-
-    Raises:
-        UsageError: The variable is not a port.
-    """
-    variables = os.environ if environment is None else environment
-    text = variables.get(PORT_VARIABLE, "").strip() or str(DEFAULT_PORT)
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
-        raise UsageError(
-            f"'{text}' is not a port", where=PORT_VARIABLE, fix=f"export {PORT_VARIABLE}=5001, for example"
-        )
-    return int(text)
-
-
-def parse(text: str) -> Registry:
-    """Read ``[http[s]://]host[:port][/namespace]``; without a scheme, this machine's are plain HTTP.
-
-    Args:
-        text: What a person wrote in ``REGISTRY``.
-
-    Raises:
-        UsageError: It is not written so.
-    """
-    scheme, separator, rest = text.partition("://")
-    if not separator:
-        scheme, rest = "", text
-    host, _, namespace = rest.rstrip("/").partition("/")
-    wrong: str | None = None
-    if "@" in host:
-        raise UsageError(
-            f"{REGISTRY_VARIABLE} must not hold credentials",
-            where=f"environment variable {REGISTRY_VARIABLE}",
-            fix=f"log in once with: docker login {host.rpartition('@')[2]}; then name only the host",
-        )
-    if scheme not in ("", "http", "https"):
-        wrong = f"the scheme '{scheme}' is neither http nor https"
-    elif not _HOST.match(host):
-        wrong = f"'{host}' is not a host"
-    elif not any(mark in host for mark in ".:") and host != "localhost":
-        # Docker reads the first part of 'acme/image' as a namespace of Docker Hub.
-        wrong = f"'{host}' is a namespace and not a host (Docker Hub's is docker.io/{host})"
-    else:
-        for component in namespace.split("/") if namespace else []:
-            if not _COMPONENT.match(component):
-                wrong = f"'{component}' cannot be part of a repository's name (lower case, digits, . _ -)"
-    if wrong:
-        raise UsageError(
-            f"{REGISTRY_VARIABLE}={text}: {wrong}",
-            where=f"environment variable {REGISTRY_VARIABLE}",
-            fix=f"write it as host[:port][/namespace], for example {REGISTRY_VARIABLE}=ghcr.io/acme",
-        )
-    insecure = scheme == "http" or (not scheme and _is_this_machine(host))
-    return Registry(host=host, namespace=namespace or None, insecure=insecure)
-
-
-def _is_this_machine(host: str) -> bool:
-    """Whether Docker, too, speaks plain HTTP with this host unasked: localhost and 127.0.0.0/8."""
-    name = host[1 : host.index("]")] if host.startswith("[") else host.partition(":")[0]
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
-def credentials(registry: Registry) -> dict[str, str] | None:
-    """What ``docker login`` stored for the registry, from the configuration file or a credential helper.
-
-    Args:
-        registry: The registry.
-
-    Returns:
-        The engine's ``AuthConfig`` (username and password, or an identity token), None where there is none.
-
-    Raises:
-        RegistryError: The configuration or the credential helper is broken.
-    """
-    try:
-        found = docker.auth.load_config().resolve_authconfig(registry.host)
-    except DockerException as error:
-        raise RegistryError(
-            "the stored logins cannot be read",
-            where="docker's config.json",
-            fix=f"docker login {registry.host}",
-            details=str(error),
-        ) from error
-    # Credential helpers capitalise the keys, the file does not.
-    login = {key.lower(): value for key, value in (found or {}).items() if value}
-    return login if "username" in login or "identitytoken" in login else None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Manifest:
-    """A manifest or an index, byte for byte."""
-
-    digest: str
-    media_type: str
-    content: bytes
-
-    @property
-    def document(self) -> dict[str, Any]:
-        document = json.loads(self.content)
-        if not isinstance(document, dict):
-            raise ValueError("a manifest is a JSON object")
-        return document
-
-
-@dataclass(frozen=True, kw_only=True)
-class Blob:
-    """A layer or a configuration of an image in the registry."""
-
-    digest: str
-    #: Bytes, as stored (compressed).
-    size: int
-    #: A layer's digest uncompressed: what the engine knows it by. None for a configuration.
-    diff_id: str | None
 
 
 class _Repository(DXF):
@@ -362,7 +175,7 @@ class Client:
         with self._failures(f"reading {repository}@{manifest.digest}"):
             found: dict[str, Blob] = {}
             document = manifest.document
-            if manifest.media_type in _INDEXES:
+            if manifest.media_type in INDEXES:
                 for entry in document["manifests"]:
                     child = self._open(repository).get_manifest_bytes(entry["digest"])
                     found.update((blob.digest, blob) for blob in self.blobs(repository, child))
@@ -485,64 +298,6 @@ class Client:
             fix=f"{REGISTRY_VARIABLE}=host[:port][/namespace] names another",
             details=str(error),
         )
-
-
-def not_there(registry: Registry, details: str) -> RegistryError:
-    """The failure: nothing answers at the registry's address.
-
-    Args:
-        registry: The registry.
-        details: What the library or the engine said.
-    """
-    fix = f"check the name and the network; {REGISTRY_VARIABLE}=host[:port][/namespace] names another registry"
-    if registry.embedded:
-        fix = "publish again (it starts the embedded registry), or set REGISTRY=host[:port][/namespace]"
-    return RegistryError(
-        f"the registry {registry.host} is not there or stopped answering",
-        where=registry.host,
-        fix=fix,
-        details=details,
-    )
-
-
-def refused(registry: Registry, *, logged_in: bool, details: str | None) -> RegistryError:
-    """The failure: the registry asks for a login, or does not take the stored one.
-
-    Args:
-        registry: The registry.
-        logged_in: Whether ``docker login`` stored something for it.
-        details: The registry's words.
-    """
-    if logged_in:
-        what = f"the registry {registry.host} refused the stored login, or it may not write to '{registry}'"
-    else:
-        what = f"the registry {registry.host} asks for a login and none is stored"
-    return RegistryError(what, where=str(registry), fix=f"docker login {registry.host}", details=details)
-
-
-def tls_failed(registry: Registry, details: str) -> RegistryError:
-    """The failure: the registry's certificate is not trusted, or it does not speak TLS at all.
-
-    Args:
-        registry: The registry.
-        details: What the library or the engine said.
-    """
-    # OpenSSL's words and the engine's for a server that answers TLS with plain HTTP.
-    plain = ("wrong version number", "wrong_version_number", "record layer failure", "http response to https")
-    if any(mark in details.lower() for mark in plain):
-        return RegistryError(
-            f"the registry {registry.host} speaks plain HTTP, not TLS",
-            where=registry.host,
-            fix=f"{REGISTRY_VARIABLE}=http://{registry}, and the host in the engine's insecure-registries",
-            details=details,
-        )
-    return RegistryError(
-        f"the TLS certificate of the registry {registry.host} is not trusted",
-        where=registry.host,
-        fix="name the CA bundle in SSL_CERT_FILE, and give its certificate to the engine as "
-        f"/etc/docker/certs.d/{registry.host}/ca.crt",
-        details=details,
-    )
 
 
 def _status(error: Exception) -> int | None:

@@ -19,8 +19,8 @@ from build.builder import image_recipes
 from build.checkout import project
 from build.engine import embedded_registry, engine
 from build.publish.publish import Publication, publish
-from build.registry import attachments
-from build.registry import client as registry
+from build.registry import address, attachments
+from build.registry.client import Client
 from build.verify import reports
 from build.verify.reports import Report
 from tests.conftest import ROOT, Checkout, copy_checkout, environment_of, take_port
@@ -44,8 +44,8 @@ class Catalogue:
     port: int
 
     @property
-    def registry(self) -> registry.Registry:
-        return registry.from_environment(self.environment)
+    def registry(self) -> address.Registry:
+        return address.from_environment(self.environment)
 
     @property
     def site(self) -> Path:
@@ -71,10 +71,10 @@ def catalogue(
     root.mkdir()
     checkout = copy_checkout(root)
     port = take_port()
-    environment = {registry.PORT_VARIABLE: str(port)}
+    environment = {address.PORT_VARIABLE: str(port)}
     made = Catalogue(checkout=checkout, environment=environment, port=port)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(registry.PORT_VARIABLE, str(port))
+        patch.setenv(address.PORT_VARIABLE, str(port))
         embedded_registry.ensure_running(engine_client, registry_image)
     try:
         for step in ("build", "verify"):
@@ -132,7 +132,7 @@ def _publish_before(made: Catalogue, client: docker.DockerClient) -> None:
 
 def test_the_report_is_found_from_the_registry_alone(catalogue: Catalogue) -> None:
     """What another machine reads: the digest that `latest` points to, and what is attached to it."""
-    with registry.Client(catalogue.registry) as client:
+    with Client(catalogue.registry) as client:
         digest = client.digest(REPOSITORY, "latest")
         assert digest is not None
         found = attachments.attached(client, REPOSITORY, digest, reports.MEDIA_TYPE)
@@ -148,7 +148,7 @@ def test_the_report_is_found_from_the_registry_alone(catalogue: Catalogue) -> No
 
 def test_the_same_tests_of_the_same_image_are_attached_once(catalogue: Catalogue) -> None:
     """Verified once more, at another time: the registry has that already."""
-    with registry.Client(catalogue.registry) as client:
+    with Client(catalogue.registry) as client:
         digest = client.digest(REPOSITORY, "latest")
         assert digest is not None
         report = reports.load(catalogue.checkout.paths, digest)
@@ -161,7 +161,7 @@ def test_the_same_tests_of_the_same_image_are_attached_once(catalogue: Catalogue
 
 def test_the_page_says_what_is_in_the_registry(catalogue: Catalogue) -> None:
     page, row = catalogue.page(MINIMAL), catalogue.row(MINIMAL)
-    with registry.Client(catalogue.registry) as client:
+    with Client(catalogue.registry) as client:
         digest = client.digest(REPOSITORY, "latest")
         assert digest is not None
         blobs = client.blobs(REPOSITORY, client.manifest(REPOSITORY, digest))
@@ -183,7 +183,7 @@ def test_docs_are_written_and_nothing_drifts(catalogue: Catalogue) -> None:
     table = (catalogue.checkout.root / "docs/images.md").read_text()
     assert catalogue.row(MINIMAL)["digest"] in table
     # The check needs no registry: it has the address of none.
-    away = {registry.PORT_VARIABLE: str(take_port())}
+    away = {address.PORT_VARIABLE: str(take_port())}
     done = catalogue.checkout.run("check", env=away)
     assert done.code == 0, done.text
 
@@ -198,7 +198,7 @@ def test_an_edit_of_the_table_is_drift(checkout: Checkout) -> None:
 
 
 def test_without_a_registry_what_was_recorded_is_taken(catalogue: Catalogue, tmp_path: Path) -> None:
-    away = {registry.PORT_VARIABLE: str(take_port())}
+    away = {address.PORT_VARIABLE: str(take_port())}
     output = str(tmp_path / "site")
     done = catalogue.checkout.run("catalogue", "--output", output, env=away)
     assert done.code == 0, done.text

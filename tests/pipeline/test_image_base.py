@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from build.engine import embedded_registry
-from build.registry import client as registry
+from build.registry import address
+from build.registry.client import Client
 from tests.conftest import ROOT, Checkout
 from tests.pipeline.rows import BASE, BASE_NAME, MINIMAL
 
@@ -42,7 +43,7 @@ def debian_image(
     with (ROOT / f".pipeline/rootfs/{BASE_NAME}/rootfs.tar").open("rb") as tar:
         engine_client.api.import_image_from_data(tar.read(), repository=repository, tag="13")
     engine_client.images.push(repository, tag="13")
-    with registry.Client(registry.from_environment()) as remote:
+    with Client(address.from_environment()) as remote:
         digest = remote.digest("mirror/debian-python", "13")
     yield f"{repository}@{digest}"
     engine_client.images.remove(f"{repository}:13", force=True)
@@ -63,7 +64,7 @@ def bare_debian_image(debian_image: str, engine_client: docker.DockerClient) -> 
     container.commit(repository, "bare", changes=['ENTRYPOINT ["/bin/false"]', "USER nobody"])
     container.remove()
     engine_client.images.push(repository, tag="bare")
-    with registry.Client(registry.from_environment()) as remote:
+    with Client(address.from_environment()) as remote:
         digest = remote.digest("mirror/debian-python", "bare")
     yield f"{repository}@{digest}"
     engine_client.images.remove(f"{repository}:bare", force=True)

@@ -11,7 +11,8 @@ import pytest
 
 from build.builder import image_recipes
 from build.checkout import project
-from build.registry import client as registry
+from build.registry import address
+from build.registry.client import Client
 from tests.conftest import Checkout, interrupt, wait_for
 from tests.pipeline.rows import MINIMAL, PYTORCH
 
@@ -32,8 +33,8 @@ def own_registry(engine_client: docker.DockerClient, free_port: Callable[[], int
 
 def remote_tags(environment: dict[str, str], name: str) -> dict[str, str | None]:
     """Tag → digest of an image in the embedded registry of a test, but for the tags that list what is attached."""
-    where = registry.from_environment(environment)
-    with registry.Client(where) as client:
+    where = address.from_environment(environment)
+    with Client(where) as client:
         tags = [tag for tag in client.tags(f"azureml/{name}") if not tag.startswith("sha256-")]
         return {tag: client.digest(f"azureml/{name}", tag) for tag in tags}
 

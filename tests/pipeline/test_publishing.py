@@ -31,7 +31,8 @@ from docker.models.containers import Container
 from build.engine import embedded_registry
 from build.errors import EngineError, RegistryError
 from build.publish.publish import Publication, Published, publish
-from build.registry.client import PORT_VARIABLE, Client, Registry, parse
+from build.registry.address import PORT_VARIABLE, Registry, parse
+from build.registry.client import Client
 
 pytestmark = pytest.mark.engine
 

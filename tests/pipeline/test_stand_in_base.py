@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from build.engine import embedded_registry
-from build.registry import client as registry
+from build.registry import address
+from build.registry.client import Client
 from tests.conftest import Checkout
 from tests.pipeline.rows import BASE, BASE_NAME, MINIMAL
 
@@ -71,7 +72,7 @@ def test_it_is_published_and_says_what_it_stands_on(
 ) -> None:
     ran = company.run("pipeline", *ARGUMENTS)
     assert ran.code == 0, ran.text
-    with registry.Client(registry.from_environment()) as remote:
+    with Client(address.from_environment()) as remote:
         tags = set(remote.tags(IMAGE))
     (dated,) = (tag for tag in tags if tag[0].isdigit())
     assert dated.endswith(f".v1-{BASE_NAME}"), "its immutable tag does not say that it stands on another base"
@@ -87,7 +88,7 @@ def test_it_is_published_and_says_what_it_stands_on(
 
     asked = company.run("publish", *ARGUMENTS, "--latest-for-stand-ins")
     assert asked.code == 0, asked.text
-    with registry.Client(registry.from_environment()) as remote:
+    with Client(address.from_environment()) as remote:
         assert remote.digest(IMAGE, "latest") == remote.digest(IMAGE, dated)
 
 

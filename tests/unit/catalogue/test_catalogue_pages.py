@@ -19,7 +19,7 @@ from build.catalogue.record import Record
 from build.catalogue.remote import Published
 from build.errors import DriftError, UsageError
 from build.matrix.model import Matrix, Patch
-from build.registry.client import parse
+from build.registry.address import parse
 from build.verify.reports import Package
 from tests.unit.catalogue.catalogue_samples import (
     IMAGES,

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from build.errors import RegistryError, UsageError
-from build.registry.client import Client, Registry, credentials, from_environment, parse
+from build.registry.address import Registry, from_environment, parse
+from build.registry.client import Client
+from build.registry.credentials import credentials
 
 IMAGE = "azureml/sklearn-1.9-debian12-py311-cpu-inference"
 

@@ -1,0 +1,139 @@
+"""Where the registry is: its host, and the namespace in it.  Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from build.errors import UsageError
+
+#: Names another registry than the embedded one: ``host[:port][/namespace]``.
+REGISTRY_VARIABLE = "REGISTRY"
+#: Moves the embedded registry to another port of 127.0.0.1.
+PORT_VARIABLE = "INFERENCE_IMAGES_REGISTRY_PORT"
+#: CNCF Distribution's own port.
+DEFAULT_PORT = 5000
+
+_HOST = re.compile(r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?$")
+# One component of a repository's name, as the distribution specification has it.
+_COMPONENT = re.compile(r"^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registry:
+    """A registry and the namespace in it."""
+
+    #: ``host[:port]``, as references write it.
+    host: str
+    #: Replaces the matrix's namespace in repositories; None keeps that.
+    namespace: str | None = None
+    #: Plain HTTP.
+    insecure: bool = False
+    #: The pipeline's own, run by ``build.engine.embedded_registry``.
+    embedded: bool = False
+
+    def repository(self, variant_repository: str) -> str:
+        """The repository in this registry: ``azureml/sklearn-…`` → ``acme/sklearn-…``.
+
+        Args:
+            variant_repository: As the matrix gives it, ``namespace/name``.
+        """
+        if self.namespace is None:
+            return variant_repository
+        return f"{self.namespace}/{variant_repository.split('/', 1)[-1]}"
+
+    def reference(self, variant_repository: str, tag: str) -> str:
+        """What ``docker pull`` takes: ``127.0.0.1:5000/azureml/sklearn-…:tag``."""
+        return f"{self.host}/{self.repository(variant_repository)}:{tag}"
+
+    def __str__(self) -> str:
+        return f"{self.host}/{self.namespace}" if self.namespace else self.host
+
+
+def from_environment(environment: Mapping[str, str] | None = None) -> Registry:
+    """The registry that the environment names: ``REGISTRY``, or the embedded one on 127.0.0.1.
+
+    Args:
+        environment: The variables; None is the process's own.
+
+    Raises:
+        UsageError: ``REGISTRY`` or the port is not written as it must be.
+    """
+    variables = os.environ if environment is None else environment
+    text = variables.get(REGISTRY_VARIABLE, "").strip()
+    if text:
+        return parse(text)
+    return Registry(host=f"127.0.0.1:{embedded_port(variables)}", insecure=True, embedded=True)
+
+
+def embedded_port(environment: Mapping[str, str] | None = None) -> int:
+    """The embedded registry's port on 127.0.0.1.
+
+    Args:
+        environment: The variables; None is the process's own.
+
+    Raises:
+        UsageError: The variable is not a port.
+    """
+    variables = os.environ if environment is None else environment
+    text = variables.get(PORT_VARIABLE, "").strip() or str(DEFAULT_PORT)
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
+        raise UsageError(
+            f"'{text}' is not a port", where=PORT_VARIABLE, fix=f"export {PORT_VARIABLE}=5001, for example"
+        )
+    return int(text)
+
+
+def parse(text: str) -> Registry:
+    """Read ``[http[s]://]host[:port][/namespace]``; without a scheme, this machine's are plain HTTP.
+
+    Args:
+        text: What a person wrote in ``REGISTRY``.
+
+    Raises:
+        UsageError: It is not written so.
+    """
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        scheme, rest = "", text
+    host, _, namespace = rest.rstrip("/").partition("/")
+    wrong: str | None = None
+    if "@" in host:
+        raise UsageError(
+            f"{REGISTRY_VARIABLE} must not hold credentials",
+            where=f"environment variable {REGISTRY_VARIABLE}",
+            fix=f"log in once with: docker login {host.rpartition('@')[2]}; then name only the host",
+        )
+    if scheme not in ("", "http", "https"):
+        wrong = f"the scheme '{scheme}' is neither http nor https"
+    elif not _HOST.match(host):
+        wrong = f"'{host}' is not a host"
+    elif not any(mark in host for mark in ".:") and host != "localhost":
+        # Docker reads the first part of 'acme/image' as a namespace of Docker Hub.
+        wrong = f"'{host}' is a namespace and not a host (Docker Hub's is docker.io/{host})"
+    else:
+        for component in namespace.split("/") if namespace else []:
+            if not _COMPONENT.match(component):
+                wrong = f"'{component}' cannot be part of a repository's name (lower case, digits, . _ -)"
+    if wrong:
+        raise UsageError(
+            f"{REGISTRY_VARIABLE}={text}: {wrong}",
+            where=f"environment variable {REGISTRY_VARIABLE}",
+            fix=f"write it as host[:port][/namespace], for example {REGISTRY_VARIABLE}=ghcr.io/acme",
+        )
+    insecure = scheme == "http" or (not scheme and _is_this_machine(host))
+    return Registry(host=host, namespace=namespace or None, insecure=insecure)
+
+
+def _is_this_machine(host: str) -> bool:
+    """Whether Docker, too, speaks plain HTTP with this host unasked: localhost and 127.0.0.0/8."""
+    name = host[1 : host.index("]")] if host.startswith("[") else host.partition(":")[0]
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
