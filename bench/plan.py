@@ -15,7 +15,7 @@ from build.errors import PipelineError
 from build.locks import lock as locks
 from build.locks import resolve
 from build.locks.lock import Lock
-from build.locks.resolve import Target
+from build.packages.target import Target
 from build.paths import Paths, tool, write_atomically
 from build.system import state
 from build.variants.select import Selection

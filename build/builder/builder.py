@@ -16,7 +16,7 @@ import docker
 
 from build.bases import bases, prefix_archive
 from build.builder import bake, image_recipes
-from build.checkout.project import Project, fetch_wheels
+from build.checkout.project import Project
 from build.engine import engine
 from build.engine.images import LocalImage, find
 from build.errors import PipelineError
@@ -147,7 +147,7 @@ def _build_missing(
     if not todo:
         return done
     base_names = project.used_bases([image.variant for image in todo])
-    prepare(project, base_names, options, project.tools_lock())
+    prepare(project, base_names, options, project.locks.tools())
     check_cuda_images(project, [image.variant for image in todo])
     wanted = image_recipes.of(project, todo)
     for image in list(todo):
@@ -191,7 +191,7 @@ def fetch_all_wheels(project: Project, variants: Sequence[Variant]) -> dict[str,
         for name, wanted in wheel_sources.needed(variant, project.lock(variant).versions()).items():
             console.info(f"fetching {', '.join(wanted)} from the wheel source {name}")
             try:
-                fetch_wheels(project.paths, variant, name, wanted)
+                wheel_sources.fetch(project.paths, variant, name, wanted)
             except SourceNotReachedError as failure:
                 away[variant.name] = failure
     return away
@@ -410,7 +410,7 @@ def build_registry(project: Project, *, running: engine.Engine, client: docker.D
     if find(client, reference) is not None:
         return reference
     console.info("building the embedded registry's image (once)")
-    prepare(project, [render.registry_base(project.matrix)], Options(), project.tools_lock())
+    prepare(project, [render.registry_base(project.matrix)], Options(), project.locks.tools())
     outcome = bake.run(
         ["registry"],
         paths=project.paths,

@@ -53,7 +53,7 @@ def of(project: Project, images: Iterable[Image]) -> dict[str, Recipe]:
     A base counts with the Debian packages that it has here, and with those of its lock where there is none yet.
     An image whose base has its Python from a prefix that is not on this machine is left out: it has none here.
     """
-    tools = project.tools_lock()
+    tools = project.locks.tools()
     found: dict[str, Recipe] = {}
     packages: dict[str, Sequence[str]] = {}
     not_found = find_prefixes(project, [image.variant for image in images])

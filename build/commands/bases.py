@@ -34,7 +34,7 @@ def bases(selection: Selection, options: Options) -> None:
             if name in selection.base:
                 raise missed
             console.warn(f"{name} is left out: {missed.what} (searched: {missed.where})")
-        builder.prepare(project, names, options, project.tools_lock())
+        builder.prepare(project, names, options, project.locks.tools())
         for image, failure in builder.fetch_all_wheels(project, variants).items():
             console.warn(f"{image} cannot be built: {failure.what} (searched: {failure.where})")
             for name in dict(project.variant(image).wheel_sources):  # bake asks for the folder all the same

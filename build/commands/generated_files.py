@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 from build.catalogue import record as catalogue_record
 from build.catalogue import table as catalogue_table
-from build.checkout.project import Project, stale_locks
+from build.checkout.project import Project
 from build.errors import DriftError
 from build.images import dockerfiles as render
 from build.images import environments, patches
 from build.locks import debian
 from build.locks import lock as locks
+from build.locks.stale import stale_locks
 from build.matrix import schema
 from build.paths import Paths, write_atomically
 
@@ -81,7 +82,7 @@ def drift(project: Project) -> list[Drift]:
     paths = project.paths
     found = [
         Drift(path=path, what="; ".join(reasons), fix="nox -s lock generate")
-        for path, reasons in stale_locks(project, project.variants).items()
+        for path, reasons in stale_locks(project.matrix, project.locks, project.variants).items()
     ]
     for name, base in project.matrix.bases.items():
         if base.bootstrap is not None and debian.recorded(paths, name) is None:

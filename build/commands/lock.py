@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from build.bases import bases
-from build.checkout.project import Locking, Project, make_locks, open_project
+from build.checkout.project import Project, open_project
 from build.commands.options import Session
 from build.errors import DriftError, LockError, NetworkError
 from build.feasibility import cuda_agreement
@@ -19,6 +19,7 @@ from build.feasibility.facts import Facts
 from build.locks import debian, debian_index
 from build.locks import lock as locks
 from build.locks.lock import Lock
+from build.locks.make import NewLocks, make_locks
 from build.packages.cuda import is_cuda
 from build.paths import Paths, repository, write_atomically
 from build.system import console, state
@@ -45,7 +46,7 @@ def lock_command(paths: Paths, *, check: bool, refresh_bases: bool) -> None:
     facts.prepare()
     if wrong := check_pins(facts):
         raise cell_reports.impossible(project.loaded, _with_neighbours(facts, wrong))
-    result = make_locks(project, project.used_bases(project.variants))
+    result = make_locks(project.matrix, project.variants, project.locks, project.used_bases(project.variants))
     for name, failure in result.not_reached.items():
         console.warn(f"{name} keeps the lock it has: {failure.what} (searched: {failure.where})")
     for name, failure in result.replaced.items():
@@ -100,7 +101,7 @@ def _old(paths: Paths, path: str) -> Lock | None:
         return None
 
 
-def _broken(facts: Facts, result: Locking) -> list[Verdict]:
+def _broken(facts: Facts, result: NewLocks) -> list[Verdict]:
     """The images that the resolver has no packages for, each with its reason."""
     project = facts.project
     images = {variant.name: variant for variant in project.variants}
@@ -140,7 +141,7 @@ def _check_excludes(facts: Facts) -> None:
             console.warn(warning)
 
 
-def _agreement(result: Locking) -> str:
+def _agreement(result: NewLocks) -> str:
     """Whether the images of each base agree on the packages they share."""
     apart: set[str] = set()
     versions: dict[tuple[str, str], str] = {}

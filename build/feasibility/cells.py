@@ -208,7 +208,7 @@ def _has_no_wheel(facts: Facts, variant: Variant, finding: Finding) -> bool:
             facts.target(variant),
             wheel_directories=facts.links(variant),
             only_wheels=True,
-            alone=True,
+            dependencies=False,
         )
     except UnsatisfiableError:
         return True

@@ -10,12 +10,13 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from build.checkout.project import Project
-from build.locks.resolve import Target
 from build.matrix.model import WheelSource
 from build.packages import compatibility, wheel_sources
 from build.packages import index as package_index
-from build.packages.compatibility import Distribution, Finding, Kind
+from build.packages.compatibility import Finding, Kind
+from build.packages.distribution import Distribution
 from build.packages.index import PackageIndex
+from build.packages.target import Target
 from build.variants.variant import Variant
 
 

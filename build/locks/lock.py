@@ -1,9 +1,10 @@
-"""Locks: the exact wheels of an image, one file an image, in pip's requirements format with hashes.
+"""A lock: the exact files of one image, and its text in pip's requirements format with hashes.
 
-Pure: formatting, parsing, and what makes a lock stale.  ``build.locks.resolve`` makes locks with uv.
+Pure apart from ``read``.  ``build.locks.resolve`` makes locks with uv; ``build.locks.stale`` compares them with the
+matrix.  Why this format and not ``pylock.toml``: ``docs/decisions/0003-lock-format.md``.
 
-Every package is pinned to one file, the wheel that the image's Python and glibc take: a file that somebody
-uploads later for another platform changes nothing here.
+Every package is pinned to one file: the wheel for the image's Python and glibc. A file that is uploaded later for
+another platform changes nothing.
 """
 
 from __future__ import annotations
@@ -14,10 +15,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
 from build.errors import LockError
+from build.matrix.model import Matrix
+
+#: The lock of the packages that every image of a base has; its packages form the server's layer.
+SERVER = "server"
+#: The lock of the packages that source-only packages of a base are built with.
+BUILD = "build"
+#: The lock of the tools of the builder stages (uv); it belongs to no base.
+TOOLS = "tools"
+#: Build requirements of source-only packages: the default of PEP 518, and wheel, which old versions of setuptools need.
+BUILD_REQUIREMENTS = ("setuptools", "wheel")
+#: Python and glibc that the tools are locked for. uv is a static binary: any recent ones give the same wheel.
+TOOLS_PLATFORM = ("3.11", "2.36")
+
+_REMAKE = "make it again: nox -s lock generate"
+_SOURCE_ARCHIVES = (".tar.gz", ".zip", ".tar.bz2")
+_PACKAGE = re.compile(
+    r"^(?P<name>[a-z0-9-]+)==(?P<version>\S+) --hash=sha256:(?P<sha256>[0-9a-f]{64})"
+    r"(?:  # (?P<filename>\S+)(?:, (?P<size>[0-9]+) bytes)?)?$"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +44,12 @@ class LockedPackage:
     #: The normalised name (PEP 503).
     name: str
     version: str
-    #: SHA-256 of the one file, hexadecimal.
+    #: SHA-256 of the file, hexadecimal.
     sha256: str
     filename: str
-    #: The file's size in bytes, or None where the index does not tell.
+    #: The file's size in bytes, or None if the index does not tell.
     size: int | None
-    #: Where the resolver found it; not written down: it is another for everyone.
+    #: Where the resolver found it. Not written to the lock: it depends on the machine's index.
     url: str | None = field(default=None, compare=False)
 
     @property
@@ -42,56 +59,57 @@ class LockedPackage:
 
     @property
     def source_only(self) -> bool:
-        """Whether its file is a source archive: there is no wheel, it must be built."""
-        return self.filename.endswith((".tar.gz", ".zip", ".tar.bz2"))
+        """True if its file is a source archive: there is no wheel, it must be built."""
+        return self.filename.endswith(_SOURCE_ARCHIVES)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lock:
-    """All packages of one image (or of the server alone), and what they were resolved from."""
+    """All packages of one image (or of the server, the builds, the tools), and what they were resolved from."""
 
-    #: The image name, or ``server``.
+    #: The image name, ``server``, ``build`` or ``tools``.
     title: str
     python: str
+    #: uv's name of the platform: ``x86_64-manylinux_2_36``.
     platform: str
     #: ISO date.
     exclude_newer: str
     requirements: tuple[str, ...]
     packages: tuple[LockedPackage, ...]
-    #: Distributions that were left out, though a package asks for them.
+    #: Distributions that are left out although a package requires them.
     without: tuple[str, ...] = ()
 
     def versions(self) -> dict[str, str]:
-        """Distribution name → version."""
+        """Return distribution name → version."""
         return {package.name: package.version for package in self.packages}
 
 
-#: The lock of what every image of a base has; it says which packages form the server's layer.
-SERVER = "server"
-#: The lock of what source-only packages are built with, of a base that has such packages.
-BUILD = "build"
-
-_PACKAGE = re.compile(
-    r"^(?P<name>[a-z0-9-]+)==(?P<version>\S+) --hash=sha256:(?P<sha256>[0-9a-f]{64})"
-    r"(?:  # (?P<filename>\S+)(?:, (?P<size>[0-9]+) bytes)?)?$"
-)
-
-
 def platform(glibc: str) -> str:
-    """uv's name for x86-64 Linux with this glibc.
+    """Return uv's name for Linux on x86_64 with this glibc.
 
-    ``manylinux2014`` would silently take old releases of modern packages, so the suite's own glibc is named.
+    It names the base's own glibc: ``manylinux2014`` would silently choose old releases of modern packages.
     """
     return f"x86_64-manylinux_{glibc.replace('.', '_')}"
 
 
 def path(locks: Path, base_name: str, title: str) -> Path:
-    """Where the lock of an image (or of ``SERVER``) lies."""
+    """Return the path of the lock of an image, or of ``SERVER`` or ``BUILD``.
+
+    Args:
+        locks: The folder of all locks.
+        base_name: The base; ``.`` for ``TOOLS``.
+        title: The lock's title.
+    """
     return locks / base_name / f"{title}.txt"
 
 
+def tools_requirements(matrix: Matrix) -> tuple[str, ...]:
+    """Return the requirements of the builder's tools."""
+    return (f"uv=={matrix.project.uv}",)
+
+
 def to_text(lock: Lock) -> str:
-    """The file's content."""
+    """Return the content of a lock's file."""
     lines = [
         "# Generated from matrix.yaml by `nox -s lock`; do not edit.",
         f"# for: {lock.title}",
@@ -110,19 +128,19 @@ def to_text(lock: Lock) -> str:
 
 
 def _content(packages: Sequence[LockedPackage]) -> str:
-    """A digest of what is pinned: an edit by hand, or half a merge, does not pass for a lock."""
+    """Return a digest of the pins, which reveals edits by hand and incomplete merges."""
     return hashlib.sha256("".join(f"{package.requirement}\n" for package in packages).encode()).hexdigest()[:16]
 
 
 def from_text(text: str, where: str) -> Lock:
-    """Read a lock.
+    """Parse a lock.
 
     Args:
         text: The file's content.
         where: The file, for messages.
 
     Raises:
-        LockError: A line is not one that ``to_text`` writes, or the pins are not those that were resolved.
+        LockError: ``to_text`` does not write such a line, or the pins are not the ones that were resolved.
     """
     header: dict[str, list[str]] = {}
     packages = []
@@ -130,26 +148,11 @@ def from_text(text: str, where: str) -> Lock:
         if match := re.match(r"^# ([a-z-]+): (.*)$", line):
             header.setdefault(match[1], []).append(match[2])
         elif line and not line.startswith("#"):
-            found = _PACKAGE.match(line)
-            if not found:
-                raise LockError(
-                    f"not a line of a lock: {line[:80]!r}", where=f"{where}:{number}", fix="make it anew: nox -s lock"
-                )
-            packages.append(
-                LockedPackage(
-                    name=found["name"],
-                    version=found["version"],
-                    sha256=found["sha256"],
-                    filename=found["filename"] or "",
-                    size=int(found["size"]) if found["size"] else None,
-                )
-            )
+            packages.append(_package(line, f"{where}:{number}"))
     try:
         if header["content"][0] != _content(packages):
             raise LockError(
-                "the lock is not as it was resolved: it was edited by hand",
-                where=where,
-                fix="make it anew: nox -s lock generate",
+                "the pins differ from those that were resolved: the file was edited", where=where, fix=_REMAKE
             )
         return Lock(
             title=header["for"][0],
@@ -161,11 +164,28 @@ def from_text(text: str, where: str) -> Lock:
             without=tuple(header.get("without", ())),
         )
     except KeyError as missing:
-        raise LockError(f"the lock's header lacks {missing}", where=where, fix="make it anew: nox -s lock") from missing
+        raise LockError(f"the lock's header lacks {missing}", where=where, fix=_REMAKE) from missing
+
+
+def _package(line: str, where: str) -> LockedPackage:
+    match = _PACKAGE.match(line)
+    if match is None:
+        raise LockError(f"not a line of a lock: {line[:80]!r}", where=where, fix=_REMAKE)
+    return LockedPackage(
+        name=match["name"],
+        version=match["version"],
+        sha256=match["sha256"],
+        filename=match["filename"] or "",
+        size=int(match["size"]) if match["size"] else None,
+    )
 
 
 def read(file: Path) -> Lock | None:
-    """The lock in ``file``, or None where there is none."""
+    """Read a lock, or return None if the file does not exist.
+
+    Raises:
+        LockError: The file is not a valid lock.
+    """
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -173,53 +193,17 @@ def read(file: Path) -> Lock | None:
     return from_text(text, str(file))
 
 
-def staleness(
-    lock: Lock,
-    *,
-    requirements: Sequence[str],
-    python: str,
-    glibc: str,
-    exclude_newer: str,
-    without: Sequence[str] = (),
-) -> list[str]:
-    """Why a lock no longer belongs to the matrix, a sentence each; empty where it does.  Needs no network."""
-    reasons = []
-    added = [item for item in requirements if item not in lock.requirements]
-    removed = [item for item in lock.requirements if item not in requirements]
-    if added or removed:
-        reasons.append(
-            "the matrix now asks for " + ", ".join([f"+{item}" for item in added] + [f"-{item}" for item in removed])
-        )
-    if set(lock.without) != set(without):
-        now, then = (", ".join(names) or "nothing" for names in (without, lock.without))
-        reasons.append(f"the matrix now leaves out {now}, it left out {then}")
-    if lock.python != python:
-        reasons.append(f"it is for Python {lock.python}, the base has {python}")
-    if lock.platform != platform(glibc):
-        reasons.append(f"it is for {lock.platform}, the base is {platform(glibc)}")
-    if lock.exclude_newer != exclude_newer:
-        reasons.append(f"it sees the index of {lock.exclude_newer}, the matrix says {exclude_newer}")
-    pinned = lock.versions()
-    for item in requirements:
-        requirement = Requirement(item)
-        version = pinned.get(canonicalize_name(requirement.name))
-        if version is None:
-            reasons.append(f"it lacks {requirement.name}")
-        elif not requirement.specifier.contains(version, prereleases=True):
-            reasons.append(f"it has {requirement.name} {version}, the matrix asks for {requirement.specifier}")
-    return reasons
-
-
 def difference(old: Lock | None, new: Lock) -> list[str]:
-    """What changed between two locks, a package a line: ``numpy 2.4.5 -> 2.4.6``."""
+    """Return the changes from one lock to another, one line per package: ``numpy 2.4.5 -> 2.4.6``."""
     if old is None:
         return [f"new, {len(new.packages)} packages"]
     before = old.versions()
     after = new.versions()
-    lines = []
-    for name in sorted(before.keys() | after.keys()):
-        if before.get(name) != after.get(name):
-            lines.append(f"{name} {before.get(name, '(none)')} -> {after.get(name, '(none)')}")
+    lines = [
+        f"{name} {before.get(name, '(none)')} -> {after.get(name, '(none)')}"
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    ]
     if not lines and old.packages != new.packages:
         lines.append("same versions, other files")
     return lines

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -25,11 +24,12 @@ from pypi_simple.errors import UnsupportedContentTypeError, UnsupportedRepoVersi
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from build.packages.compatibility import Distribution, File
+from build.errors import PipelineError
+from build.packages.distribution import Distribution, File
+from build.system import processes
 
 #: Seconds to connect, and between two packets of an answer.
 _TIMEOUT = (5.0, 30.0)
-_DEFAULT = "https://pypi.org/simple"
 
 
 class PackageIndex:
@@ -142,17 +142,20 @@ def configured() -> PackageIndex:
         wanted = Path(folder, "requirements.in")
         wanted.touch()
         # Of nothing there is nothing to resolve: it only says where it would look.
-        done = subprocess.run(
+        done = processes.run(
             [
                 *(uv.find_uv_bin(), "pip", "compile", str(wanted), "--quiet", "--no-header", "--offline"),
                 *("--python-version", "3.11", "--emit-index-url", "--emit-find-links"),
             ],
-            capture_output=True,
-            text=True,
-            cwd=folder,
-            check=False,
+            cwd=Path(folder),
         )
-    return from_options(done.stdout if done.returncode == 0 else f"--index-url {_DEFAULT}")
+    if done.returncode != 0:
+        raise PipelineError(
+            "uv cannot tell which package indexes it is configured for",
+            fix="correct uv's configuration: the variables UV_* and the file uv.toml",
+            details=done.stderr.strip()[-600:],
+        )
+    return from_options(done.stdout)
 
 
 def from_options(text: str) -> PackageIndex:

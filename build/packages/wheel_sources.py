@@ -1,7 +1,9 @@
 """Extra wheel sources: wheels that the default index does not have, fetched into a folder before they are needed.
 
-pip does the fetching: it knows each company's proxies, certificates, credentials and wheel directories
-already.  What lies in a directory wins over an index, so a wheelhouse works with no network.
+pip fetches them: it knows the proxies, certificates, credentials and wheel directories of a company already.  A
+directory takes precedence over an index, so a wheelhouse needs no network.
+
+Effects: ``fetch`` and ``directories_in_pip_configuration`` run pip; the rest is pure.
 """
 
 from __future__ import annotations
@@ -9,9 +11,8 @@ from __future__ import annotations
 import ast
 import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -19,36 +20,46 @@ from packaging.utils import canonicalize_name
 
 from build.errors import PipelineError
 from build.matrix.model import WheelSource
+from build.packages.target import glibc_minor
 from build.paths import Paths
+from build.system import processes
 from build.variants.variant import Variant
+
+#: Variables that add indexes and directories to pip; a source is searched only where the matrix or pip's files say.
+_OTHER_PLACES = {"PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL", "PIP_NO_INDEX"}
+#: The oldest glibc (its minor version) with a manylinux tag.
+_OLDEST_GLIBC = 5
+#: The file in a folder of fetched wheels that lists their requirements.
+_STAMP = ".fetched"
 
 
 class SourceNotReachedError(PipelineError):
-    """No place of an extra wheel source has the wheel, or none is reached; rows that need it are left out."""
+    """An extra wheel source has no such wheel, or is not reached; images that need it are left out."""
 
     exit_code = 6
 
 
 def directories_in_pip_configuration() -> tuple[Path, ...]:
-    """The wheel directories that pip's configuration and environment name (``find-links``)."""
-    done = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False)
-    found: list[Path] = []
+    """Return the wheel directories (``find-links``) in pip's configuration files and environment variables."""
+    done = processes.run([sys.executable, "-m", "pip", "config", "list"])
+    directories: list[Path] = []
     for line in done.stdout.splitlines():
         key, _, value = line.partition("=")
         if key.rsplit(".", 1)[-1] == "find-links":
             for item in str(ast.literal_eval(value)).split():
                 folder = Path(item.removeprefix("file://"))
-                if folder.is_dir() and folder not in found:
-                    found.append(folder)
-    return tuple(found)
+                if folder.is_dir() and folder not in directories:
+                    directories.append(folder)
+    return tuple(directories)
 
 
 def needed(variant: Variant, versions: Mapping[str, str] | None = None) -> dict[str, list[str]]:
-    """The requirements of a variant that come from extra wheel sources, by the source's name.
+    """Return what an image takes from extra wheel sources: source name → requirements.
 
     Args:
-        variant: The variant.
-        versions: Of its lock, distribution → version: then just what was locked from a source, in that version.
+        variant: The image.
+        versions: The versions in its lock, by distribution: then the result is what was locked from a source, in the
+            locked versions. None: what its requirements ask of a source.
     """
     result: dict[str, list[str]] = {}
     if versions is not None:
@@ -64,10 +75,10 @@ def needed(variant: Variant, versions: Mapping[str, str] | None = None) -> dict[
 
 
 def locked(variant: Variant, versions: Mapping[str, str]) -> dict[str, str]:
-    """The distributions of a lock that come from extra wheel sources: name → source.
+    """Return the distributions of a lock that come from extra wheel sources: distribution → source name.
 
-    Where a source may be replaced by the default index, a local version (``1.7.1+cpu``) tells the two apart: an
-    index that the public shares has none (https://packaging.python.org/en/latest/specifications/version-specifiers/).
+    If the default index may replace a source, a local version (``1.7.1+cpu``) tells the two apart: public indexes have
+    none (https://packaging.python.org/en/latest/specifications/version-specifiers/).
     """
     return {
         package: name
@@ -78,16 +89,16 @@ def locked(variant: Variant, versions: Mapping[str, str]) -> dict[str, str]:
 
 
 def replaced(variant: Variant, versions: Mapping[str, str]) -> tuple[str, ...]:
-    """The distributions of a lock that the default index gave, because their wheel source was not reached."""
+    """Return the distributions of a lock that come from the default index because their source was not reached."""
     from_sources = locked(variant, versions)
     named = {package for _, source in variant.wheel_sources for package in _packages(source)}
     return tuple(sorted(named & versions.keys() - from_sources.keys()))
 
 
 def may_be_replaced(source: WheelSource, requirements: Sequence[str]) -> bool:
-    """Whether the default index may give these requirements where a source does not.
+    """Tell whether the default index may replace a source for these requirements.
 
-    It may where the matrix says so and no local version (``+cpu``) is asked for, which no public index has.
+    It may if the matrix allows it and no local version (``+cpu``), which no public index has, is required.
     """
     return source.where_not_reached is not None and not any("+" in text for text in requirements)
 
@@ -97,83 +108,83 @@ def _packages(source: WheelSource) -> set[str]:
 
 
 def folder(paths: Paths, source_name: str, image_name: str) -> Path:
-    """Where the wheels lie that an image takes from a source."""
+    """Return the folder of the wheels that an image takes from a source, whether or not it exists."""
     return paths.wheels / source_name / image_name
 
 
-def fetch(
-    source_name: str,
-    source: WheelSource,
-    requirements: Sequence[str],
-    *,
-    paths: Paths,
-    image_name: str,
-    python: str,
-    glibc: str,
-) -> Path:
-    """Bring the wheels into the state's folder.
+def fetch(paths: Paths, variant: Variant, source_name: str, requirements: Sequence[str]) -> Path:
+    """Download the wheels that an image takes from one source; do nothing if they are there.
 
     Args:
+        paths: The project.
+        variant: The image.
         source_name: The source's name in the matrix.
-        source: Its index and directory.
-        requirements: What to fetch, pinned exactly (``torch==2.13.0+cpu``).
-        paths: The checkout.
-        image_name: The image that they are for.
-        python: Its Python's minor version.
-        glibc: Its base's glibc.
+        requirements: What to download, pinned exactly (``torch==2.13.0+cpu``).
 
     Returns:
-        The folder, with just these wheels in it.
+        The folder, which has only these wheels.
 
     Raises:
-        SourceNotReachedError: Neither a directory nor the index gives them.
+        SourceNotReachedError: No directory and no index has them, or the index is not reached.
     """
-    target = folder(paths, source_name, image_name)
-    stamp = target / ".fetched"
+    source = dict(variant.wheel_sources)[source_name]
+    target = folder(paths, source_name, variant.name)
+    stamp = target / _STAMP
     wanted = "\n".join(sorted(requirements)) + "\n"
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
         return target
     directories = list(directories_in_pip_configuration())
     if source.directory is not None:
         directories.insert(0, paths.root / source.directory)
-    attempts = [["--no-index", *(f"--find-links={item}" for item in directories)]] if directories else []
-    if source.index is not None:
-        attempts.append([f"--index-url={source.index}"])
-    minor = int(glibc.split(".")[1])
-    command = [
-        *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--retries=1"),
-        *("--timeout=20", f"--python-version={python}", "--implementation=cp"),
-        *(f"--platform=manylinux_2_{number}_x86_64" for number in range(minor, 4, -1)),
-        *("--platform=manylinux2014_x86_64", "--platform=linux_x86_64", "--platform=any"),
-    ]
-    environment = {key: value for key, value in os.environ.items() if key not in _OTHER_PLACES}
-    last = "it names no place"
     incoming = target.with_name(f".{target.name}.incoming")
-    for places in attempts:
+    reason = "the source has no directory and no index"
+    try:
+        for places in _places(source, directories):
+            shutil.rmtree(incoming, ignore_errors=True)
+            incoming.mkdir(parents=True)
+            problem = _download(variant, requirements, places, incoming)
+            if problem is None:
+                (incoming / _STAMP).write_text(wanted, encoding="utf-8")
+                shutil.rmtree(target, ignore_errors=True)
+                incoming.rename(target)
+                return target
+            reason = problem
+    finally:
         shutil.rmtree(incoming, ignore_errors=True)
-        incoming.mkdir(parents=True)
-        done = subprocess.run(
-            [*command, *places, f"--dest={incoming}", *requirements],
-            capture_output=True,
-            text=True,
-            env=environment,
-            check=False,
-        )
-        if done.returncode == 0:
-            (incoming / ".fetched").write_text(wanted, encoding="utf-8")
-            shutil.rmtree(target, ignore_errors=True)
-            incoming.rename(target)
-            return target
-        last = next((line for line in done.stderr.splitlines() if line.startswith("ERROR:")), done.stderr[-300:])
-    shutil.rmtree(incoming, ignore_errors=True)
     raise SourceNotReachedError(
-        f"the wheel source '{source_name}' does not give {', '.join(requirements)} for Python {python}",
+        f"the wheel source '{source_name}' does not have {', '.join(requirements)} for Python {variant.base.python}",
         where=", ".join([str(item) for item in directories] + ([source.index] if source.index else [])),
         fix="name a directory that has the wheel in pip's configuration (pip config set global.find-links DIR), "
         f"or as wheel-sources.{source_name}.directory in matrix.yaml",
-        details=last.strip(),
+        details=reason,
     )
 
 
-#: Indexes and directories of the environment; only the places asked for count here.
-_OTHER_PLACES = {"PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL", "PIP_NO_INDEX"}
+def _places(source: WheelSource, directories: Sequence[Path]) -> Iterator[list[str]]:
+    """Yield pip's options for each attempt: first only the directories, then the index."""
+    if directories:
+        yield ["--no-index", *(f"--find-links={item}" for item in directories)]
+    if source.index is not None:
+        yield [f"--index-url={source.index}"]
+
+
+def _download(variant: Variant, requirements: Sequence[str], places: Sequence[str], target: Path) -> str | None:
+    """Download wheels for an image's Python and glibc with pip; return pip's error, or None if it succeeded."""
+    base = variant.base
+    done = processes.run(
+        [
+            *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"),
+            *("--retries=1", "--timeout=20", f"--python-version={base.python}", "--implementation=cp"),
+            *(
+                f"--platform=manylinux_2_{minor}_x86_64"
+                for minor in range(glibc_minor(base.glibc), _OLDEST_GLIBC - 1, -1)
+            ),
+            *("--platform=manylinux2014_x86_64", "--platform=linux_x86_64", "--platform=any"),
+            *(*places, f"--dest={target}", *requirements),
+        ],
+        environment={key: value for key, value in os.environ.items() if key not in _OTHER_PLACES},
+    )
+    if done.returncode == 0:
+        return None
+    errors = (line for line in done.stderr.splitlines() if line.startswith("ERROR:"))
+    return next(errors, done.stderr[-300:]).strip()

@@ -53,7 +53,7 @@ def test_a_pin_is_not_built_where_its_wheels_are_for_others(facts: Facts) -> Non
     """The resolver takes the newest; an older one has a wheel, and is what to pin."""
     (variant,) = facts.project.variants
     (finding,) = built_from_source(facts, variant, [source("demo", "2.0")])
-    assert finding.says == "demo 2.0 has no wheel for Python 3.11 (it has for 3.9)"
+    assert finding.says == "demo 2.0 has no wheel for Python 3.11 (only for 3.9)"
     assert finding.instead == ("1.0",)
 
 

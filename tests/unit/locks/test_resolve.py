@@ -10,7 +10,8 @@ import uv
 
 from build.errors import NetworkError
 from build.locks import resolve
-from build.locks.resolve import Target, UnsatisfiableError
+from build.locks.resolve import UnsatisfiableError
+from build.packages.target import Target, supported_tags
 
 TARGET = Target(python="3.11", glibc="2.36", exclude_newer="2026-11-19")
 
@@ -21,7 +22,7 @@ def wheel(name: str) -> dict[str, object]:
 
 def chosen(*names: str) -> str:
     package: dict[str, object] = {"name": "Some_Package", "version": "1.0", "wheels": [wheel(name) for name in names]}
-    return resolve._locked(package, resolve.supported_tags(TARGET.python, TARGET.glibc)).filename
+    return resolve._locked(package, supported_tags(TARGET.python, TARGET.glibc)).filename
 
 
 def test_the_wheel_that_the_interpreter_would_take_is_locked() -> None:
@@ -44,7 +45,7 @@ def test_a_wheel_for_a_newer_glibc_or_another_python_is_not_taken() -> None:
 def test_a_local_version_in_a_file_name_is_decoded() -> None:
     encoded = wheel("torch-2.13.0%2Bcpu-cp311-cp311-linux_x86_64.whl")
     package: dict[str, object] = {"name": "torch", "version": "2.13.0+cpu", "wheels": [encoded]}
-    locked = resolve._locked(package, resolve.supported_tags(TARGET.python, TARGET.glibc))
+    locked = resolve._locked(package, supported_tags(TARGET.python, TARGET.glibc))
     assert locked.filename == "torch-2.13.0+cpu-cp311-cp311-linux_x86_64.whl"
 
 
@@ -58,7 +59,9 @@ def test_uv_is_asked_for_the_newest_platform_that_it_knows_and_the_base_runs(gli
 
 def test_the_platforms_are_those_of_this_uv() -> None:
     said = subprocess.run([uv.find_uv_bin(), "pip", "compile", "--help"], capture_output=True, text=True, check=True)
-    assert {int(number) for number in re.findall(r"x86_64-manylinux_2_(\d+)", said.stdout)} == set(resolve._UV_KNOWS)
+    assert {int(number) for number in re.findall(r"x86_64-manylinux_2_(\d+)", said.stdout)} == set(
+        resolve._UV_PLATFORMS
+    )
 
 
 UNSATISFIABLE = """  × No solution found when resolving dependencies:

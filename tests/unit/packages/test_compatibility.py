@@ -11,9 +11,10 @@ import pytest
 from packaging.version import Version
 from pypi_simple import ProjectPage
 
-from build.locks.resolve import Target
 from build.packages import index as package_index
-from build.packages.compatibility import Distribution, File, Finding, Kind, explain
+from build.packages.compatibility import Finding, Kind, explain
+from build.packages.distribution import Distribution, File
+from build.packages.target import Target
 
 DATA = Path(__file__).parents[1] / "data/index"
 DAY = "2026-11-19"
@@ -21,7 +22,9 @@ DAY = "2026-11-19"
 
 def recorded(name: str) -> Distribution:
     page = ProjectPage.from_json_data(json.loads((DATA / f"{name}.json").read_text(encoding="utf-8")))
-    return Distribution(name=name, files=package_index.files_of(page.packages), places=("https://pypi.org/simple",))
+    return Distribution(
+        name=name, files=package_index.files_of(page.packages), places=("https://index.example/simple",)
+    )
 
 
 def finding(pin: str, *, python: str = "3.11", glibc: str = "2.36", day: str = DAY) -> Finding | None:
@@ -53,7 +56,7 @@ def test_a_pin_that_has_a_wheel_is_no_finding(pin: str, python: str, glibc: str)
             "xgboost-cpu==3.4.1",
             {},
             Kind.OTHER_PYTHON,
-            "xgboost-cpu 3.4.1 has no wheel for Python 3.11 (it has for 3.12 and newer; it requires Python >=3.12)",
+            "xgboost-cpu 3.4.1 has no wheel for Python 3.11 (only for 3.12 and newer; it requires Python >=3.12)",
             ("3.2.0",),
             id="the Python that its metadata asks for is newer",
         ),
@@ -61,7 +64,7 @@ def test_a_pin_that_has_a_wheel_is_no_finding(pin: str, python: str, glibc: str)
             "tensorflow-cpu==2.15.0",
             {"python": "3.13"},
             Kind.OTHER_PYTHON,
-            "tensorflow-cpu 2.15.0 has no wheel for Python 3.13 (it has for 3.9, 3.10, 3.11)",
+            "tensorflow-cpu 2.15.0 has no wheel for Python 3.13 (only for 3.9, 3.10, 3.11)",
             ("2.21.0",),
             id="its wheels are each for one Python",
         ),
@@ -69,7 +72,7 @@ def test_a_pin_that_has_a_wheel_is_no_finding(pin: str, python: str, glibc: str)
             "scikit-learn==0.24.1",
             {"python": "3.13"},
             Kind.OTHER_PYTHON,
-            "scikit-learn 0.24.1 has no wheel for Python 3.13 (it has for 3.6, 3.7, 3.8, 3.9)",
+            "scikit-learn 0.24.1 has no wheel for Python 3.13 (only for 3.6, 3.7, 3.8, 3.9)",
             ("1.5.2",),
             id="it has a source too, which is not taken",
         ),
@@ -77,7 +80,7 @@ def test_a_pin_that_has_a_wheel_is_no_finding(pin: str, python: str, glibc: str)
             "scikit-learn<1",
             {"python": "3.13"},
             Kind.OTHER_PYTHON,
-            "nothing that scikit-learn<1 allows will do: the newest, scikit-learn 0.24.1, has no wheel for Python 3.13",
+            "no version that scikit-learn<1 allows fits: the newest, scikit-learn 0.24.1, has no wheel for Python 3.13",
             ("1.5.2",),
             id="a range",
         ),
@@ -85,7 +88,7 @@ def test_a_pin_that_has_a_wheel_is_no_finding(pin: str, python: str, glibc: str)
             "xgboost-cpu==3.2.0",
             {"glibc": "2.17"},
             Kind.NEWER_GLIBC,
-            "xgboost-cpu 3.2.0 has wheels for Python 3.11 only with glibc 2.28 or newer, here is 2.17",
+            "xgboost-cpu 3.2.0 has wheels for Python 3.11 only with glibc 2.28 or newer; the base has 2.17",
             ("3.0.5",),
             id="a newer glibc",
         ),
@@ -93,7 +96,7 @@ def test_a_pin_that_has_a_wheel_is_no_finding(pin: str, python: str, glibc: str)
             "xgboost-cpu==3.4.1",
             {"glibc": "2.17"},
             Kind.OTHER_PYTHON,
-            "xgboost-cpu 3.4.1 has no wheel for Python 3.11 (it has for 3.12 and newer with a newer glibc than 2.17",
+            "xgboost-cpu 3.4.1 has no wheel for Python 3.11 (only for 3.12 and newer with a newer glibc than 2.17",
             ("3.0.5",),
             id="another Python and a newer glibc",
         ),
@@ -101,7 +104,7 @@ def test_a_pin_that_has_a_wheel_is_no_finding(pin: str, python: str, glibc: str)
             "pywin32==308",
             {},
             Kind.OTHER_PLATFORM,
-            "pywin32 308 has no wheel for Linux on x86_64 (it has for Windows)",
+            "pywin32 308 has no wheel for Linux on x86_64 (only for Windows)",
             (),
             id="another platform",
         ),
@@ -112,7 +115,7 @@ def test_a_pin_that_has_a_wheel_is_no_finding(pin: str, python: str, glibc: str)
             "nvidia-cudnn-cu13==9.12.0.47",
             {},
             Kind.NO_VERSION,
-            "there is no nvidia-cudnn-cu13 9.12.0.47 on https://pypi.org/simple "
+            "there is no nvidia-cudnn-cu13 9.12.0.47 on https://index.example/simple "
             "(the nearest with a wheel for Python 3.11: 9.12.0.46, 9.13.0.50, 9.24.1.1, 9.25.1.1)",
             ("9.12.0.46", "9.13.0.50"),
             id="no such version: neither previews nor what is withdrawn are named",
@@ -121,7 +124,7 @@ def test_a_pin_that_has_a_wheel_is_no_finding(pin: str, python: str, glibc: str)
             "tensorflow-cpu==2.16.0",
             {"python": "3.15"},
             Kind.NO_VERSION,
-            "there is no tensorflow-cpu 2.16.0 on https://pypi.org/simple "
+            "there is no tensorflow-cpu 2.16.0 on https://index.example/simple "
             "(there is 2.15.0 to 2.21.0, none with a wheel for Python 3.15)",
             (),
             id="no such version, and none for this Python",
@@ -130,7 +133,7 @@ def test_a_pin_that_has_a_wheel_is_no_finding(pin: str, python: str, glibc: str)
             "nvidia-cudnn-cu13>=9.25,<9.25.1",
             {},
             Kind.YANKED,
-            "nvidia-cudnn-cu13 9.25.0.15 is withdrawn from the index",
+            "nvidia-cudnn-cu13 9.25.0.15 was yanked from the index",
             ("9.24.1.1", "9.25.1.1"),
             id="withdrawn",
         ),
@@ -173,17 +176,17 @@ def test_a_wheel_that_came_later_than_its_version_is_too_new() -> None:
 
 
 def test_a_distribution_that_no_index_has() -> None:
-    nothing = Distribution(name="xgbost", files=(), places=("https://pypi.org/simple", "/opt/wheels"))
+    nothing = Distribution(name="xgbost", files=(), places=("https://index.example/simple", "/opt/wheels"))
     found = explain("xgbost==1", nothing, Target(python="3.11", glibc="2.36", exclude_newer=DAY))
     assert found is not None and found.kind is Kind.UNKNOWN
-    assert found.says == "there is no distribution xgbost on https://pypi.org/simple, /opt/wheels"
+    assert found.says == "there is no distribution xgbost on https://index.example/simple, /opt/wheels"
 
 
 def test_the_reason_of_a_withdrawal_is_said() -> None:
     wheel = File(filename="x-1.0-py3-none-any.whl", version=Version("1.0"), yanked="it deletes\nfiles")
     target = Target(python="3.11", glibc="2.36", exclude_newer=DAY)
     found = explain("x>=1", Distribution(name="x", files=(wheel,)), target)
-    assert found is not None and found.says == "x 1.0 is withdrawn from the index: it deletes files"
+    assert found is not None and found.says == "x 1.0 was yanked from the index: it deletes files"
 
 
 def test_a_source_that_asks_for_another_python_is_not_what_could_be_built() -> None:

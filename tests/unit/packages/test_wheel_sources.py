@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from build.checkout import project
 from build.checkout.project import Project
 from build.images import dockerfiles as render
 from build.locks.lock import Lock, LockedPackage, path, platform, to_text
+from build.locks.make import may_be_replaced
+from build.locks.store import LockStore
 from build.matrix.reader import load
 from build.packages import wheel_sources
 from build.paths import Paths, tool
@@ -81,7 +82,7 @@ def test_a_lock_says_what_its_build_takes_from_a_source(
 def replaceable(here: Project) -> bool:
     [variant] = here.variants
     [(source, wanted)] = wheel_sources.needed(variant).items()
-    return project._may_be_replaced(here, variant, source, wanted)
+    return may_be_replaced(here.matrix, LockStore(paths=here.paths), variant, source, wanted)
 
 
 def test_the_default_index_takes_the_place_of_a_source_where_the_matrix_says_so(tmp_path: Path) -> None:
