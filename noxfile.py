@@ -94,5 +94,5 @@ def tests(session: nox.Session) -> None:
         return
     python(session, "ruff", "check", ".")
     python(session, "mypy")
-    python(session, "pytest", "tests/unit", "--numprocesses", "auto")
+    python(session, "pytest", "tests/unit", "tests/project", "--numprocesses", "auto")
     python(session, "pytest", "tests/pipeline")  # one by one: they share the engine, and measure what it has

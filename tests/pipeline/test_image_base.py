@@ -21,10 +21,10 @@ from tests.pipeline.rows import BASE, BASE_NAME, MINIMAL
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("bases_here")]
 
 
-#: What a Debian's Python is made of, and a library that it needs.
+#: The packages of Debian's Python, and a library that only Python needs.
 PYTHON = (
     f"python3 python3-minimal python{BASE.python} python{BASE.python}-minimal"
-    f" libpython3-stdlib libpython{BASE.python}-stdlib libpython{BASE.python}-minimal libsqlite3-0"
+    f" libpython3-stdlib libpython{BASE.python}-stdlib libpython{BASE.python}-minimal libncursesw6"
 )
 
 
@@ -133,8 +133,8 @@ def test_a_python_from_a_prefix_goes_on_an_image_too(
     stand_on(checkout, image=bare_debian_image, prefix={"version": found[0].name})
     built = checkout.run("build", MINIMAL)
     assert built.code == 1, built.text
-    assert "libsqlite3.so.0 => not found" in built.one_screen()
-    stand_on(checkout, packages=["libsqlite3-0"])
+    assert "libncursesw.so.6 => not found" in built.one_screen()
+    stand_on(checkout, packages=["libncursesw6"])
     built = checkout.run("build", MINIMAL)
     assert built.code == 0, built.text
     (line,) = (line for line in built.out.splitlines() if line.startswith(MINIMAL))

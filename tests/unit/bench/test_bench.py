@@ -14,7 +14,6 @@ from bench import limit as bench_limit
 from bench import plan as bench_plan
 from bench import report as bench_report
 from bench.report import Image, Inventory, Limit, Measure, Side
-from build.checkout.project import open_project
 from build.errors import UsageError
 from build.locks import lock as locks
 from build.locks.lock import Lock, LockedPackage
@@ -181,19 +180,6 @@ def test_a_changed_root_file_system_has_one_more_file_and_its_hard_link_has_not(
         assert archive.getnames() == ["./etc/hosts", bench_plan.BASE_FILE]
     with tarfile.open(tmp_path / "builder.tar") as archive:
         assert archive.getnames() == ["./etc/hosts"]
-
-
-def test_every_row_of_the_matrix_has_a_plain_dockerfile_and_one_row_has_the_pin_that_changes() -> None:
-    found = bench_plan.rows(open_project(repository()))
-    bake = (repository().root / "bench" / "plain" / "docker-bake.hcl").read_text(encoding="utf-8")
-    for row in found:
-        assert f'target "{row.plain}"' in bake
-        dockerfile = repository().root / "bench" / "plain" / row.plain / "Dockerfile"
-        assert f"\nFROM {bench_plan.plain_base(found)}\n" in dockerfile.read_text(encoding="utf-8")
-    name, version = bench_plan.PIN
-    pinned = [row.lock.versions()[name] for row in found if name in row.lock.versions()]
-    assert len(pinned) == 1
-    assert pinned != [version]
 
 
 def test_a_copy_of_the_checkout_has_its_files_and_not_its_state(tmp_path: Path) -> None:

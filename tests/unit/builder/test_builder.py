@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from build.builder import builder
 from build.builder.bake import Failure
-from build.checkout import project
 from build.images.dockerfiles import Image
-from build.paths import repository
+from tests.unit.fixture_project import PROJECT
 
-PROJECT = project.open_project(repository())
 LIGHTGBM = [variant for variant in PROJECT.variants if variant.framework in ("lightgbm", "sklearn")]
 LEFT: dict[str, Image] = {image.target: image for image in PROJECT.images(LIGHTGBM)}
 ON_12 = "lightgbm-4_7-debian12-py311-cpu-inference"

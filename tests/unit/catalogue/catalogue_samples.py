@@ -7,17 +7,13 @@ import hashlib
 from collections.abc import Sequence
 
 from build.catalogue.remote import DatedTag, Published, Stored, StoredLayer
-from build.checkout.project import open_project
 from build.images.dockerfiles import Image
 from build.images.layers import stacked
-from build.paths import repository
 from build.verify.reports import Check, Package, PackageLayer, Report
+from tests.unit.fixture_project import PROJECT
 
 TODAY = datetime.date(2026, 11, 25)
-PROJECT = open_project(repository())
 IMAGES = PROJECT.images(PROJECT.variants)
-MINIMAL = "minimal-debian12-py311-cpu-inference"
-SKLEARN = "sklearn-1.9-debian12-py311-cpu-inference"
 
 
 def image(name: str) -> Image:

@@ -14,15 +14,13 @@ from build.catalogue.remote import Published
 from build.matrix.model import Lifecycle
 from tests.unit.catalogue.catalogue_samples import (
     IMAGES,
-    MINIMAL,
-    PROJECT,
-    SKLEARN,
     TODAY,
     image,
     published,
     report,
     stored,
 )
+from tests.unit.fixture_project import MINIMAL, PROJECT, SKLEARN
 
 
 def made(its: dict[str, Published], **options: object) -> dict[str, Page]:

@@ -23,15 +23,13 @@ from build.registry.address import parse
 from build.verify.reports import Package
 from tests.unit.catalogue.catalogue_samples import (
     IMAGES,
-    MINIMAL,
-    PROJECT,
-    SKLEARN,
     TODAY,
     image,
     published,
     report,
     stored,
 )
+from tests.unit.fixture_project import MINIMAL, PROJECT, SKLEARN
 
 NOW = datetime.datetime(2026, 11, 25, 12, tzinfo=datetime.UTC)
 HOSTILE = '<script>alert("x")</script>'

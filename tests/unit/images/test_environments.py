@@ -7,15 +7,12 @@ from dataclasses import replace
 
 import yaml
 
-from build.checkout import project
 from build.commands import generated_files as generate
 from build.images import environments
 from build.images.dockerfiles import Image
 from build.matrix.model import Cuda, Lifecycle
-from build.paths import repository
-from tests.unit.fixture_project import MINIMAL, SKLEARN
+from tests.unit.fixture_project import MINIMAL, PROJECT, SKLEARN
 
-PROJECT = project.open_project(repository())
 FILES = generate.files(PROJECT)
 
 

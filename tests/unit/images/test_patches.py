@@ -18,6 +18,7 @@ from build.locks.lock import Lock, LockedPackage
 from build.matrix.model import Patch
 from build.matrix.reader import load
 from tests.conftest import ROOT
+from tests.unit.fixture_project import PROJECT
 
 SCRIPT = ROOT / "image/scripts/patch-layer"
 PATCH = Patch(
@@ -61,7 +62,7 @@ def test_the_name_of_a_layer_tells_what_its_patches_do_and_not_why() -> None:
 
 
 def test_a_patch_that_matches_no_lock_is_an_error_that_tells_what_the_locks_have(tmp_path: Path) -> None:
-    text = (ROOT / "matrix.yaml").read_text(encoding="utf-8")
+    text = PROJECT.paths.matrix.read_text(encoding="utf-8")
     before, _, after = text.partition("patches:\n")
     entry = "  - {distribution: pandas==0.25.9, file: a.py, find: x, replace: y, reason: to try it out}\n"
     (tmp_path / "matrix.yaml").write_text(f"{before}patches:\n{entry}{after}", encoding="utf-8")

@@ -17,12 +17,10 @@ from build.images import dockerfiles as render
 from build.images import layers, recipe
 from build.locks import lock as locks
 from build.locks.lock import Lock, LockedPackage
-from build.paths import repository
 from tests.conftest import ROOT
-from tests.unit.fixture_project import MINIMAL, SKLEARN
+from tests.unit.fixture_project import MINIMAL, PROJECT, SKLEARN, copy_project
 
 CONTESTED = ROOT / "image/scripts/contested-files"
-PROJECT = project.open_project(repository())
 (IMAGE,) = PROJECT.images([PROJECT.variant(MINIMAL)])
 WRAPT = LockedPackage(name="wrapt", version="1.12.1", sha256="a" * 64, filename="wrapt-1.12.1.tar.gz", size=27488)
 WHEEL = LockedPackage(name="six", version="1.0", sha256="b" * 64, filename="six-1.0-py3-none-any.whl", size=10)
@@ -107,18 +105,16 @@ def test_the_compiler_and_the_build_requirements_are_in_the_recipe() -> None:
 
 def test_a_lock_of_build_requirements_is_stale_with_its_base_and_left_over_without_need(tmp_path: Path) -> None:
     """`check` asks for locks/<base>/build.txt where a lock of the base has a source archive, and only there."""
-    from tests.conftest import copy_checkout
-
-    made = copy_checkout(tmp_path / "clone")
-    assert generate.drift(project.open_project(made.paths)) == []
+    made = copy_project(tmp_path / "project")
+    assert generate.drift(project.open_project(made)) == []
     (made.root / "locks/debian12-py311/build.txt").write_text(locks.to_text(lock("build")))
-    (found,) = generate.drift(project.open_project(made.paths))
+    (found,) = generate.drift(project.open_project(made))
     assert (found.path, found.what) == ("locks/debian12-py311/build.txt", "no image of the matrix has this lock")
     assert found.fix == "nox -s lock generate"
     (made.root / found.path).unlink()
     file = next((made.root / "locks").glob("*/build.txt"))
     file.unlink()
-    (missing,) = generate.drift(project.open_project(made.paths))
+    (missing,) = generate.drift(project.open_project(made))
     assert (missing.path, missing.what) == (str(file.relative_to(made.root)), "it does not exist")
 
 

@@ -2,12 +2,11 @@ import datetime
 
 import pytest
 
-from build.checkout.project import open_project
 from build.errors import UsageError
 from build.matrix.lifecycle import has_ended, status, warning
 from build.matrix.model import Lifecycle
-from build.paths import repository
 from build.variants.select import Selection, select
+from tests.unit.fixture_project import PROJECT
 
 END = datetime.date(2027, 3, 1)
 LIFE = Lifecycle.model_validate(
@@ -44,13 +43,12 @@ def test_without_dates_nothing_is_said() -> None:
 
 
 def test_a_default_group_leaves_out_what_has_ended_and_a_name_does_not() -> None:
-    project = open_project(repository())
     groups = {"default": ["*"]}
-    ends = sorted({variant.lifecycle.end_of_life for variant in project.variants if variant.lifecycle.end_of_life})
-    first = [variant.name for variant in project.variants if variant.lifecycle.end_of_life == ends[0]]
+    ends = sorted({variant.lifecycle.end_of_life for variant in PROJECT.variants if variant.lifecycle.end_of_life})
+    first = [variant.name for variant in PROJECT.variants if variant.lifecycle.end_of_life == ends[0]]
 
     def names(selection: Selection, today: datetime.date) -> set[str]:
-        return {variant.name for variant in select(project.variants, selection, groups, "default", today)}
+        return {variant.name for variant in select(PROJECT.variants, selection, groups, "default", today)}
 
     before = ends[0] - datetime.timedelta(days=1)
     assert set(first) <= names(Selection(), before)
@@ -58,8 +56,8 @@ def test_a_default_group_leaves_out_what_has_ended_and_a_name_does_not() -> None
     assert names(Selection(patterns=(first[0],)), ends[0]) == {first[0]}
     assert set(first) <= names(Selection(group="default"), ends[0])
     with pytest.raises(UsageError, match="past its end of life"):
-        select(project.variants, Selection(), {"default": first}, "default", ends[0])
+        select(PROJECT.variants, Selection(), {"default": first}, "default", ends[0])
     # A matrix without such a group: all images, and those that have ended are not asked for either.
-    everything = {variant.name for variant in select(project.variants, Selection(), {}, "default", ends[0])}
+    everything = {variant.name for variant in select(PROJECT.variants, Selection(), {}, "default", ends[0])}
     assert everything == names(Selection(), ends[0])
-    assert set(first) <= {variant.name for variant in select(project.variants, Selection(all_=True), {}, None, ends[0])}
+    assert set(first) <= {variant.name for variant in select(PROJECT.variants, Selection(all_=True), {}, None, ends[0])}

@@ -10,8 +10,6 @@ import pytest
 from build.errors import MatrixError
 from build.matrix.reader import load
 
-REPOSITORY = Path(__file__).resolve().parents[3]
-
 GOOD = """\
 project:
   namespace: azureml
@@ -55,14 +53,6 @@ def failure(folder: Path, text: str | bytes) -> MatrixError:
 def edited(old: str, new: str) -> str:
     assert GOOD.count(old) == 1, f"{old!r} must be there once"
     return GOOD.replace(old, new)
-
-
-def test_the_committed_matrix_is_read() -> None:
-    loaded = load(REPOSITORY / "matrix.yaml")
-    assert loaded.matrix.project.namespace == "azureml"
-    lines = (REPOSITORY / "matrix.yaml").read_text(encoding="utf-8").splitlines()
-    line = lines.index("  sklearn:") + 1
-    assert loaded.where("frameworks", "sklearn") == f"matrix.yaml:{line} (frameworks.sklearn)"
 
 
 def test_where_names_lines_of_keys_items_and_nearest_parents(tmp_path: Path) -> None:

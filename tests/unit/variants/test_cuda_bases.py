@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 
-from build.checkout import project
 from build.matrix.model import Bootstrap, Cuda
-from build.paths import repository
 from build.variants import cuda_bases
+from tests.unit.fixture_project import PROJECT
 
 
 def test_an_image_gets_by_apt_what_a_bootstrapped_base_would_have_had() -> None:
     """Else it had no Python."""
-    gpu = next(each for each in project.open_project(repository()).variants if each.base_image != each.base_name)
+    gpu = next(each for each in PROJECT.variants if each.base_image != each.base_name)
     bootstrap = Bootstrap(suite="bookworm", packages=["libgomp1", "python3"])
     variant = dataclasses.replace(
         gpu,
@@ -26,7 +25,7 @@ def test_an_image_gets_by_apt_what_a_bootstrapped_base_would_have_had() -> None:
 
 def test_the_matrixs_bases_with_cuda() -> None:
     """From Debian's packages on its base; from an image instead of its base. Wheels need none."""
-    found = project.open_project(repository()).cuda_bases
+    found = PROJECT.cuda_bases
     assert {name: (item.base_name, item.image is not None) for name, item in found.items()} == {
         "debian12-py311-cuda11.8.0": ("debian12-py311", False),
         "ubuntu18.04-cuda11.0.3": ("ubuntu18.04", True),

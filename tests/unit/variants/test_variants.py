@@ -14,8 +14,7 @@ from build.variants.names import group_members
 from build.variants.rows import as_rows
 from build.variants.select import Selection, select
 from build.variants.variant import Variant, image_name
-
-REPOSITORY = Path(__file__).resolve().parents[3]
+from tests.unit.fixture_project import PROJECT
 
 GOOD = """\
 project: {namespace: azureml, vendor: someone, exclude-newer: 2026-11-19, uv: "0.13.9"}
@@ -106,31 +105,6 @@ def loaded(tmp_path: Path) -> LoadedMatrix:
 @pytest.fixture
 def variants(loaded: LoadedMatrix) -> dict[str, Variant]:
     return {variant.name: variant for variant in expand(loaded)}
-
-
-# The committed matrix.
-
-
-def test_the_committed_matrix_gives_the_rows_that_are_promised() -> None:
-    loaded = load(REPOSITORY / "matrix.yaml")
-    variants = expand(loaded)
-    names = [variant.name for variant in variants]
-    assert "sklearn-1.9-debian12-py311-cpu-inference" in names
-    assert "minimal-debian13-py313-cpu-inference" in names
-    assert names == sorted(set(names))
-    frameworks = ["lightgbm", "minimal", "onnxruntime", "sklearn", "tensorflow", "xgboost"]
-    on = {base: [v.framework for v in variants if v.base_name == base and not v.cuda] for base in loaded.matrix.bases}
-    assert on == {
-        "debian12-py311": sorted([*frameworks, "pytorch"]),
-        "debian13-py313": frameworks,
-        "debian12-py312": ["minimal", "sklearn"],
-        "debian12-py37": [],
-        "ubuntu18.04": ["minimal", "onnxruntime", *["pytorch"] * 2, "sklearn", *["tensorflow"] * 2, "xgboost"],
-    }
-    default = select(variants, Selection(), loaded.matrix.groups, "default")
-    assert len(default) == 8
-    assert {variant.base_name for variant in default} == {"debian12-py311", "debian13-py313"}
-    assert [variant.framework for variant in default if variant.cuda] == ["cuda-runtime"]
 
 
 # Expansion.
@@ -644,7 +618,7 @@ def test_no_gpu_image_at_all(variants: dict[str, Variant]) -> None:
 
 
 def test_at_most_eight_names_are_listed() -> None:
-    variants = expand(load(REPOSITORY / "matrix.yaml"))
+    variants = PROJECT.variants
     with pytest.raises(UsageError) as caught:
         select(variants, Selection(patterns=("qqq",)), {}, None)
     assert (caught.value.fix or "").count("-inference") == 8

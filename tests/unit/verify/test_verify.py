@@ -24,13 +24,13 @@ from pathlib import Path
 
 import pytest
 
-from build.checkout.project import open_project
 from build.engine import engine
 from build.errors import EngineError, UsageError, VerifyError
 from build.paths import Paths, repository
 from build.verify import reports, verify
 from build.verify.reports import Package, PackageLayer
 from build.verify.verify import Outcome, Target, VerifyResult
+from tests.unit.fixture_project import PROJECT
 
 #: What the images of these tests are told apart by.
 GOOD, BAD = "sklearn-1.9-debian12-py311-cpu-inference", "minimal-debian12-py311-cpu-inference"
@@ -63,7 +63,7 @@ CONTAINERS = """
 
 
 def target(name: str, image_id: str = "sha256:" + "1" * 64, reference: str = "none:none") -> Target:
-    [variant] = [one for one in open_project(repository()).variants if one.name == name]
+    [variant] = [one for one in PROJECT.variants if one.name == name]
     return Target(variant=variant, reference=reference, image_id=image_id, lock={"numpy": "2.4.6"}, recipe="r")
 
 

@@ -1,4 +1,4 @@
-"""The rows of the project's own matrix that others rely on by name: Azure Machine Learning's prebuilt images of 2021.
+"""The images of the committed matrix that others rely on by name: Azure Machine Learning's prebuilt images of 2021.
 
 The list, with the packages it promises, is that of their documentation ("Prebuilt Docker images for inference").
 """
@@ -6,13 +6,12 @@ The list, with the packages it promises, is that of their documentation ("Prebui
 from __future__ import annotations
 
 import datetime
-from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
 from build.checkout.project import Project, open_project
-from build.paths import Paths
+from build.paths import repository
 
 #: Image name → the framework's own distribution and version, and what the list says is preinstalled.
 SEED = {
@@ -34,7 +33,7 @@ SEED = {
 
 @pytest.fixture(scope="module")
 def project() -> Project:
-    return open_project(Paths(root=Path(__file__).parents[3]))
+    return open_project(repository())
 
 
 def test_the_group_has_the_nine_names(project: Project) -> None:
