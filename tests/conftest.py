@@ -32,6 +32,22 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--thorough`, for the tests that take too long for CI."""
+    parser.addoption("--thorough", action="store_true", help="also run the tests that take too long for CI")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the pipeline's tests, and leave out the thorough ones unless asked for."""
+    for item in items:
+        if item.path.is_relative_to(ROOT / "tests/pipeline"):
+            item.add_marker(pytest.mark.pipeline)
+    if not config.getoption("--thorough"):
+        left_out = [item for item in items if item.get_closest_marker("thorough")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ran:
     """A finished command."""
@@ -163,11 +179,11 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 
 @pytest.fixture(scope="session")
 def running() -> engine.Engine:
-    """The engine that `nox -s engine` gives."""
+    """The engine that `nox -s engine` starts or finds; without one the test fails."""
     try:
         return engine.require()
     except EngineError as failure:
-        pytest.skip(f"no engine: {failure.what}; start one with: nox -s engine")
+        pytest.fail(f"no engine: {failure.what}; start one with: nox -s engine", pytrace=False)
 
 
 @pytest.fixture(scope="session")
