@@ -175,7 +175,7 @@ def owned(environment: dict[str, str]) -> tuple[str, ...]:
 def seen(container: Container, owned: tuple[str, ...]) -> dict[str, Any]:
     """What the image's user sees (``probe.user``), in one question."""
     container.must_run()
-    value: dict[str, Any] = container.python(HERE / "probe.py", "user", *owned)
+    value: dict[str, Any] = container.python("probe.py", "user", *owned)
     return value
 
 
@@ -183,7 +183,7 @@ def seen(container: Container, owned: tuple[str, ...]) -> dict[str, Any]:
 def files(container: Container, owned: tuple[str, ...]) -> dict[str, Any]:
     """What lies in the file system (``probe.system``), in one question."""
     container.must_run()
-    value: dict[str, Any] = container.python(HERE / "probe.py", "system", *owned, user="0")
+    value: dict[str, Any] = container.python("probe.py", "system", *owned, user="0")
     return value
 
 

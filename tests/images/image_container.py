@@ -18,6 +18,8 @@ from typing import Any, Protocol
 import pytest
 import requests
 
+#: The scripts that run inside containers.
+INSIDE = Path(__file__).parent / "inside"
 PORT = "5001/tcp"
 APP_ROOT = "/var/azureml-app"
 #: dockeruser, who owns what is copied in.
@@ -127,11 +129,11 @@ class Container:
         )  # fmt: skip
         return done.stdout
 
-    def python(self, script: Path, *arguments: str, user: str | None = None) -> Any:
+    def python(self, script: str, *arguments: str, user: str | None = None) -> Any:
         """Run a Python script of ours in the container.
 
         Args:
-            script: A file here; it prints JSON.
+            script: The name of a file in ``inside/``; it prints JSON.
             arguments: Its arguments.
             user: As whom, by number; the image's own user where it is None.
 
@@ -139,7 +141,7 @@ class Container:
             What it printed, parsed.
         """
         identity = [] if user is None else ["--user", user]
-        source = script.read_text(encoding="utf-8")
+        source = (INSIDE / script).read_text(encoding="utf-8")
         try:
             return json.loads(docker("exec", *identity, self.id, "python", "-B", "-c", source, *arguments))
         except AssertionError:
@@ -159,7 +161,7 @@ class Container:
         """
         give_up = time.monotonic() + START_TIMEOUT
         while True:
-            answer = self.python(Path(__file__).parent / "ask.py", json.dumps(request))
+            answer = self.python("ask_server.py", json.dumps(request))
             if answer is not None:
                 if answer["status"] != 200:
                     message = f"POST /score → {answer['status']}: {answer['body'][:300]}\n{self.logs()}"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
 from image_container import Container
 from image_plan import Image
 
-HERE = Path(__file__).parent
 #: What only the driver brings, which the NVIDIA container runtime mounts.
 DRIVER = {"libcuda.so.1", "libnvidia-ml.so.1", "libnvcuvid.so.1", "libnvidia-encode.so.1"}
 #: Plugins that their library opens only where their network is there, and that need its own libraries.
@@ -43,7 +42,7 @@ def cuda(image: Image, container: Container, files: dict[str, Any]) -> dict[str,
         pytest.skip(image.cuda_absent)
     container.must_run()
     libraries = [path for path in files["cuda_libraries"] if not OWN_COPIES.fullmatch(path)]
-    answer: dict[str, Any] = container.python(HERE / "probe_cuda.py", image.framework, *libraries)
+    answer: dict[str, Any] = container.python("probe_cuda.py", image.framework, *libraries)
     return answer
 
 

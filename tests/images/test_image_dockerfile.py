@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from image_container import Container, docker
 from image_plan import Image
+from scoring_scripts import script
 from tiny_package import TinyPackage, below, wheelhouse
 
-HERE = Path(__file__).parent
 PACKAGE = TinyPackage(name="tiny_by_dockerfile", version="1.0")
 #: A small package of Debian and Ubuntu that no image has.
 DEBIAN_PACKAGE = "ed"
@@ -50,12 +50,12 @@ class Derived:
 def derived(image: Image, start: Any, container: Container, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The documented example, built and started; offline without its apt line."""
     container.must_run()
-    without_apt = container.python(HERE / "debian_archive.py")
+    without_apt = container.python("reach_archive.py")
     dockerfile = DOCKERFILE.format(image=image.reference, package=PACKAGE.name, apt="" if without_apt else APT)
     context = tmp_path_factory.mktemp("context")
     files = {
         "Dockerfile": dockerfile.encode(),
-        "code/score.py": (HERE / "extended.py").read_bytes(),
+        "code/score.py": script("packages.py"),
         "model/model.txt": b"a model\n",
         **below("wheels", wheelhouse(PACKAGE)),
     }

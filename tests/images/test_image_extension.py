@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 from image_container import Container, docker
 from image_plan import Image
-from scoring_scripts import wait_for_end
+from scoring_scripts import script, wait_for_end
 from tiny_package import TinyPackage, below, wheelhouse
 
-SCRIPT = Path(__file__).with_name("extended.py").read_bytes()
+SCRIPT = script("packages.py")
 LIBRARY, REQUIREMENTS, CONDA = (
     "AZUREML_EXTRA_PYTHON_LIB_PATH",
     "AZUREML_EXTRA_REQUIREMENTS_TXT",

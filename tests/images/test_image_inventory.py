@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from image_container import Container
@@ -14,7 +13,7 @@ from image_plan import Image
 def test_inventory_is_complete(image: Image, container: Container, record_property: Callable[[str, Any], None]) -> None:
     """Every distribution of the lock is in it, and the operating system's packages are."""
     container.must_run()
-    inventory = container.python(Path(__file__).parent / "inventory.py")
+    inventory = container.python("inventory.py")
     record_property("inventory", json.dumps(inventory))
     found = {package["name"] for package in inventory["python"]}
     assert found == set(image.lock), f"not as in the lock: {', '.join(sorted(found ^ set(image.lock)))}"

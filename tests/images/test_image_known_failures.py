@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import requests
@@ -323,5 +322,5 @@ def test_stop_while_it_starts(containers: dict[str, Container], name: str) -> No
 
 def test_workers_that_fail_together_are_waited_for_no_more(container: Container) -> None:
     """Of two children's signals that come together one is left: the master must not wait for the other's."""
-    found = container.python(Path(__file__).with_name("dead_workers.py"))
+    found = container.python("dead_workers.py")
     assert found == {"code": 3, "waits_for": 0}, f"the server waits for dead workers: {found}"

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from image_container import Container
 from image_plan import Image
-
-HERE = Path(__file__).parent
 
 
 def must_work(container: Container, script: str, number: int) -> None:
     """Run a script that prints what became of each use: null, or its error."""
     container.must_run()
-    found: dict[str, str | None] = container.python(HERE / script)
+    found: dict[str, str | None] = container.python(script)
     failed = [f"{name}: {error}" for name, error in found.items() if error is not None]
     assert len(found) == number, f"{len(found)} were tried, not {number}"
     assert not failed, f"{len(failed)} of {number} fail: {'; '.join(failed)}"
@@ -23,11 +19,11 @@ def must_work(container: Container, script: str, number: int) -> None:
 def test_common_operations_of_pandas(image: Image, container: Container) -> None:
     if "pandas" not in image.lock:
         pytest.skip("this image has no pandas")
-    must_work(container, "pandas_operations.py", 36)
+    must_work(container, "use_pandas.py", 36)
 
 
 def test_common_models_of_keras(image: Image, container: Container) -> None:
     """Recurrent layers, convolutions, data sets, models in HDF5: trained, saved, loaded."""
     if image.framework != "tensorflow":
         pytest.skip("this image has no TensorFlow")
-    must_work(container, "keras_models.py", 5)
+    must_work(container, "use_keras.py", 5)

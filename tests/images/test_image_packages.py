@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +10,6 @@ from image_container import Container
 from image_plan import Image
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-
-PROBE = Path(__file__).parent / "probe.py"
 
 
 def test_operating_system(image: Image, files: dict[str, Any]) -> None:
@@ -80,7 +77,7 @@ def test_c_extensions_are_compiled(image: Image, container: Container) -> None:
     """wrapt is built from source on Python 3.7, and falls back to slow Python where its C does not compile."""
     if "wrapt" not in image.from_source:
         pytest.skip("wrapt, the one package that hides a missing C extension, comes as its makers' wheel")
-    assert container.python(PROBE, "accelerated"), "wrapt has no C extension"
+    assert container.python("probe.py", "accelerated"), "wrapt has no C extension"
 
 
 def test_patched_packages_are_as_their_record_says(image: Image, container: Container) -> None:
@@ -90,6 +87,6 @@ def test_patched_packages_are_as_their_record_says(image: Image, container: Cont
         pytest.skip("no package of the image is patched")
     names = [pin.split("==")[0] for pin in patched.split(",")]
     assert [f"{name}=={image.lock.get(name)}" for name in names] == patched.split(",")
-    found = container.python(PROBE, "records", *names)
+    found = container.python("probe.py", "records", *names)
     assert found["files"] > 0, "no file was compared"
     assert not found["others"], f"other than RECORD says: {', '.join(found['others'])}"

@@ -13,7 +13,7 @@ from build.paths import repository
 @pytest.fixture(scope="module")
 def inventory() -> ModuleType:
     """The script that runs in the images."""
-    spec = importlib.util.spec_from_file_location("inventory", repository().root / "tests/images/inventory.py")
+    spec = importlib.util.spec_from_file_location("inventory", repository().root / "tests/images/inside/inventory.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

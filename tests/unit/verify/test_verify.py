@@ -203,9 +203,10 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         pytest.skip("no Docker engine answers: start one with `nox -s engine`")
     tests = tmp_path / "tests" / "images"
     tests.mkdir(parents=True)
-    for file in ("conftest.py", "image_plan.py", "image_container.py", "probe.py"):
+    for file in ("conftest.py", "image_plan.py", "image_container.py"):
         shutil.copy(repository().root / "tests" / "images" / file, tests)
-    shutil.copytree(repository().root / "tests" / "images" / "scoring", tests / "scoring")
+    for folder in ("inside", "scoring"):
+        shutil.copytree(repository().root / "tests" / "images" / folder, tests / folder)
     targets = []
     for name in (GOOD, BAD):
         reference = f"verify-test/{uuid.uuid4().hex[:12]}:x"

@@ -1,6 +1,6 @@
 """Runs inside a container and asks its server, as JSON: the way in where there is no network.
 
-    python -c "$(cat ask.py)" '{"data": 1}'
+    python -c "$(cat ask_server.py)" '{"data": 1}'
 
 It prints the answer to ``POST /score``, or null where the server does not answer ``GET /`` in some seconds.
 Standard library only, and nothing newer than Python 3.7 has.

@@ -1,6 +1,6 @@
 """Runs inside an image and prints, as JSON, what became of each of 36 common operations of pandas: null, or its error.
 
-    python -c "$(cat pandas_operations.py)"
+    python -c "$(cat use_pandas.py)"
 
 pandas 0.25, 1.1 and 3.1 all take it. With numpy 1.20, pandas 0.25.1 as it was released fails in six of them:
 it takes numpy's scalar types for what they were before (``pandas/core/dtypes/cast.py``).

@@ -1,6 +1,6 @@
 """Runs inside an image and prints, as JSON, what became of common uses of Keras in TensorFlow: null, or the error.
 
-    python -c "$(cat keras_models.py)"
+    python -c "$(cat use_keras.py)"
 
 TensorFlow 1.15, 2.4 and 2.21 all take it. 1.15.0 fails with the recurrent layers where numpy is 1.20 (a symbolic
 tensor's ``__array__`` raises NotImplementedError, where it looked for TypeError), and with HDF5 where h5py is 3.
