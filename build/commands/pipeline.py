@@ -33,6 +33,7 @@ from build.system import console, state
 from build.variants.select import Selection
 from build.verify import reports, verify
 from build.verify.reports import PackageLayer
+from build.verify.target import Target
 
 #: The engine of this run, for the message where it stops answering.
 in_use: list[engine.Engine] = []
@@ -203,10 +204,10 @@ class Run:
             console.warn(f"{name} is left out: it is not built in its present form")
         return found
 
-    def targets(self, locals_: Sequence[Local]) -> list[verify.Target]:
+    def targets(self, locals_: Sequence[Local]) -> list[Target]:
         """What the tests are told of each image."""
         return [
-            verify.Target(
+            Target(
                 variant=item.image.variant,
                 reference=item.reference,
                 image_id=item.local.id,
@@ -232,6 +233,7 @@ class Run:
         verify.verify(
             self.targets(locals_),
             docker_host=self.engine.host,
+            tool=self.project.tool,
             paths=self.project.paths,
             workers=workers,
             force=force,
@@ -247,7 +249,7 @@ class Run:
         not_verified = [
             target.variant.name
             for target in self.targets(locals_)
-            if not verify.is_verified(target, self.project.paths)
+            if not verify.is_verified(target, self.project.tool, self.project.paths)
         ]
         if not_verified:
             raise VerifyError(

@@ -1,12 +1,11 @@
-"""The memory of what was verified: image → the tests it passed, in ``.pipeline/verified.json``.
+"""The record of verified images: image → the tests that it passed, in ``.pipeline/verified.json``.
 
-`publish` pushes only what stands here; `verify` does not ask the same questions of the same image twice.
+`publish` pushes only images that are in it; `verify` does not run the same tests on the same image twice.
 """
 
 from __future__ import annotations
 
 import datetime
-import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ class Record:
 
     name: str
     recipe: str
-    #: The hash of the tests and of what they were told to expect.
+    #: The hash of the tests and of what they expect (`target.suite_of`).
     suite: str
     #: When, ISO 8601, UTC.
     time: str
@@ -29,62 +28,45 @@ class Record:
     skipped: int
 
 
-def suite_hash(paths: Paths) -> str:
-    """The hash of the image tests themselves: every file below ``tests/images``, by path and content.
-
-    Args:
-        paths: The checkout.
-
-    Returns:
-        SHA-256, hexadecimal; the same in two clones.
-    """
-    tests = paths.root / "tests" / "images"
-    digest = hashlib.sha256()
-    for file in sorted(path for path in tests.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
-        content = hashlib.sha256(file.read_bytes()).hexdigest()
-        digest.update(f"{file.relative_to(tests).as_posix()} {content}\n".encode())
-    return digest.hexdigest()
-
-
 def lookup(paths: Paths, image_id: str) -> Record | None:
-    """What is remembered of an image, or None where it never passed (or not since its last failure).
+    """Return the record of an image, or None if it has not passed since its last failure.
 
     Args:
-        paths: The checkout.
+        paths: The project.
         image_id: The digest by which the engine knows it.
     """
     entry = _read(paths).get(image_id)
     try:
         return Record(**entry) if entry else None
-    except TypeError:  # written by another version of this program: ask again
+    except TypeError:  # written by another version of this program: test again
         return None
 
 
 def is_verified(paths: Paths, image_id: str, suite: str) -> bool:
-    """Whether this very image passed this very suite."""
-    found = lookup(paths, image_id)
-    return found is not None and found.suite == suite
+    """Tell whether exactly this image passed exactly this suite."""
+    entry = lookup(paths, image_id)
+    return entry is not None and entry.suite == suite
 
 
 def record(paths: Paths, image_id: str, *, name: str, recipe: str, suite: str, passed: int, skipped: int) -> Record:
     """Remember that an image passed.
 
     Args:
-        paths: The checkout.
+        paths: The project.
         image_id: The digest by which the engine knows it.
         name: The image name.
         recipe: The image's recipe.
-        suite: The hash of what it passed.
+        suite: The hash of the tests that it passed.
         passed: How many tests passed.
-        skipped: How many said that they do not apply.
+        skipped: How many tests were skipped.
 
     Returns:
-        What was written.
+        The new record.
     """
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    made = Record(name=name, recipe=recipe, suite=suite, time=now, passed=passed, skipped=skipped)
-    state.write_json(_file(paths), {**_read(paths), image_id: asdict(made)})
-    return made
+    entry = Record(name=name, recipe=recipe, suite=suite, time=now, passed=passed, skipped=skipped)
+    state.write_json(_file(paths), {**_read(paths), image_id: asdict(entry)})
+    return entry
 
 
 def forget(paths: Paths, image_id: str) -> None:

@@ -7,11 +7,12 @@ A test that takes the ``image`` fixture, or one made from it, runs once for ever
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import image_results
 import pytest
 import testinfra
 from image_container import Container, Start, inspect_image
@@ -23,10 +24,27 @@ HERE = Path(__file__).parent
 OWNED = ("/var/azureml-app", "/var/azureml-app/azureml-models", "/var/log", "/var/runit", "/home/dockeruser")
 #: The memory that a sample script gets where it names none (``MEMORY``), MiB.
 MEMORY = 512
+MARKERS = {
+    "applies(condition)": "run the test only for images (`image_plan.Image`) for which the condition is true",
+    "depends(layers)": "'base': the result is the same for all images with the same base and server layer; "
+    "'image', the default: it depends on the image's own packages or configuration",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--plan", type=Path, help="what to verify: the JSON file that `nox -s verify` writes")
+    parser.addoption("--results", type=Path, help="write the results to this file while the tests run, as JSON lines")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for name, explanation in MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {explanation}")
+    config.pluginmanager.register(image_results, "image-results")
+    plan, results = config.getoption("--plan"), config.getoption("--results")
+    if plan and results and not hasattr(config, "workerinput"):  # xdist's workers have a workerinput
+        images, _ = read(plan)
+        writer = image_results.ResultsWriter(results, [one.name for one in images])
+        config.pluginmanager.register(writer, "image-results-writer")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
@@ -60,11 +78,35 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("image", images, ids=[one.name for one in images], indirect=True, scope="session")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect tests for the images that they do not apply to."""
+    deselected = [item for item in items if not _applies(item)]
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = [item for item in items if _applies(item)]
+
+
+def _applies(item: pytest.Item) -> bool:
+    parameters = getattr(item, "callspec", None)
+    one: Image | None = parameters.params.get("image") if parameters else None
+    return one is None or all(marker.args[0](one) for marker in item.iter_markers("applies"))
+
+
 @pytest.fixture(scope="session")
 def image(request: pytest.FixtureRequest) -> Image:
     """What the plan promises of the image."""
     value: Image = request.param
     return value
+
+
+@pytest.fixture
+def record_inventory(request: pytest.FixtureRequest) -> Callable[[dict[str, Any]], None]:
+    """Record the packages that are in an image: they are part of the test's result."""
+
+    def record(inventory: dict[str, Any]) -> None:
+        request.node.stash[image_results.INVENTORY] = inventory
+
+    return record
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,12 +45,21 @@ class Image:
     labels: dict[str, str]
 
 
+def applies(condition: Callable[[Image], object]) -> pytest.MarkDecorator:
+    """Mark a test that only applies to images for which a condition is true; it is not run for others."""
+    return pytest.mark.applies.with_args(condition)
+
+
 def image_of(test: str, names: Iterable[str]) -> str | None:
-    """The image that a test is for, from the test's id: ``test_environment[sklearn-1.9-…-LANG]``."""
+    """Return the image that a test is for, by the test's id (``test_environment[sklearn-1.9-…-LANG]``), or None.
+
+    xdist's scheduler knows nothing of a test but its id.
+    """
     _, _, parameters = test.partition("[")
     return max((name for name in names if name in parameters), key=len, default=None)
 
 
+@functools.cache
 def read(path: Path) -> tuple[list[Image], dict[str, str]]:
     """Read a plan.
 

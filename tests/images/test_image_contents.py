@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from image_plan import Image
+from image_plan import Image, applies
 
 #: Of a hundred modules, how many may lack bytecode: packages ship templates that are no valid Python.
 MISSING_BYTECODE_PERCENT = 2
@@ -34,9 +34,8 @@ def test_certificates_are_debians(files: dict[str, Any]) -> None:
     assert not found["local"], f"certificates of the builder: {', '.join(found['local'])}"
 
 
+@applies(lambda image: image.device == "cpu")
 def test_no_cuda_libraries_in_a_cpu_image(image: Image, files: dict[str, Any]) -> None:
-    if image.device != "cpu":
-        pytest.skip("a GPU image has them")
     libraries = files["cuda_libraries"]
     inside = [path for path in libraries if part_of(path, image.from_default_index)]
     others = [path for path in libraries if path not in inside]
@@ -53,9 +52,8 @@ def part_of(path: str, distributions: Iterable[str]) -> bool:
     return any(f"/site-packages/{name.replace('-', '_')}/" in path for name in distributions)
 
 
+@applies(lambda image: image.device == "cpu")
 def test_no_cuda_distributions_in_a_cpu_image(image: Image, seen: dict[str, Any]) -> None:
-    if image.device != "cpu":
-        pytest.skip("a GPU image has them")
     found = [name for name, _ in seen["distributions"] if name.startswith(("nvidia-", "cuda-"))]
     assert not found, f"CUDA distributions in a CPU image: {', '.join(found)}"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from image_container import Container
-from image_plan import Image
+from image_plan import Image, applies
 
 #: What only the driver brings, which the NVIDIA container runtime mounts.
 DRIVER = {"libcuda.so.1", "libnvidia-ml.so.1", "libnvcuvid.so.1", "libnvidia-encode.so.1"}
@@ -32,12 +32,13 @@ DISTRIBUTIONS = {
     "nvrtc": "nvidia-cuda-nvrtc",
 }
 
+gpu = applies(lambda image: image.cuda is not None)
+gpu_framework = applies(lambda image: image.cuda is not None and image.version is not None)
+
 
 @pytest.fixture(scope="module")
 def cuda(image: Image, container: Container, files: dict[str, Any]) -> dict[str, Any]:
     """What the libraries and the framework say (``probe_cuda.py``), in one question."""
-    if image.cuda is None:
-        pytest.skip("a CPU image has no CUDA")
     if image.cuda_absent:
         pytest.skip(image.cuda_absent)
     container.must_run()
@@ -56,6 +57,7 @@ def agree(told: list[int], pinned: list[int]) -> bool:
     return told[:length] == pinned[:length]
 
 
+@gpu
 def test_each_library_once(cuda: dict[str, Any]) -> None:
     """By soname, which is what a loader tells libraries apart by; links are no copies."""
     paths = defaultdict(list)
@@ -67,6 +69,7 @@ def test_each_library_once(cuda: dict[str, Any]) -> None:
     assert not twice, f"more than one copy of {'; '.join(twice)}"
 
 
+@gpu
 def test_the_loader_finds_each_library_by_its_name(environment: dict[str, str], cuda: dict[str, Any]) -> None:
     assert not environment.get("LD_LIBRARY_PATH"), f"LD_LIBRARY_PATH is {environment['LD_LIBRARY_PATH']}"
     where = {soname: path for path, soname in cuda["libraries"].items()}
@@ -80,6 +83,7 @@ def test_the_loader_finds_each_library_by_its_name(environment: dict[str, str], 
     assert not wrong, f"not found without LD_LIBRARY_PATH: {'; '.join(wrong)}"
 
 
+@gpu
 def test_nothing_is_missing_but_the_driver(cuda: dict[str, Any]) -> None:
     """What the framework links to, and what that links to (``ldd``)."""
     lacking = [
@@ -90,6 +94,7 @@ def test_nothing_is_missing_but_the_driver(cuda: dict[str, Any]) -> None:
     assert not lacking, "; ".join(lacking)
 
 
+@gpu
 def test_versions_that_the_libraries_tell(image: Image, cuda: dict[str, Any]) -> None:
     assert image.cuda is not None
     pins = {"cudart": image.cuda, "cudnn": image.cudnn}
@@ -114,6 +119,7 @@ def test_versions_that_the_libraries_tell(image: Image, cuda: dict[str, Any]) ->
     assert not silent, f"no version told by {', '.join(silent)}"
 
 
+@gpu_framework
 def test_the_framework_was_built_for_these(image: Image, cuda: dict[str, Any]) -> None:
     """CUDA of one major version is compatible, where what runs is not older than what was built with; so is cuDNN.
 
@@ -133,6 +139,7 @@ def test_the_framework_was_built_for_these(image: Image, cuda: dict[str, Any]) -
     assert built["cuda"], f"{image.framework} tells no CUDA that it was built for: {built}"
 
 
+@gpu_framework
 def test_the_framework_can_use_a_gpu(image: Image, cuda: dict[str, Any]) -> None:
     """The provider or plugin is there, though no GPU is; the other tests show that it then answers on the CPU."""
     built = cuda["framework"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,11 +9,13 @@ from image_container import Container
 from image_plan import Image
 
 
-def test_inventory_is_complete(image: Image, container: Container, record_property: Callable[[str, Any], None]) -> None:
+def test_inventory_is_complete(
+    image: Image, container: Container, record_inventory: Callable[[dict[str, Any]], None]
+) -> None:
     """Every distribution of the lock is in it, and the operating system's packages are."""
     container.must_run()
     inventory = container.python("inventory.py")
-    record_property("inventory", json.dumps(inventory))
+    record_inventory(inventory)
     found = {package["name"] for package in inventory["python"]}
     assert found == set(image.lock), f"not as in the lock: {', '.join(sorted(found ^ set(image.lock)))}"
     system = {package["name"]: package for package in inventory["debian"]}

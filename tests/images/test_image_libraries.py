@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
 from image_container import Container
-from image_plan import Image
+from image_plan import Image, applies
 
 
 def must_work(container: Container, script: str, number: int) -> None:
@@ -16,14 +15,12 @@ def must_work(container: Container, script: str, number: int) -> None:
     assert not failed, f"{len(failed)} of {number} fail: {'; '.join(failed)}"
 
 
+@applies(lambda image: "pandas" in image.lock)
 def test_common_operations_of_pandas(image: Image, container: Container) -> None:
-    if "pandas" not in image.lock:
-        pytest.skip("this image has no pandas")
     must_work(container, "use_pandas.py", 36)
 
 
+@applies(lambda image: image.framework == "tensorflow")
 def test_common_models_of_keras(image: Image, container: Container) -> None:
     """Recurrent layers, convolutions, data sets, models in HDF5: trained, saved, loaded."""
-    if image.framework != "tensorflow":
-        pytest.skip("this image has no TensorFlow")
     must_work(container, "use_keras.py", 5)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from build.paths import Paths, repository
+from build.paths import Paths, ToolPaths, tool
 from build.verify import verified
+from build.verify.target import suite_hash
 
 IMAGE = "sha256:" + "1" * 64
 OTHER = "sha256:" + "2" * 64
@@ -16,13 +17,20 @@ OTHER = "sha256:" + "2" * 64
 
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
+    return Paths(root=tmp_path)
+
+
+@pytest.fixture
+def tests(tmp_path: Path) -> Path:
+    """The image tests of a clone."""
     return clone(tmp_path / "one")
 
 
-def clone(root: Path) -> Paths:
-    """A checkout with the image tests in it."""
-    shutil.copytree(repository().root / "tests" / "images", root / "tests" / "images")
-    return Paths(root=root)
+def clone(root: Path) -> Path:
+    """The image tests, copied into another clone."""
+    copy = ToolPaths(root=root).image_tests
+    shutil.copytree(tool().image_tests, copy)
+    return copy
 
 
 def remember(paths: Paths, image: str = IMAGE, suite: str = "s") -> None:
@@ -66,21 +74,21 @@ def test_the_record_says_when_and_what(paths: Paths) -> None:
     assert found.time.endswith("+00:00")
 
 
-def test_two_clones_have_the_same_suite(paths: Paths, tmp_path: Path) -> None:
-    assert verified.suite_hash(paths) == verified.suite_hash(clone(tmp_path / "two"))
+def test_two_clones_have_the_same_suite(tests: Path, tmp_path: Path) -> None:
+    assert suite_hash(tests) == suite_hash(clone(tmp_path / "two"))
 
 
 @pytest.mark.parametrize("file", ["test_image_user.py", "conftest.py", "scoring/sklearn.py"])
-def test_an_edit_of_a_test_is_another_suite(paths: Paths, file: str) -> None:
-    before = verified.suite_hash(paths)
-    with (paths.root / "tests" / "images" / file).open("a") as opened:
+def test_an_edit_of_a_test_is_another_suite(tests: Path, file: str) -> None:
+    before = suite_hash(tests)
+    with (tests / file).open("a") as opened:
         opened.write("\n")
-    assert verified.suite_hash(paths) != before
+    assert suite_hash(tests) != before
 
 
-def test_what_python_leaves_behind_is_not_of_the_suite(paths: Paths) -> None:
-    before = verified.suite_hash(paths)
-    cache = paths.root / "tests" / "images" / "__pycache__"
+def test_bytecode_is_not_part_of_the_suite(tests: Path) -> None:
+    before = suite_hash(tests)
+    cache = tests / "__pycache__"
     cache.mkdir(exist_ok=True)
     (cache / "conftest.pyc").write_bytes(b"bytecode")
-    assert verified.suite_hash(paths) == before
+    assert suite_hash(tests) == before

@@ -26,10 +26,11 @@ import pytest
 
 from build.engine import engine
 from build.errors import EngineError, UsageError, VerifyError
-from build.paths import Paths, repository
-from build.verify import reports, verify
+from build.paths import Paths, ToolPaths, repository, tool
+from build.verify import containers, reports, summary, verify
 from build.verify.reports import Package, PackageLayer
-from build.verify.verify import Outcome, Target, VerifyResult
+from build.verify.results import Outcome, VerifyResult
+from build.verify.target import Target, suite_of
 from tests.unit.fixture_project import PROJECT
 
 #: What the images of these tests are told apart by.
@@ -81,13 +82,13 @@ def result(name: str, *failures: tuple[str, str], passed: int = 3) -> VerifyResu
 
 def test_nothing_to_verify(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no image to verify"):
-        verify.verify([], docker_host=None, paths=Paths(root=tmp_path))
+        verify.verify([], docker_host=None, tool=tool(), paths=Paths(root=tmp_path))
 
 
 def test_no_docker_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(EngineError, match="no docker command") as failure:
-        verify.verify([target(GOOD)], docker_host=None, paths=Paths(root=tmp_path))
+        verify.verify([target(GOOD)], docker_host=None, tool=tool(), paths=Paths(root=tmp_path))
     assert "nox -s engine" in (failure.value.fix or "")
 
 
@@ -95,7 +96,7 @@ def test_no_docker_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_no_engine_behind_the_address(tmp_path: Path) -> None:
     address = f"unix://{tmp_path}/no.sock"
     with pytest.raises(EngineError) as failure:
-        verify.verify([target(GOOD)], docker_host=address, paths=Paths(root=tmp_path))
+        verify.verify([target(GOOD)], docker_host=address, tool=tool(), paths=Paths(root=tmp_path))
     assert failure.value.where == address
 
 
@@ -107,7 +108,7 @@ def test_a_failure_says_what_failed_where(tmp_path: Path) -> None:
         result("three"),
     ]
     with pytest.raises(VerifyError, match="2 of 3 failed") as failure:
-        verify.raise_for(results, paths)
+        summary.raise_for(results, paths)
     assert (failure.value.details or "").splitlines() == [
         "test_port: EXPOSE is []",
         "    in one, two",
@@ -121,19 +122,19 @@ def test_one_cause_is_told_once(tmp_path: Path) -> None:
     cause = "the container ended with exit code 3 (OSError: libgomp.so.1)"
     failures = [(f"test_{number}", cause) for number in range(20)]
     with pytest.raises(VerifyError) as failure:
-        verify.raise_for([result("one", *failures)], Paths(root=tmp_path))
+        summary.raise_for([result("one", *failures)], Paths(root=tmp_path))
     assert failure.value.details == f"test_0 and 19 more: {cause}"
 
 
 def test_an_image_that_nothing_was_asked_of_has_not_passed(tmp_path: Path) -> None:
     with pytest.raises(VerifyError) as failure:
-        verify.raise_for([result("one", passed=0)], Paths(root=tmp_path))
+        summary.raise_for([result("one", passed=0)], Paths(root=tmp_path))
     assert "no test passed" in (failure.value.details or "")
 
 
 def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     skips = (Outcome(test="test_gpu", reason="no GPU here"),)
-    verify.report(
+    summary.report(
         [
             replace(result("one"), skips=skips, seconds=4.2),
             result("two", ("test_port", "EXPOSE is []")),
@@ -143,11 +144,11 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     )
     shown = capsys.readouterr()
     assert [line.split() for line in shown.out.splitlines()] == [
-        ["image", "passed", "failed", "skipped", "time", "result"],
-        ["one", "3", "0", "1", "4.2", "s", "verified"],
-        ["two", "3", "1", "0", "0.0", "s", "FAILED"],
-        ["three", "3", "0", "0", "0.0", "s", "already", "verified"],
-        ["four", "3", "0", "0", "0.0", "s", "passed"],
+        ["image", "result", "passed", "failed", "skipped", "time"],
+        ["one", "verified", "3", "0", "1", "4.2", "s"],
+        ["two", "FAILED", "3", "1", "0", "0.0", "s"],
+        ["three", "already", "verified", "3", "0", "0", "0.0", "s"],
+        ["four", "passed", "3", "0", "0", "0.0", "s"],
     ]
     assert "skipped test_gpu: no GPU here (one)" in shown.err
 
@@ -156,15 +157,15 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_suite_of_an_image_is_what_it_must_keep() -> None:
-    paths = repository()
+    tests = tool().image_tests
     first = target(GOOD)
-    assert verify.suite_of(first, paths) == verify.suite_of(replace(first, reference="another:tag"), paths)
+    assert suite_of(first, tests) == suite_of(replace(first, reference="another:tag"), tests)
     for other in (
         replace(first, lock={"numpy": "2.4.7"}),
         replace(first, labels={"framework": "sklearn"}),
         replace(first, variant=replace(first.variant, contract=("numpy>=3",))),
     ):
-        assert verify.suite_of(first, paths) != verify.suite_of(other, paths)
+        assert suite_of(first, tests) != suite_of(other, tests)
 
 
 # With an engine.
@@ -174,20 +175,27 @@ def test_the_suite_of_an_image_is_what_it_must_keep() -> None:
 class Bench:
     """A checkout with a suite of its own, two images, and the engine they are in."""
 
+    tool: ToolPaths
     paths: Paths
     host: str
     targets: list[Target]
 
     def run(self, *, keywords: str | None = None, force: bool = False) -> list[VerifyResult]:
         return verify.run(
-            self.targets, docker_host=self.host, paths=self.paths, keywords=keywords, force=force, workers=2
+            self.targets,
+            docker_host=self.host,
+            tool=self.tool,
+            paths=self.paths,
+            keywords=keywords,
+            force=force,
+            workers=2,
         )
 
     def suite(self, text: str) -> None:
-        (self.paths.root / "tests/images/test_sample.py").write_text(textwrap.dedent(text))
+        (self.tool.image_tests / "test_sample.py").write_text(textwrap.dedent(text))
 
     def containers(self) -> list[str]:
-        label = f"label={verify.CLONE_LABEL}={self.paths.root}"
+        label = f"label={containers.CLONE_LABEL}={self.paths.root}"
         return docker(self.host, "ps", "--all", "--quiet", "--filter", label).split()
 
 
@@ -201,12 +209,15 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     there = engine.find()
     if there is None or shutil.which("docker") is None:
         pytest.skip("no Docker engine answers: start one with `nox -s engine`")
-    tests = tmp_path / "tests" / "images"
-    tests.mkdir(parents=True)
-    for file in ("conftest.py", "image_plan.py", "image_container.py"):
-        shutil.copy(repository().root / "tests" / "images" / file, tests)
+    # The tool's files and the project's are in different folders.
+    bench_tool = ToolPaths(root=tmp_path / "tool")
+    bench_tool.image_tests.mkdir(parents=True)
+    for file in ("conftest.py", "image_plan.py", "image_results.py", "image_container.py"):
+        shutil.copy(tool().image_tests / file, bench_tool.image_tests)
     for folder in ("inside", "scoring"):
-        shutil.copytree(repository().root / "tests" / "images" / folder, tests / folder)
+        shutil.copytree(tool().image_tests / folder, bench_tool.image_tests / folder)
+    paths = Paths(root=tmp_path / "project")
+    paths.root.mkdir()
     targets = []
     for name in (GOOD, BAD):
         reference = f"verify-test/{uuid.uuid4().hex[:12]}:x"
@@ -220,7 +231,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         ]
         image_id = docker(there.host, "import", *change, "-", reference, stdin=root_file_system()).strip()
         targets.append(target(name, image_id, reference))
-    made = Bench(paths=Paths(root=tmp_path), host=there.host, targets=targets)
+    made = Bench(tool=bench_tool, paths=paths, host=there.host, targets=targets)
     made.suite(SUITE)
     yield made
     docker(there.host, "rmi", "--force", *(one.reference for one in targets))
@@ -258,8 +269,8 @@ def test_results_image_by_image(bench: Bench) -> None:
 def test_what_passed_is_remembered_and_not_asked_again(bench: Bench) -> None:
     bench.run()
     good, bad = bench.targets
-    assert verify.is_verified(good, bench.paths)
-    assert not verify.is_verified(bad, bench.paths)
+    assert verify.is_verified(good, bench.tool, bench.paths)
+    assert not verify.is_verified(bad, bench.tool, bench.paths)
     again = bench.run()
     assert [one.remembered for one in again] == [True, False]
     assert [one.remembered for one in bench.run(force=True)] == [False, False]
@@ -270,13 +281,12 @@ def test_what_was_asserted_of_an_image_that_passed_is_written_down(bench: Bench)
     bench.suite(
         """
         '''What is in an image.'''
-        import json
         import pytest
 
-        def test_inventory(image, record_property):
+        def test_inventory(image, record_inventory):
             '''Every package is in it.'''
             found = {"python": [{"name": "flask", "version": "3.1", "licence": "BSD", "licence_source": "License"}]}
-            record_property("inventory", json.dumps(found))
+            record_inventory(found)
 
         @pytest.mark.parametrize("label", ["title", "vendor"])
         def test_labels(image, label):
@@ -292,7 +302,7 @@ def test_what_was_asserted_of_an_image_that_passed_is_written_down(bench: Bench)
     assert bad is None, "a report of an image that failed"
     assert good is not None
     assert (good.image, good.recipe, good.layers) == (GOOD, "r", layers)
-    assert good.suite == verify.suite_of(bench.targets[0], bench.paths)
+    assert good.suite == suite_of(bench.targets[0], bench.tool.image_tests)
     assert good.python_packages == (Package(name="flask", version="3.1", licence="BSD", licence_source="License"),)
     assert good.groups == {"sample": "What is in an image."}
     assert {(check.test, check.outcome, check.reason, check.says) for check in good.checks} == {
@@ -310,7 +320,7 @@ def test_what_was_asserted_of_an_image_that_passed_is_written_down(bench: Bench)
 def test_a_later_failure_is_not_overlooked(bench: Bench) -> None:
     bench.run()
     bench.suite(SUITE.replace('"sklearn" in', '"nothing" in'))
-    assert not verify.is_verified(bench.targets[0], bench.paths)
+    assert not verify.is_verified(bench.targets[0], bench.tool, bench.paths)
     bench.run()
     bench.suite(SUITE)  # the tests that it once passed
     assert [one.remembered for one in replace(bench, targets=bench.targets[:1]).run()] == [False]
@@ -319,7 +329,7 @@ def test_a_later_failure_is_not_overlooked(bench: Bench) -> None:
 @pytest.mark.engine
 def test_some_of_the_tests_verify_nothing(bench: Bench) -> None:
     assert [one.passed for one in bench.run(keywords="labels")] == [1, 1]
-    assert not verify.is_verified(bench.targets[0], bench.paths)
+    assert not verify.is_verified(bench.targets[0], bench.tool, bench.paths)
     with pytest.raises(UsageError, match="no test matches 'lables'"):
         bench.run(keywords="lables")
 
@@ -330,7 +340,7 @@ def test_a_broken_suite_verifies_nothing(bench: Bench, broken: str) -> None:
     bench.suite(broken)
     with pytest.raises(VerifyError, match="could not run"):
         bench.run()
-    assert not verify.is_verified(bench.targets[0], bench.paths)
+    assert not verify.is_verified(bench.targets[0], bench.tool, bench.paths)
 
 
 @pytest.mark.engine
@@ -374,12 +384,12 @@ def test_the_next_run_removes_what_a_killed_one_left(bench: Bench) -> None:
 
 def started_elsewhere(bench: Bench) -> subprocess.Popen[bytes]:
     """The bench's run, in a process of its own."""
-    (bench.paths.root / "bench.pickle").write_bytes(pickle.dumps((bench.targets, bench.host, bench.paths)))
+    (bench.paths.root / "bench.pickle").write_bytes(pickle.dumps((bench.targets, bench.host, bench.tool, bench.paths)))
     script = """
         import pickle, sys
         from build.verify import verify
-        targets, host, paths = pickle.load(open(sys.argv[1], "rb"))
-        verify.run(targets, docker_host=host, paths=paths, workers=2)
+        targets, host, tool, paths = pickle.load(open(sys.argv[1], "rb"))
+        verify.run(targets, docker_host=host, tool=tool, paths=paths, workers=2)
     """
     command = [sys.executable, "-c", textwrap.dedent(script), str(bench.paths.root / "bench.pickle")]
     return subprocess.Popen(command, cwd=repository().root, stderr=subprocess.DEVNULL)

@@ -1,0 +1,109 @@
+"""What the tests found of each image, from the events of their run. No effects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from build.verify.events import Completed, Error, Event, Inventory
+from build.verify.reports import Check
+from build.verify.target import Target
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """A test that did not pass: its name and, in one line, why."""
+
+    test: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyResult:
+    """The result of one image."""
+
+    name: str
+    image_id: str
+    passed: int
+    failures: tuple[Outcome, ...] = ()
+    skips: tuple[Outcome, ...] = ()
+    #: The time its tests took, the start of its containers included.
+    seconds: float = 0.0
+    #: True where the tests did not run, since this image had passed them before.
+    remembered: bool = False
+    #: True where only some of the tests ran (``keywords``): passing them verifies nothing.
+    partial: bool = False
+    #: Each test that passed or was skipped, for the report.
+    checks: tuple[Check, ...] = ()
+    #: The packages in it; empty unless a test looked for them.
+    inventory: Inventory = field(default_factory=Inventory)
+
+    @property
+    def ok(self) -> bool:
+        """True where no test failed and at least one passed."""
+        return not self.failures and self.passed > 0
+
+    @property
+    def verdict(self) -> str:
+        """One or two words for the table."""
+        if not self.ok:
+            return "FAILED"
+        if self.partial:
+            return "passed"
+        return "already verified" if self.remembered else "verified"
+
+
+def collect(
+    events: Sequence[Event], targets: Sequence[Target], descriptions: Mapping[str, str], *, partial: bool
+) -> dict[str, VerifyResult]:
+    """Put the events of a run together.
+
+    Args:
+        events: All of them.
+        targets: The images that were tested.
+        descriptions: ``group.test_name`` → the first line of the test's docstring.
+        partial: Only some of the tests ran.
+
+    Returns:
+        Image name → its result; an image without any test too.
+    """
+    return {
+        target.variant.name: _result(
+            target,
+            [event for event in events if isinstance(event, Completed) and event.image == target.variant.name],
+            descriptions,
+            partial=partial,
+        )
+        for target in targets
+    }
+
+
+def errors(events: Sequence[Event]) -> list[str]:
+    """Return the failures that belong to no image, one line each."""
+    return [f"{event.where}: {event.reason}" for event in events if isinstance(event, Error)]
+
+
+def _result(
+    target: Target, tests: Sequence[Completed], descriptions: Mapping[str, str], *, partial: bool
+) -> VerifyResult:
+    return VerifyResult(
+        name=target.variant.name,
+        image_id=target.image_id,
+        passed=sum(test.outcome == "passed" for test in tests),
+        failures=tuple(Outcome(test=test.test, reason=test.reason) for test in tests if test.outcome == "failed"),
+        skips=tuple(Outcome(test=test.test, reason=test.reason) for test in tests if test.outcome == "skipped"),
+        seconds=sum(test.seconds for test in tests),
+        partial=partial,
+        checks=tuple(
+            Check(
+                group=test.group,
+                test=test.test,
+                outcome=test.outcome,
+                reason=test.reason,
+                says=descriptions.get(f"{test.group}.{test.test.partition(' ')[0]}", ""),
+            )
+            for test in tests
+            if test.outcome != "failed"
+        ),
+        inventory=next((test.inventory for test in reversed(tests) if test.inventory), Inventory()),
+    )

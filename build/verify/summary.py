@@ -1,0 +1,81 @@
+"""What a person reads of the results of a verification: a table, the tests that were skipped, an error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from build.errors import VerifyError
+from build.paths import Paths
+from build.system import console
+from build.verify.pytest_run import Files
+from build.verify.results import Outcome, VerifyResult
+
+#: Different failures in the error; the report has all of them.
+_SHOWN_FAILURES = 15
+
+
+def report(results: Sequence[VerifyResult]) -> None:
+    """Print a table of the results, and a line for each test that was skipped."""
+    # The columns that matter most come first: on a narrow terminal, those at the end are left out.
+    console.table(
+        ["image", "result", "passed>", "failed>", "skipped>", "time>"],
+        [
+            (
+                result.name,
+                result.verdict,
+                str(result.passed),
+                str(len(result.failures)),
+                str(len(result.skips)),
+                console.seconds(result.seconds),
+            )
+            for result in results
+        ],
+    )
+    skipped: dict[tuple[str, str], list[str]] = {}
+    for result in results:
+        for skip in result.skips:
+            skipped.setdefault((skip.test, skip.reason), []).append(result.name)
+    for (test, reason), names in skipped.items():
+        where = names[0] if len(names) == 1 else f"{len(names)} images"
+        console.info(f"skipped {test}: {reason} ({where})")
+
+
+def raise_for(results: Sequence[VerifyResult], paths: Paths) -> None:
+    """Raise an error that says which images failed which tests, unless all passed.
+
+    Args:
+        results: The results.
+        paths: The project, for the names of the files that tell more.
+
+    Raises:
+        VerifyError: An image failed.
+    """
+    failed = [result for result in results if not result.ok]
+    if not failed:
+        return
+    # One cause often fails many tests, and the same test in many images: one entry for each cause.
+    tests: dict[str, list[str]] = {}
+    images: dict[str, list[str]] = {}
+    for result in failed:
+        for failure in result.failures or [Outcome(test="nothing was tested", reason="no test passed")]:
+            tests.setdefault(failure.reason, []).append(failure.test)
+            images.setdefault(failure.reason, []).append(result.name)
+    lines = []
+    for reason in list(tests)[:_SHOWN_FAILURES]:
+        lines.append(f"{_some(tests[reason])}: {reason}")
+        if len(results) > 1:
+            lines.append(f"    in {', '.join(dict.fromkeys(images[reason]))}")
+    if len(tests) > _SHOWN_FAILURES:
+        lines.append(f"and {len(tests) - _SHOWN_FAILURES} more")
+    files = Files(paths=paths)
+    raise VerifyError(
+        f"not every image passed its tests: {len(failed)} of {len(results)} failed",
+        where=f"{files.junit}, {files.log}",
+        fix="fix the image (its Dockerfile, lock, base) or the test, then: nox -s build verify",
+        details="\n".join(lines),
+    )
+
+
+def _some(tests: Sequence[str]) -> str:
+    first, *others = dict.fromkeys(tests)
+    return f"{first} and {len(others)} more" if others else first
