@@ -1,24 +1,51 @@
-"""Environment markers (PEP 508), judged for the images and not for this machine.  Pure."""
+"""The platform that images are made for, under each of the names that others give it.  Pure."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from packaging.markers import Marker
 
 
-def holds(marker: Marker, python: str, extra: str = "") -> bool:
-    """Whether a marker holds for CPython on x86-64 Linux; all variables are set: none comes from this machine.
+@dataclass(frozen=True, kw_only=True)
+class Platform:
+    """Linux with glibc on one kind of processor."""
 
-    Args:
-        marker: The marker.
-        python: The minor version; like uv, ``3.11`` is taken for 3.11.0 where a marker asks for the full version.
-        extra: The extra that is asked for.
-    """
-    return marker.evaluate(
-        {
+    #: As the kernel (``uname -m``), Python and wheels call the processor: ``x86_64``.
+    machine: str
+    #: As Debian calls it (``dpkg --print-architecture``): ``amd64``.
+    debian: str
+    #: As Go calls it, and so Docker and image indexes (``GOARCH``): ``amd64``.
+    go: str
+    #: As pyelftools calls it: ``x64``.
+    elf: str
+    #: For people: ``x86-64``.
+    title: str
+    #: The loader that its programs name, with glibc.
+    loader: str
+
+    @property
+    def oci(self) -> str:
+        """As Docker and bake files write it: ``linux/amd64``."""
+        return f"linux/{self.go}"
+
+    @property
+    def multiarch(self) -> str:
+        """The name of Debian's folders of its libraries: ``x86_64-linux-gnu``."""
+        return f"{self.machine}-linux-gnu"
+
+    def marker_environment(self, python: str, extra: str = "") -> dict[str, str]:
+        """The variables of environment markers (PEP 508); none of them comes from this machine.
+
+        Args:
+            python: The minor version; like uv, ``3.11`` counts as 3.11.0 where a marker asks for the full version.
+            extra: The extra that is asked for.
+        """
+        return {
             "implementation_name": "cpython",
             "implementation_version": f"{python}.0",
             "os_name": "posix",
-            "platform_machine": "x86_64",
+            "platform_machine": self.machine,
             "platform_python_implementation": "CPython",
             "platform_release": "",
             "platform_system": "Linux",
@@ -28,4 +55,25 @@ def holds(marker: Marker, python: str, extra: str = "") -> bool:
             "sys_platform": "linux",
             "extra": extra,
         }
-    )
+
+
+LINUX_AMD64 = Platform(
+    machine="x86_64",
+    debian="amd64",
+    go="amd64",
+    elf="x64",
+    title="x86-64",
+    loader="/lib64/ld-linux-x86-64.so.2",
+)
+
+
+def holds(marker: Marker, python: str, extra: str = "", platform: Platform = LINUX_AMD64) -> bool:
+    """Tell whether an environment marker holds in an image.
+
+    Args:
+        marker: The marker.
+        python: The minor version of the image's Python.
+        extra: The extra that is asked for.
+        platform: The image's platform.
+    """
+    return marker.evaluate(platform.marker_environment(python, extra))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from build.bases import elf
 from build.errors import PipelineError
-from build.matrix.model import Prefix
+from build.matrix.origins import PrefixPython
 
 #: Directories, separated by ':', in which prefixes lie by their version (``3.12.1/bin/python3.12``).
 VARIABLE = "INFERENCE_IMAGES_PREFIXES"
@@ -49,7 +49,7 @@ class Found:
     built_for: str
 
 
-def find(wanted: Prefix, root: Path) -> Found:
+def find(wanted: PrefixPython, root: Path) -> Found:
     """Find a CPython and check that it is the one.
 
     Args:
@@ -60,7 +60,7 @@ def find(wanted: Prefix, root: Path) -> Found:
         PrefixNotFoundError: It is nowhere.
         PrefixError: What lies there is something else.
     """
-    minor = wanted.version.rpartition(".")[0]
+    minor = wanted.minor
     places = candidates(wanted, root)
     for place in places:
         if (place / "bin" / f"python{minor}").is_file():
@@ -73,7 +73,7 @@ def find(wanted: Prefix, root: Path) -> Found:
     )
 
 
-def candidates(wanted: Prefix, root: Path) -> list[Path]:
+def candidates(wanted: PrefixPython, root: Path) -> list[Path]:
     """Where a prefix may lie, in the order in which it is looked for there."""
     if wanted.directory is not None:
         return [root / Path(wanted.directory).expanduser()]

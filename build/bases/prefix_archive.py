@@ -6,6 +6,7 @@ time.  What the prefix says of the directory that it was built for says ``/usr/l
 
 from __future__ import annotations
 
+import dataclasses
 import fnmatch
 import hashlib
 import os
@@ -22,7 +23,7 @@ from typing import Any
 from build.bases import elf
 from build.bases.prefix import Found, PrefixError, find, in_variable
 from build.errors import PipelineError
-from build.matrix.model import Prefix
+from build.matrix.origins import PrefixPython
 from build.paths import Paths
 from build.system import console, state
 
@@ -109,7 +110,7 @@ def destination(path: str, python: str) -> str | None:
     return None
 
 
-def present(folder: Path, wanted: Prefix) -> Archive | None:
+def present(folder: Path, wanted: PrefixPython) -> Archive | None:
     """The archive in a base's folder of the state; None where it must be made (anew).
 
     One whose prefix is gone stays as it is; one whose prefix was built anew does not, and neither does one where the
@@ -134,7 +135,7 @@ def present(folder: Path, wanted: Prefix) -> Archive | None:
     )
 
 
-def ensure(folder: Path, wanted: Prefix, paths: Paths) -> Archive:
+def ensure(folder: Path, wanted: PrefixPython, paths: Paths) -> Archive:
     """The archive in a base's folder, made where it is not there; 10 to 20 seconds.
 
     Args:
@@ -154,7 +155,7 @@ def ensure(folder: Path, wanted: Prefix, paths: Paths) -> Archive:
     console.info(f"taking CPython {wanted.version} from {found.directory}")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "prefix.json").unlink(missing_ok=True)  # never a new archive under an old digest
-    python = wanted.version.rpartition(".")[0]
+    python = wanted.minor
     with tempfile.TemporaryDirectory(dir=folder, prefix=".prefix-") as scratch:
         stage = Path(scratch)
         programs = _copy(found, stage, python)
@@ -185,8 +186,8 @@ def ensure(folder: Path, wanted: Prefix, paths: Paths) -> Archive:
     return Archive(version=wanted.version, digest=digest, needs=needs, glibc=glibc)
 
 
-def _key(wanted: Prefix) -> dict[str, Any]:
-    return {"edition": EDITION, **wanted.model_dump()}
+def _key(wanted: PrefixPython) -> dict[str, Any]:
+    return {"edition": EDITION, **dataclasses.asdict(wanted)}
 
 
 def _stamp(interpreter: Path) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import datetime
 import os
 import re
 import subprocess
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import Any
 
 import docker
 
-from build.bases import bases, prefix_archive
+from build.bases import builder_context, prepare
+from build.bases.local import local_base
 from build.builder import bake, image_recipes
 from build.checkout.project import Project
 from build.engine import engine
@@ -24,10 +24,10 @@ from build.images import dockerfiles as render
 from build.images import layers, recipe
 from build.images.dockerfiles import LABEL, Image
 from build.images.recipe import Recipe
-from build.locks import debian
-from build.locks.lock import Lock
+from build.matrix.origins import DebianPackages, FromImage
 from build.packages import wheel_sources
 from build.packages.wheel_sources import SourceNotReachedError
+from build.platforms import LINUX_AMD64
 from build.system import console
 from build.variants.variant import Variant
 
@@ -72,6 +72,11 @@ class Built:
         return f"{self.image.variant.repository}:{self.recipe.tag}"
 
 
+def base_repository(project: Project, name: str) -> str:
+    """The repository of a base image in the engine."""
+    return f"{project.matrix.project.namespace}/base-{name}"
+
+
 def build(
     project: Project,
     images: Sequence[Image],
@@ -99,17 +104,12 @@ def build(
     Raises:
         PipelineError: Something that concerns all images: the engine, a base, the network.
     """
-    not_found = image_recipes.find_prefixes(project, [image.variant for image in images])
-    results = {
-        image.variant.name: _skipped(image, not_found[image.variant.builder_base])
-        for image in images
-        if image.variant.builder_base in not_found
-    }
-    here = [image for image in images if image.variant.name not in results]
+    results: dict[str, Built] = {}
     if not options.refresh_bases and not options.no_cache:
-        expected = image_recipes.of(project, here)
-        for image in here:
-            present = _present(client, image, expected[image.variant.name])
+        expected = image_recipes.of(project, images).known
+        for image in images:
+            wanted = expected.get(image.variant.name)
+            present = _present(client, image, wanted) if wanted else None
             if present is not None:
                 results[image.variant.name] = present
     missing = [image for image in images if image.variant.name not in results]
@@ -135,11 +135,12 @@ def _build_missing(
     progress: Callable[[bake.Event], None],
     log: Path,
 ) -> list[Built]:
-    away = fetch_all_wheels(project, [image.variant for image in images])
+    not_found = prepare.prefixes(project, project.used_bases([image.variant for image in images]))
+    away = fetch_all_wheels(project, [image.variant for image in images if image.variant.builder_base not in not_found])
     done: list[Built] = []
     todo: list[Image] = []
     for image in images:
-        failure = away.get(image.variant.name)
+        failure = not_found.get(image.variant.builder_base) or away.get(image.variant.name)
         if failure is None:
             todo.append(image)
         else:
@@ -147,23 +148,23 @@ def _build_missing(
     if not todo:
         return done
     base_names = project.used_bases([image.variant for image in todo])
-    prepare(project, base_names, options, project.locks.tools())
-    check_cuda_images(project, [image.variant for image in todo])
-    wanted = image_recipes.of(project, todo)
+    prepare.prepare(project, base_names, locked=options.locked, refresh=options.refresh_bases)
+    prepare.check_cuda_images(project, project.standing_bases([image.variant for image in todo]))
+    wanted = image_recipes.of(project, todo).known
     for image in list(todo):
         present = _present(client, image, wanted[image.variant.name])
         if present is not None and not options.no_cache:
             done.append(present)
             todo.remove(image)
-    references = {
-        name: image_recipes.base_reference(project, name) for name in project.standing_bases([i.variant for i in todo])
-    }
+    base_recipes = image_recipes.of_base_images(project, project.standing_bases([image.variant for image in todo]))
+    references = {name: f"{base_repository(project, name)}:{each.tag}" for name, each in base_recipes.items()}
     new_bases = {name for name, its in references.items() if options.no_cache or find(client, its) is None}
     for start in range(0, len(todo), options.jobs):
         done += _batch(
             project,
             todo[start : start + options.jobs],
             wanted,
+            base_recipes,
             references,
             new_bases,
             running,
@@ -201,6 +202,7 @@ def _batch(
     project: Project,
     images: Sequence[Image],
     recipes: Mapping[str, Recipe],
+    base_recipes: Mapping[str, Recipe],
     base_references: Mapping[str, str],
     new_bases: set[str],
     running: engine.Engine,
@@ -247,7 +249,9 @@ def _batch(
             buildx=engine.buildx()[0],
             environment=build_environment(running),
             overrides={
-                **_base_overrides(project, project.used_bases(variants), missing, base_references, running),
+                **_base_overrides(
+                    project, project.used_bases(variants), missing, base_recipes, base_references, running
+                ),
                 **{
                     target: wanted[target]
                     if target in ready
@@ -297,15 +301,14 @@ def _batch(
 
 def _other_base(project: Project, base_names: Sequence[str]) -> str | None:
     """What helps where a base is made from what may be gone or out of reach, an image or pinned Debian packages."""
-    cuda_bases, found = project.cuda_bases, []
+    found = []
     for name in base_names:
-        cuda_base = cuda_bases.get(name)
-        if cuda_base and cuda_base.cuda.debian:
+        cuda_base = project.cuda_bases.get(name)
+        if cuda_base and isinstance(cuda_base.origin, DebianPackages):
             return "where Debian's archive has newer packages by now, record them: nox -s lock -- --bases"
-        own = cuda_base.base_name if cuda_base else name
         base = cuda_base.base if cuda_base else project.matrix.bases[name]
-        if base.image is not None:
-            found.append(f"--base {own}=<a base with Python {base.python}>")
+        if cuda_base or isinstance(base.origin, FromImage):
+            found.append(f"--base {cuda_base.base_name if cuda_base else name}=<a base with Python {base.python}>")
     ways = " ".join(dict.fromkeys(found))
     return f"where its image is out of reach, build on another base: {ways}" if ways else None
 
@@ -356,18 +359,23 @@ def _stages(image: Image) -> tuple[str, str]:
 
 
 def _base_overrides(
-    project: Project, used: Sequence[str], new: Sequence[str], references: Mapping[str, str], running: engine.Engine
+    project: Project,
+    used: Sequence[str],
+    new: Sequence[str],
+    recipes: Mapping[str, Recipe],
+    references: Mapping[str, str],
+    running: engine.Engine,
 ) -> dict[str, Any]:
     """What the moment adds to the bake targets of bases: what a new one is called, and what serves its builder too."""
     found: dict[str, Any] = {
         render.target(f"builder-{name}"): {"contexts": {"rootfs": "target:" + render.target(f"rootfs-{name}")}}
         for name in used
-        if project.matrix.bases[name].bootstrap is not None and bases.is_builders_too(project.paths, name)
+        if builder_context.shares_rootfs(local_base(project, name))
     }
     for name in new:
         found[render.target(f"base-{name}")] = {
             "tags": [references[name]],
-            "labels": {f"{LABEL}.recipe": image_recipes.base_recipe(project, name).digest, f"{LABEL}.base": name},
+            "labels": {f"{LABEL}.recipe": recipes[name].digest, f"{LABEL}.base": name},
             "output": [output(running)],
         }
     return found
@@ -401,16 +409,16 @@ def build_registry(project: Project, *, running: engine.Engine, client: docker.D
     folder = project.tool.registry
     wanted = recipe.Recipe(
         inputs={
-            "platform": recipe.PLATFORM,
+            "platform": LINUX_AMD64.oci,
             "dockerfile": recipe.content((folder / "Dockerfile").read_text(encoding="utf-8")),
-            "config": recipe.content((folder / "config.yml").read_text(encoding="utf-8")),
+            "config": recipe.exact((folder / "config.yml").read_text(encoding="utf-8")),
         }
     )
     reference = f"{project.matrix.project.namespace}/registry:{wanted.tag}"
     if find(client, reference) is not None:
         return reference
     console.info("building the embedded registry's image (once)")
-    prepare(project, [render.registry_base(project.matrix)], Options(), project.locks.tools())
+    prepare.prepare(project, [render.registry_base(project.matrix)], locked=False, refresh=False)
     outcome = bake.run(
         ["registry"],
         paths=project.paths,
@@ -426,75 +434,6 @@ def build_registry(project: Project, *, running: engine.Engine, client: docker.D
             "the embedded registry's image failed to build", where=str(log), details=bake.failure(outcome.log).lines
         )
     return reference
-
-
-def prepare(project: Project, base_names: Sequence[str], options: Options, tools: Lock) -> None:
-    """Bring the root file systems and the tools into the state: what `docker buildx bake` needs beside git's files.
-
-    Raises:
-        DriftError: A base differs from its lock, with ``options.locked``.
-        PipelineError: A bootstrap fails; a prefix is not there or does not fit; an image base has no digest.
-    """
-    paths = project.paths
-    bases.prepare_tools(paths, tools)
-    for name in base_names:
-        base = project.matrix.bases[name]
-        if base.image is not None and "@" not in base.image:
-            raise PipelineError(
-                f"the base {name} names its image without a digest: it would be another one tomorrow",
-                where=project.loaded.where("bases", name, "image"),
-                fix=f"learn it with: docker buildx imagetools inspect {base.image}; then write "
-                f"{base.image}@sha256:<the digest it says>",
-            )
-        archive = bases.prefix(paths, name, base)
-        rootfs = bases.present(paths, name, base)
-        if base.bootstrap is not None and (rootfs is None or options.refresh_bases):
-            began = time.monotonic()
-            console.info(f"bootstrapping the base {name} from Debian's archive ({base.bootstrap.suite})")
-            rootfs = bases.bootstrap(paths, name, base, paths.logs / f"bootstrap-{name}.log")
-            console.info(
-                f"bootstrapped {name}: {len(rootfs.packages)} Debian packages, "
-                f"{console.seconds(time.monotonic() - began)}"
-            )
-            recorded = debian.recorded(paths, name)
-            lines = debian.drift(recorded or (), rootfs.packages)
-            if recorded is not None and lines and not options.locked:
-                console.warn(
-                    f"{name} differs from its lock in {len(lines)} Debian packages: "
-                    + "; ".join(lines[:6])
-                    + (" …" if len(lines) > 6 else "")
-                    + " (take them into the lock with: nox -s lock -- --bases)"
-                )
-        if rootfs is not None and options.locked:
-            bases.check_locked(paths, rootfs)
-        if archive is not None and rootfs is not None:
-            prefix_archive.check_fits(
-                archive,
-                name,
-                rootfs=bases.rootfs_file(paths, name),
-                glibc=base.glibc,
-                where=project.loaded.where("bases", name, "bootstrap", "packages"),
-            )
-        bases.prepare_builder(paths, name, rootfs, base)
-
-
-def check_cuda_images(project: Project, variants: Sequence[Variant]) -> None:
-    """Raise where CUDA comes with an image that is named without its digest.
-
-    Raises:
-        PipelineError: It is.
-    """
-    for name in project.standing_bases(variants):
-        cuda_base = project.cuda_bases.get(name)
-        image = cuda_base.image if cuda_base else None
-        if cuda_base and image and "@" not in image:
-            raise PipelineError(
-                f"the CUDA {cuda_base.device} names its image without a digest: it would be another one tomorrow",
-                where=project.loaded.where("cuda", cuda_base.device, "images", cuda_base.base_name),
-                fix=f"learn it with: docker buildx imagetools inspect {image}; then write "
-                f"{image}@sha256:<the digest it says>; or build on another base: "
-                f"--base {cuda_base.base_name}=<a base with the same Python>",
-            )
 
 
 def output(running: engine.Engine) -> str:

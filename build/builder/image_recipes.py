@@ -1,117 +1,168 @@
-"""The recipes of images and of the bases below them, from committed files and what this clone has bootstrapped."""
+"""The recipes of images and base images.
+
+``Recipes`` computes them from values and has no effects; ``of`` and ``of_base_images`` first read these values.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
 
-from build.bases import bases
-from build.bases.prefix import PrefixNotFoundError
+from build.bases import rootfs
+from build.bases.facts import BaseFacts, UnknownBase
+from build.builder import recipe_sources
+from build.builder.recipe_sources import Sources
 from build.checkout.project import Project
-from build.images import dockerfiles as render
-from build.images import recipe
-from build.images.dockerfiles import Image, layer_file
+from build.errors import PipelineError
+from build.images import file_names, recipe
+from build.images.dockerfiles import Image
 from build.images.recipe import Recipe
-from build.locks import debian
-from build.locks.lock import Lock
-from build.variants.variant import Variant
+from build.matrix.origins import BaseOrigin, Bootstrapped, CudaImage, DebianPackages, FromImage, PrefixPython
 
 
-def base_repository(project: Project, base_name: str) -> str:
-    """The repository of a base in the engine."""
-    return f"{project.matrix.project.namespace}/base-{base_name}"
+@dataclass(frozen=True, kw_only=True)
+class ImageRecipes:
+    """The recipes of some images."""
+
+    #: Image name → recipe.
+    known: Mapping[str, Recipe]
+    #: Image name → why it has no recipe here.
+    unknown: Mapping[str, UnknownBase]
 
 
-def recipe_of(project: Project, image: Image, packages: Sequence[str], tools: Lock) -> Recipe:
-    """The recipe of an image, on a base with these Debian packages."""
-    paths, variant = project.paths, image.variant
-    return recipe.image(
-        dockerfile=(paths.dockerfiles / variant.name / "Dockerfile").read_text(encoding="utf-8"),
-        layers={
-            layer.name: (paths.root / layer_file(variant.base_name, layer)).read_text(encoding="utf-8")
-            for layer in image.layers
-        },
-        base=base_recipe(project, variant.base_image, packages),
-        builder=bases.builder_recipe(project.tool, paths, variant.builder_base, variant.built_on, packages, tools),
-        compiler=bases.compiler_recipe(
-            project.tool,
-            paths,
-            variant.builder_base,
-            (paths.root / render.build_file(variant.base_name)).read_text(encoding="utf-8"),
-        )
-        if image.needs_compiler
-        else None,
-        scripts={
-            name: (project.tool.scripts / name).read_text(encoding="utf-8")
-            for name in ([bases.CUDA_SCRIPT] if image.cuda_links else [])
-        },
-    )
+def of(project: Project, images: Iterable[Image]) -> ImageRecipes:
+    """The recipes of images, from the committed files and the facts of their bases.
 
+    A base has the Debian packages and the Python that this clone has prepared, else those of its lock.
 
-def of(project: Project, images: Iterable[Image]) -> dict[str, Recipe]:
-    """Image name → recipe, from committed files and what this clone has bootstrapped.
-
-    A base counts with the Debian packages that it has here, and with those of its lock where there is none yet.
-    An image whose base has its Python from a prefix that is not on this machine is left out: it has none here.
+    Raises:
+        LockError: A lock is missing or not readable.
+        PipelineError: A base has another Python than the matrix says.
     """
-    tools = project.locks.tools()
-    found: dict[str, Recipe] = {}
-    packages: dict[str, Sequence[str]] = {}
-    not_found = find_prefixes(project, [image.variant for image in images])
-    for image in images:
-        name = image.variant.builder_base
-        if name in not_found:
-            continue
-        if name not in packages:
-            packages[name] = _packages(project, name)
-        found[image.variant.name] = recipe_of(project, image, packages[name], tools)
+    images = tuple(images)
+    return compute(recipe_sources.read(project, images), images)
+
+
+def of_base_images(project: Project, names: Iterable[str]) -> dict[str, Recipe]:
+    """The recipes of base images by name.
+
+    Raises:
+        PipelineError: The facts of a base are not known.
+    """
+    names = tuple(names)
+    recipes = _Recipes(recipe_sources.read_base_images(project, names))
+    found = {}
+    for name in names:
+        match recipes.base_image(name):
+            case UnknownBase() as unknown:
+                raise PipelineError(unknown.why, fix=unknown.fix)
+            case Recipe() as computed:
+                found[name] = computed
     return found
 
 
-def find_prefixes(project: Project, variants: Sequence[Variant]) -> dict[str, PrefixNotFoundError]:
-    """Make the prefixes of these variants' bases ready.
-
-    Returns:
-        Base name → why its Python is not there, for those on which nothing can be built.
-
-    Raises:
-        PrefixError: A prefix lies where it was looked for, and is not what the matrix asks for.
-    """
-    not_found: dict[str, PrefixNotFoundError] = {}
-    for name in project.used_bases(variants):
-        try:
-            bases.prefix(project.paths, name, project.matrix.bases[name])
-        except PrefixNotFoundError as failure:
-            not_found[name] = failure
-    return not_found
+def compute(sources: Sources, images: Iterable[Image]) -> ImageRecipes:
+    """The recipes of images, from values alone."""
+    recipes = _Recipes(sources)
+    known: dict[str, Recipe] = {}
+    unknown: dict[str, UnknownBase] = {}
+    for image in images:
+        match recipes.image(image):
+            case Recipe() as computed:
+                known[image.variant.name] = computed
+            case UnknownBase() as reason:
+                unknown[image.variant.name] = reason
+    return ImageRecipes(known=known, unknown=unknown)
 
 
-def base_reference(project: Project, base_name: str) -> str:
-    """The local reference of a base under its recipe."""
-    return f"{base_repository(project, base_name)}:{base_recipe(project, base_name).tag}"
+class _Recipes:
+    """The recipes that follow from some sources; those that images share are computed once."""
 
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self.base_image = cache(self._base_image)
+        self._builder = cache(self._compute_builder)
+        self._compiler = cache(self._compute_compiler)
 
-def base_recipe(project: Project, base_name: str, packages: Sequence[str] | None = None) -> Recipe:
-    """The recipe of a base, or of a base with CUDA; with these Debian packages in it, or those that it has here."""
-    cuda_base = project.cuda_bases.get(base_name)
-    below = cuda_base.base_name if cuda_base else base_name
-    if cuda_base and cuda_base.image:
-        return bases.recipe_of(project.tool, project.paths, base_name, cuda_base.base, ())
-    if packages is None:
-        packages = _packages(project, below)
-    its = bases.recipe_of(project.tool, project.paths, below, project.matrix.bases[below], packages)
-    if cuda_base is None:
-        return its
-    return recipe.cuda_base(
-        dockerfile=(project.paths.dockerfiles / "bases" / base_name / "Dockerfile").read_text(encoding="utf-8"),
-        scripts={name: (project.tool.scripts / name).read_text(encoding="utf-8") for name in bases.APT_SCRIPTS},
-        base=its,
-    )
+    def image(self, image: Image) -> Recipe | UnknownBase:
+        variant, sources = image.variant, self._sources
+        base = self.base_image(variant.base_image)
+        builder = self._builder(variant.builder_base)
+        if isinstance(base, UnknownBase):
+            return base
+        if isinstance(builder, UnknownBase):
+            return builder
+        return recipe.image(
+            platform=sources.platform,
+            dockerfile=sources.generated[file_names.image_dockerfile(variant.name)],
+            layers={
+                layer.name: sources.generated[file_names.layer_file(variant.base_name, layer)] for layer in image.layers
+            },
+            base=base,
+            builder=builder,
+            compiler=self._compiler(variant.builder_base, variant.base_name) if image.needs_compiler else None,
+            scripts=self._scripts([recipe_sources.CUDA_SCRIPT]) if image.cuda_links else None,
+        )
 
+    def _base_image(self, name: str) -> Recipe | UnknownBase:
+        cuda_base = self._sources.cuda_bases.get(name)
+        match cuda_base and cuda_base.origin:
+            case CudaImage() if cuda_base:
+                return self._made(name, cuda_base.image_origin, packages=(), prefix=None)
+            case DebianPackages() if cuda_base:
+                below = self.base_image(cuda_base.base_name)
+                if isinstance(below, UnknownBase):
+                    return below
+                return recipe.cuda_base(
+                    platform=self._sources.platform,
+                    dockerfile=self._sources.generated[file_names.base_dockerfile(name)],
+                    scripts=self._scripts(recipe_sources.APT_SCRIPTS),
+                    base=below,
+                )
+        known = self._sources.facts[name]
+        if isinstance(known, UnknownBase):
+            return known
+        origin = self._sources.bases[name].origin
+        prefix = known.python if isinstance(origin.python, PrefixPython) else None
+        return self._made(name, origin, packages=known.debian, prefix=prefix)
 
-def _packages(project: Project, base_name: str) -> tuple[str, ...]:
-    """The Debian packages of a base: those it has here, else those of its lock; none for an ``image`` base."""
-    base = project.matrix.bases[base_name]
-    if base.bootstrap is None:
-        return ()  # its digest says what is in it
-    rootfs = bases.present(project.paths, base_name, base)
-    return rootfs.packages if rootfs else debian.recorded(project.paths, base_name) or ()
+    def _made(self, name: str, origin: BaseOrigin, *, packages: tuple[str, ...], prefix: str | None) -> Recipe:
+        match origin:
+            case Bootstrapped():
+                bootstrap = rootfs.arguments(origin)
+            case FromImage():
+                bootstrap = []
+        return recipe.base(
+            platform=self._sources.platform,
+            dockerfile=self._sources.generated[file_names.base_dockerfile(name)],
+            scripts=self._scripts(recipe_sources.BASE_SCRIPTS),
+            start=self._sources.start,
+            bootstrap=bootstrap,
+            packages=packages,
+            prefix=prefix,
+        )
+
+    def _compute_builder(self, base_name: str) -> Recipe | UnknownBase:
+        known = self._sources.facts[base_name]
+        if not isinstance(known, BaseFacts):
+            return known
+        return recipe.builder(
+            platform=self._sources.platform,
+            dockerfile=self._sources.generated[file_names.builder_dockerfile(base_name)],
+            scripts=self._scripts(recipe_sources.BUILDER_SCRIPTS),
+            uv=self._sources.uv,
+            python=known.python,
+        )
+
+    def _compute_compiler(self, base_name: str, lock_base_name: str) -> Recipe:
+        """The compiler of a base, with the build requirements that are locked for another one it may stand in for."""
+        return recipe.compiler(
+            platform=self._sources.platform,
+            dockerfile=self._sources.generated[file_names.compiler_dockerfile(base_name)],
+            scripts=self._scripts(recipe_sources.COMPILER_SCRIPTS),
+            build_requirements=self._sources.generated[file_names.build_file(lock_base_name)],
+        )
+
+    def _scripts(self, names: Iterable[str]) -> dict[str, str]:
+        return {name: self._sources.scripts[name] for name in names}

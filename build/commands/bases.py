@@ -6,7 +6,8 @@ import dataclasses
 
 import click
 
-from build.builder import builder, image_recipes
+from build.bases import prepare
+from build.builder import builder
 from build.builder.builder import Options
 from build.checkout.project import DEFAULT_GROUP, open_project
 from build.commands.building import building
@@ -28,13 +29,13 @@ def bases(selection: Selection, options: Options) -> None:
         alone = [name for name in selection.base if name in project.matrix.bases.keys() - project.own_bases]
         rest = dataclasses.replace(selection, base=tuple(name for name in selection.base if name not in alone))
         variants = project.select(rest, default_group=DEFAULT_GROUP) if rest != Selection() or not alone else ()
-        not_found = image_recipes.find_prefixes(project, variants)
+        not_found = prepare.prefixes(project, project.used_bases(variants))
         names = sorted(set(project.used_bases(variants)) - not_found.keys() | set(alone))
         for name, missed in not_found.items():
             if name in selection.base:
                 raise missed
             console.warn(f"{name} is left out: {missed.what} (searched: {missed.where})")
-        builder.prepare(project, names, options, project.locks.tools())
+        prepare.prepare(project, names, locked=options.locked, refresh=options.refresh_bases)
         for image, failure in builder.fetch_all_wheels(project, variants).items():
             console.warn(f"{image} cannot be built: {failure.what} (searched: {failure.where})")
             for name in dict(project.variant(image).wheel_sources):  # bake asks for the folder all the same

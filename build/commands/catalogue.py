@@ -53,14 +53,16 @@ def catalogue_command(paths: Paths, *, output: Path, offline: bool) -> None:
         console.warn(f"what is published is said as it was recorded: {record.registry}, {record.date}")
     changed = _write_table(project, images, record)
     there = [image for image in images if image.variant.name in (published or {})]
-    recipes = {name: recipe.digest for name, recipe in image_recipes.of(project, there).items()}
+    current = image_recipes.of(project, there)
+    for name, base in current.unknown.items():
+        console.warn(f"whether {name} is published in its present form is unknown: {base.why}; {base.fix}")
     pages = catalogue.pages(
         images,
         project.matrix,
         published or {},
         today=now.date(),
         recorded=record.images if record and published is None else {},
-        recipes=recipes,
+        recipes={name: recipe.digest for name, recipe in current.known.items()},
     )
     files = catalogue_site.render(
         pages,

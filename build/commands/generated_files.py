@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from build.bases import facts as base_facts
+from build.bases.local import local_base
 from build.catalogue import record as catalogue_record
 from build.catalogue import table as catalogue_table
 from build.checkout.project import Project
 from build.errors import DriftError
 from build.images import dockerfiles as render
 from build.images import environments, patches
-from build.locks import debian
+from build.locks import debian, prefix_python
 from build.locks import lock as locks
 from build.locks.stale import stale_locks
 from build.matrix import schema
+from build.matrix.origins import Bootstrapped
 from build.paths import Paths, write_atomically
 
 
@@ -48,8 +51,7 @@ def files(project: Project) -> dict[str, str]:
         project.groups(),
         build_locks=project.build_locks(),
         cuda_bases={
-            name: (base, () if base.image else debian.recorded(project.paths, name) or ())
-            for name, base in project.cuda_bases.items()
+            name: (base, debian.recorded(project.paths, name) or ()) for name, base in project.cuda_bases.items()
         },
         templates=project.tool.dockerfile_templates,
     )
@@ -85,15 +87,21 @@ def drift(project: Project) -> list[Drift]:
         for path, reasons in stale_locks(project.matrix, project.locks, project.variants).items()
     ]
     for name, base in project.matrix.bases.items():
-        if base.bootstrap is not None and debian.recorded(paths, name) is None:
+        if isinstance(base.origin, Bootstrapped) and debian.recorded(paths, name) is None:
             path = str(debian.lock_file(paths, name).relative_to(paths.root))
             found.append(Drift(path=path, what="the base's Debian packages are not recorded", fix="nox -s lock"))
+        if reason := base_facts.stale_python(local_base(project, name)):
+            path = str(prefix_python.lock_file(paths, name).relative_to(paths.root))
+            found.append(Drift(path=path, what=reason, fix="nox -s lock"))
     for name, reasons in debian.stale_cuda(paths, project.cuda_bases).items():
         path = str(debian.lock_file(paths, name).relative_to(paths.root))
         found.append(Drift(path=path, what="; ".join(reasons), fix="nox -s lock generate"))
-    wanted_locks = {f"locks/{name}/debian.txt" for name, base in project.cuda_bases.items() if not base.image}
+    wanted_locks = {
+        f"locks/{name}/debian.txt" for name, base in project.cuda_bases.items() if base.origin.kind == "debian"
+    }
     wanted_locks |= {project.lock_path(variant) for variant in project.variants}
     wanted_locks |= {f"locks/{name}/{title}.txt" for name in project.matrix.bases for title in ("server", "debian")}
+    wanted_locks |= {f"locks/{name}/python.txt" for name, base in project.matrix.bases.items() if base.prefix}
     wanted_locks |= {f"locks/{name}/{locks.BUILD}.txt" for name in project.source_only_bases}
     for file in sorted(paths.locks.glob("*/*.txt")):
         relative = str(file.relative_to(paths.root))

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 
 import click
 
-from build.bases import bases
+from build.bases import facts as base_facts
+from build.bases import prepare
+from build.bases.local import local_base
+from build.bases.prefix import PrefixNotFoundError
 from build.checkout.project import Project, open_project
 from build.commands.options import Session
 from build.errors import DriftError, LockError, NetworkError
@@ -20,6 +23,7 @@ from build.locks import debian, debian_index
 from build.locks import lock as locks
 from build.locks.lock import Lock
 from build.locks.make import NewLocks, make_locks
+from build.matrix.origins import Bootstrapped, CudaImage
 from build.packages.cuda import is_cuda
 from build.paths import Paths, repository, write_atomically
 from build.system import console, state
@@ -79,6 +83,7 @@ def lock_command(paths: Paths, *, check: bool, refresh_bases: bool) -> None:
             relative = str(file.relative_to(paths.root))
             kept = {project.lock_path(variant) for variant in project.variants}
             kept |= {f"locks/{name}/debian.txt" for name in (*project.matrix.bases, *project.cuda_bases)}
+            kept |= {f"locks/{name}/python.txt" for name, base in project.matrix.bases.items() if base.prefix}
             if relative not in result.locks and relative not in kept:
                 file.unlink()
                 console.info(f"{relative} (removed: no image of the matrix has it)")
@@ -158,7 +163,7 @@ def _cuda_pins(project: Project, refresh: bool) -> dict[str, tuple[str, ...]]:
     stale = debian.stale_cuda(project.paths, project.cuda_bases)
     found: dict[str, tuple[str, ...]] = {}
     for name, base in project.cuda_bases.items():
-        if base.image or not (refresh or name in stale):
+        if isinstance(base.origin, CudaImage) or not (refresh or name in stale):
             continue
         index = debian_index.parse_index(debian_index.fetch_index(base.suite))
         found[name] = debian_index.pins(base, index, project.loaded.where("cuda", base.device, "debian"))
@@ -166,19 +171,21 @@ def _cuda_pins(project: Project, refresh: bool) -> dict[str, tuple[str, ...]]:
 
 
 def _record_bases(project: Project, refresh: bool) -> None:
-    for name, base in project.matrix.bases.items():
-        if base.bootstrap is None or (debian.recorded(project.paths, name) is not None and not refresh):
-            continue
-        try:
+    """Record the Debian packages and the prefix Pythons of bases: those that are missing, or all with ``refresh``."""
+    for name in project.matrix.bases:
+        local = local_base(project, name)
+        if isinstance(local.origin, Bootstrapped) and (refresh or debian.recorded(project.paths, name) is None):
             console.info(f"bootstrapping {name} to record its Debian packages")
-            rootfs = bases.bootstrap(project.paths, name, base, project.paths.logs / f"bootstrap-{name}.log")
-        except NetworkError as failure:
-            console.warn(f"{name}: its Debian packages were not recorded: {failure.what}")
-            continue
-        lines = debian.drift(debian.recorded(project.paths, name) or (), rootfs.packages)
-        debian.record(project.paths, name, rootfs.packages)
-        bases.note_recorded(project.paths, name)
-        console.info(f"{name}: {len(rootfs.packages)} Debian packages recorded, {len(lines)} changed")
+            try:
+                console.info(f"{name}: {prepare.record_debian(local, local.origin)}")
+            except NetworkError as failure:
+                console.warn(f"{name}: its Debian packages were not recorded: {failure.what}")
+        if refresh or base_facts.stale_python(local):
+            try:
+                if python := prepare.record_python(local):
+                    console.info(f"{name}: CPython {python.version} recorded, sha256 {python.sha256}")
+            except PrefixNotFoundError as failure:
+                console.warn(f"{name}: its Python was not recorded: {failure.what} (searched: {failure.where})")
 
 
 @click.command("lock", cls=Session)

@@ -190,7 +190,7 @@ class Run:
         recipes = image_recipes.of(self.project, self.images)
         found, missing = [], []
         for image in self.images:
-            recipe = recipes.get(image.variant.name)
+            recipe = recipes.known.get(image.variant.name)
             local = images.find(self.client, f"{image.variant.repository}:{recipe.tag}") if recipe else None
             if local is None or recipe is None:
                 missing.append(image.variant.name)
@@ -198,10 +198,17 @@ class Run:
                 found.append(Local(image=image, recipe=recipe, local=local))
         if not found or self.asked_for & set(missing):
             raise UsageError(
-                "not built in their present form: " + ", ".join(missing), fix="nox -s build -- " + " ".join(missing)
+                "not built in their present form: " + ", ".join(missing),
+                fix="nox -s build -- " + " ".join(missing),
+                details="\n".join(f"{name}: {base.why}; {base.fix}" for name, base in recipes.unknown.items()) or None,
             )
         for name in missing:
-            console.warn(f"{name} is left out: it is not built in its present form")
+            unknown = recipes.unknown.get(name)
+            console.warn(
+                f"{name} is left out: {unknown.why}; {unknown.fix}"
+                if unknown
+                else f"{name} is left out: it is not built in its present form"
+            )
         return found
 
     def targets(self, locals_: Sequence[Local]) -> list[Target]:

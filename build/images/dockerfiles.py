@@ -9,10 +9,11 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from build.images import layers, patches
+from build.images import file_names, layers, patches
 from build.images.layers import Layer
-from build.locks.lock import BUILD, Lock
+from build.locks.lock import Lock
 from build.matrix.model import Matrix, Patch, Project
+from build.matrix.origins import CudaImage, DebianPackages
 from build.packages import wheel_sources
 from build.system.templates import load_templates
 from build.variants.cuda_bases import CudaBase
@@ -201,14 +202,19 @@ def render(
             names.append("compiler.Dockerfile")
         for name in names:
             template = environment.get_template("base.Dockerfile.j2" if name == "Dockerfile" else f"{name}.j2")
-            files[f"dockerfiles/bases/{base_name}/{name}"] = template.render(base_name=base_name, base=base, cuda=None)
+            files[f"dockerfiles/bases/{base_name}/{name}"] = template.render(
+                base_name=base_name, base=base, origin=base.origin, cuda=None
+            )
     for name, (cuda_base, pins) in cuda_bases.items():
-        if cuda_base.image:
-            template = environment.get_template("base.Dockerfile.j2")
-            text = template.render(base_name=name, base=cuda_base.base, cuda=cuda_base.cuda)
-        else:
-            template = environment.get_template("cuda-base.Dockerfile.j2")
-            text = template.render(cuda_base=cuda_base, pins=pins)
+        match cuda_base.origin:
+            case CudaImage():
+                template = environment.get_template("base.Dockerfile.j2")
+                text = template.render(
+                    base_name=name, base=cuda_base.base, origin=cuda_base.image_origin, cuda=cuda_base.cuda
+                )
+            case DebianPackages():
+                template = environment.get_template("cuda-base.Dockerfile.j2")
+                text = template.render(cuda_base=cuda_base, pins=pins)
         files[f"dockerfiles/bases/{name}/Dockerfile"] = text
     template = environment.get_template("image.Dockerfile.j2")
     for item in images:
@@ -225,11 +231,11 @@ def render(
             lock_file=f"locks/{variant.base_name}/{variant.name}.txt",
         )
         for layer in item.layers:
-            files[layer_file(variant.base_name, layer)] = layer.text
+            files[file_names.layer_file(variant.base_name, layer)] = layer.text
             if layer.patches:
-                files[patches_file(variant.base_name, layer)] = patches.to_text(layer.patches)
+                files[file_names.patches_file(variant.base_name, layer)] = patches.to_text(layer.patches)
     for base_name, lock in build_locks.items():
-        files[build_file(base_name)] = layers.Layer(name=lock.title, packages=lock.packages).text
+        files[file_names.build_file(base_name)] = layers.Layer(name=lock.title, packages=lock.packages).text
     template = environment.get_template("docker-bake.hcl.j2")
     files["docker-bake.hcl"] = template.render(
         images=images,
@@ -258,21 +264,6 @@ def compiler_bases(matrix: Matrix, build_locks: Mapping[str, Lock]) -> tuple[str
     """
     pythons = {matrix.bases[name].python for name in build_locks}
     return tuple(name for name, base in matrix.bases.items() if base.python in pythons)
-
-
-def build_file(base_name: str) -> str:
-    """Where the requirements that source-only packages of a base are built with lie, from the root."""
-    return f"dockerfiles/layers/{base_name}/{BUILD}.txt"
-
-
-def patches_file(base_name: str, layer: Layer) -> str:
-    """Where a layer's patches lie, from the root."""
-    return f"dockerfiles/layers/{base_name}/{layer.name}.patches.json"
-
-
-def layer_file(base_name: str, layer: Layer) -> str:
-    """Where a layer's requirements lie, from the root."""
-    return f"dockerfiles/layers/{base_name}/{layer.name}.txt"
 
 
 def quoted(text: str) -> str:

@@ -1,18 +1,25 @@
-"""Recipes: the hash of everything that determines an image, and of nothing that does not.
+"""Recipes: everything that determines an image, and nothing else, as a document with a digest.
 
-The same on two machines and in two clones: no path, no time, no commit, no comment goes in.  Pure.
+The same on two machines and in two clones: no path, no time, no commit goes in, and neither does the engine, its image
+store or the compression of layers.  The recipes of what an image is built from are documents inside its own, each with
+its digest, so that two recipes can be compared field by field.  Pure.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-#: The platform of every image.
-PLATFORM = "linux/amd64"
+from build.platforms import LINUX_AMD64, Platform
+
+#: The version of the documents below; another number tells that fields have other names or meanings.
+FORMAT = 1
 
 
 def recipe_tag(digest: str) -> str:
@@ -28,9 +35,10 @@ def recipe_tag(digest: str) -> str:
 class Recipe:
     """What determines an image, field by field, and its hash."""
 
+    #: Texts, lists and mappings only: it can be written as JSON.
     inputs: Mapping[str, Any]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256, hexadecimal, of the inputs as canonical JSON."""
         text = json.dumps(self.inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -41,16 +49,65 @@ class Recipe:
         """``recipe_tag`` of its digest."""
         return recipe_tag(self.digest)
 
+    @property
+    def nested(self) -> dict[str, Any]:
+        """This recipe as a document inside that of an image: its digest, and its inputs."""
+        return {"sha256": self.digest, "inputs": self.inputs}
+
 
 def content(text: str) -> str:
-    """SHA-256 of what a Dockerfile or script does: its text without comments and blank lines."""
-    lines = text.splitlines()
-    kept = [
-        line.rstrip()
-        for number, line in enumerate(lines)
-        if line.strip() and (not line.lstrip().startswith("#") or (number == 0 and line.startswith("#!")))
-    ]
+    """SHA-256, hexadecimal, of a text that is only executed: a Dockerfile, a script, a list of requirements.
+
+    Lines that are comments, and empty ones, do not count, so that other words in them build nothing again.  They
+    are left out only where no such line can be anything else; otherwise every byte counts.
+    """
+    lines = text.split("\n")
+    kept = lines if _may_quote_lines(lines) else _without_comments(lines)
     return hashlib.sha256("\n".join(kept).encode()).hexdigest()
+
+
+def content_of_all(texts: Mapping[str, str]) -> dict[str, str]:
+    """``content`` of each text, by the same names."""
+    return {name: content(text) for name, text in texts.items()}
+
+
+def exact(text: str) -> str:
+    """SHA-256, hexadecimal, of every byte of a text: of a file that is copied into an image."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+#: What Docker reads from comments (https://docs.docker.com/reference/dockerfile/#parser-directives), and ``#!``.
+_DIRECTIVE = re.compile(r"#!|#\s*(syntax|escape|check)\s*=", re.IGNORECASE)
+
+
+def _is_comment(line: str) -> bool:
+    return line.lstrip().startswith("#") and not _DIRECTIVE.match(line)
+
+
+def _may_quote_lines(lines: Sequence[str]) -> bool:
+    """Tell whether a line may be part of a heredoc, or of quoted text that began on a line before it."""
+    for line in lines:
+        if _is_comment(line):
+            continue
+        if "<<" in line:
+            return True
+        words = shlex.shlex(line.removesuffix("\\"), posix=True)
+        words.commenters = ""
+        try:
+            list(words)
+        except ValueError:  # a quotation that this line does not close
+            return True
+    return False
+
+
+def _without_comments(lines: Sequence[str]) -> list[str]:
+    kept: list[str] = []
+    for line in lines:
+        # A line that is continued takes even an empty one or a comment as its rest.
+        continues = bool(kept) and kept[-1].endswith("\\")
+        if continues or (line.strip() and not _is_comment(line)):
+            kept.append(line)
+    return kept
 
 
 def base(
@@ -61,22 +118,25 @@ def base(
     bootstrap: Sequence[str],
     packages: Sequence[str],
     prefix: str | None = None,
+    platform: Platform = LINUX_AMD64,
 ) -> Recipe:
-    """The recipe of a base.
+    """The recipe of a base image.
 
     Args:
-        dockerfile: The base's Dockerfile (for an ``image`` base it names the digest).
-        scripts: Script name → text, of those that go into it.
-        start: The files of the start layer, which the base carries: path → text.
-        bootstrap: mmdebstrap's arguments; empty for an ``image`` base.
-        packages: The Debian packages in it, ``name=version``; empty for an ``image`` base.
-        prefix: The Python that is not the distribution's: its version and its content's digest.
+        dockerfile: Its Dockerfile (for a base from an image, it names the digest).
+        scripts: Script name → text, of those that complete it.
+        start: The files of the start layer, which are copied into it: path → text.
+        bootstrap: The arguments of mmdebstrap; empty for a base from an image.
+        packages: The Debian packages in it, ``name=version``; empty for a base from an image.
+        prefix: The identity of its Python, where that is not the distribution's.
+        platform: The platform that it is for.
     """
     inputs: dict[str, Any] = {
-        "platform": PLATFORM,
+        "format": FORMAT,
+        "platform": platform.oci,
         "dockerfile": content(dockerfile),
-        "scripts": {name: content(text) for name, text in scripts.items()},
-        "start": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in start.items()},
+        "scripts": content_of_all(scripts),
+        "start": {name: exact(text) for name, text in start.items()},
         "bootstrap": list(bootstrap),
         "debian": sorted(packages),
     }
@@ -85,60 +145,85 @@ def base(
     return Recipe(inputs=inputs)
 
 
-def cuda_base(*, dockerfile: str, scripts: Mapping[str, str], base: Recipe) -> Recipe:
-    """The recipe of a base with Debian packages of CUDA on it.
+def cuda_base(
+    *,
+    dockerfile: str,
+    scripts: Mapping[str, str],
+    base: Recipe,
+    platform: Platform = LINUX_AMD64,
+) -> Recipe:
+    """The recipe of a base image with Debian packages of CUDA on top of another.
 
     Args:
         dockerfile: Its Dockerfile, which names the packages and their versions.
         scripts: Script name → text, of those that install them.
-        base: The recipe of what it stands on.
+        base: The recipe of the base image below.
+        platform: The platform that it is for.
     """
     return Recipe(
         inputs={
-            "platform": PLATFORM,
+            "format": FORMAT,
+            "platform": platform.oci,
             "dockerfile": content(dockerfile),
-            "scripts": {name: content(text) for name, text in scripts.items()},
-            "base": base.digest,
+            "scripts": content_of_all(scripts),
+            "base": base.nested,
         }
     )
 
 
-def builder(*, dockerfile: str, scripts: Mapping[str, str], uv: str, python: str) -> Recipe:
-    """The recipe of what installs packages into layers.
+def builder(
+    *,
+    dockerfile: str,
+    scripts: Mapping[str, str],
+    uv: str,
+    python: str,
+    platform: Platform = LINUX_AMD64,
+) -> Recipe:
+    """The recipe of the stage that installs packages into layers.
 
-    Of the base it was made from only Python counts: wheels are unpacked, nothing is compiled against its
-    libraries, so a security update of Debian leaves package layers as they are.
+    Of the base that it is made from, only the Python counts: wheels are unpacked, nothing is compiled against the
+    base's libraries, so a security update of Debian leaves package layers as they are.
 
     Args:
-        dockerfile: The builder's Dockerfile.
+        dockerfile: The Dockerfile of the stage.
         scripts: Script name → text, of those that run in it.
         uv: SHA-256 of uv's wheel.
-        python: The exact Python: Debian's package version, the prefix's digest, or the base image's reference.
+        python: The exact Python: Debian's package version, the prefix's identity, or the base image's reference.
+        platform: The platform that it is for.
     """
     return Recipe(
         inputs={
-            "platform": PLATFORM,
+            "format": FORMAT,
+            "platform": platform.oci,
             "dockerfile": content(dockerfile),
-            "scripts": {name: content(text) for name, text in scripts.items()},
+            "scripts": content_of_all(scripts),
             "uv": uv,
             "python": python,
         }
     )
 
 
-def compiler(*, dockerfile: str, scripts: Mapping[str, str], build_requirements: str) -> Recipe:
-    """The recipe of what builds source-only packages, beside that of the builder it stands on.
+def compiler(
+    *,
+    dockerfile: str,
+    scripts: Mapping[str, str],
+    build_requirements: str,
+    platform: Platform = LINUX_AMD64,
+) -> Recipe:
+    """The recipe of the stage that builds source-only packages, in addition to that of its builder.
 
     Args:
-        dockerfile: The compiler's Dockerfile.
+        dockerfile: The Dockerfile of the stage.
         scripts: Script name → text, of those that make it.
         build_requirements: The requirements, with hashes, that the packages are built with.
+        platform: The platform that it is for.
     """
     return Recipe(
         inputs={
-            "platform": PLATFORM,
+            "format": FORMAT,
+            "platform": platform.oci,
             "dockerfile": content(dockerfile),
-            "scripts": {name: content(text) for name, text in scripts.items()},
+            "scripts": content_of_all(scripts),
             "build": content(build_requirements),
         }
     )
@@ -152,26 +237,29 @@ def image(
     builder: Recipe,
     compiler: Recipe | None = None,
     scripts: Mapping[str, str] | None = None,
+    platform: Platform = LINUX_AMD64,
 ) -> Recipe:
     """The recipe of an image.
 
     Args:
         dockerfile: Its Dockerfile.
-        layers: Layer name (which tells its patches) → requirements text.
-        base: The base's recipe.
-        builder: The builder's recipe.
-        compiler: The compiler's recipe, where a layer has source-only packages.
-        scripts: Script name → text, of those that its Dockerfile runs beside the builder's own.
+        layers: Layer name (which covers its patches) → requirements.
+        base: The recipe of its base image.
+        builder: The recipe of the stage that installs its packages.
+        compiler: The recipe of the stage that builds its source-only packages, where it has any.
+        scripts: Script name → text, of those that its Dockerfile runs in addition to the builder's own.
+        platform: The platform that it is for.
     """
     inputs: dict[str, Any] = {
-        "platform": PLATFORM,
+        "format": FORMAT,
+        "platform": platform.oci,
         "dockerfile": content(dockerfile),
-        "layers": {name: content(text) for name, text in layers.items()},
-        "base": base.digest,
-        "builder": builder.digest,
+        "layers": content_of_all(layers),
+        "base": base.nested,
+        "builder": builder.nested,
     }
     if compiler:
-        inputs["compiler"] = compiler.digest
+        inputs["compiler"] = compiler.nested
     if scripts:
-        inputs["scripts"] = {name: content(text) for name, text in scripts.items()}
+        inputs["scripts"] = content_of_all(scripts)
     return Recipe(inputs=inputs)

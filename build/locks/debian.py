@@ -11,6 +11,7 @@ from pathlib import Path
 
 from build.errors import LockError
 from build.locks.debian_index import TOOLKIT
+from build.matrix.origins import DebianPackages
 from build.paths import Paths, write_atomically
 from build.variants.cuda_bases import CudaBase
 
@@ -98,7 +99,7 @@ def stale_cuda(paths: Paths, found: Mapping[str, CudaBase]) -> dict[str, list[st
     stale = {
         name: list(staleness(base, recorded(paths, name), asked(paths, name)))
         for name, base in found.items()
-        if not base.image
+        if isinstance(base.origin, DebianPackages)
     }
     return {name: reasons for name, reasons in stale.items() if reasons}
 

@@ -13,6 +13,18 @@ from typing import Annotated, Literal
 from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from build.matrix.origins import (
+    BaseOrigin,
+    Bootstrapped,
+    CudaImage,
+    CudaOrigin,
+    DebianPackages,
+    DistributionPython,
+    FromImage,
+    PrefixPython,
+    Wheels,
+)
+
 #: The version key of a framework that has none; it is left out of the image name.
 NO_VERSION = "n/a"
 
@@ -168,6 +180,17 @@ class Base(Strict):
             raise ValueError(f"the prefix is Python {self.prefix.version}, the base says {self.python}")
         return self
 
+    @property
+    def origin(self) -> BaseOrigin:
+        """What it is made from, as a type of its own."""
+        python: DistributionPython | PrefixPython = DistributionPython(minor=self.python)
+        if self.prefix is not None:
+            python = PrefixPython(version=self.prefix.version, directory=self.prefix.directory)
+        if self.image is not None:
+            return FromImage(reference=self.image, packages=tuple(self.packages), python=python)
+        assert self.bootstrap is not None, "the model has exactly one of the two"
+        return Bootstrapped(suite=self.bootstrap.suite, packages=tuple(self.bootstrap.packages), python=python)
+
 
 class Cuda(Strict):
     """CUDA and cuDNN, pinned to the patch, and what brings them: wheels, Debian packages, or a base image."""
@@ -190,6 +213,12 @@ class Cuda(Strict):
         if not (self.packages or self.debian or self.images):
             raise ValueError("a CUDA comes from 'packages' (wheels), 'debian' packages or 'images': give one of them")
         return self
+
+    def origin_on(self, base_name: str) -> CudaOrigin:
+        """What brings it to the images on a base; an image for the base goes before Debian packages."""
+        if base_name in self.images:
+            return CudaImage(reference=self.images[base_name])
+        return DebianPackages(packages=tuple(self.debian)) if self.debian else Wheels()
 
 
 class WheelSource(Strict):

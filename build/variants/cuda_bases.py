@@ -1,7 +1,6 @@
-"""Bases with CUDA in them: where it comes with Debian packages, or with another image, and not with wheels.
+"""Base images with CUDA: CUDA from Debian packages, or from an image that has it, and not from wheels.
 
-One for each base and CUDA, under all images with these pins, so that they share its layers.  Pure, but for the
-archive's index, which is asked when locked.
+There is one for each base and CUDA; all images with these pins are on it, and share its layers.  Pure.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from build.matrix.model import Base, Cuda
+from build.matrix.origins import Bootstrapped, CudaImage, DebianPackages, FromImage, Wheels
 from build.variants.variant import Variant
 
 #: Where Debian's packages are; mmdebstrap's own default.
@@ -20,50 +20,58 @@ COMPONENT = "non-free"
 
 @dataclass(frozen=True, kw_only=True)
 class CudaBase:
-    """A base with a CUDA."""
+    """The base image of a base with CUDA in it."""
 
     #: ``debian12-py311-cuda11.8.0``.
     name: str
     base_name: str
-    #: What it is made as: the base, or the image that has the CUDA with all else of the base.
     base: Base
-    #: The name of the CUDA.
+    #: The name of the CUDA in the matrix: ``cuda11.8.0``.
     device: str
     cuda: Cuda
+    #: What brings CUDA.
+    origin: DebianPackages | CudaImage
 
     @property
-    def image(self) -> str | None:
-        """The image that it is made from, or None where it is its base and Debian packages."""
-        return self.cuda.images.get(self.base_name)
+    def image_origin(self) -> FromImage:
+        """What it is made from where an image brings CUDA: that image, and the packages that the base would have.
+
+        A bootstrapped base has them (Python, libgomp1) in its root file system; here apt adds them.
+        """
+        assert isinstance(self.origin, CudaImage)
+        below = self.base.origin
+        return FromImage(reference=self.origin.reference, packages=below.packages, python=below.python)
 
     @property
     def suite(self) -> str:
-        """The Debian suite of its packages."""
-        assert self.base.bootstrap is not None
-        return self.base.bootstrap.suite
+        """The Debian suite of its packages, where these bring CUDA."""
+        assert isinstance(self.base.origin, Bootstrapped)
+        return self.base.origin.suite
 
     @property
     def source(self) -> str:
-        """apt's line for the part of the archive that has them."""
+        """The line for apt that names the part of the archive with these packages."""
         return f"deb {MIRROR} {self.suite} {COMPONENT}"
 
 
 def of(variants: Iterable[Variant]) -> dict[str, CudaBase]:
-    """The bases with CUDA that these variants stand on, by name.
+    """The base images with CUDA that these variants are on, by name.
 
     Args:
-        variants: As the matrix gives them; none on a stand-in.
+        variants: As the matrix gives them, each on its own base.
     """
     found: dict[str, CudaBase] = {}
     for variant in variants:
-        if variant.cuda is None or variant.base_image == variant.base_name:
+        if variant.cuda is None or variant.stand_in is not None:
             continue
-        image = variant.cuda.images.get(variant.base_name)
-        base = variant.base
-        if image:  # what Debian's archive would have brought (Python, libgomp1), apt adds to it
-            packages = base.bootstrap.packages if base.bootstrap else base.packages
-            base = base.model_copy(update={"image": image, "bootstrap": None, "packages": packages})
-        found[variant.base_image] = CudaBase(
-            name=variant.base_image, base_name=variant.base_name, base=base, device=variant.device, cuda=variant.cuda
-        )
+        origin = variant.cuda.origin_on(variant.base_name)
+        if not isinstance(origin, Wheels):
+            found[variant.base_image] = CudaBase(
+                name=variant.base_image,
+                base_name=variant.base_name,
+                base=variant.base,
+                device=variant.device,
+                cuda=variant.cuda,
+                origin=origin,
+            )
     return dict(sorted(found.items()))

@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 
 from build import platforms as markers
 from build.matrix.model import NO_VERSION, Framework, Lifecycle, Matrix, Patch
+from build.matrix.origins import Wheels
 from build.variants.cell import Cell, cell_name
 from build.variants.variant import Variant
 
@@ -34,15 +35,12 @@ def make(matrix: Matrix, cell: Cell) -> Variant | Impossible:
     if lifecycle is None:
         on = f"on the base '{cell.base}'" + (f" with '{cell.device}'" if cuda else "")
         return Impossible(f"{on} its end of life comes before its release", "lifecycle")
-    if cuda is not None and not (cuda.packages or version.gpu.cuda_packages or cuda.debian or cell.base in cuda.images):
+    cuda_origin = cuda and cuda.origin_on(cell.base)
+    if cuda and isinstance(cuda_origin, Wheels) and not (cuda.packages or version.gpu.cuda_packages):
         what = f"'{cell.device}' has no image for the base '{cell.base}', no wheels and no Debian packages"
         return Impossible(what, "devices")
-    if cuda is not None and cuda.debian and cell.base not in cuda.images and base.bootstrap is None:
-        what = f"'{cell.device}' comes with Debian packages, and the base '{cell.base}' is no bootstrapped Debian"
-        return Impossible(what, "devices")
-    if cuda is not None and cell.base in cuda.images and base.prefix is not None:
-        what = f"'{cell.device}' comes with an image, and the base '{cell.base}' has its Python from a prefix"
-        return Impossible(what, "devices")
+    if cuda_origin and (misfit := cuda_origin.misfit(cell.base, base.origin)):
+        return Impossible(f"'{cell.device}' {misfit}", "devices")
     pins = version.cpu if cuda is None else version.gpu
     server = _pins(matrix.server.contract, base.python)
     own = _pins((*pins.contract, *version.contract), base.python)
@@ -61,7 +59,7 @@ def make(matrix: Matrix, cell: Cell) -> Variant | Impossible:
         base_name=cell.base,
         base=base,
         built_on=base,
-        base_image=f"{cell.base}-{cell.device}" if cuda and (cuda.debian or cell.base in cuda.images) else cell.base,
+        base_image=f"{cell.base}-{cell.device}" if cuda_origin and cuda_origin.own_base_image else cell.base,
         contract=tuple(dict.fromkeys((*server, *_pins(framework.contract, base.python), *own))),
         guards=tuple(
             guard.model_copy(update={"pin": pin}) for guard in guards for pin in _pins([guard.pin], base.python)

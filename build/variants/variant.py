@@ -60,7 +60,7 @@ class Variant:
         """Why an image for CUDA has none in it, or None where it has: a stand-in base does not bring it."""
         if self.cuda is None or self.stand_in is None:
             return None
-        if not self.cuda.debian and self.base_name not in self.cuda.images:
+        if not self.cuda.origin_on(self.base_name).own_base_image:
             return None  # all of it is in wheels
         return f"CUDA comes with the base of {self.base_name}; {self.stand_in} stands in for it and has none"
 

@@ -16,7 +16,7 @@ from typing import cast
 import docker
 import pytest
 
-from build.bases import bases
+from build.bases import rootfs
 from build.builder import builder, image_recipes
 from build.checkout import project
 from build.engine.images import LocalImage, find
@@ -31,7 +31,7 @@ def local(client: docker.DockerClient, checkout: Checkout, name: str) -> LocalIm
     """The image of a checkout as the engine has it."""
     opened = project.open_project(checkout.paths)
     images = opened.images([variant for variant in opened.variants if variant.name == name])
-    image = find(client, f"azureml/{name}:{image_recipes.of(opened, images)[name].tag}")
+    image = find(client, f"azureml/{name}:{image_recipes.of(opened, images).known[name].tag}")
     assert image is not None, f"{name} is not in the engine"
     return image
 
@@ -152,7 +152,7 @@ def test_the_recipe_is_the_same_in_another_clone(checkout: Checkout, tmp_path: P
 
     def recipes(of: Checkout) -> dict[str, str]:
         opened = project.open_project(of.paths)
-        found = image_recipes.of(opened, opened.images(opened.variants))
+        found = image_recipes.of(opened, opened.images(opened.variants)).known
         return {name: recipe.digest for name, recipe in found.items()}
 
     assert recipes(checkout) == recipes(other)
@@ -162,10 +162,10 @@ def test_the_recipe_is_the_same_in_another_clone(checkout: Checkout, tmp_path: P
 def test_a_bootstrap_gives_the_same_bytes_again(checkout: Checkout) -> None:
     tar = checkout.root / f".pipeline/rootfs/{BASE_NAME}/rootfs.tar"
     before = hashlib.sha256(tar.read_bytes()).hexdigest()
-    packages = bases.installed(tar)
+    packages = rootfs.installed(tar)
     done = checkout.run("bases", "--refresh-bases", "--base", BASE_NAME)
     assert done.code == 0, done.text
-    if bases.installed(tar) != packages:
+    if rootfs.installed(tar) != packages:
         pytest.skip("Debian's archive moved on between the two bootstraps")
     assert hashlib.sha256(tar.read_bytes()).hexdigest() == before
 

@@ -96,7 +96,7 @@ def _publish_before(made: Catalogue, client: docker.DockerClient) -> None:
     """Publish what the image may have been some days ago: another variable, another version of a package."""
     opened = project.open_project(made.checkout.paths)
     images = opened.images([opened.variant(MINIMAL)])
-    image = client.images.get(f"{REPOSITORY}:{image_recipes.of(opened, images)[MINIMAL].tag}")
+    image = client.images.get(f"{REPOSITORY}:{image_recipes.of(opened, images).known[MINIMAL].tag}")
     report = reports.load(made.checkout.paths, str(image.id))
     assert report is not None
     container = client.containers.create(image)

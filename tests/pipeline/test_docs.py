@@ -124,7 +124,7 @@ def images(running: engine.Engine, bases_here: None, tmp_path_factory: pytest.Te
     assert done.code == 0, done.text
     opened = project.open_project(checkout.paths)
     wanted = opened.images([variant for variant in opened.variants if variant.name in (MINIMAL, SKLEARN)])
-    recipes = image_recipes.of(opened, wanted)
+    recipes = image_recipes.of(opened, wanted).known
     yield Images(
         references={name: f"azureml/{name}:{recipes[name].tag}" for name in (MINIMAL, SKLEARN)},
         environment={**os.environ, **engine.environment(running)},

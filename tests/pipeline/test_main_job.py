@@ -104,6 +104,6 @@ def test_ctrl_c_while_verifying_leaves_no_container(checkout: Checkout, engine_c
     done.one_screen()
     opened = project.open_project(checkout.paths)
     images = opened.images([variant for variant in opened.variants if variant.name == MINIMAL])
-    reference = f"azureml/{MINIMAL}:{image_recipes.of(opened, images)[MINIMAL].tag}"
+    reference = f"azureml/{MINIMAL}:{image_recipes.of(opened, images).known[MINIMAL].tag}"
     left = engine_client.containers.list(all=True, filters={"ancestor": reference})
     assert left == []

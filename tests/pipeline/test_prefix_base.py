@@ -14,7 +14,7 @@ from build.bases.prefix import PrefixNotFoundError
 from build.builder import builder
 from build.engine import engine
 from build.engine.engine import Engine
-from build.matrix.model import Prefix
+from build.matrix.origins import PrefixPython
 from tests.conftest import ROOT, Checkout
 from tests.pipeline.rows import MINIMAL
 
@@ -27,7 +27,7 @@ IMAGE = "minimal-debian12-py312-cpu-inference"
 def cpython() -> Path:
     """A CPython of the version that the matrix asks for."""
     try:
-        return prefix.find(Prefix(version=VERSION), ROOT).directory
+        return prefix.find(PrefixPython(version=VERSION), ROOT).directory
     except PrefixNotFoundError as failure:
         pytest.skip(f"{failure.what}; {failure.fix}")
 

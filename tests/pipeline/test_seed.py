@@ -10,6 +10,7 @@ import pytest
 from build.bases import prefix
 from build.checkout import project
 from build.errors import PipelineError
+from build.matrix.origins import PrefixPython
 from tests.conftest import ROOT, Checkout
 
 pytestmark = pytest.mark.engine
@@ -22,8 +23,8 @@ STAND_IN = "ubuntu18.04=debian12-py37"
 def python37() -> None:
     """A CPython 3.7 on this machine."""
     opened = project.open_project(Checkout(root=ROOT).paths)
-    wanted = opened.matrix.bases["debian12-py37"].prefix
-    assert wanted is not None
+    wanted = opened.matrix.bases["debian12-py37"].origin.python
+    assert isinstance(wanted, PrefixPython)
     try:
         prefix.find(wanted, ROOT)
     except PipelineError as failure:

@@ -87,7 +87,7 @@ def copied(clone: Checkout, tmp_path: Path) -> Iterator[Checkout]:
 def local(client: docker.DockerClient, checkout: Checkout) -> LocalImage:
     opened = project.open_project(checkout.paths)
     images = opened.images([variant for variant in opened.variants if variant.name == IMAGE])
-    image = find(client, f"azureml/{IMAGE}:{image_recipes.of(opened, images)[IMAGE].tag}")
+    image = find(client, f"azureml/{IMAGE}:{image_recipes.of(opened, images).known[IMAGE].tag}")
     assert image is not None
     return image
 

@@ -16,7 +16,7 @@ import pytest
 from build.bases import prefix, prefix_archive
 from build.bases.prefix import PrefixError, PrefixNotFoundError
 from build.bases.prefix_archive import HEADERS, RUNTIME, Archive
-from build.matrix.model import Prefix
+from build.matrix.origins import PrefixPython
 from build.paths import Paths
 
 #: The Python that runs these tests is a CPython with a prefix, too.
@@ -41,7 +41,7 @@ def test_what_is_nowhere_is_told_with_each_place_and_what_to_do(
     monkeypatch.setenv("PYENV_ROOT", "/opt/pyenv")
     monkeypatch.setenv(prefix.VARIABLE, "/pythons:/more")
     with pytest.raises(PrefixNotFoundError, match=r"no CPython 3\.12\.1 is on this machine") as failure:
-        prefix.find(Prefix(version="3.12.1"), nothing_installed)
+        prefix.find(PrefixPython(version="3.12.1"), nothing_installed)
     assert failure.value.where == (
         f"/pythons/3.12.1, /more/3.12.1, /opt/pyenv/versions/3.12.1, {nothing_installed}/home/.pyenv/versions/3.12.1, "
         f"{nothing_installed}/uv/cpython-3.12.1-linux-x86_64-gnu"
@@ -57,14 +57,14 @@ def test_a_prefix_is_found_by_its_version_in_a_directory_that_is_named(
     pythons.mkdir()
     (pythons / VERSION).symlink_to(OWN)
     monkeypatch.setenv(prefix.VARIABLE, str(pythons))
-    assert prefix.find(Prefix(version=VERSION), nothing_installed).directory == OWN.resolve()
+    assert prefix.find(PrefixPython(version=VERSION), nothing_installed).directory == OWN.resolve()
 
 
 def test_the_matrixs_own_directory_is_the_only_one_that_counts(nothing_installed: Path) -> None:
     with pytest.raises(PrefixNotFoundError) as failure:
-        prefix.find(Prefix(version="3.12.1", directory="third-party/python"), nothing_installed)
+        prefix.find(PrefixPython(version="3.12.1", directory="third-party/python"), nothing_installed)
     assert failure.value.where == f"{nothing_installed}/third-party/python"
-    found = prefix.find(Prefix(version=VERSION, directory=str(OWN)), nothing_installed)
+    found = prefix.find(PrefixPython(version=VERSION, directory=str(OWN)), nothing_installed)
     assert found.interpreter == OWN / "bin" / f"python{MINOR}"
 
 
@@ -146,8 +146,10 @@ def test_the_directory_of_the_machine_is_replaced_and_no_other() -> None:
     )
 
 
-@pytest.mark.parametrize("wanted", [Prefix(version=VERSION, directory=str(OWN)), Prefix(version="3.7.16")], ids=str)
-def test_the_same_prefix_gives_the_same_bytes(wanted: Prefix, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "wanted", [PrefixPython(version=VERSION, directory=str(OWN)), PrefixPython(version="3.7.16")], ids=str
+)
+def test_the_same_prefix_gives_the_same_bytes(wanted: PrefixPython, tmp_path: Path) -> None:
     """Of an old Python too: before 3.11 bytecode depends on the hash seed."""
     paths = Paths(root=tmp_path)
     try:
@@ -178,7 +180,7 @@ def test_a_prefix_that_was_built_anew_is_taken_anew_and_one_that_is_gone_stays(t
     (tmp_path / "python").mkdir()
     copy = tmp_path / "python" / f"python{MINOR}"
     copy.write_bytes(b"first")
-    wanted = Prefix(version=VERSION, directory="python")
+    wanted = PrefixPython(version=VERSION, directory="python")
     status = copy.stat()
     known = {
         "wanted": {"edition": prefix_archive.EDITION, "version": VERSION, "directory": "python"},
@@ -192,7 +194,7 @@ def test_a_prefix_that_was_built_anew_is_taken_anew_and_one_that_is_gone_stays(t
         (tmp_path / name).touch()
     there = Archive(version=VERSION, digest="d", needs={}, glibc=None)
     assert prefix_archive.present(tmp_path, wanted) == there
-    assert prefix_archive.present(tmp_path, Prefix(version=f"{MINOR}.99", directory="python")) is None
+    assert prefix_archive.present(tmp_path, PrefixPython(version=f"{MINOR}.99", directory="python")) is None
     copy.write_bytes(b"built anew")
     assert prefix_archive.present(tmp_path, wanted) is None
     copy.unlink()
@@ -219,7 +221,7 @@ def test_a_prefix_that_the_variable_names_replaces_the_one_that_was_found_before
         (tmp_path / name).touch()
     for named, taken in (("", True), ("before", True), ("nothing-there", True), ("company", False)):
         monkeypatch.setenv(prefix.VARIABLE, str(tmp_path / named) if named else "")
-        assert (prefix_archive.present(tmp_path, Prefix(version=VERSION)) is not None) == taken, named
+        assert (prefix_archive.present(tmp_path, PrefixPython(version=VERSION)) is not None) == taken, named
 
 
 def rootfs(folder: Path, *libraries: str) -> Path:

@@ -76,3 +76,30 @@ def test_the_interpreter_of_a_script_is_no_comment() -> None:
 
 def test_the_order_of_debian_packages_changes_nothing() -> None:
     assert image(packages=PACKAGES[::-1]).digest == image().digest
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "RUN <<END\n# %s\nEND\n",
+        "RUN cat <<-'END' > /etc/example\n    # %s\n    END\n",
+        "#!/bin/sh\nprintf '%%s' 'first\n# %s\n' > /etc/example\n",
+        '#!/usr/bin/env python3\nTEXT = """\n# %s\n"""\n',
+        "# syntax=docker/dockerfile:%s\nFROM scratch\n",
+        "#!/bin/sh\necho one \\\n# %s\necho two\n",
+    ],
+    ids=["heredoc", "indented heredoc", "quoted text", "Python string", "directive", "rest of a continued line"],
+)
+def test_a_line_that_only_looks_like_a_comment_counts(text: str) -> None:
+    assert recipe.content(text % "1") != recipe.content(text % "2")
+
+
+def test_a_comment_with_an_apostrophe_is_still_a_comment() -> None:
+    script = "#!/bin/sh\n# %s\nlinks=${1#/cuda/*/}\n"
+    assert recipe.content(script % "Debian's own") == recipe.content(script % "ours")
+
+
+def test_the_line_ends_of_a_file_count() -> None:
+    """A checkout with CRLF gives other images."""
+    assert recipe.content("FROM base\r\n") != recipe.content("FROM base\n")
+    assert recipe.exact("a\r\n") != recipe.exact("a\n")

@@ -9,6 +9,7 @@ import pytest
 from build.errors import LockError
 from build.locks import debian, debian_index
 from build.matrix.model import Base, Cuda
+from build.matrix.origins import DebianPackages
 from build.paths import Paths
 from build.variants.cuda_bases import CudaBase
 
@@ -25,6 +26,7 @@ def base(version: str, *packages: str) -> CudaBase:
         ),
         device="cuda",
         cuda=Cuda.model_validate({"version": version, "debian": list(packages)}),
+        origin=DebianPackages(packages=packages),
     )
 
 

@@ -155,7 +155,7 @@ def forget_server() -> None:
 
 
 def test_every_module_goes_into_the_images() -> None:
-    from build.bases.bases import start_files
+    from build.builder.recipe_sources import start_files
     from build.paths import tool
 
     modules = {f"server_start/{file.name}" for file in (START / "server_start").glob("*.py")}

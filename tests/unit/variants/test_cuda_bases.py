@@ -19,16 +19,16 @@ def test_an_image_gets_by_apt_what_a_bootstrapped_base_would_have_had() -> None:
         cuda=Cuda.model_validate({"version": "13.0.3", "images": {gpu.base_name: "nvidia/cuda:13.0.3"}}),
     )
     (found,) = cuda_bases.of([variant]).values()
-    assert (found.base.image, found.base.bootstrap) == ("nvidia/cuda:13.0.3", None)
-    assert found.base.packages == ["libgomp1", "python3"]
+    assert found.image_origin.reference == "nvidia/cuda:13.0.3"
+    assert found.image_origin.apt_packages == ("libgomp1", "python3")
 
 
 def test_the_matrixs_bases_with_cuda() -> None:
     """From Debian's packages on its base; from an image instead of its base. Wheels need none."""
     found = PROJECT.cuda_bases
-    assert {name: (item.base_name, item.image is not None) for name, item in found.items()} == {
+    assert {name: (item.base_name, item.origin.kind == "image") for name, item in found.items()} == {
         "debian12-py311-cuda11.8.0": ("debian12-py311", False),
         "ubuntu18.04-cuda11.0.3": ("ubuntu18.04", True),
     }
     image = found["ubuntu18.04-cuda11.0.3"]
-    assert image.base.image == image.image and image.base.packages
+    assert image.image_origin.reference in image.cuda.images.values() and image.image_origin.apt_packages

@@ -1,0 +1,52 @@
+"""The uv that installs packages into layers, as a file for the builder stage.
+
+Effects: installs the wheel of ``locks/tools.txt`` into ``.pipeline/tools``.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+from build.errors import NetworkError, PipelineError
+from build.locks import lock as locks
+from build.locks.lock import Lock
+from build.paths import Paths, write_atomically
+
+
+def prepare(paths: Paths, lock: Lock) -> None:
+    """Install the uv of a lock for Linux, as a build context; this works on any system.
+
+    Args:
+        paths: The project's files.
+        lock: The lock of the builder's tools.
+
+    Raises:
+        NetworkError: The index cannot be reached.
+        PipelineError: uv cannot be installed.
+    """
+    import uv
+
+    from build.locks.resolve import explain
+
+    stamp = paths.tools / "tools.txt"
+    text = locks.to_text(lock)
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == text and (paths.tools / "bin" / "uv").is_file():
+        return
+    shutil.rmtree(paths.tools, ignore_errors=True)
+    paths.tools.mkdir(parents=True)
+    requirements = paths.tools / "requirements.txt"
+    requirements.write_text("".join(f"{package.requirement}\n" for package in lock.packages), encoding="utf-8")
+    command = [
+        *(uv.find_uv_bin(), "pip", "install", "--quiet", "--target", str(paths.tools), "--no-deps", "--require-hashes"),
+        *("--python-platform", lock.platform, "--python-version", lock.python, "--python", sys.executable),
+        *("--requirement", str(requirements)),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        failure = explain(done.stderr, [package.requirement for package in lock.packages])
+        if isinstance(failure, NetworkError):
+            raise failure
+        raise PipelineError("uv cannot be installed for the builder", details=done.stderr[-800:])
+    write_atomically(stamp, text)
