@@ -16,7 +16,8 @@ from packaging.version import Version
 
 from build.locks.lock import LockedPackage
 from build.matrix.model import Patch
-from build.matrix.reader import LoadedMatrix, Problem, report
+from build.matrix.problems import Problem, report
+from build.matrix.reader import LoadedMatrix
 
 
 def of(packages: Iterable[LockedPackage], patches: Sequence[Patch]) -> tuple[Patch, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from build.matrix.reader import LoadedMatrix, Problem, report
+from build.matrix.problems import Problem, report
+from build.matrix.reader import LoadedMatrix
 from build.variants.cell import Cell, cell_name, excludes, exclusions, product
 from build.variants.make import make
 from build.variants.problems import idle_excludes, idle_groups, place, same_names, undefined

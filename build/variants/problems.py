@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
-from build.matrix.reader import LoadedMatrix, Problem, nearest
+from build.matrix.problems import Problem, nearest
+from build.matrix.reader import LoadedMatrix
 from build.variants.cell import Cell, cell_name, exclusions
 from build.variants.make import Impossible
 from build.variants.names import matches, nearest_names

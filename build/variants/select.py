@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from build.errors import UsageError
 from build.matrix.lifecycle import has_ended
-from build.matrix.reader import nearest
+from build.matrix.problems import nearest
 from build.variants.names import group_members, listed, matches, nearest_names
 from build.variants.variant import CPU, GPU, Variant
 

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from build.errors import UsageError
 from build.matrix.model import Base
-from build.matrix.reader import LoadedMatrix, nearest
+from build.matrix.problems import nearest
+from build.matrix.reader import LoadedMatrix
 from build.variants.variant import Variant
 
 

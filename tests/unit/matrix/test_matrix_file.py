@@ -347,7 +347,7 @@ VERSION = 'frameworks.sklearn.versions."1.9"'
         pytest.param(
             "    contract: [numpy>=2.0]\n",
             "    contract: [numpy>=2.0]\n    contract: []\n",
-            "the key 'contract' stands here a second time; the first is in line 22",
+            "the key 'contract' occurs twice; the first is in line 22",
             "23 (frameworks.sklearn.contract)",
             "keep one of the two",
             id="a key twice",
@@ -363,7 +363,7 @@ VERSION = 'frameworks.sklearn.versions."1.9"'
         pytest.param(
             "bootstrap: {suite: bookworm}",
             "bootstrap: &x {suite: *x}",
-            "an alias stands inside of what it names",
+            "an alias is inside of what it names",
             "18 (bases.one.bootstrap.suite)",
             None,
             id="an alias of itself",
