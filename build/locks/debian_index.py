@@ -1,24 +1,30 @@
-"""The index of Debian's archive: which versions of CUDA's packages it has, and what they need.
+"""The index of Debian's archive: the versions of CUDA's packages in it, and which packages they need.
 
-Effects: ``fetch_index`` asks the archive; the rest is pure.
+Effects: ``fetch_index`` runs mmdebstrap, which uses the network; the rest is pure.
 """
 
 from __future__ import annotations
 
 import difflib
-import lzma
 import re
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-import requests
+from debian.deb822 import Packages
+from debian.debian_support import Version as DebianVersion
 from packaging.version import Version
 
-from build.errors import LockError, NetworkError
-from build.variants.cuda_bases import COMPONENT, MIRROR, CudaBase
+from build.errors import EngineError, LockError, NetworkError
+from build.system import processes
+from build.variants.cuda_bases import COMPONENT, CudaBase
 
-#: The toolkit's version within that of a package of it: 11.11.3.6~11.8.0-5~deb12u1.
+#: The version of the CUDA toolkit in the version of one of its packages: 11.11.3.6~11.8.0-5~deb12u1.
 TOOLKIT = re.compile(r"~(\d+\.\d+\.\d+)-")
+#: Prints what the archive of a bootstrap has. mmdebstrap sets the variable; ``$1`` is the root file system.
+_PRINT_PACKAGES = 'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-cache dumpavail > "$1/available"'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,62 +33,86 @@ class DebianPackage:
 
     name: str
     version: str
-    #: The packages that it asks for in exactly one version: those of its own source.
+    #: The packages that it needs in exactly one version: those built from the same source.
     needs: tuple[str, ...]
 
     @property
     def toolkit(self) -> str | None:
-        """The version of the CUDA toolkit that it is a part of."""
+        """The version of the CUDA toolkit that it belongs to."""
         match = TOOLKIT.search(self.version)
         return match[1] if match else None
 
 
-def fetch_index(suite: str, mirror: str = MIRROR) -> str:
-    """The index of a suite's packages for this platform, about 100 KB.
+def fetch_index(suite: str) -> str:
+    """Return the index of a suite's packages in the component ``non-free``, as apt prints it; about 2 seconds.
 
-    apt checks the archive's signature when it installs them; this only says which versions there are.
+    mmdebstrap reads it, from the mirror that it also bootstraps the base from, and with the archive's signature
+    checked: no address of an archive is known here.
+
+    Args:
+        suite: The Debian suite: ``bookworm``.
 
     Raises:
+        EngineError: mmdebstrap is not installed.
         NetworkError: The archive is not reached, or has no such suite.
     """
-    url = f"{mirror}/dists/{suite}/{COMPONENT}/binary-amd64/Packages.xz"
-    try:
-        answer = requests.get(url, timeout=60)
-        answer.raise_for_status()
-        return lzma.decompress(answer.content).decode()
-    except (requests.RequestException, lzma.LZMAError) as failure:
-        raise NetworkError(
-            "Debian's archive cannot be reached",
-            where=url,
-            fix="check the network, then run it again",
-            details=str(failure),
-        ) from failure
+    program = shutil.which("mmdebstrap")
+    if program is None:
+        raise EngineError(
+            "mmdebstrap is not installed; it knows the Debian archive that has CUDA's packages",
+            fix="sudo apt-get install mmdebstrap debian-archive-keyring (on Debian or Ubuntu); "
+            "elsewhere take CUDA from wheels ('packages') or from an image ('images') in matrix.yaml",
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "available")
+        done = processes.run(
+            [
+                *(program, "--variant=custom", f"--components={COMPONENT}"),
+                *(f"--customize-hook={_PRINT_PACKAGES}", f"--customize-hook=download available {file}"),
+                *(suite, "/dev/null"),
+            ],
+            merge_output=True,
+        )
+        if done.returncode != 0:
+            errors = [line.strip() for line in done.stdout.splitlines() if line.strip().startswith(("E:", "Err:", "W:"))]
+            raise NetworkError(
+                f"mmdebstrap cannot read the packages of Debian {suite} ({COMPONENT})",
+                fix="check the network and the suite's name, then run it again",
+                details="\n".join(errors[-6:]) or done.stdout[-600:],
+            )
+        return file.read_text(encoding="utf-8")
 
 
 def parse_index(text: str) -> dict[str, DebianPackage]:
-    """The packages of an index by name; the newest version where there are several."""
-    found: dict[str, DebianPackage] = {}
-    for paragraph in text.split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in paragraph.splitlines() if ": " in line and line[0] != " ")
-        if "Package" in fields:
-            needs = re.findall(r"(?:^|, )([a-z0-9][a-z0-9+.-]+) \(= [^)]+\)", fields.get("Depends", ""))
-            # Paragraphs of one package come oldest first.
-            found[fields["Package"]] = DebianPackage(
-                name=fields["Package"], version=fields["Version"], needs=tuple(needs)
-            )
-    return found
+    """Return the packages of an index by name, each in its newest version."""
+    newest: dict[str, DebianPackage] = {}
+    for paragraph in Packages.iter_paragraphs(text, use_apt_pkg=False):
+        package = DebianPackage(
+            name=paragraph["Package"], version=paragraph["Version"], needs=tuple(_exact_needs(paragraph))
+        )
+        known = newest.get(package.name)
+        if known is None or DebianVersion(known.version) < DebianVersion(package.version):
+            newest[package.name] = package
+    return newest
+
+
+def _exact_needs(paragraph: Packages) -> Iterator[str]:
+    for alternatives in paragraph.relations["depends"]:
+        version = alternatives[0].get("version")
+        if version and version[0] == "=":
+            yield str(alternatives[0]["name"])
 
 
 def pins(base: CudaBase, index: Mapping[str, DebianPackage], where: str) -> tuple[str, ...]:
-    """The Debian packages of a base's CUDA, and those of the same source that they need, as ``name=version``.
+    """Return the Debian packages of a base's CUDA and those of the same source that they need, as ``name=version``.
 
     Args:
         base: The base.
         index: The archive's packages.
-        where: The place of the CUDA in the matrix, for messages.
+        where: The place of the CUDA version in the matrix, for messages.
 
     Raises:
-        LockError: The archive has no such package, or it is a part of another toolkit than the matrix pins.
+        LockError: The archive has no such package, or it belongs to another toolkit than the matrix pins.
     """
     chosen: dict[str, DebianPackage] = {}
     waiting = list(base.cuda.debian)
@@ -94,7 +124,7 @@ def pins(base: CudaBase, index: Mapping[str, DebianPackage], where: str) -> tupl
             raise LockError(
                 f"Debian {base.suite} ({COMPONENT}) has no package '{name}'",
                 where=where,
-                fix=f"the nearest: {', '.join(near) or 'none'}; its toolkits: {', '.join(_toolkits(index)) or 'none'}",
+                fix=f"similar names: {', '.join(near) or 'none'}; its toolkits: {', '.join(_toolkits(index)) or 'none'}",
             )
         if package.toolkit is not None and package.toolkit != base.cuda.version:
             raise LockError(

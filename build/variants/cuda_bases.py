@@ -12,9 +12,7 @@ from build.matrix.model import Base, Cuda
 from build.matrix.origins import Bootstrapped, CudaImage, DebianPackages, FromImage, Wheels
 from build.variants.variant import Variant
 
-#: Where Debian's packages are; mmdebstrap's own default.
-MIRROR = "http://deb.debian.org/debian"
-#: The part of the archive that CUDA is in: its licence allows to redistribute, and no more.
+#: The component of Debian's archive that has CUDA: its licence allows redistribution, but not modification.
 COMPONENT = "non-free"
 
 
@@ -49,9 +47,9 @@ class CudaBase:
         return self.base.origin.suite
 
     @property
-    def source(self) -> str:
-        """The line for apt that names the part of the archive with these packages."""
-        return f"deb {MIRROR} {self.suite} {COMPONENT}"
+    def component(self) -> str:
+        """The component of Debian's archive that has its packages; the base's own apt sources name the mirror."""
+        return COMPONENT
 
 
 def of(variants: Iterable[Variant]) -> dict[str, CudaBase]:
