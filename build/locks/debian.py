@@ -1,6 +1,8 @@
-"""The Debian packages of a base, recorded in ``locks/<base>/debian.txt``: read, written, compared.
+"""The Debian packages of a base, recorded in ``locks/<base>/debian.txt``: read, write, compare.
 
-Effects: reads and writes the files of the locks.
+A base with CUDA from Debian packages has a lock too: the packages of its CUDA, with the names in the matrix.
+
+Effects: ``record`` writes a lock, ``recorded``, ``asked`` and ``stale_cuda`` read it; the rest is pure.
 """
 
 from __future__ import annotations
@@ -10,73 +12,77 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from build.errors import LockError
-from build.locks.debian_index import TOOLKIT
 from build.matrix.origins import DebianPackages
 from build.paths import Paths, write_atomically
 from build.variants.cuda_bases import CudaBase
 
+#: The version of the CUDA toolkit in the version of one of its packages: 11.11.3.6~11.8.0-5~deb12u1.
+TOOLKIT = re.compile(r"~(\d+\.\d+\.\d+)-")
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.:-]*=[0-9A-Za-z.+:~-]+")
+_ASKED = "# asked for: "
+
 
 def lock_file(paths: Paths, base_name: str) -> Path:
-    """Where the recorded set of Debian packages of a base lies."""
+    """Return the path of a base's Debian lock, whether or not it exists."""
     return paths.locks / base_name / "debian.txt"
 
 
 def recorded(paths: Paths, base_name: str) -> tuple[str, ...] | None:
-    """The recorded set, ``name=version``; None where nothing is recorded.
+    """Return the recorded packages, ``name=version``; None if nothing is recorded.
 
     Raises:
-        LockError: A line is no package.
+        LockError: A line is not a package with its version.
     """
-    try:
-        text = lock_file(paths, base_name).read_text(encoding="utf-8")
-    except FileNotFoundError:
+    lines = _lines(paths, base_name)
+    if lines is None:
         return None
     packages = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         if line.startswith("#"):
             continue
-        if not re.fullmatch(r"[a-z0-9][a-z0-9+.:-]*=[0-9A-Za-z.+:~-]+", line):
+        if not _PACKAGE.fullmatch(line):
             raise LockError(
                 f"not a Debian package with its version: {line[:80]!r}",
                 where=f"locks/{base_name}/debian.txt:{number}",
-                fix="make it anew: nox -s lock -- --bases",
+                fix="make it again: nox -s lock -- --bases",
             )
         packages.append(line)
     return tuple(packages)
 
 
-_ASKED = "# asked for: "
-
-
 def asked(paths: Paths, base_name: str) -> tuple[str, ...]:
-    """The names that a recorded set was made from, where they were written down with it."""
-    try:
-        lines = lock_file(paths, base_name).read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return ()
+    """Return the package names in the matrix that the recorded packages were made from; empty if not recorded."""
+    lines = _lines(paths, base_name) or []
     return tuple(name for line in lines if line.startswith(_ASKED) for name in line.removeprefix(_ASKED).split())
 
 
+def _lines(paths: Paths, base_name: str) -> list[str] | None:
+    try:
+        return lock_file(paths, base_name).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return None
+
+
 def record(paths: Paths, base_name: str, packages: Sequence[str], *, asked: Sequence[str] = ()) -> None:
-    """Write the set of Debian packages of a base to its lock.
+    """Write the Debian packages of a base to its lock.
 
     Args:
-        paths: The checkout.
+        paths: The project.
         base_name: The base.
         packages: ``name=version``, sorted.
-        asked: What the matrix asks for, where the set has what that needs as well.
+        asked: The package names in the matrix, if ``packages`` also has what these need.
     """
     header = "# Debian packages of this base, recorded by `nox -s lock -- --bases`; do not edit.\n"
     if asked:
-        header += "# The archive keeps only the newest: a build of others fails until they are recorded anew.\n"
+        header += "# The archive keeps only the newest: once it has others, a build fails until they are recorded.\n"
         header += f"{_ASKED}{' '.join(sorted(asked))}\n"
     else:
-        header += "# The archive keeps only the newest: a build shows what differs, and fails for it with --locked.\n"
+        header += "# The archive keeps only the newest: a build shows the differences, and with --locked fails.\n"
     write_atomically(lock_file(paths, base_name), header + "".join(f"{line}\n" for line in packages))
 
 
 def drift(before: Sequence[str], now: Sequence[str]) -> list[str]:
-    """What differs between two sets of Debian packages, one a line: ``libssl3 3.0.16-1 -> 3.0.17-1``."""
+    """Return the differences between two sets of Debian packages, one per line: ``libssl3 3.0.16-1 -> 3.0.17-1``."""
     old = dict(item.split("=", 1) for item in before)
     new = dict(item.split("=", 1) for item in now)
     return [
@@ -86,31 +92,30 @@ def drift(before: Sequence[str], now: Sequence[str]) -> list[str]:
     ]
 
 
-def stale_cuda(paths: Paths, found: Mapping[str, CudaBase]) -> dict[str, list[str]]:
-    """Why the recorded Debian packages of bases with CUDA no longer belong to the matrix.  Needs no network.
+def stale_cuda(paths: Paths, cuda_bases: Mapping[str, CudaBase]) -> dict[str, list[str]]:
+    """Return the bases with CUDA whose recorded Debian packages no longer belong to the matrix: name → reasons.
+
+    Needs no network.
 
     Args:
-        paths: The checkout.
-        found: The bases, by name.
-
-    Returns:
-        Name → a sentence for each reason, of those that are stale.
+        paths: The project.
+        cuda_bases: The bases with CUDA, by name.
     """
     stale = {
         name: list(staleness(base, recorded(paths, name), asked(paths, name)))
-        for name, base in found.items()
+        for name, base in cuda_bases.items()
         if isinstance(base.origin, DebianPackages)
     }
     return {name: reasons for name, reasons in stale.items() if reasons}
 
 
 def staleness(base: CudaBase, recorded: Sequence[str] | None, asked: Sequence[str]) -> Iterator[str]:
-    """Why recorded pins no longer belong to the matrix, a sentence each.  Needs no network.
+    """Yield why recorded packages no longer belong to the matrix, one sentence per reason.
 
     Args:
         base: The base.
-        recorded: The pins, ``name=version``; None where there are none.
-        asked: The names that they were made from: the pins have what those need as well.
+        recorded: The recorded packages, ``name=version``; None if nothing is recorded.
+        asked: The names that they were made from; ``recorded`` also has what these need.
     """
     if recorded is None:
         yield "the Debian packages of its CUDA are not recorded"
@@ -118,7 +123,7 @@ def staleness(base: CudaBase, recorded: Sequence[str] | None, asked: Sequence[st
     added = [f"+{name}" for name in base.cuda.debian if name not in asked]
     removed = [f"-{name}" for name in asked if name not in base.cuda.debian]
     if added or removed:
-        yield "the matrix now asks for " + ", ".join([*added, *removed])
+        yield "the Debian packages in the matrix have changed: " + ", ".join([*added, *removed])
     versions = dict(item.split("=", 1) for item in recorded)
     for name in base.cuda.debian:
         toolkit = TOOLKIT.search(versions.get(name, ""))

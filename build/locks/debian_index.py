@@ -6,7 +6,6 @@ Effects: ``fetch_index`` runs mmdebstrap, which uses the network; the rest is pu
 from __future__ import annotations
 
 import difflib
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -18,11 +17,10 @@ from debian.debian_support import Version as DebianVersion
 from packaging.version import Version
 
 from build.errors import EngineError, LockError, NetworkError
+from build.locks.debian import TOOLKIT
 from build.system import processes
 from build.variants.cuda_bases import COMPONENT, CudaBase
 
-#: The version of the CUDA toolkit in the version of one of its packages: 11.11.3.6~11.8.0-5~deb12u1.
-TOOLKIT = re.compile(r"~(\d+\.\d+\.\d+)-")
 #: Prints what the archive of a bootstrap has. mmdebstrap sets the variable; ``$1`` is the root file system.
 _PRINT_PACKAGES = 'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-cache dumpavail > "$1/available"'
 
@@ -74,7 +72,9 @@ def fetch_index(suite: str) -> str:
             merge_output=True,
         )
         if done.returncode != 0:
-            errors = [line.strip() for line in done.stdout.splitlines() if line.strip().startswith(("E:", "Err:", "W:"))]
+            errors = [
+                line.strip() for line in done.stdout.splitlines() if line.strip().startswith(("E:", "Err:", "W:"))
+            ]
             raise NetworkError(
                 f"mmdebstrap cannot read the packages of Debian {suite} ({COMPONENT})",
                 fix="check the network and the suite's name, then run it again",
@@ -97,7 +97,7 @@ def parse_index(text: str) -> dict[str, DebianPackage]:
 
 
 def _exact_needs(paragraph: Packages) -> Iterator[str]:
-    for alternatives in paragraph.relations["depends"]:
+    for alternatives in paragraph.relations["depends"] or ():
         version = alternatives[0].get("version")
         if version and version[0] == "=":
             yield str(alternatives[0]["name"])
@@ -124,7 +124,8 @@ def pins(base: CudaBase, index: Mapping[str, DebianPackage], where: str) -> tupl
             raise LockError(
                 f"Debian {base.suite} ({COMPONENT}) has no package '{name}'",
                 where=where,
-                fix=f"similar names: {', '.join(near) or 'none'}; its toolkits: {', '.join(_toolkits(index)) or 'none'}",
+                fix=f"similar names: {', '.join(near) or 'none'}; "
+                f"CUDA versions that it has: {', '.join(_toolkits(index)) or 'none'}",
             )
         if package.toolkit is not None and package.toolkit != base.cuda.version:
             raise LockError(

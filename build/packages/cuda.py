@@ -1,7 +1,7 @@
 """What is known of CUDA when planned: which distributions carry it, and whether pins, packages and framework agree.
 
-Pure.  Outside facts: the wheels' names and metadata are NVIDIA's on PyPI (https://pypi.org/user/nvidia/); their
-libraries lie in ``site-packages/nvidia/*/lib``.
+Pure.  Outside facts: the names and metadata are those of NVIDIA's wheels on PyPI; their libraries are in
+``site-packages/nvidia/*/lib``.
 """
 
 from __future__ import annotations

@@ -158,7 +158,8 @@ def test_no_network_while_bootstrapping(checkout: Checkout) -> None:
 @pytest.mark.usefixtures("bases_here")
 def test_a_wheel_source_that_is_not_reached_leaves_its_row_out(checkout: Checkout, tmp_path: Path) -> None:
     shutil.rmtree(checkout.root / ".pipeline/wheels", ignore_errors=True)
-    checkout.edit("matrix.yaml", "index: https://download.pytorch.org/whl/cpu", "index: http://127.0.0.1:9/simple")
+    index = PROJECT.matrix.wheel_sources["pytorch-cpu"].index
+    checkout.edit("matrix.yaml", f"index: {index}", "index: http://127.0.0.1:9/simple")
     # A recipe of its own: an engine that has the image needs no source.
     checkout.edit("image/templates/image.Dockerfile.j2", "FROM base\n", "FROM base\nENV TEST=no-source\n")
     nowhere = {"PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": ""}
@@ -170,7 +171,7 @@ def test_a_wheel_source_that_is_not_reached_leaves_its_row_out(checkout: Checkou
     assert done.code == 1, "asked for by name, it is an error"
     said = done.one_screen()
     torch = PROJECT.lock(PYTORCH).versions()["torch"]
-    assert f"the wheel source 'pytorch-cpu' does not give torch=={torch} for Python {PYTORCH.base.python}" in said
+    assert f"the wheel source 'pytorch-cpu' does not have torch=={torch} for Python {PYTORCH.base.python}" in said
     assert "find-links" in said
 
 

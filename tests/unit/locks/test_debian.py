@@ -1,4 +1,4 @@
-"""Debian packages: what the archive has of CUDA, and what is recorded. The index is a part of Debian 12's."""
+"""Debian packages: CUDA in the archive's index, and the recorded packages. The index is a part of Debian 12's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from build.matrix.origins import DebianPackages
 from build.paths import Paths
 from build.variants.cuda_bases import CudaBase
 
-#: dists/bookworm/non-free/binary-amd64/Packages of deb.debian.org on 2026-11-25, shortened.
+#: The packages of Debian 12 (non-free) on 2026-11-25, shortened.
 INDEX = debian_index.parse_index((Path(__file__).parents[1] / "data/debian12-non-free.txt").read_text("utf-8"))
 
 
@@ -30,7 +30,7 @@ def base(version: str, *packages: str) -> CudaBase:
     )
 
 
-def test_pins_are_of_the_packages_and_of_what_they_need_from_the_same_source() -> None:
+def test_packages_are_pinned_with_those_of_the_same_source_that_they_need() -> None:
     assert debian_index.pins(base("11.8.0", "libcusolver11"), INDEX, "matrix.yaml:1") == (
         "libcublas11=11.11.3.6~11.8.0-5~deb12u1",
         "libcublaslt11=11.11.3.6~11.8.0-5~deb12u1",
@@ -38,7 +38,7 @@ def test_pins_are_of_the_packages_and_of_what_they_need_from_the_same_source() -
     )
 
 
-def test_another_cuda_than_debian_has_lists_those_that_it_has() -> None:
+def test_another_cuda_version_than_debian_has_lists_its_versions() -> None:
     with pytest.raises(LockError) as failure:
         debian_index.pins(base("12.4.1", "libcudart11.0"), INDEX, "matrix.yaml:84 (cuda.x.debian)")
     assert "Debian bookworm (non-free) has no CUDA 12.4.1: libcudart11.0 is 11.8.89~11.8.0-5" in failure.value.what
@@ -46,14 +46,21 @@ def test_another_cuda_than_debian_has_lists_those_that_it_has() -> None:
     assert failure.value.where == "matrix.yaml:84 (cuda.x.debian)"
 
 
-def test_a_package_that_debian_does_not_have_lists_the_nearest() -> None:
+def test_the_newest_version_counts_whatever_the_order() -> None:
+    """An archive's security and update suites come in any order; Debian versions are not sorted as text."""
+    versions = ("11.8.0-5~deb12u1", "11.8.0-10", "11.8.0-9")
+    index = debian_index.parse_index("\n\n".join(f"Package: a\nVersion: {version}\n" for version in versions))
+    assert index["a"].version == "11.8.0-10"
+
+
+def test_a_package_that_debian_does_not_have_lists_similar_names() -> None:
     with pytest.raises(LockError) as failure:
         debian_index.pins(base("11.8.0", "libcudart12"), INDEX, "matrix.yaml:1")
     assert failure.value.what == "Debian bookworm (non-free) has no package 'libcudart12'"
     assert "libcudart11.0" in (failure.value.fix or "")
 
 
-def test_what_makes_the_pins_stale_is_said() -> None:
+def test_each_reason_why_recorded_packages_are_stale() -> None:
     asked = ("libcudart11.0", "libcublas11")
     recorded = debian_index.pins(base("11.8.0", *asked), INDEX, "matrix.yaml:1")
 
@@ -62,15 +69,17 @@ def test_what_makes_the_pins_stale_is_said() -> None:
 
     assert stale("11.8.0", *asked) == []
     assert stale("11.8.0", "libcudart11.0", pins=None) == ["the Debian packages of its CUDA are not recorded"]
-    assert stale("11.8.0", *asked, "libcufft10") == ["the matrix now asks for +libcufft10"]
-    assert stale("11.8.0", "libcudart11.0") == ["the matrix now asks for -libcublas11"], "it stays in the images"
+    assert stale("11.8.0", *asked, "libcufft10") == ["the Debian packages in the matrix have changed: +libcufft10"]
+    assert stale("11.8.0", "libcudart11.0") == ["the Debian packages in the matrix have changed: -libcublas11"], (
+        "it stays in the images"
+    )
     assert stale("12.4.1", *asked) == [
         "it has libcudart11.0 of CUDA 11.8.0, the matrix pins 12.4.1",
         "it has libcublas11 of CUDA 11.8.0, the matrix pins 12.4.1",
     ]
 
 
-def test_what_was_asked_for_is_written_down_with_the_pins(tmp_path: Path) -> None:
+def test_the_requested_names_are_recorded_with_the_packages(tmp_path: Path) -> None:
     paths = Paths(root=tmp_path)
     debian.record(paths, "one", ["a=1", "b=2"], asked=["a"])
     assert (debian.recorded(paths, "one"), debian.asked(paths, "one")) == (("a=1", "b=2"), ("a",))
