@@ -24,7 +24,9 @@ def newest(framework: str, *, base: str = BASE_NAME, device: str = "cpu") -> Var
 
 MINIMAL = newest("minimal").name
 SKLEARN = newest("sklearn").name
+#: Distribution name → version in the lock of the scikit-learn image.
+PINS = PROJECT.lock(PROJECT.variant(SKLEARN)).versions()
 #: It has all packages of the scikit-learn image, and one more.
 LIGHTGBM = newest("lightgbm").name
-#: It needs a wheel source, and is built without tests elsewhere where that source is not reached.
+#: The image of the default group that needs a wheel source.
 PYTORCH = next(v for v in PROJECT.select(Selection(group="default")) if v.framework == "pytorch")

@@ -1,11 +1,12 @@
-"""What a user does wrong, or meets: one clear screen, the right exit code, nothing half done.
+"""Failures that a user can meet: a message of one screen at most, the right exit code, and nothing half done.
 
-The errors of matrix.yaml itself are in tests/unit/test_matrix_file.py and test_variants.py; the engine's in
-test_own_engine.py; the registry's in test_publishing.py; cells that cannot be in test_compatibility.py.
+Other failures are tested elsewhere: errors in matrix.yaml in tests/unit/matrix and tests/unit/variants, the engine's in
+test_own_engine.py, the registry's in test_publishing.py, cells that cannot be built in test_impossible_cells.py.
 """
 
 from __future__ import annotations
 
+import datetime
 import os
 import shutil
 from collections.abc import Callable
@@ -14,17 +15,16 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Checkout, interrupt, wait_for
-from tests.pipeline.rows import BASE_NAME, MINIMAL, PROJECT, PYTORCH, SKLEARN
+from tests.pipeline.rows import BASE_NAME, MINIMAL, PINS, PROJECT, PYTORCH, SKLEARN
 
 SKLEARN_LOCK = f"locks/{BASE_NAME}/{SKLEARN}.txt"
-PINS = PROJECT.lock(PROJECT.variant(SKLEARN)).versions()
 
 
-def locks(checkout: Checkout) -> dict[str, str]:
+def read_locks(checkout: Checkout) -> dict[str, str]:
     return {str(file): file.read_text(encoding="utf-8") for file in sorted(checkout.paths.locks.rglob("*.txt"))}
 
 
-def test_an_error_in_the_matrix_comes_with_its_line_and_the_nearest_key(checkout: Checkout) -> None:
+def test_an_error_in_the_matrix_names_the_line_and_the_nearest_key(checkout: Checkout) -> None:
     checkout.edit(
         "matrix.yaml",
         f"contract: [scikit-learn=={PINS['scikit-learn']}",
@@ -34,24 +34,24 @@ def test_an_error_in_the_matrix_comes_with_its_line_and_the_nearest_key(checkout
     number = next(number for number, line in enumerate(lines, start=1) if "contracts:" in line)
     done = checkout.run("list")
     assert done.code == 2
-    said = done.one_screen()
-    assert f"matrix.yaml:{number}" in said
-    assert "did you mean 'contract'" in said
+    output = done.one_screen()
+    assert f"matrix.yaml:{number}" in output
+    assert "did you mean 'contract'" in output
 
 
-def test_a_selection_that_matches_nothing_lists_the_nearest_names(checkout: Checkout) -> None:
+def test_a_name_that_matches_no_image_lists_the_nearest_names(checkout: Checkout) -> None:
     done = checkout.run("build", SKLEARN.replace("sklearn", "skleran"))
     assert done.code == 2
     assert SKLEARN in done.one_screen()
 
 
-def test_an_edited_matrix_is_drift_and_the_command_that_mends_it_is_named(checkout: Checkout) -> None:
-    checkout.edit("matrix.yaml", "scikit-learn==1.9.1", "scikit-learn==1.9.0")
+def test_after_an_edit_of_the_matrix_check_names_the_command_that_fixes_it(checkout: Checkout) -> None:
+    checkout.edit("matrix.yaml", f"scikit-learn=={PINS['scikit-learn']}", f"scikit-learn=={PINS['scikit-learn']}.1")
     done = checkout.run("check")
     assert done.code == 1
-    said = done.one_screen()
-    assert SKLEARN_LOCK in said
-    assert "run: nox -s lock generate" in said
+    output = done.one_screen()
+    assert SKLEARN_LOCK in output
+    assert "run: nox -s lock generate" in output
 
 
 @pytest.mark.parametrize(
@@ -65,53 +65,53 @@ def test_an_edited_matrix_is_drift_and_the_command_that_mends_it_is_named(checko
         f"environments/AzureML-{SKLEARN}/environment.yaml",
     ],
 )
-def test_an_edited_generated_file_is_drift(checkout: Checkout, path: str) -> None:
+def test_check_reports_an_edited_generated_file(checkout: Checkout, path: str) -> None:
     assert checkout.run("check").code == 0
     file = checkout.root / path
     file.write_text(file.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     done = checkout.run("check")
     assert done.code == 1
-    said = done.one_screen()
-    assert path in said and "run: nox -s generate" in said
+    output = done.one_screen()
+    assert path in output and "run: nox -s generate" in output
     assert checkout.run("generate").code == 0
     assert checkout.run("check").code == 0
 
 
-def test_a_file_that_nothing_gives_any_more_is_drift(checkout: Checkout) -> None:
+def test_check_reports_files_that_are_no_longer_generated(checkout: Checkout) -> None:
     gone = f"gone-1.0-{BASE_NAME}-cpu-inference"
     for folder, file in (("dockerfiles/", "Dockerfile"), ("environments/AzureML-", "environment.yaml")):
         (checkout.root / f"{folder}{gone}").mkdir()
         shutil.copy(checkout.root / f"{folder}{SKLEARN}/{file}", checkout.root / f"{folder}{gone}/{file}")
     done = checkout.run("check")
     assert done.code == 1
-    said = done.one_screen()
-    assert f"{gone}/Dockerfile" in said and f"AzureML-{gone}/environment.yaml" in said
+    output = done.one_screen()
+    assert f"{gone}/Dockerfile" in output and f"AzureML-{gone}/environment.yaml" in output
     assert checkout.run("generate").code == 0
     assert not (checkout.root / f"dockerfiles/{gone}").exists()
     assert not (checkout.root / f"environments/AzureML-{gone}").exists()
 
 
-def test_a_missing_lock_says_how_it_is_made(checkout: Checkout) -> None:
+def test_a_missing_lock_comes_with_the_command_that_makes_it(checkout: Checkout) -> None:
     (checkout.root / SKLEARN_LOCK).unlink()
     done = checkout.run("generate")
     assert done.code == 1
-    said = done.one_screen()
-    assert SKLEARN_LOCK in said and "nox -s lock" in said
+    output = done.one_screen()
+    assert SKLEARN_LOCK in output and "nox -s lock" in output
 
 
 def test_no_engine(checkout: Checkout) -> None:
     done = checkout.run("build", MINIMAL, env={"DOCKER_HOST": "unix:///nowhere/docker.sock"})
     assert done.code == 4
-    said = done.one_screen()
-    assert "/nowhere/docker.sock" in said
+    output = done.one_screen()
+    assert "/nowhere/docker.sock" in output
 
 
 @pytest.mark.engine
 @pytest.mark.usefixtures("running")
 def test_no_buildx(checkout: Checkout, tmp_path: Path) -> None:
-    """A docker client alone, as on many machines: its plugins are hidden in an empty mount namespace."""
+    """A Docker client without plugins, as on many machines: they are hidden in a mount namespace of their own."""
     if os.geteuid() != 0 or shutil.which("unshare") is None:
-        pytest.skip("hiding the plugins takes root and unshare")
+        pytest.skip("hiding the plugins needs root and unshare")
     folders = ("/usr/libexec/docker", "/usr/lib/docker", "/usr/local/lib/docker")
     hide = " && ".join(f"mount -t tmpfs none {folder}" for folder in folders if Path(folder).is_dir()) or "true"
     done = checkout.run(
@@ -126,18 +126,18 @@ def test_no_buildx(checkout: Checkout, tmp_path: Path) -> None:
 
 
 def offline() -> tuple[str, ...]:
-    """Runs what follows in a network of its own, without any way out."""
+    """Return the start of a command line that runs the rest without a network."""
     if os.geteuid() != 0 or shutil.which("unshare") is None:
-        pytest.skip("taking the network away takes root and unshare")
+        pytest.skip("running without a network needs root and unshare")
     return ("unshare", "--net")
 
 
 def test_no_network_while_locking(checkout: Checkout, tmp_path: Path) -> None:
-    before = locks(checkout)
+    before = read_locks(checkout)
     done = checkout.run("lock", prefix=offline(), env={"UV_CACHE_DIR": str(tmp_path), "UV_HTTP_RETRIES": "0"})
     assert done.code == 6
     assert "the package index cannot be reached" in done.one_screen()
-    assert locks(checkout) == before
+    assert read_locks(checkout) == before
 
 
 @pytest.mark.engine
@@ -151,46 +151,46 @@ def test_no_network_while_bootstrapping(checkout: Checkout) -> None:
     assert done.code == 6
     assert "Debian's archive cannot be reached" in done.one_screen()
     assert (tar.stat().st_mtime_ns if tar.exists() else None) == before
-    assert not list(tar.parent.glob("*.incoming*")), "a half-made root file system was left"
+    assert not list(tar.parent.glob("*.incoming*")), "a partial root file system was left"
 
 
 @pytest.mark.engine
 @pytest.mark.usefixtures("bases_here")
-def test_a_wheel_source_that_is_not_reached_leaves_its_row_out(checkout: Checkout, tmp_path: Path) -> None:
+def test_an_image_whose_wheel_source_cannot_be_reached_is_skipped(checkout: Checkout, tmp_path: Path) -> None:
     shutil.rmtree(checkout.root / ".pipeline/wheels", ignore_errors=True)
     index = PROJECT.matrix.wheel_sources["pytorch-cpu"].index
     checkout.edit("matrix.yaml", f"index: {index}", "index: http://127.0.0.1:9/simple")
-    # A recipe of its own: an engine that has the image needs no source.
+    # Another recipe, because an engine that has the image needs no wheel source.
     checkout.edit("image/templates/image.Dockerfile.j2", "FROM base\n", "FROM base\nENV TEST=no-source\n")
     nowhere = {"PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": ""}
     assert checkout.run("generate").code == 0
     done = checkout.run("build", f"*{PYTORCH.name}*", f"{MINIMAL}*", env=nowhere)
-    assert done.code == 0, "the others are built"
+    assert done.code == 0, "the other image was not built"
     assert f"{PYTORCH.name} skipped" in done.err
     done = checkout.run("build", PYTORCH.name, env=nowhere)
-    assert done.code == 1, "asked for by name, it is an error"
-    said = done.one_screen()
+    assert done.code == 1, "an image asked for by name was skipped"
+    output = done.one_screen()
     torch = PROJECT.lock(PYTORCH).versions()["torch"]
-    assert f"the wheel source 'pytorch-cpu' does not have torch=={torch} for Python {PYTORCH.base.python}" in said
-    assert "find-links" in said
+    assert f"the wheel source 'pytorch-cpu' does not have torch=={torch} for Python {PYTORCH.base.python}" in output
+    assert "find-links" in output
 
 
 @pytest.mark.engine
 @pytest.mark.usefixtures("bases_here")
-def test_a_registry_that_is_not_there_is_told_before_anything_is_built(
+def test_a_registry_that_cannot_be_reached_is_reported_before_the_build(
     checkout: Checkout, free_port: Callable[[], int]
 ) -> None:
     port = free_port()
     done = checkout.run("pipeline", MINIMAL, env={"REGISTRY": f"127.0.0.1:{port}/team"})
     assert done.code == 5
-    said = done.one_screen()
-    assert f"127.0.0.1:{port}" in said
-    assert "==> build" not in said
+    output = done.one_screen()
+    assert f"127.0.0.1:{port}" in output
+    assert "==> build" not in output
 
 
 @pytest.mark.engine
 @pytest.mark.usefixtures("bases_here")
-def test_ctrl_c_while_bootstrapping_leaves_no_half_made_base(checkout: Checkout) -> None:
+def test_ctrl_c_during_a_bootstrap_leaves_no_partial_base(checkout: Checkout) -> None:
     tar = checkout.root / f".pipeline/rootfs/{BASE_NAME}/rootfs.tar"
     before = tar.read_bytes()[:4096], tar.stat().st_size
     process = checkout.start("bases", "--refresh-bases", "--base", BASE_NAME)
@@ -202,25 +202,26 @@ def test_ctrl_c_while_bootstrapping_leaves_no_half_made_base(checkout: Checkout)
     assert not list(tar.parent.glob("*.incoming*"))
 
 
-def test_ctrl_c_while_locking_writes_nothing(checkout: Checkout, tmp_path: Path) -> None:
-    before = locks(checkout)
-    checkout.edit("matrix.yaml", "exclude-newer: 2026-11-19", "exclude-newer: 2026-11-12")
+def test_ctrl_c_during_lock_writes_nothing(checkout: Checkout, tmp_path: Path) -> None:
+    before = read_locks(checkout)
+    day = PROJECT.matrix.project.exclude_newer
+    checkout.edit("matrix.yaml", f"exclude-newer: {day}", f"exclude-newer: {day - datetime.timedelta(days=7)}")
     process = checkout.start("lock", env={"UV_CACHE_DIR": str(tmp_path)})
     wait_for(process, "resolving")
     done = interrupt(process)
     assert done.code == 130
     done.one_screen()
-    assert locks(checkout) == before
+    assert read_locks(checkout) == before
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["build", "--help"], ["pipeline", "-h"], ["engine", "--help"]])
-def test_help_is_there(checkout: Checkout, arguments: list[str]) -> None:
+def test_help(checkout: Checkout, arguments: list[str]) -> None:
     done = checkout.run(*arguments)
     assert done.code == 0
     assert "Usage: nox -s" in done.out
 
 
-def test_a_flag_that_does_not_exist(checkout: Checkout) -> None:
+def test_an_unknown_option_names_the_nearest(checkout: Checkout) -> None:
     done = checkout.run("build", "--no-cach")
     assert done.code == 2
     assert "--no-cache" in done.one_screen()

@@ -1,4 +1,4 @@
-"""Building with a real engine: what is shared, what is built again, and what is not lost."""
+"""Building with a real engine: shared layers, rebuilds, and failures that do not stop other images."""
 
 from __future__ import annotations
 
@@ -19,79 +19,70 @@ import pytest
 from build.bases import rootfs
 from build.builder import builder, image_recipes
 from build.checkout import project
-from build.engine.images import LocalImage, find
+from build.engine.images import LocalImage
 from build.locks import lock as locks
 from tests.conftest import Checkout, copy_checkout, interrupt, wait_for
-from tests.pipeline.rows import BASE_NAME, LIGHTGBM, MINIMAL, SKLEARN
+from tests.pipeline.helpers import local_image
+from tests.pipeline.rows import BASE_NAME, LIGHTGBM, MINIMAL, PINS, SKLEARN
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("bases_here")]
 
 
-def local(client: docker.DockerClient, checkout: Checkout, name: str) -> LocalImage:
-    """The image of a checkout as the engine has it."""
-    opened = project.open_project(checkout.paths)
-    images = opened.images([variant for variant in opened.variants if variant.name == name])
-    image = find(client, f"azureml/{name}:{image_recipes.of(opened, images).known[name].tag}")
-    assert image is not None, f"{name} is not in the engine"
-    return image
-
-
-def test_what_is_there_is_not_built_again(checkout: Checkout, engine_client: docker.DockerClient) -> None:
+def test_an_existing_image_is_not_built_again(checkout: Checkout, engine_client: docker.DockerClient) -> None:
     first = checkout.run("build", MINIMAL)
     assert first.code == 0, first.text
-    before = local(engine_client, checkout, MINIMAL).id
+    before = local_image(engine_client, checkout, MINIMAL).id
     logs = sorted((checkout.root / ".pipeline/logs").glob("build-*"))
     second = checkout.run("build", MINIMAL)
     assert second.code == 0, second.text
     assert "up to date" in second.out
-    assert local(engine_client, checkout, MINIMAL).id == before
+    assert local_image(engine_client, checkout, MINIMAL).id == before
     assert sorted((checkout.root / ".pipeline/logs").glob("build-*")) == logs, "buildx was run"
 
 
-def test_two_images_that_agree_on_packages_share_their_layers(
-    checkout: Checkout, engine_client: docker.DockerClient
-) -> None:
+def test_two_images_with_the_same_packages_share_layers(checkout: Checkout, engine_client: docker.DockerClient) -> None:
     done = checkout.run("build", SKLEARN, LIGHTGBM)
     assert done.code == 0, done.text
-    sklearn = {digest for digest, _ in local(engine_client, checkout, SKLEARN).layers}
-    lightgbm = {digest for digest, _ in local(engine_client, checkout, LIGHTGBM).layers}
-    assert sklearn < lightgbm, "all of scikit-learn's layers serve LightGBM's image"
+    sklearn = {digest for digest, _ in local_image(engine_client, checkout, SKLEARN).layers}
+    lightgbm = {digest for digest, _ in local_image(engine_client, checkout, LIGHTGBM).layers}
+    assert sklearn < lightgbm, "LightGBM's image does not use all layers of scikit-learn's"
     assert len(lightgbm - sklearn) == 1
 
 
-def test_one_failed_image_does_not_lose_the_others(checkout: Checkout, engine_client: docker.DockerClient) -> None:
+def test_an_image_that_fails_does_not_stop_the_others(checkout: Checkout, engine_client: docker.DockerClient) -> None:
     file = checkout.root / f"locks/{BASE_NAME}/{LIGHTGBM}.txt"
     lock = locks.read(file)
     assert lock is not None
+    version = lock.versions()["lightgbm"]
     bad = tuple(
         dataclasses.replace(package, sha256="0" * 64) if package.name == "lightgbm" else package
         for package in lock.packages
     )
     file.write_text(locks.to_text(dataclasses.replace(lock, packages=bad)), encoding="utf-8")
-    # Its own place: this content must not be what another run built.
+    # Another recipe, so that no earlier run has built it.
     checkout.edit("image/templates/image.Dockerfile.j2", "FROM base\n", "FROM base\nENV TEST=keep-going\n")
     assert checkout.run("generate").code == 0
     done = checkout.run("build", MINIMAL, LIGHTGBM)
     assert done.code == 1
-    said = done.one_screen()
-    assert "1 of 2 images were not built: " + LIGHTGBM in said
-    assert "its layer lightgbm-4.7.0 failed" in said
-    assert "Hash mismatch for `lightgbm" in said, said
-    assert local(engine_client, checkout, MINIMAL).labels  # built all the same
+    output = done.one_screen()
+    assert "1 of 2 images were not built: " + LIGHTGBM in output
+    assert f"its layer lightgbm-{version} failed" in output
+    assert "Hash mismatch for `lightgbm" in output, output
+    assert local_image(engine_client, checkout, MINIMAL).labels, "the other image was not built"
 
 
-def test_a_base_that_does_not_build_is_told_once_and_not_image_by_image(checkout: Checkout) -> None:
+def test_a_base_that_fails_to_build_is_reported_once_and_not_for_each_image(checkout: Checkout) -> None:
     checkout.edit("image/scripts/setup-base", "set -eu\n", "set -eu\necho it breaks here >&2\nsleep 1\nexit 3\n")
     done = checkout.run("build", MINIMAL, SKLEARN)
     assert done.code == 1
-    said = done.one_screen()
-    assert "a base failed to build" in said
-    assert "exit code: 3" in said
-    assert "images were not built" not in said
+    output = done.one_screen()
+    assert "a base failed to build" in output
+    assert "exit code: 3" in output
+    assert "images were not built" not in output
 
 
 def package_layers(image: LocalImage, count: int) -> list[str]:
-    """The digests of an image's layers above its base's two."""
+    """Return the digests of the last ``count`` layers, those above the two of the base."""
     return [digest for digest, _ in image.layers][-count:]
 
 
@@ -99,28 +90,28 @@ def test_package_layers_have_equal_digests_without_cache_and_on_a_changed_base(
     checkout: Checkout, engine_client: docker.DockerClient
 ) -> None:
     assert checkout.run("build", SKLEARN).code == 0
-    first = local(engine_client, checkout, SKLEARN)
+    first = local_image(engine_client, checkout, SKLEARN)
     again = checkout.run("build", SKLEARN, "--no-cache")
     assert again.code == 0, again.text
-    second = local(engine_client, checkout, SKLEARN)
-    assert second.id != first.id, "it was built anew (its creation time differs)"
-    assert second.layers == first.layers, "every layer, the base's too, has the digest it had"
+    second = local_image(engine_client, checkout, SKLEARN)
+    assert second.id != first.id, "it was not built again (its creation time is the same)"
+    assert second.layers == first.layers, "a layer has another digest (the base's layers count too)"
 
     change_base(checkout)
     done = checkout.run("build", SKLEARN)
     assert done.code == 0, done.text
-    changed = local(engine_client, checkout, SKLEARN)
-    own = len(first.layers) - 2
-    assert changed.layers[0] != first.layers[0], "the base did change"
+    changed = local_image(engine_client, checkout, SKLEARN)
+    own = len(first.layers) - 2  # all but the base's two
+    assert changed.layers[0] != first.layers[0], "the base did not change"
     assert package_layers(changed, own) == package_layers(first, own)
-    assert "installed" not in done.err, "no package was installed again"
+    assert "installed" not in done.err, "a package was installed again"
 
 
 def change_base(checkout: Checkout) -> None:
-    """What a security update of Debian does to a bootstrapped base: other files, another package version."""
+    """Change a bootstrapped base as a security update of Debian does: another file, another package version."""
     folder = checkout.root / ".pipeline/rootfs" / BASE_NAME
     original = (folder / "rootfs.tar").read_bytes()
-    (folder / "rootfs.tar").unlink()  # it is a link to this checkout's
+    (folder / "rootfs.tar").unlink()  # a hard link to the file of this checkout
     (folder / "rootfs.tar").write_bytes(original)
     with tarfile.open(folder / "rootfs.tar", "a") as archive:
         content = f"changed for {checkout.root}\n".encode()
@@ -132,18 +123,18 @@ def change_base(checkout: Checkout) -> None:
     (folder / "bootstrap.json").write_text(json.dumps(state))
 
 
-def test_drift_of_a_base_is_shown_and_fatal_only_with_locked(checkout: Checkout) -> None:
+def test_with_locked_a_base_that_differs_from_its_lock_is_an_error(checkout: Checkout) -> None:
     change_base(checkout)
     done = checkout.run("build", MINIMAL, "--locked")
     assert done.code == 1
-    said = done.one_screen()
-    assert f"the base {BASE_NAME} differs from its lock in 1 Debian packages" in said
-    assert "+test1" in said
-    assert "nox -s lock -- --bases" in said
+    output = done.one_screen()
+    assert f"the base {BASE_NAME} differs from its lock in 1 Debian packages" in output
+    assert "+test1" in output
+    assert "nox -s lock -- --bases" in output
 
 
 def test_the_recipe_is_the_same_in_another_clone(checkout: Checkout, tmp_path: Path) -> None:
-    """Another folder, other file times, other history: the same recipes for all images of the matrix."""
+    """In another folder, with other file times and another history, all images of the matrix have the same recipes."""
     other = copy_checkout(tmp_path / "elsewhere")
     for file in (other.root / "dockerfiles").rglob("*"):
         if file.is_file():
@@ -152,25 +143,25 @@ def test_the_recipe_is_the_same_in_another_clone(checkout: Checkout, tmp_path: P
 
     def recipes(of: Checkout) -> dict[str, str]:
         opened = project.open_project(of.paths)
-        found = image_recipes.of(opened, opened.images(opened.variants)).known
-        return {name: recipe.digest for name, recipe in found.items()}
+        all_recipes = image_recipes.of(opened, opened.images(opened.variants)).known
+        return {name: recipe.digest for name, recipe in all_recipes.items()}
 
     assert recipes(checkout) == recipes(other)
     assert len(set(recipes(checkout).values())) == len(project.open_project(checkout.paths).variants)
 
 
-def test_a_bootstrap_gives_the_same_bytes_again(checkout: Checkout) -> None:
+def test_a_second_bootstrap_gives_the_same_bytes(checkout: Checkout) -> None:
     tar = checkout.root / f".pipeline/rootfs/{BASE_NAME}/rootfs.tar"
     before = hashlib.sha256(tar.read_bytes()).hexdigest()
     packages = rootfs.installed(tar)
     done = checkout.run("bases", "--refresh-bases", "--base", BASE_NAME)
     assert done.code == 0, done.text
     if rootfs.installed(tar) != packages:
-        pytest.skip("Debian's archive moved on between the two bootstraps")
+        pytest.skip("Debian's archive changed between the two bootstraps")
     assert hashlib.sha256(tar.read_bytes()).hexdigest() == before
 
 
-def test_the_ca_bundle_is_in_no_layer_no_label_and_no_log(
+def test_the_ca_bundle_is_in_no_layer_label_or_log(
     checkout: Checkout, engine_client: docker.DockerClient, tmp_path: Path
 ) -> None:
     marker = "CA-BUNDLE-MARKER-6f1c"
@@ -178,58 +169,61 @@ def test_the_ca_bundle_is_in_no_layer_no_label_and_no_log(
     bundle.write_text(f"# {marker}\n" + Path(builder.ca_bundle()).read_text(encoding="utf-8"), encoding="utf-8")
     done = checkout.run("build", MINIMAL, "--no-cache", env={"SSL_CERT_FILE": str(bundle)})
     assert done.code == 0, done.text
-    image = local(engine_client, checkout, MINIMAL)
+    image = local_image(engine_client, checkout, MINIMAL)
     container = engine_client.containers.create(image.id)
     try:
-        found = marker.encode() in b"".join(cast("Iterator[bytes]", container.export()))
+        content = b"".join(cast("Iterator[bytes]", container.export()))
     finally:
         container.remove()
-    assert not found, "a layer holds the builder's CA bundle"
+    assert marker.encode() not in content, "a layer holds the builder's CA bundle"
     assert marker not in json.dumps(engine_client.images.get(image.id).attrs)
     assert all(marker not in log.read_text() for log in (checkout.root / ".pipeline/logs").glob("*.log"))
 
 
-def test_ctrl_c_in_a_build_ends_it_and_the_next_one_goes_on(checkout: Checkout) -> None:
+def test_ctrl_c_stops_a_build_and_the_next_build_works(checkout: Checkout) -> None:
     process = checkout.start("build", SKLEARN, "--no-cache")
     wait_for(process, "installed")
     done = interrupt(process)
     assert done.code == 130
     assert "interrupted" in done.one_screen()
     left = subprocess.run(["pgrep", "-f", f"bake.*{checkout.root}"], capture_output=True, text=True, check=False)
-    assert left.stdout == "", "a buildx is still running"
+    assert left.stdout == "", "buildx is still running"
     after = checkout.run("build", MINIMAL)
     assert after.code == 0, after.text
 
 
-def test_two_runs_at_once_do_not_meet(checkout: Checkout) -> None:
+def test_a_second_run_in_the_same_clone_is_refused(checkout: Checkout) -> None:
     process = checkout.start("build", MINIMAL, "--no-cache")
     try:
         wait_for(process, "==> build")
         second = checkout.run("build", MINIMAL)
         assert second.code == 7
-        said = second.one_screen()
-        assert "another run works in this clone: 'build'" in said
-        assert str(process.pid) in said
+        output = second.one_screen()
+        assert "another run works in this clone: 'build'" in output
+        assert str(process.pid) in output
     finally:
         process.communicate(timeout=300)
     assert process.returncode == 0
 
 
-def test_a_pin_change_builds_what_it_touches_and_nothing_else(
+def test_a_changed_pin_rebuilds_only_the_layer_and_images_that_have_it(
     checkout: Checkout, engine_client: docker.DockerClient
 ) -> None:
     assert checkout.run("build", MINIMAL, SKLEARN).code == 0
-    minimal = local(engine_client, checkout, MINIMAL).id
-    before = local(engine_client, checkout, SKLEARN)
-    checkout.edit("matrix.yaml", "scikit-learn==1.9.1", "scikit-learn==1.9.0")
+    minimal = local_image(engine_client, checkout, MINIMAL).id
+    before = local_image(engine_client, checkout, SKLEARN)
+    pin = PINS["scikit-learn"]
+    checkout.edit("matrix.yaml", f"[scikit-learn=={pin}, ", f"[scikit-learn<{pin}, ")
     locked = checkout.run("lock")
     assert locked.code == 0, locked.text
     assert checkout.run("generate").code == 0
     done = checkout.run("build", MINIMAL, SKLEARN)
     assert done.code == 0, done.text
-    assert local(engine_client, checkout, MINIMAL).id == minimal
-    after = local(engine_client, checkout, SKLEARN)
+    assert local_image(engine_client, checkout, MINIMAL).id == minimal
+    after = local_image(engine_client, checkout, SKLEARN)
     shared = {digest for digest, _ in before.layers} & {digest for digest, _ in after.layers}
-    assert len(shared) == len(before.layers) - 1, "only scikit-learn's own layer is new"
-    # On an engine that has seen this change before, scikit-learn's layer is not installed again either.
-    assert set(re.findall(r"layer (\S+) installed", done.err)) <= {"scikit-learn-1.9.0"}
+    assert len(shared) == len(before.layers) - 1, "more than scikit-learn's own layer is new"
+    opened = project.open_project(checkout.paths)
+    version = opened.lock(opened.variant(SKLEARN)).versions()["scikit-learn"]
+    # On an engine that has built this version before, scikit-learn's layer is not installed again either.
+    assert set(re.findall(r"layer (\S+) installed", done.err)) <= {f"scikit-learn-{version}"}

@@ -1,21 +1,21 @@
-"""A base that is an image reference with a digest, instead of one bootstrapped here."""
+"""A base that is an image with a digest, instead of one that is bootstrapped here."""
 
 from __future__ import annotations
 
 import os
 import tarfile
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import docker
 import pytest
-import yaml
 
 from build.engine import embedded_registry
 from build.registry import address
 from build.registry.client import Client
 from tests.conftest import ROOT, Checkout
+from tests.pipeline.helpers import edited_matrix, reference
 from tests.pipeline.rows import BASE, BASE_NAME, MINIMAL
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("bases_here")]
@@ -29,17 +29,10 @@ PYTHON = (
 
 
 @pytest.fixture
-def debian_image(
-    engine_client: docker.DockerClient,
-    registry_image: str,
-    free_port: Callable[[], int],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[str]:
-    """A Debian with Python in a registry, as a company's mirror has one: its reference with the digest."""
-    port = free_port()
-    monkeypatch.setenv("INFERENCE_IMAGES_REGISTRY_PORT", str(port))
+def debian_image(engine_client: docker.DockerClient, registry_image: str, registry_port: int) -> Iterator[str]:
+    """The reference, with digest, of a Debian with Python in a registry, as a company's mirror has it."""
     embedded_registry.ensure_running(engine_client, registry_image)
-    repository = f"127.0.0.1:{port}/mirror/debian-python"
+    repository = f"127.0.0.1:{registry_port}/mirror/debian-python"
     with (ROOT / f".pipeline/rootfs/{BASE_NAME}/rootfs.tar").open("rb") as tar:
         engine_client.api.import_image_from_data(tar.read(), repository=repository, tag="13")
     engine_client.images.push(repository, tag="13")
@@ -47,14 +40,11 @@ def debian_image(
         digest = remote.digest("mirror/debian-python", "13")
     yield f"{repository}@{digest}"
     engine_client.images.remove(f"{repository}:13", force=True)
-    name = embedded_registry.name(port)
-    engine_client.containers.get(name).remove(force=True, v=True)
-    engine_client.volumes.get(name).remove(force=True)
 
 
 @pytest.fixture
 def bare_debian_image(debian_image: str, engine_client: docker.DockerClient) -> Iterator[str]:
-    """A Debian without Python, and with a start of its own that an image on it must not have."""
+    """The same without Python, and with an entry point and a user that images on it must not inherit."""
     container = engine_client.containers.run(
         debian_image, ["dpkg", "--purge", "--force-depends", *PYTHON.split()], detach=True
     )
@@ -70,19 +60,17 @@ def bare_debian_image(debian_image: str, engine_client: docker.DockerClient) -> 
     engine_client.images.remove(f"{repository}:bare", force=True)
 
 
-def stand_on(checkout: Checkout, **base: object) -> None:
-    """Give the base another origin than Debian's archive."""
-    file = Path(checkout.root / "matrix.yaml")
-    matrix = yaml.safe_load(file.read_text(encoding="utf-8"))
-    matrix["bases"][BASE_NAME].pop("bootstrap", None)
-    matrix["bases"][BASE_NAME] |= base
-    file.write_text(yaml.safe_dump(matrix, sort_keys=False), encoding="utf-8")
-    ran = checkout.run("generate")
-    assert ran.code == 0, ran.text
+def change_base(checkout: Checkout, **keys: object) -> None:
+    """Take the base from an image instead of Debian's archive, with these keys in the matrix."""
+    with edited_matrix(checkout) as matrix:
+        matrix["bases"][BASE_NAME].pop("bootstrap", None)
+        matrix["bases"][BASE_NAME] |= keys
+    done = checkout.run("generate")
+    assert done.code == 0, done.text
 
 
-def test_an_image_by_digest_serves_as_a_base(checkout: Checkout, debian_image: str) -> None:
-    stand_on(checkout, image=debian_image)
+def test_an_image_with_a_digest_is_a_base(checkout: Checkout, debian_image: str) -> None:
+    change_base(checkout, image=debian_image)
     assert f"FROM {debian_image}" in (checkout.root / f"dockerfiles/bases/{BASE_NAME}/Dockerfile").read_text()
     built = checkout.run("build", MINIMAL)
     assert built.code == 0, built.text
@@ -106,7 +94,7 @@ def archive(bases_here: None) -> None:
 @pytest.mark.usefixtures("archive")
 def test_packages_are_added_to_an_image(checkout: Checkout, bare_debian_image: str) -> None:
     """As `ubuntu:18.04` gets its Python and libgomp1."""
-    stand_on(checkout, image=bare_debian_image, packages=["python3", "libgomp1"])
+    change_base(checkout, image=bare_debian_image, packages=["python3", "libgomp1"])
     built = checkout.run("build", MINIMAL)
     assert built.code == 0, built.text
     verified = checkout.run("verify", MINIMAL)
@@ -115,8 +103,8 @@ def test_packages_are_added_to_an_image(checkout: Checkout, bare_debian_image: s
 
 
 @pytest.mark.usefixtures("archive")
-def test_a_package_that_the_archive_does_not_have_is_told(checkout: Checkout, bare_debian_image: str) -> None:
-    stand_on(checkout, image=bare_debian_image, packages=["python3", "python3.7-venv"])
+def test_a_package_that_is_not_in_the_archive_is_named(checkout: Checkout, bare_debian_image: str) -> None:
+    change_base(checkout, image=bare_debian_image, packages=["python3", "python3.7-venv"])
     built = checkout.run("build", MINIMAL)
     assert built.code == 1, built.text
     assert "a base failed to build" in built.one_screen()
@@ -124,30 +112,29 @@ def test_a_package_that_the_archive_does_not_have_is_told(checkout: Checkout, ba
 
 
 @pytest.mark.usefixtures("archive")
-def test_a_python_from_a_prefix_goes_on_an_image_too(
+def test_a_prefix_python_works_on_an_image(
     checkout: Checkout, bare_debian_image: str, engine_client: docker.DockerClient
 ) -> None:
-    found = sorted(Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser().glob(f"versions/{BASE.python}.*"))
-    if not found:
+    pythons = sorted(Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser().glob(f"versions/{BASE.python}.*"))
+    if not pythons:
         pytest.skip(f"pyenv has no CPython {BASE.python} (pyenv install {BASE.python})")
-    stand_on(checkout, image=bare_debian_image, prefix={"version": found[0].name})
+    change_base(checkout, image=bare_debian_image, prefix={"version": pythons[0].name})
     built = checkout.run("build", MINIMAL)
     assert built.code == 1, built.text
     assert "libncursesw.so.6 => not found" in built.one_screen()
-    stand_on(checkout, packages=["libncursesw6"])
+    change_base(checkout, packages=["libncursesw6"])
     built = checkout.run("build", MINIMAL)
     assert built.code == 0, built.text
-    (line,) = (line for line in built.out.splitlines() if line.startswith(MINIMAL))
-    (image,) = (image for image in engine_client.images.list(f"azureml/{MINIMAL}") if line.split()[-1] in str(image.id))
-    said = engine_client.containers.run(image, ["sh", "-c", "python -V && pip check"], remove=True).decode()
-    assert said.splitlines() == [f"Python {found[0].name}", "No broken requirements found."]
+    image = reference(checkout, MINIMAL)
+    output = engine_client.containers.run(image, ["sh", "-c", "python -V && pip check"], remove=True).decode()
+    assert output.splitlines() == [f"Python {pythons[0].name}", "No broken requirements found."]
 
 
-def test_an_image_without_digest_can_be_planned_and_not_built(checkout: Checkout) -> None:
-    stand_on(checkout, image="debian:13", packages=["python3"])
+def test_an_image_without_a_digest_passes_check_and_fails_to_build(checkout: Checkout) -> None:
+    change_base(checkout, image="debian:13", packages=["python3"])
     assert checkout.run("check").code == 0
     built = checkout.run("build", MINIMAL)
     assert built.code == 1, built.text
-    said = " ".join(built.one_screen().split())
-    assert "names its image without a digest" in said
-    assert "docker buildx imagetools inspect debian:13" in said
+    output = " ".join(built.one_screen().split())
+    assert "names its image without a digest" in output
+    assert "docker buildx imagetools inspect debian:13" in output

@@ -1,0 +1,21 @@
+"""What pipeline tests share beyond the engine and the scratch checkout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import docker
+import pytest
+
+from build.registry.address import PORT_VARIABLE
+from tests.conftest import take_port
+from tests.pipeline.helpers import remove_registry
+
+
+@pytest.fixture
+def registry_port(engine_client: docker.DockerClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The port of an embedded registry for one test: its commands use it, and it is removed afterwards."""
+    port = take_port()
+    monkeypatch.setenv(PORT_VARIABLE, str(port))
+    yield port
+    remove_registry(engine_client, port)
