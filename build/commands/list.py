@@ -23,7 +23,7 @@ def list_images(selection: Selection, as_json: bool) -> None:
     """List the images of the matrix. IMAGE is a name or a glob."""
     project = open_project(repository())
     variants = project.select(selection)
-    rows = as_rows(variants, project.groups())
+    rows = as_rows(variants, project.matrix.groups)
     today = datetime.datetime.now(datetime.UTC).date()
     if as_json:
         click.echo(json.dumps(rows, indent=2))

@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
+from build import requirements
 from build.images import file_names, layers, patches
 from build.images.layers import Layer
 from build.locks.lock import Lock
@@ -137,7 +135,7 @@ def labels(image: Image, project: Project) -> dict[str, str]:
 def framework_version(image: Image) -> str:
     """The installed version of the framework (the server's, where there is none): ``1.9.1``."""
     own = image.variant.own_contract or image.variant.contract
-    return image.lock.versions()[canonicalize_name(Requirement(own[0]).name)]
+    return image.lock.versions()[requirements.distribution_name(own[0])]
 
 
 def title(variant: Variant) -> str:

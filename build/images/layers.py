@@ -12,9 +12,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from build import requirements
 from build.images import patches as patching
 from build.locks.lock import Lock, LockedPackage
 from build.matrix.model import Patch
@@ -89,12 +89,12 @@ def group(
     """
     sources = wheel_sources or {}
     of_server = {package.name for package in server.packages}
-    promised = {canonicalize_name(Requirement(text).name) for text in own}
+    promised = {requirements.distribution_name(text) for text in own}
     server_packages = [package for package in lock.packages if package.name in of_server]
     of_cuda = [package for package in lock.packages if is_cuda(package.name)]
-    others = [package for package in lock.packages if package.name not in of_server and package not in of_cuda]
+    others = [item for item in lock.packages if item.name not in of_server and not is_cuda(item.name)]
     heavy = [package for package in others if _is_heavy(package) or package.name in promised]
-    rest = [package for package in others if package not in heavy]
+    rest = [package for package in others if not (_is_heavy(package) or package.name in promised)]
     layers = []
     if server_packages:
         layers.append(_many("server", server_packages, sources, patches))

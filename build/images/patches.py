@@ -6,14 +6,14 @@ its distribution.  Pure.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from build import requirements
 from build.locks.lock import LockedPackage
 from build.matrix.model import Patch
 from build.matrix.problems import Problem, report
@@ -32,9 +32,13 @@ def _meets(patch: Patch, package: LockedPackage) -> bool:
 
 def distribution(patch: Patch) -> tuple[str, Version]:
     """What a patch is for: the normalised name and the version."""
-    requirement = Requirement(patch.distribution)
-    (pin,) = requirement.specifier
-    return canonicalize_name(requirement.name), Version(pin.version)
+    return _pinned(patch.distribution)
+
+
+@functools.cache
+def _pinned(text: str) -> tuple[str, Version]:
+    (pin,) = requirements.parse(text).specifier
+    return requirements.distribution_name(text), Version(pin.version)
 
 
 def distributions(patches: Iterable[Patch]) -> list[tuple[str, Version]]:

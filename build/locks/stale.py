@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
 from build.errors import LockError
 from build.locks import lock as locks
 from build.locks.lock import Lock
 from build.locks.store import LockStore
 from build.matrix.model import Matrix
+from build.requirements import allows, distribution_name, parse
 from build.variants.variant import Variant
 
 
@@ -119,10 +117,10 @@ def staleness(lock: Lock, expected: Expected) -> list[str]:
         reasons.append(f"it was made with exclude-newer {lock.exclude_newer}, the matrix has {expected.exclude_newer}")
     pinned = lock.versions()
     for item in expected.requirements:
-        requirement = Requirement(item)
-        version = pinned.get(canonicalize_name(requirement.name))
+        requirement = parse(item)
+        version = pinned.get(distribution_name(item))
         if version is None:
             reasons.append(f"it lacks {requirement.name}")
-        elif not requirement.specifier.contains(version, prereleases=True):
+        elif not allows(item, version):
             reasons.append(f"it has {requirement.name} {version}, the matrix requires {requirement.specifier}")
     return reasons

@@ -10,9 +10,10 @@ import datetime
 import re
 from typing import Annotated, Literal
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import InvalidRequirement
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from build import requirements
 from build.matrix.origins import (
     BaseOrigin,
     Bootstrapped,
@@ -64,7 +65,7 @@ PATTERNS = {
 def _requirement(text: str) -> str:
     """Accept what PEP 508 accepts, so that a pin fails here and not in the middle of a build."""
     try:
-        Requirement(text)
+        requirements.parse(text)
     except InvalidRequirement as error:
         hint = ""
         if re.search(r"~=\s*[0-9.]+\.[x*]", text):

@@ -6,6 +6,7 @@ Pure.  Outside facts: the names and metadata are those of NVIDIA's wheels on PyP
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -25,6 +26,7 @@ _RUNTIME = re.compile(r"nvidia-cuda-runtime(-cu\d+)?")
 _CUDNN = re.compile(r"nvidia-cudnn(-jit)?-cu\d+")
 
 
+@functools.cache
 def is_cuda(name: str) -> bool:
     """Whether a distribution is a part of CUDA: its layers are shared by all images with the same pins.
 

@@ -27,7 +27,8 @@ def expand(loaded: LoadedMatrix) -> tuple[Variant, ...]:
     if not problems:
         whole = product(matrix)
         problems += idle_excludes(loaded, whole)
-        cells = [cell for cell in whole if not any(excludes(item, cell) for item in exclusions(matrix))]
+        globs_of_each = exclusions(matrix)
+        cells = [cell for cell in whole if not any(excludes(globs, cell) for globs in globs_of_each)]
         places = {cell: ("frameworks", cell.framework, "versions", cell.version) for cell in cells}
         problems += _add_included(loaded, cells, places)
         variants = []

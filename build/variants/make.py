@@ -5,46 +5,53 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from build import platforms as markers
-from build.matrix.model import NO_VERSION, Framework, Lifecycle, Matrix, Patch
+from build import requirements
+from build.matrix.model import NO_VERSION, Cuda, FrameworkVersion, Guard, Lifecycle, Matrix, Patch
 from build.matrix.origins import Wheels
 from build.variants.cell import Cell, cell_name
 from build.variants.variant import Variant
 
+_REQUIRES_DIST = re.compile(r"Requires-Dist:\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
-class Impossible(NamedTuple):
-    """Why there can be no variant, and the key of the framework version that is to blame."""
 
+@dataclass(frozen=True, kw_only=True)
+class Impossible:
+    """A cell that cannot be built."""
+
+    #: Why, in one sentence.
     what: str
+    #: The key of the framework version that is to blame.
     key: str
 
 
 def make(matrix: Matrix, cell: Cell) -> Variant | Impossible:
-    """A cell's variant, or why there can be none."""
-    framework: Framework = matrix.frameworks[cell.framework]
+    """Return the variant of a cell, or why it cannot be built.
+
+    Args:
+        matrix: The matrix; all names in it are defined.
+        cell: One of its cells.
+    """
+    framework = matrix.frameworks[cell.framework]
     version = framework.versions[cell.version]
     base = matrix.bases[cell.base]
     cuda = matrix.cuda.get(cell.device)
     lifecycle = _joint(version.lifecycle, base.lifecycle, *([cuda.lifecycle] if cuda else []))
     if lifecycle is None:
         on = f"on the base '{cell.base}'" + (f" with '{cell.device}'" if cuda else "")
-        return Impossible(f"{on} its end of life comes before its release", "lifecycle")
-    cuda_origin = cuda and cuda.origin_on(cell.base)
-    if cuda and isinstance(cuda_origin, Wheels) and not (cuda.packages or version.gpu.cuda_packages):
+        return Impossible(what=f"{on} its end of life comes before its release", key="lifecycle")
+    origin = cuda.origin_on(cell.base) if cuda else None
+    if cuda and isinstance(origin, Wheels) and not (cuda.packages or version.gpu.cuda_packages):
         what = f"'{cell.device}' has no image for the base '{cell.base}', no wheels and no Debian packages"
-        return Impossible(what, "devices")
-    if cuda_origin and (misfit := cuda_origin.misfit(cell.base, base.origin)):
-        return Impossible(f"'{cell.device}' {misfit}", "devices")
+        return Impossible(what=what, key="devices")
+    if origin and (misfit := origin.misfit(cell.base, base.origin)):
+        return Impossible(what=f"'{cell.device}' {misfit}", key="devices")
     pins = version.cpu if cuda is None else version.gpu
     server = _pins(matrix.server.contract, base.python)
     own = _pins((*pins.contract, *version.contract), base.python)
-    guards = [*matrix.server.guards, *framework.guards, *version.guards, *pins.guards]
     name = cell_name(matrix, cell)
     source = pins.wheel_source or framework.wheel_source
     variant = Variant(
@@ -54,16 +61,13 @@ def make(matrix: Matrix, cell: Cell) -> Variant | Impossible:
         framework_title=framework.title,
         version=None if cell.version == NO_VERSION else cell.version,
         device=cell.device,
-        cuda=cuda
-        and cuda.model_copy(update={"packages": list(_pins(version.gpu.cuda_packages or cuda.packages, base.python))}),
+        cuda=cuda and _cuda(cuda, version, base.python),
         base_name=cell.base,
         base=base,
         built_on=base,
-        base_image=f"{cell.base}-{cell.device}" if cuda_origin and cuda_origin.own_base_image else cell.base,
+        base_image=f"{cell.base}-{cell.device}" if origin and origin.own_base_image else cell.base,
         contract=tuple(dict.fromkeys((*server, *_pins(framework.contract, base.python), *own))),
-        guards=tuple(
-            guard.model_copy(update={"pin": pin}) for guard in guards for pin in _pins([guard.pin], base.python)
-        ),
+        guards=_guards([*matrix.server.guards, *framework.guards, *version.guards, *pins.guards], base.python),
         wheel_sources=() if source is None else ((source, matrix.wheel_sources[source]),),
         lifecycle=lifecycle,
         server_contract=server,
@@ -72,52 +76,60 @@ def make(matrix: Matrix, cell: Cell) -> Variant | Impossible:
     return replace(variant, left_out=_left_out(matrix.patches, variant.requirements))
 
 
-def _left_out(patches: Iterable[Patch], requirements: Sequence[str]) -> tuple[str, ...]:
-    """What patches take out of the metadata of the distributions that are pinned here, and nothing else pins."""
-    pinned = {canonicalize_name(Requirement(text).name): Requirement(text).specifier for text in requirements}
-    found = []
+def _pins(texts: Iterable[str], python: str) -> tuple[str, ...]:
+    """Return the requirements that hold for a Python, without their environment markers."""
+    kept = (requirements.without_marker(text, python) for text in texts)
+    return tuple(text for text in kept if text is not None)
+
+
+def _guards(guards: Iterable[Guard], python: str) -> tuple[Guard, ...]:
+    """Return the guards that hold for a Python, without their environment markers."""
+    return tuple(guard.model_copy(update={"pin": pin}) for guard in guards for pin in _pins([guard.pin], python))
+
+
+def _cuda(cuda: Cuda, version: FrameworkVersion, python: str) -> Cuda:
+    """Return a CUDA version with the wheels of a framework version, where it names its own."""
+    return cuda.model_copy(update={"packages": list(_pins(version.gpu.cuda_packages or cuda.packages, python))})
+
+
+def _left_out(patches: Iterable[Patch], pins: Sequence[str]) -> tuple[str, ...]:
+    """Return the distributions that patches remove from the metadata of pinned ones, unless they are pinned as well."""
+    removed: list[str] = []
+    names: set[str] | None = None
     for patch in patches:
+        if not patch.file.endswith(".dist-info/METADATA"):
+            continue
         name, _, version = patch.distribution.partition("==")
-        specifier = pinned.get(canonicalize_name(name))
-        if patch.file.endswith(".dist-info/METADATA") and specifier and specifier.contains(version):
+        names = names or {requirements.distribution_name(text) for text in pins}
+        if canonicalize_name(name) not in names:
+            continue
+        pin = [text for text in pins if requirements.distribution_name(text) == canonicalize_name(name)][-1]
+        specifier = requirements.parse(pin).specifier
+        if specifier and specifier.contains(version):
             kept = patch.replace.splitlines()
-            found += [
+            removed += [
                 canonicalize_name(match[1])
                 for line in patch.find.splitlines()
-                if line not in kept and (match := re.match(r"Requires-Dist:\s*([A-Za-z0-9][A-Za-z0-9._-]*)", line))
+                if line not in kept and (match := _REQUIRES_DIST.match(line))
             ]
-    return tuple(name for name in dict.fromkeys(found) if name not in pinned)
-
-
-def _pins(texts: Iterable[str], python: str) -> tuple[str, ...]:
-    """The requirements that hold for a Python, without their environment markers."""
-    kept = []
-    for text in texts:
-        requirement = Requirement(text)
-        if requirement.marker is None:
-            kept.append(text)
-        elif markers.holds(requirement.marker, python):
-            requirement.marker = None
-            # The maintainer's own spelling; a URL may have a ';' of its own.
-            kept.append(str(requirement) if requirement.url else text.split(";", 1)[0].strip())
-    return tuple(kept)
+    return tuple(name for name in dict.fromkeys(removed) if name not in (names or ()))
 
 
 def _joint(*parts: Lifecycle) -> Lifecycle | None:
-    """The lifecycle of a version on a base, for a CUDA: it begins with the last of them and ends with the first.
+    """Return the lifecycle of an image from those of its parts, or None if it would begin after its end.
 
-    None where it would begin after its end.
+    It begins when the last part is released, and ends when the first part ends.
     """
 
-    def least(dates: Iterable[datetime.date | None]) -> datetime.date | None:
+    def first(dates: Iterable[datetime.date | None]) -> datetime.date | None:
         return min((date for date in dates if date), default=None)
 
     released = max((part.released for part in parts if part.released), default=None)
-    end = least(part.end_of_life for part in parts)
-    deprecated = least(part.deprecated for part in parts)
+    end = first(part.end_of_life for part in parts)
+    deprecated = first(part.deprecated for part in parts)
     if released and end and released > end:
         return None
     if deprecated:
-        # Deprecated from its first day on, at the earliest, and by its end, at the latest.
+        # Not before its release, and not after its end.
         deprecated = min(max(deprecated, released or deprecated), end or datetime.date.max)
     return Lifecycle.model_validate({"released": released, "deprecated": deprecated, "end-of-life": end})

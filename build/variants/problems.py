@@ -10,7 +10,7 @@ from build.matrix.problems import Problem, nearest
 from build.matrix.reader import LoadedMatrix
 from build.variants.cell import Cell, cell_name, exclusions
 from build.variants.make import Impossible
-from build.variants.names import matches, nearest_names
+from build.variants.names import group_members, nearest_names
 from build.variants.variant import CPU, Variant
 
 
@@ -143,7 +143,7 @@ def idle_groups(loaded: LoadedMatrix, variants: Sequence[Variant]) -> list[Probl
         )
         for name, globs in loaded.matrix.groups.items()
         for index, glob in enumerate(globs)
-        if not any(matches(variant, glob) for variant in variants)
+        if not group_members(variants, [glob])
     ]
 
 

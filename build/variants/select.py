@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from build.errors import UsageError
 from build.matrix.lifecycle import has_ended
 from build.matrix.problems import nearest
-from build.variants.names import group_members, listed, matches, nearest_names
+from build.variants.names import group_members, listed, matcher, nearest_names
 from build.variants.variant import CPU, GPU, Variant
 
 
@@ -107,9 +107,8 @@ def _filters(
                 f"no image matches {', '.join(repr(text) for text in idle)}",
                 fix=f"{nearest_names(variants, idle)} (nox -s list shows all)",
             )
-        filters[" ".join(selection.patterns)] = lambda variant: any(
-            matches(variant, text) for text in selection.patterns
-        )
+        tests = [matcher(text) for text in selection.patterns]
+        filters[" ".join(selection.patterns)] = lambda variant: any(test(variant) for test in tests)
     if selection.group is not None:
         if selection.group not in groups:
             raise UsageError(
