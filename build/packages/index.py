@@ -1,7 +1,9 @@
-"""What package indexes and wheel directories have: the facts that ``build.packages.compatibility`` explains.
+"""The files that package indexes and wheel directories have; ``build.packages.compatibility`` explains them.
 
-The places are the ones that uv uses: uv itself is asked for them, so that its environment variables and
-configuration files hold here too.
+The indexes are those of uv: uv itself is asked for them, so that its defaults, environment variables and configuration
+files apply here too, and no address of an index is known here.
+
+Effects: the network; runs uv.
 """
 
 from __future__ import annotations
@@ -10,141 +12,162 @@ import os
 import shlex
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
+from email.message import Message
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import requests
 import uv
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
-from pypi_simple import DistributionPackage, NoSuchProjectError, ProjectPage, PyPISimple
+from pypi_simple import ACCEPT_JSON_PREFERRED, DistributionPackage, ProjectPage
 from pypi_simple.errors import UnsupportedContentTypeError, UnsupportedRepoVersionError
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
 
 from build.errors import PipelineError
 from build.packages.distribution import Distribution, File
+from build.packages.index_client import IndexClient
 from build.system import processes
+from build.system.http_failures import HttpError, NoAnswerError, TimedOutError, shown
+from build.system.http_response import Response
 
-#: Seconds to connect, and between two packets of an answer.
-_TIMEOUT = (5.0, 30.0)
+_JSON = "application/vnd.pypi.simple.v1+json"
+_HTML = ("application/vnd.pypi.simple.v1+html", "text/html")
+_NOT_FOUND = 404
 
 
 class PackageIndex:
-    """Indexes in the order in which they are asked, and directories of wheels beside them.
+    """Indexes, in the order in which they are searched, and wheel directories.
 
-    Each distribution is asked for once; ``distribution`` may be called from several threads.
+    Each distribution is looked up once; threads may share a ``PackageIndex``.
 
     Args:
-        indexes: URLs of simple indexes (PEP 503 or 691); like uv, the first that knows a distribution has it.
-        links: Directories of wheels, or URLs of pages of links to wheels; what they have comes beside it.
+        indexes: URLs of simple indexes (PEP 503 or 691). As in uv, the first index that has a distribution counts.
+        links: Wheel directories, or URLs of pages of links to wheels; their files are added to those of the index.
+        client: Sends the requests; a client of its own if None.
     """
 
-    def __init__(self, indexes: Sequence[str], links: Sequence[Path | str] = ()) -> None:
+    def __init__(
+        self, indexes: Sequence[str], links: Sequence[Path | str] = (), *, client: IndexClient | None = None
+    ) -> None:
         self.indexes = tuple(indexes)
         self._links = tuple(links)
         self._all = os.environ.get("UV_INDEX_STRATEGY", "first-index") != "first-index"
         self._known: dict[str, Future[Distribution]] = {}
         self._lock = threading.Lock()
-        #: Places that could not be connected to: asked once, not once for each distribution.
-        self._away: set[str] = set()
-        self._session = requests.Session()
-        # uv's variable for a company's certificates; requests has one of its own, which wins.
-        self._session.verify = os.environ.get("SSL_CERT_FILE") or True
-        retry = Retry(total=2, backoff_factor=0.3, status_forcelist=(502, 503, 504))
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=retry, pool_maxsize=16))
+        #: Places that could not be connected to: tried once, not once for each distribution.
+        self._unreachable: set[str] = set()
+        self._client = client or IndexClient()
 
     def distribution(self, name: str) -> Distribution:
-        """All files of a distribution that the places have; those that do not answer are named in it.
+        """Return all files of a distribution; places that do not answer are listed in the result.
 
         Args:
-            name: In any spelling.
+            name: The distribution's name in any spelling.
         """
         name = canonicalize_name(name)
         with self._lock:
-            asked = name in self._known
+            is_known = name in self._known
             future = self._known.setdefault(name, Future())
-        if not asked:
+        if not is_known:
             try:
-                future.set_result(self._ask(name))
+                future.set_result(self._search(name))
             except BaseException as failure:
                 future.set_exception(failure)
                 raise
         return future.result()
 
-    def _ask(self, name: str) -> Distribution:
+    def _search(self, name: str) -> Distribution:
         files: list[File] = []
-        answered: list[str] = []
-        silent: list[str] = []
-
-        def ask(place: Path | str, look: Callable[[], Iterable[DistributionPackage]]) -> bool:
-            """Note what a place has; whether it knows the distribution."""
-            shown = _without_credentials(str(place))
-            if shown in self._away:
-                silent.append(shown)
-                return False
-            try:
-                found = list(look())
-            except NoSuchProjectError:
-                found = []
-            except (requests.ConnectionError, requests.Timeout):
-                self._away.add(shown)
-                silent.append(shown)
-                return False
-            except (
-                OSError,  # requests' exceptions are OSErrors; so is a directory that is not there
-                ValueError,
-                UnsupportedContentTypeError,
-                UnsupportedRepoVersionError,
-            ):
-                silent.append(shown)
-                return False
-            answered.append(shown)
-            files.extend(files_of(found))
-            return bool(found)
-
-        for link in self._links:
-            ask(link, lambda link=link: self._linked(link, name))  # type: ignore[misc]
-        for index in self.indexes:
-            known = ask(index, lambda index=index: self._page(index, name).packages)  # type: ignore[misc]
-            if known and not self._all:
+        reached: list[str] = []
+        not_reached: list[str] = []
+        places = [*((link, False) for link in self._links), *((index, True) for index in self.indexes)]
+        for place, is_index in places:
+            label = shown(place) if isinstance(place, str) else str(place)
+            packages = self._packages(place, name, is_index=is_index)
+            if packages is None:
+                not_reached.append(label)
+                continue
+            reached.append(label)
+            files.extend(files_of(packages))
+            if is_index and packages and not self._all:
                 break
-        return Distribution(name=name, files=tuple(files), places=tuple(answered), not_reached=tuple(silent))
+        return Distribution(name=name, files=tuple(files), places=tuple(reached), not_reached=tuple(not_reached))
 
-    def _page(self, index: str, name: str) -> ProjectPage:
+    def _packages(self, place: Path | str, name: str, *, is_index: bool) -> list[DistributionPackage] | None:
+        """Return the files of a distribution in one place, or None if the place does not answer."""
+        key = str(place)
+        if key in self._unreachable:
+            return None
+        try:
+            return self._page(key, name) if is_index else self._linked(place, name)
+        except (NoAnswerError, TimedOutError):
+            self._unreachable.add(key)
+        except (
+            HttpError,
+            OSError,  # a directory that does not exist
+            ValueError,
+            UnsupportedContentTypeError,
+            UnsupportedRepoVersionError,
+        ):
+            pass
+        return None
+
+    def _page(self, index: str, name: str) -> list[DistributionPackage]:
+        """Return the files on an index's page of a distribution."""
         if index.startswith("file://"):
             folder = Path(unquote(urlsplit(index).path), name)
-            if not folder.is_dir():
-                if not folder.parent.is_dir():
-                    raise FileNotFoundError(folder.parent)
-                raise NoSuchProjectError(name, folder.as_uri())
-            return ProjectPage.from_html(name, (folder / "index.html").read_bytes(), f"{folder.as_uri()}/")
-        return PyPISimple(index, session=self._session).get_project_page(name, timeout=_TIMEOUT)
+            if folder.is_dir():
+                page = ProjectPage.from_html(name, (folder / "index.html").read_bytes(), f"{folder.as_uri()}/")
+                return page.packages
+            if not folder.parent.is_dir():
+                raise FileNotFoundError(folder.parent)
+            return []
+        answer = self._client.read(f"{index.rstrip('/')}/{name}/", headers={"Accept": ACCEPT_JSON_PREFERRED})
+        return [] if answer.status == _NOT_FOUND else _parse(answer, name)
 
     def _linked(self, link: Path | str, name: str) -> list[DistributionPackage]:
+        """Return the files of a distribution in a directory or on a page of links."""
         if isinstance(link, str) and link.startswith(("http://", "https://")):
-            answer = self._session.get(link, timeout=_TIMEOUT)
-            answer.raise_for_status()
-            found = ProjectPage.from_response(answer, name).packages
+            packages = _parse(self._client.read(link), name)
         else:
             folder = Path(unquote(urlsplit(link).path) if isinstance(link, str) and "://" in link else link)
             html = "".join(f'<a href="{file.name}">{file.name}</a>' for file in sorted(folder.iterdir()))
-            found = ProjectPage.from_html(name, html).packages
-        return [package for package in found if package.project and canonicalize_name(package.project) == name]
+            packages = ProjectPage.from_html(name, html).packages
+        return [package for package in packages if package.project and canonicalize_name(package.project) == name]
 
 
-def configured() -> PackageIndex:
-    """The indexes and directories that uv resolves from: its defaults, variables and configuration files."""
+def _parse(answer: Response, name: str) -> list[DistributionPackage]:
+    """Return the files on a page, which is JSON (PEP 691) or HTML (PEP 503)."""
+    answer.raise_for_status()
+    header = Message()
+    header["Content-Type"] = answer.headers.get("Content-Type", "text/html")
+    content_type = header.get_content_type()
+    if content_type == _JSON:
+        return ProjectPage.from_json_data(answer.json(), answer.url).packages
+    if content_type in _HTML:
+        return ProjectPage.from_html(
+            name, answer.content, answer.url, from_encoding=header.get_content_charset()
+        ).packages
+    raise UnsupportedContentTypeError(answer.url, content_type)
+
+
+def configured(client: IndexClient | None = None) -> PackageIndex:
+    """Return the indexes and directories that uv is configured for: its default, variables and configuration files.
+
+    Args:
+        client: Sends the requests; a client of its own if None.
+
+    Raises:
+        PipelineError: uv's configuration is not valid.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        wanted = Path(folder, "requirements.in")
-        wanted.touch()
-        # Of nothing there is nothing to resolve: it only says where it would look.
+        requirements = Path(folder, "requirements.in")
+        requirements.touch()
+        # There is nothing to resolve: uv only prints where it would search.
         done = processes.run(
             [
-                *(uv.find_uv_bin(), "pip", "compile", str(wanted), "--quiet", "--no-header", "--offline"),
+                *(uv.find_uv_bin(), "pip", "compile", str(requirements), "--quiet", "--no-header", "--offline"),
                 *("--python-version", "3.11", "--emit-index-url", "--emit-find-links"),
             ],
             cwd=Path(folder),
@@ -155,12 +178,19 @@ def configured() -> PackageIndex:
             fix="correct uv's configuration: the variables UV_* and the file uv.toml",
             details=done.stderr.strip()[-600:],
         )
-    return from_options(done.stdout)
+    return from_options(done.stdout, client)
 
 
-def from_options(text: str) -> PackageIndex:
-    """The places that pip's options name, as uv writes them into a requirements file."""
-    default, extra, links = [], [], []
+def from_options(text: str, client: IndexClient | None = None) -> PackageIndex:
+    """Return the indexes and directories that options of pip name, as uv writes them into a requirements file.
+
+    Args:
+        text: The requirements file.
+        client: Sends the requests; a client of its own if None.
+    """
+    default: list[str] = []
+    extra: list[str] = []
+    links: list[str] = []
     for line in text.splitlines():
         option, _, value = line.partition(" ")
         values = shlex.split(value)
@@ -171,18 +201,18 @@ def from_options(text: str) -> PackageIndex:
         elif option == "--find-links":
             links += values
     if os.environ.get("UV_NO_INDEX", "").lower() in ("1", "true", "yes"):
-        return PackageIndex((), links)
-    # uv asks the default index last.
-    return PackageIndex([*extra, *default], links)
+        return PackageIndex((), links, client=client)
+    # uv searches the default index last.
+    return PackageIndex([*extra, *default], links, client=client)
 
 
 def files_of(packages: Iterable[DistributionPackage]) -> tuple[File, ...]:
-    """What an index's page lists, as far as an installer takes it today."""
+    """Return the files on an index's page that today's installers accept."""
     return tuple(file for package in packages if (file := _file(package)) is not None)
 
 
 def _file(package: DistributionPackage) -> File | None:
-    """A wheel or a source archive; None for what no installer takes today."""
+    """Return a wheel or a source archive; None for other files (eggs, invalid versions)."""
     if package.version is None or package.package_type not in ("wheel", "sdist"):
         return None
     try:
@@ -196,9 +226,3 @@ def _file(package: DistributionPackage) -> File | None:
         yanked=(package.yanked_reason or "") if package.is_yanked else None,
         uploaded=package.upload_time,
     )
-
-
-def _without_credentials(place: str) -> str:
-    """A URL as it may be shown: its user and password are nobody's business."""
-    parts = urlsplit(place)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if "@" in parts.netloc else place

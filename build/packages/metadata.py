@@ -1,74 +1,80 @@
-"""What a wheel says it requires, read from the index without fetching the wheel.
+"""The requirements in a wheel's metadata, read from the index without downloading the wheel.
 
-Many indexes serve the metadata beside the wheel (PEP 658).  Where one does not: a wheel is a zip archive, its directory
-and one small file of it are asked for by range requests, as pip and uv do.  Frameworks' wheels have half a gigabyte.
+Many indexes serve the metadata in a file next to the wheel (PEP 658).  Where one does not: a wheel is a zip archive,
+and only its directory and one small file of it are read, with range requests, as pip and uv do.  The wheels of
+frameworks have half a gigabyte.
+
+Effects: the network, or a file of this machine is read.
 """
 
 from __future__ import annotations
 
-import os
+import functools
 import zipfile
 from email.parser import HeaderParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import requests
 from remotezip import RemoteIOError, RemoteZip, RemoteZipError
 
 from build.errors import NetworkError, PipelineError
-
-#: Seconds to connect, and between two packets of an answer.
-_TIMEOUT = (5.0, 30.0)
+from build.packages.index_client import IndexClient
+from build.system.http_failures import HttpError, shown
 
 
 class NotServedError(PipelineError):
-    """The place of a wheel gives neither its metadata nor a part of it: only the whole wheel would tell."""
+    """An index serves neither a wheel's metadata nor parts of the wheel: only the whole wheel has the answer."""
 
 
 def requires(url: str) -> tuple[str, ...]:
-    """The values of ``Requires-Dist`` of a wheel's metadata.
+    """Return the values of ``Requires-Dist`` in a wheel's metadata.
 
     Args:
-        url: The wheel's, ``https:`` or ``file:``, or a path.
+        url: The wheel's URL (``https:`` or ``file:``) or path.
 
     Raises:
-        NetworkError: It is not reached.
-        NotServedError: It is there, and only as a whole.
-        PipelineError: It is no wheel.
+        NetworkError: The wheel is not reached.
+        NotServedError: The index serves only the whole wheel.
+        PipelineError: The file is not a wheel.
     """
     try:
-        if url.startswith(("http://", "https://")):
-            text = _served(url)
-        else:
-            path = unquote(urlsplit(url).path) if url.startswith("file://") else url
-            with zipfile.ZipFile(Path(path)) as archive:
-                text = _metadata(archive)
-    except (requests.RequestException, RemoteIOError, OSError) as failure:
+        text = _served(url) if url.startswith(("http://", "https://")) else _local(url)
+    except (HttpError, RemoteIOError, OSError) as failure:
         raise NetworkError(
             "a wheel's metadata cannot be read",
-            where=url,
-            fix="check the network, then run it again",
+            where=shown(url),
+            fix=failure.fix if isinstance(failure, HttpError) else "check the network, then run it again",
             details=str(failure)[:600],
         ) from failure
     except RemoteZipError as failure:
         raise NotServedError(
             "an index serves neither a wheel's metadata (PEP 658) nor parts of it (range requests)",
-            where=url,
+            where=shown(url),
             details=str(failure),
         ) from failure
     except (zipfile.BadZipFile, StopIteration) as failure:
-        raise PipelineError("this is no wheel", where=url, details=str(failure)) from failure
+        raise PipelineError("this is not a wheel", where=shown(url), details=str(failure)) from failure
     return tuple(HeaderParser().parsestr(text).get_all("Requires-Dist") or ())
 
 
+@functools.cache
+def _client() -> IndexClient:
+    return IndexClient()
+
+
 def _served(url: str) -> str:
-    """The metadata of a wheel on a server."""
-    # requests reads REQUESTS_CA_BUNDLE by itself, but not the variable that most other tools read.
-    verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or True
-    beside = requests.get(f"{url}.metadata", verify=verify, timeout=_TIMEOUT)
-    if beside.ok and beside.content.startswith(b"Metadata-Version:"):
-        return beside.content.decode("utf-8", errors="replace")
-    with RemoteZip(url, verify=verify, timeout=_TIMEOUT) as archive:
+    """Return the metadata of a wheel on a server."""
+    answer = _client().read(f"{url}.metadata")
+    if answer.ok and answer.content.startswith(b"Metadata-Version:"):
+        return answer.text
+    with RemoteZip(url, session=_client()) as archive:
+        return _metadata(archive)
+
+
+def _local(url: str) -> str:
+    """Return the metadata of a wheel on this machine."""
+    path = unquote(urlsplit(url).path) if url.startswith("file://") else url
+    with zipfile.ZipFile(Path(path)) as archive:
         return _metadata(archive)
 
 

@@ -75,9 +75,9 @@ def test_what_is_not_there_and_what_is_no_wheel(tmp_path: Path) -> None:
     with pytest.raises(NetworkError, match="cannot be read"):
         wheel_metadata.requires(str(tmp_path / "gone.whl"))
     (tmp_path / "text.whl").write_text("no archive")
-    with pytest.raises(PipelineError, match="this is no wheel"):
+    with pytest.raises(PipelineError, match="this is not a wheel"):
         wheel_metadata.requires(str(tmp_path / "text.whl"))
     with zipfile.ZipFile(tmp_path / "empty.whl", "w"):
         pass
-    with pytest.raises(PipelineError, match="this is no wheel"):
+    with pytest.raises(PipelineError, match="this is not a wheel"):
         wheel_metadata.requires(str(tmp_path / "empty.whl"))
