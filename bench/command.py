@@ -26,12 +26,12 @@ from bench import report as bench_report
 from bench.engine import BenchEngine, BenchRegistry, bench_engine, bench_registry, command, make_cold
 from bench.first_answer_report import FirstAnswer
 from bench.report import Choice, Inventory, Limit, Measure, Side
-from build.builder import builder
 from build.checkout.project import open_project
-from build.engine import engine
+from build.engine.connect import command_environment
 from build.errors import EngineError, PipelineError, RegistryError
 from build.paths import Paths
 from build.system import console, state
+from build.system.certificates import ca_bundle
 
 #: The registry's image, built once on the plain base.
 _REGISTRY_IMAGE = "bench/registry:latest"
@@ -58,7 +58,7 @@ def bench_command(paths: Paths, *, json_file: Path | None, only: tuple[str, ...]
     choice = bench_report.choose(only)
     project = open_project(paths)
     rows = bench_plan.rows(project)
-    if not builder.ca_bundle():
+    if not ca_bundle():
         raise PipelineError("no file of CA certificates is on this machine", fix="apt-get install ca-certificates")
     log = paths.logs / f"bench-{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}.log"
     console.step(f"bench: {', '.join(row.plain for row in rows)}; its log is {log}")
@@ -117,7 +117,7 @@ class _Setting:
 def _limit(rows: Sequence[bench_plan.Row], work: Path, log: Path) -> Limit:
     console.step("limit: the same packages installed, compiled and compressed once")
     limit = bench_limit.measure(
-        [row.lock for row in rows], work / "limit", log=log, variables={"SSL_CERT_FILE": builder.ca_bundle()}
+        [row.lock for row in rows], work / "limit", log=log, variables={"SSL_CERT_FILE": str(ca_bundle() or "")}
     )
     zstd = f"zstd {limit.zstd:.1f} s" if limit.zstd is not None else "no zstd on this machine"
     console.info(
@@ -195,12 +195,12 @@ def _plain_rootfs(paths: Paths, rows: Sequence[bench_plan.Row], log: Path) -> tu
 def _bake(setting: _Setting, bench: BenchEngine, targets: Sequence[str], registry: str, what: str) -> float:
     """`docker buildx bake` on the plain side, all settings buildx's own; seconds."""
     return command(
-        [*engine.buildx()[0], "bake", "--progress=plain", "--file", "docker-bake.hcl", *targets],
+        [*bench.connection.buildx.command, "bake", "--progress=plain", "--file", "docker-bake.hcl", *targets],
         cwd=setting.plain,
         variables={
-            **engine.environment(bench.running, {}),
+            **command_environment(bench.connection.engine, {}),
             "REGISTRY": registry,
-            "CA_BUNDLE": builder.ca_bundle(),
+            "CA_BUNDLE": str(ca_bundle() or ""),
             "BASE": bench_plan.plain_base(setting.rows),
         },
         log=setting.log,
@@ -346,7 +346,7 @@ def _plain(setting: _Setting, bench: BenchEngine, registry: BenchRegistry) -> tu
     began = time.monotonic()
     for row in setting.rows:
         repository = f"{registry.host}/plain/{row.plain}"
-        for event in bench.client.api.push(repository, tag="latest", stream=True, decode=True):
+        for event in bench.connection.client.api.push(repository, tag="latest", stream=True, decode=True):
             if "error" in event:
                 raise RegistryError(f"the plain side's push of {row.plain} failed", details=str(event["error"]))
     push = time.monotonic() - began
@@ -384,8 +384,8 @@ def _first_answer(setting: _Setting, bench: BenchEngine, choice: Choice, paths: 
     console.step(f"first answer: {rounds} rounds")
     return bench_first_answer.measure(
         bench_first_answer.Place(
-            client=bench.client,
-            environment=engine.environment(bench.running),
+            client=bench.connection.client,
+            environment=bench.connection.environment,
             address=bench.address,
             port=_SCORING_PORT,
         ),
@@ -419,7 +419,7 @@ def describe_machine() -> dict[str, Any]:
 
 def _describe_engine(bench: BenchEngine) -> dict[str, Any]:
     return {
-        "engine": f"Docker {bench.running.version}",
-        "image_store": bench.running.image_store,
-        "buildx": engine.buildx()[1],
+        "engine": f"Docker {bench.connection.engine.version}",
+        "image_store": bench.connection.engine.image_store,
+        "buildx": bench.connection.buildx.version,
     }

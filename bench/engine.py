@@ -17,15 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import docker
 import requests
 from docker.errors import NotFound
 
 from bench.report import Image, Inventory
-from build.engine import engine
-from build.engine.daemon import own_process
-from build.engine.find import ROOT_VARIABLE, folders
+from build.engine.connect import Connection, connect
+from build.engine.find import require
 from build.engine.install import PATH
+from build.engine.model import ROOT_VARIABLE, folders
+from build.engine.own_processes import own_process
 from build.errors import EngineError, RegistryError
 
 #: RFC 2544's block for benchmarks: no network out there uses it.  One /30 for each benchmark that runs.
@@ -45,8 +45,7 @@ _MANIFESTS = ", ".join(
 class BenchEngine:
     """The running engine."""
 
-    running: engine.Engine
-    client: docker.DockerClient
+    connection: Connection
     #: ``DOCKER_HOST`` and the engine's folder.
     variables: Mapping[str, str]
     #: The address of its network, from this machine.
@@ -80,16 +79,16 @@ def bench_engine(root: Path) -> Iterator[BenchEngine]:
         pid = own_process(place)
         if pid is None:
             raise EngineError("the benchmark's engine ended after its start", where=str(place.log))
-        with _plugged_in(pid) as address:
-            running = engine.require(variables)
-            with contextlib.closing(engine.client(running, timeout=600)) as client:
-                yield BenchEngine(
-                    running=running,
-                    client=client,
-                    variables=variables,
-                    address=address,
-                    inside=(_tool("nsenter"), f"--net=/proc/{pid}/ns/net", "--"),
-                )
+        with (
+            _plugged_in(pid) as address,
+            contextlib.closing(connect(require(variables), timeout=600)) as connection,
+        ):
+            yield BenchEngine(
+                connection=connection,
+                variables=variables,
+                address=address,
+                inside=(_tool("nsenter"), f"--net=/proc/{pid}/ns/net", "--"),
+            )
     finally:
         if root.exists():
             with contextlib.suppress(EngineError):
@@ -174,15 +173,15 @@ def make_cold(bench: BenchEngine, *, keep: str) -> None:
     Raises:
         EngineError: Something stayed.
     """
-    kept = bench.client.images.get(keep).id
-    for image in bench.client.images.list(all=True):
+    kept = bench.connection.client.images.get(keep).id
+    for image in bench.connection.client.images.list(all=True):
         if image.id and image.id != kept:
             with contextlib.suppress(NotFound):
-                bench.client.images.remove(image.id, force=True)
-    bench.client.api.prune_builds(all=True)
-    usage = bench.client.df()
+                bench.connection.client.images.remove(image.id, force=True)
+    bench.connection.client.api.prune_builds(all=True)
+    usage = bench.connection.client.df()
     left = [entry for entry in usage.get("BuildCache") or () if not entry.get("InUse")]
-    images = [image.id for image in bench.client.images.list() if image.id != kept]
+    images = [image.id for image in bench.connection.client.images.list() if image.id != kept]
     if left or images:
         raise EngineError(f"the benchmark's engine is not cold: {len(left)} cache records, {len(images)} images left")
 
@@ -263,7 +262,7 @@ def bench_registry(bench: BenchEngine, image: str, port: int) -> Iterator[BenchR
         RegistryError: It does not come up.
     """
     name = f"bench-registry-{port}"
-    container = bench.client.containers.create(
+    container = bench.connection.client.containers.create(
         image,
         name=name,
         network_mode="host",
@@ -278,7 +277,7 @@ def bench_registry(bench: BenchEngine, image: str, port: int) -> Iterator[BenchR
     finally:
         container.remove(force=True)
         with contextlib.suppress(NotFound):
-            bench.client.volumes.get(name).remove(force=True)
+            bench.connection.client.volumes.get(name).remove(force=True)
 
 
 def _wait(registry: BenchRegistry, container: Any) -> None:

@@ -66,7 +66,7 @@ def build_and_publish(report: Path) -> None:
             for item in there
         ],
         address.from_environment(),
-        run.client,
+        run.connection.client,
         datetime.datetime.now(datetime.UTC).date(),
     )
     publish.table(published)

@@ -19,7 +19,8 @@ import uv
 
 from build.builder import builder
 from build.checkout import project
-from build.engine import engine
+from build.engine.connect import Connection, connect
+from build.engine.find import require
 from build.errors import EngineError
 from build.paths import Paths, repository
 from build.variants.select import Selection
@@ -178,31 +179,29 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 
 
 @pytest.fixture(scope="session")
-def running() -> engine.Engine:
+def connection() -> Connection:
     """The engine that `nox -s engine` starts or finds; without one the test fails."""
     try:
-        return engine.require()
+        return connect(require())
     except EngineError as failure:
         pytest.fail(f"no engine: {failure.what}; start one with: nox -s engine", pytrace=False)
 
 
 @pytest.fixture(scope="session")
-def engine_client(running: engine.Engine) -> docker.DockerClient:
+def engine_client(connection: Connection) -> docker.DockerClient:
     """The engine's client."""
-    return engine.client(running)
+    return connection.client
 
 
 @pytest.fixture(scope="session")
-def registry_image(running: engine.Engine, engine_client: docker.DockerClient, bases_here: None) -> str:
+def registry_image(connection: Connection, bases_here: None) -> str:
     """The embedded registry's image, built from a base of this checkout."""
     opened = project.open_project(repository())
-    return builder.build_registry(
-        opened, running=running, client=engine_client, log=opened.paths.logs / "build-registry.log"
-    )
+    return builder.build_registry(opened, connection=connection, log=opened.paths.logs / "build-registry.log")
 
 
 @pytest.fixture(scope="session")
-def bases_here(running: engine.Engine) -> None:
+def bases_here(connection: Connection) -> None:
     """Bootstrap the bases of the default group, once, in this checkout."""
     opened = project.open_project(repository())
     bases = {variant.base_name for variant in opened.select(Selection(group="default"))}

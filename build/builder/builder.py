@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 import re
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,8 @@ from build.bases import builder_context, prepare
 from build.bases.local import local_base
 from build.builder import bake, image_recipes
 from build.checkout.project import Project
-from build.engine import engine
+from build.engine.connect import Connection
+from build.engine.failures import explain
 from build.engine.images import LocalImage, find
 from build.errors import PipelineError
 from build.images import dockerfiles as render
@@ -29,6 +29,7 @@ from build.packages import wheel_sources
 from build.packages.wheel_sources import SourceNotReachedError
 from build.platforms import LINUX_AMD64
 from build.system import console
+from build.system.certificates import ca_bundle
 from build.variants.variant import Variant
 
 
@@ -81,8 +82,7 @@ def build(
     project: Project,
     images: Sequence[Image],
     *,
-    running: engine.Engine,
-    client: docker.DockerClient,
+    connection: Connection,
     options: Options,
     progress: Callable[[bake.Event], None],
     log: Path,
@@ -92,8 +92,7 @@ def build(
     Args:
         project: The checkout.
         images: What to build.
-        running: The engine.
-        client: Its client.
+        connection: The engine.
         options: How.
         progress: Told of each event.
         log: Where the whole output goes.
@@ -109,12 +108,12 @@ def build(
         expected = image_recipes.of(project, images).known
         for image in images:
             wanted = expected.get(image.variant.name)
-            present = _present(client, image, wanted) if wanted else None
+            present = _present(connection.client, image, wanted) if wanted else None
             if present is not None:
                 results[image.variant.name] = present
     missing = [image for image in images if image.variant.name not in results]
     if missing:
-        for built in _build_missing(project, missing, running, client, options, progress, log):
+        for built in _build_missing(project, missing, connection, options, progress, log):
             results[built.name] = built
     return [results[image.variant.name] for image in images]
 
@@ -129,8 +128,7 @@ def _present(client: docker.DockerClient, image: Image, wanted: Recipe) -> Built
 def _build_missing(
     project: Project,
     images: Sequence[Image],
-    running: engine.Engine,
-    client: docker.DockerClient,
+    connection: Connection,
     options: Options,
     progress: Callable[[bake.Event], None],
     log: Path,
@@ -152,13 +150,13 @@ def _build_missing(
     prepare.check_cuda_images(project, project.standing_bases([image.variant for image in todo]))
     wanted = image_recipes.of(project, todo).known
     for image in list(todo):
-        present = _present(client, image, wanted[image.variant.name])
+        present = _present(connection.client, image, wanted[image.variant.name])
         if present is not None and not options.no_cache:
             done.append(present)
             todo.remove(image)
     base_recipes = image_recipes.of_base_images(project, project.standing_bases([image.variant for image in todo]))
     references = {name: f"{base_repository(project, name)}:{each.tag}" for name, each in base_recipes.items()}
-    new_bases = {name for name, its in references.items() if options.no_cache or find(client, its) is None}
+    new_bases = {name for name, its in references.items() if options.no_cache or find(connection.client, its) is None}
     for start in range(0, len(todo), options.jobs):
         done += _batch(
             project,
@@ -167,8 +165,7 @@ def _build_missing(
             base_recipes,
             references,
             new_bases,
-            running,
-            client,
+            connection,
             options,
             progress,
             log,
@@ -205,8 +202,7 @@ def _batch(
     base_recipes: Mapping[str, Recipe],
     base_references: Mapping[str, str],
     new_bases: set[str],
-    running: engine.Engine,
-    client: docker.DockerClient,
+    connection: Connection,
     options: Options,
     progress: Callable[[bake.Event], None],
     log: Path,
@@ -220,7 +216,7 @@ def _batch(
     # Exports side by side would each unpack the layers that the images share; after one of them, only their own are
     # left. So the first bake builds the stages of all and exports the image with the most layers, the second the rest.
     # A base that is new comes before both, while the stages are built: its digest goes into the images' labels.
-    one_first = len(left) > 1 and running.containerd_store
+    one_first = len(left) > 1 and connection.engine.containerd_store
     no_cache = options.no_cache
     finished: dict[str, float] = {}
     done: list[Built] = []
@@ -234,9 +230,9 @@ def _batch(
         else:
             ready = list(left)
         if ready and not wanted:
-            built_bases = {name: _built_base(client, base_references[name], log) for name in base_names}
+            built_bases = {name: _built_base(connection.client, base_references[name], log) for name in base_names}
             wanted = {
-                target: overrides(project, image, recipes[image.variant.name], built_bases, running)
+                target: overrides(project, image, recipes[image.variant.name], built_bases, connection)
                 for target, image in left.items()
             }
         outcome = bake.run(
@@ -246,11 +242,11 @@ def _batch(
                 *(target for target in left if target in ready or not staged),
             ],
             paths=project.paths,
-            buildx=engine.buildx()[0],
-            environment=build_environment(running),
+            buildx=connection.buildx.command,
+            environment=build_environment(connection),
             overrides={
                 **_base_overrides(
-                    project, project.used_bases(variants), missing, base_recipes, base_references, running
+                    project, project.used_bases(variants), missing, base_recipes, base_references, connection
                 ),
                 **{
                     target: wanted[target]
@@ -274,7 +270,7 @@ def _batch(
             missing = []
             staged, no_cache = True, False
             continue
-        explained = engine.explain(outcome.log, running)
+        explained = explain(outcome.log, connection.engine)
         if explained is not None:
             raise explained
         why = bake.failure(outcome.log)
@@ -292,7 +288,7 @@ def _batch(
         if image.target not in finished:
             continue
         its = recipes[image.variant.name]
-        local = find(client, f"{image.variant.repository}:{its.tag}")
+        local = find(connection.client, f"{image.variant.repository}:{its.tag}")
         if local is None:
             raise PipelineError(f"the engine does not have {image.variant.name} after its build", where=str(log))
         done.append(Built(image=image, status="built", recipe=its, local=local, seconds=finished[image.target]))
@@ -364,7 +360,7 @@ def _base_overrides(
     new: Sequence[str],
     recipes: Mapping[str, Recipe],
     references: Mapping[str, str],
-    running: engine.Engine,
+    connection: Connection,
 ) -> dict[str, Any]:
     """What the moment adds to the bake targets of bases: what a new one is called, and what serves its builder too."""
     found: dict[str, Any] = {
@@ -376,7 +372,7 @@ def _base_overrides(
         found[render.target(f"base-{name}")] = {
             "tags": [references[name]],
             "labels": {f"{LABEL}.recipe": recipes[name].digest, f"{LABEL}.base": name},
-            "output": [output(running)],
+            "output": [output(connection)],
         }
     return found
 
@@ -388,7 +384,7 @@ def _built_base(client: docker.DockerClient, reference: str, log: Path) -> Local
     return local
 
 
-def build_registry(project: Project, *, running: engine.Engine, client: docker.DockerClient, log: Path) -> str:
+def build_registry(project: Project, *, connection: Connection, log: Path) -> str:
     """Build the embedded registry's image from a base of ours, unless the engine has it.
 
     It is built anew when its own files change, not with every update of the base: a registry that holds
@@ -396,8 +392,7 @@ def build_registry(project: Project, *, running: engine.Engine, client: docker.D
 
     Args:
         project: The checkout.
-        running: The engine.
-        client: Its client.
+        connection: The engine.
         log: Where the output goes.
 
     Returns:
@@ -415,39 +410,39 @@ def build_registry(project: Project, *, running: engine.Engine, client: docker.D
         }
     )
     reference = f"{project.matrix.project.namespace}/registry:{wanted.tag}"
-    if find(client, reference) is not None:
+    if find(connection.client, reference) is not None:
         return reference
     console.info("building the embedded registry's image (once)")
     prepare.prepare(project, [render.registry_base(project.matrix)], locked=False, refresh=False)
     outcome = bake.run(
         ["registry"],
         paths=project.paths,
-        buildx=engine.buildx()[0],
-        environment=build_environment(running),
-        overrides={"registry": {"tags": [reference], "output": [output(running)]}},
+        buildx=connection.buildx.command,
+        environment=build_environment(connection),
+        overrides={"registry": {"tags": [reference], "output": [output(connection)]}},
         log=log,
         on_event=lambda event: None,
     )
     if outcome.returncode != 0:
-        explained = engine.explain(outcome.log, running)
+        explained = explain(outcome.log, connection.engine)
         raise explained or PipelineError(
             "the embedded registry's image failed to build", where=str(log), details=bake.failure(outcome.log).lines
         )
     return reference
 
 
-def output(running: engine.Engine) -> str:
+def output(connection: Connection) -> str:
     """bake's output for this engine: zstd layers where the store keeps them compressed, else the classic store's.
 
     zstd at build time takes a tenth of what gzip takes at push time.
     """
-    if running.containerd_store:
+    if connection.engine.containerd_store:
         return "type=image,compression=zstd,force-compression=true,oci-mediatypes=true,unpack=true"
     return "type=docker"
 
 
 def overrides(
-    project: Project, image: Image, wanted: Recipe, built_bases: Mapping[str, LocalImage], running: engine.Engine
+    project: Project, image: Image, wanted: Recipe, built_bases: Mapping[str, LocalImage], connection: Connection
 ) -> dict[str, Any]:
     """What the moment adds to an image's bake target: labels, tags, the output."""
     variant = image.variant
@@ -470,7 +465,7 @@ def overrides(
         "labels": {key: value for key, value in labels.items() if value},
         "tags": tags,
         "contexts": stand_in_contexts(image),
-        "output": [output(running)],
+        "output": [output(connection)],
     }
 
 
@@ -506,20 +501,6 @@ def source_url(project: Project) -> str:
     return ""
 
 
-def ca_bundle() -> str:
-    """The machine's file of CA certificates, or an empty text where none is found."""
-    for candidate in (
-        os.environ.get("SSL_CERT_FILE"),
-        os.environ.get("REQUESTS_CA_BUNDLE"),
-        "/etc/ssl/certs/ca-certificates.crt",
-        "/etc/pki/tls/certs/ca-bundle.crt",
-        "/etc/ssl/cert.pem",
-    ):
-        if candidate and Path(candidate).is_file():
-            return candidate
-    return ""
-
-
-def build_environment(running: engine.Engine) -> dict[str, str]:
+def build_environment(connection: Connection) -> dict[str, str]:
     """The environment for buildx: the engine, and the CA bundle that becomes a build secret."""
-    return {**engine.environment(running), "CA_BUNDLE": ca_bundle()}
+    return {**connection.environment, "CA_BUNDLE": str(ca_bundle() or "")}

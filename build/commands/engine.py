@@ -1,11 +1,25 @@
-"""`nox -s engine`: find a Docker engine, or install and start one."""
+"""`nox -s engine`: find a Docker engine, or install and start one; show which answers; stop our own."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+
 import click
+import requests
+from docker.errors import DockerException
 
 from build.commands.options import Session
-from build.engine import engine as engines
+from build.engine import daemon
+from build.engine import find as engine_find
+from build.engine.buildx import find_buildx
+from build.engine.connect import connect
+from build.engine.failures import explain
+from build.engine.install import install, this_machine
+from build.engine.model import Engine, folders, free_bytes
+from build.engine.own_processes import own_processes
+from build.errors import EngineError
+from build.system import console
 
 
 @click.command("engine", cls=Session)
@@ -15,8 +29,121 @@ from build.engine import engine as engines
 def engine(action: str | None, purge: bool) -> None:
     """Find a Docker engine with BuildKit; install and start one if none answers."""
     if action == "status":
-        engines.status()
+        status()
     elif action == "stop":
-        engines.stop(purge)
+        stop(purge)
     else:
-        engines.ensure()
+        ensure()
+
+
+def ensure() -> Engine:
+    """Have an engine that answers and is suitable: the one that runs here, else one of our own.  Print which.
+
+    Raises:
+        EngineError: No engine can be had; with what to install.
+        NetworkError: The distribution's archive cannot be reached.
+    """
+    answering = engine_find.find()
+    if answering is None or answering.own:
+        install(this_machine())
+    if answering is None:
+        if os.geteuid() != 0:
+            raise EngineError(
+                "no Docker engine answers here, and only root can start one",
+                fix="run this command as root, or start Docker",
+            )
+        console.step("starting an engine")
+        daemon.start(folders())
+    suitable = engine_find.require()
+    # Where someone else's engine lacks buildx, its owner decides what to install.
+    buildx = find_buildx()
+    verb = "answers" if answering is not None else "was started"
+    console.out.print(
+        f"Docker {suitable.version} {verb} at {suitable.host} ({suitable.source}), "
+        f"{suitable.image_store} image store, buildx {buildx.version}",
+        soft_wrap=True,
+    )
+    return suitable
+
+
+def status() -> Engine:
+    """Print which engine answers, its buildx, and the disk space that it uses.
+
+    Raises:
+        EngineError: No engine answers, or one that is not suitable.
+    """
+    answering = engine_find.require()
+    try:
+        buildx = find_buildx()
+        buildx_text = f"{buildx.version} ({' '.join(buildx.command)})"
+    except EngineError as error:
+        buildx_text = f"none: {error.what}"
+    try:
+        with contextlib.closing(connect(answering)) as connection:
+            usage = connection.client.df()
+    except (DockerException, requests.RequestException) as error:
+        raise explain(error, answering) or EngineError(
+            "the engine does not report its disk usage", where=answering.host, details=str(error)
+        ) from error
+    cache = sum(int(entry.get("Size") or 0) for entry in usage.get("BuildCache") or ())
+    free = free_bytes(answering)
+    rows = [
+        (
+            "engine",
+            f"Docker {answering.version}, API {answering.api_version}{', rootless' if answering.rootless else ''}",
+        ),
+        ("address", answering.host),
+        ("found by", answering.source),
+        ("image store", answering.image_store),
+        ("buildx", buildx_text),
+        ("data folder", answering.data_root),
+        ("images", console.size(int(usage.get("LayersSize") or 0))),
+        ("build cache", console.size(cache)),
+        ("disk free", "not on this machine" if free is None else console.size(free)),
+    ]
+    console.table(("", ""), rows)
+    return answering
+
+
+def stop(purge: bool = False) -> bool:
+    """Stop the own engine and its containers.  Its data stays unless purged; no other engine is ever stopped.
+
+    Args:
+        purge: Delete its images, cache and log too.
+
+    Returns:
+        True where some of its processes ran.
+
+    Raises:
+        EngineError: Not root; or ours does not run and the engine that answers is someone else's.
+    """
+    own = folders()
+    ran = bool(own_processes(own))
+    if not ran and not purge:
+        _refuse_foreign()
+    has_folders = own.data.exists() or own.run.exists()
+    if has_folders:
+        if os.geteuid() != 0:
+            raise EngineError("only root can stop this project's engine", fix="run this command as root")
+        daemon.stop(own, purge=purge)
+    state = "the engine of this project was stopped" if ran else "the engine of this project does not run"
+    data = f"its data stays in {own.data}"
+    if not has_folders:
+        data = "it has no data"
+    elif purge:
+        data = "its data is deleted"
+    console.out.print(f"{state}; {data}", soft_wrap=True)
+    return ran
+
+
+def _refuse_foreign() -> None:
+    """Raise where the engine that answers is not ours."""
+    other = None
+    with contextlib.suppress(EngineError):
+        other = engine_find.find()
+    if other is not None:
+        raise EngineError(
+            f"this project's engine does not run; the one that answers (Docker {other.version}) is another",
+            where=f"{other.host} ({other.source})",
+            fix="stop that one where it was started",
+        )

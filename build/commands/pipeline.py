@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import click
-import docker
 
 from build.builder import builder, image_recipes
 from build.builder.builder import Built, Options
@@ -17,8 +16,11 @@ from build.checkout.project import DEFAULT_GROUP, Project, open_project
 from build.commands.building import building
 from build.commands.generated_files import check_drift
 from build.commands.options import Session, latest_for_stand_ins, selecting
-from build.engine import embedded_registry, engine, images
+from build.engine import embedded_registry, images
+from build.engine.connect import Connection, connect
+from build.engine.find import require
 from build.engine.images import LocalImage
+from build.engine.model import Engine
 from build.errors import BuildError, UsageError, VerifyError
 from build.images import layers
 from build.images.dockerfiles import Image, framework_version, labels, title
@@ -36,7 +38,7 @@ from build.verify.reports import PackageLayer
 from build.verify.target import Target
 
 #: The engine of this run, for the message where it stops answering.
-in_use: list[engine.Engine] = []
+in_use: list[Engine] = []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +76,7 @@ class Run:
     images: tuple[Image, ...]
     #: The images that a person asked for by their whole names: without one of them the work is not done.
     asked_for: frozenset[str]
-    engine: engine.Engine
-    client: docker.DockerClient
+    connection: Connection
     #: Whether ``latest`` moves to images of a stand-in base too.
     latest_for_stand_ins: bool = False
 
@@ -97,14 +98,13 @@ class Run:
             if said := lifecycle.warning(variant.lifecycle, today):
                 console.warn(f"{variant.name}: {said}")
         selected = project.images(variants)
-        running = engine.require()
+        running = require()
         in_use.append(running)
         return cls(
             project=project,
             images=selected,
             asked_for=frozenset(selection.patterns),
-            engine=running,
-            client=engine.client(running),
+            connection=connect(running),
             latest_for_stand_ins=latest_for_stand_ins,
         )
 
@@ -112,13 +112,12 @@ class Run:
         """Build what is not there, with progress shown; failures are in the result."""
         stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
         log = self.project.paths.logs / f"build-{stamp}.log"
-        console.step(f"build: {len(self.images)} images with the engine at {self.engine.host}")
+        console.step(f"build: {len(self.images)} images with the engine at {self.connection.engine.host}")
         with Display(len(self.images)) as progress:
             return builder.build(
                 self.project,
                 self.images,
-                running=self.engine,
-                client=self.client,
+                connection=self.connection,
                 options=options,
                 progress=progress,
                 log=log,
@@ -191,7 +190,7 @@ class Run:
         found, missing = [], []
         for image in self.images:
             recipe = recipes.known.get(image.variant.name)
-            local = images.find(self.client, f"{image.variant.repository}:{recipe.tag}") if recipe else None
+            local = images.find(self.connection.client, f"{image.variant.repository}:{recipe.tag}") if recipe else None
             if local is None or recipe is None:
                 missing.append(image.variant.name)
             else:
@@ -239,7 +238,7 @@ class Run:
         console.step(f"verify: {len(locals_)} images in running containers")
         verify.verify(
             self.targets(locals_),
-            docker_host=self.engine.host,
+            docker_host=self.connection.engine.host,
             tool=self.project.tool,
             paths=self.project.paths,
             workers=workers,
@@ -285,13 +284,13 @@ class Run:
             def show(name: str, sent: int, total: int) -> None:
                 status.update(f"pushing {name}: {console.size(sent)} of {console.size(total)}")
 
-            return publish.publish(publications, where, self.client, today, progress=show)
+            return publish.publish(publications, where, self.connection.client, today, progress=show)
 
     def _embedded_registry(self) -> None:
         """Build the registry's image from a base of ours, and start it."""
         log = self.project.paths.logs / "build-registry.log"
-        reference = builder.build_registry(self.project, running=self.engine, client=self.client, log=log)
-        embedded_registry.ensure_running(self.client, reference)
+        reference = builder.build_registry(self.project, connection=self.connection, log=log)
+        embedded_registry.ensure_running(self.connection.client, reference)
 
     def report_published(self, results: Sequence[Published]) -> None:
         """Print every pushed reference with its digest and the bytes sent."""

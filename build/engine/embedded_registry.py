@@ -1,4 +1,4 @@
-"""The embedded registry: CNCF Distribution in a container of the engine, on 127.0.0.1; a volume keeps it."""
+"""The embedded registry: CNCF Distribution in a container of the engine, on 127.0.0.1; its data is in a volume."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from docker.models.containers import Container
 from build.errors import EngineError, RegistryError
 from build.registry.address import DEFAULT_PORT, PORT_VARIABLE, REGISTRY_VARIABLE, Registry, embedded_port
 
-#: The container's and the volume's name; another port than the usual one is appended.
+#: The container's and the volume's name; a port other than the default is appended.
 NAME = "inference-images-registry"
 
 _PORT_IN_CONTAINER = "5000/tcp"
@@ -23,7 +23,7 @@ _START_SECONDS = 20.0
 
 
 def name(port: int) -> str:
-    """The container's and the volume's name: each port has its own registry.
+    """Return the container's and the volume's name: each port has its own registry.
 
     Args:
         port: On 127.0.0.1.
@@ -32,17 +32,17 @@ def name(port: int) -> str:
 
 
 def ensure_running(client: DockerClient, image: str) -> Registry:
-    """Let the embedded registry run from ``image`` and wait until it answers; its volume is kept in any case.
+    """Run the embedded registry from ``image`` and wait until it answers.  Its volume is always kept.
 
     Args:
-        client: The engine.
+        client: The engine's client.
         image: The registry's image in the engine (``image/registry``).
 
     Returns:
-        Where it is.
+        The registry's address.
 
     Raises:
-        RegistryError: The port is taken, or the registry does not come up.
+        RegistryError: The port is taken, or the registry does not start.
         EngineError: The engine stopped answering or lacks the image.
     """
     port = embedded_port()
@@ -66,13 +66,13 @@ def ensure_running(client: DockerClient, image: str) -> Registry:
 
 
 def stop(client: DockerClient) -> bool:
-    """Stop the embedded registry; its volume keeps what was published.
+    """Stop the embedded registry; its volume keeps the published images.
 
     Args:
-        client: The engine.
+        client: The engine's client.
 
     Returns:
-        Whether there was one.
+        True where it existed.
 
     Raises:
         EngineError: The engine stopped answering.
@@ -102,7 +102,7 @@ def _create(client: DockerClient, image: str, port: int) -> Container:
     if client.networks.list(names=["bridge"]):
         options["ports"] = {_PORT_IN_CONTAINER: ("127.0.0.1", port)}
     else:
-        # An engine without Docker's bridge (one that runs beside another) publishes no ports.
+        # An engine without Docker's bridge (one that runs next to another) publishes no ports.
         options |= {"network_mode": "host", "environment": {"REGISTRY_HTTP_ADDR": f"127.0.0.1:{port}"}}
     try:
         return client.containers.create(
@@ -113,11 +113,11 @@ def _create(client: DockerClient, image: str, port: int) -> Container:
             **options,
         )
     except APIError as error:
-        # Another clone's run was faster: then it is there.
-        found = _find(client, port) if error.status_code == 409 else None
-        if found is None:
+        # Another clone's run may have created it in the meantime.
+        existing = _find(client, port) if error.status_code == 409 else None
+        if existing is None:
             raise
-        return found
+        return existing
 
 
 def _start(container: Container, port: int) -> None:
@@ -176,5 +176,5 @@ def _answers(port: int) -> bool:
         return False
     finally:
         session.close()
-    # Distribution's mark; a registry that wants a login answers 401 with it.
+    # The header of every registry, also in the 401 of one that wants a login.
     return answer.headers.get("Docker-Distribution-Api-Version") is not None

@@ -1,4 +1,4 @@
-"""What to say when the engine breaks in the middle of the work: it is gone, or its disk is full."""
+"""Explain failures of the engine in the middle of the work: it stopped answering, or its disk is full."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ import requests
 import urllib3
 from docker.errors import DockerException
 
-from build.engine.find import START, Engine, answers, chain, folders, free_bytes
+from build.engine.find import answers, causes
+from build.engine.model import START, Engine, folders, free_bytes
 from build.errors import EngineError
 from build.system.console import size
 
-#: Texts of Docker's client and of buildx when the engine is gone.  A refused connection alone is not among
-#: them: a package index or a registry refuses with the same words.
+#: Messages of Docker's client and of buildx when the engine is gone.  A refused connection alone does not count:
+#: a package index or a registry refuses with the same words.
 _GONE = re.compile(
     r"Cannot connect to the Docker daemon"
     r"|error during connect:"
@@ -28,7 +29,7 @@ _GONE = re.compile(
     r"|http\+docker://",
     re.MULTILINE,
 )
-#: Exceptions of a connection that was lost; a pipe that nobody reads (`nox -s list | head`) is none.
+#: Exceptions of a lost connection.  A pipe that nobody reads (`nox -s list | head`) does not count.
 _LOST = (
     requests.exceptions.ChunkedEncodingError,
     requests.exceptions.ConnectionError,
@@ -40,9 +41,9 @@ _FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE
 
 
 def classify(text: str) -> Literal["gone", "full"] | None:
-    """What a text of Docker's client, buildx or the SDK tells about the engine: it is gone, its disk is full.
+    """Tell from a message of Docker's client, buildx or the SDK whether the engine is gone or its disk is full.
 
-    A full disk wins, as it also makes an engine drop its connections.
+    A full disk comes first, since it also makes an engine drop its connections.
     """
     if _FULL.search(text):
         return "full"
@@ -50,14 +51,14 @@ def classify(text: str) -> Literal["gone", "full"] | None:
 
 
 def explain(failure: BaseException | str, engine: Engine | None = None) -> EngineError | None:
-    """One message for an engine that stopped answering or whose disk is full.
+    """Return the error to raise for an engine that stopped answering or whose disk is full.
 
     Args:
-        failure: What the SDK raised, or what ``docker`` or ``buildx`` wrote to standard error.
+        failure: The SDK's exception, or what ``docker`` or ``buildx`` wrote to standard error.
         engine: The engine in use.
 
     Returns:
-        The error to raise, or None where the failure is none of the engine's.
+        None where the failure has another cause.
     """
     if isinstance(failure, EngineError):
         return failure
@@ -65,7 +66,11 @@ def explain(failure: BaseException | str, engine: Engine | None = None) -> Engin
         kind = classify(failure)
     else:
         if isinstance(failure, OSError) and failure.errno in (errno.ENOSPC, errno.EDQUOT):
-            return EngineError("the disk is full", where=str(failure.filename or ""), fix="make room and run it again")
+            return EngineError(
+                "the disk is full",
+                where=str(failure.filename or ""),
+                fix="free some space, then run this command again",
+            )
         kind = _classify_exception(failure, engine)
     if kind == "full":
         return _full(engine)
@@ -73,20 +78,20 @@ def explain(failure: BaseException | str, engine: Engine | None = None) -> Engin
 
 
 def _classify_exception(error: BaseException, engine: Engine | None) -> Literal["gone", "full"] | None:
-    for cause in chain(error):
+    for cause in causes(error):
         if classify(str(cause)) == "full":
             return "full"
     lost = False
-    for cause in chain(error):
+    for cause in causes(error):
         if type(cause) is DockerException and "Error while fetching server API version" in str(cause):
             return "gone"
         if isinstance(cause, requests.RequestException) and cause.request is not None and cause.request.url:
-            # A registry refuses with the same exceptions: the address tells them apart.
+            # A registry refuses with the same exceptions; the address tells them apart.
             gone = isinstance(cause, requests.ConnectionError) and _is_engine(cause.request.url, engine)
             return "gone" if gone else None
         lost = lost or isinstance(cause, _LOST)
     if lost and engine is not None and not answers(engine.host, engine.tls):
-        # A stream that broke off does not say where it came from.
+        # A broken stream does not name its address.
         return "gone"
     return classify(str(error))
 
@@ -98,56 +103,57 @@ def _is_engine(url: str, engine: Engine | None) -> bool:
 
 
 def _gone(engine: Engine | None) -> EngineError:
-    place = f" at {engine.host}" if engine else ""
+    address = f" at {engine.host}" if engine else ""
     if engine is not None and engine.own:
         log = folders().log
         return EngineError(
-            f"the engine{place} stopped answering",
+            f"the engine{address} stopped answering",
             where=f"{engine.source}; its log is {log}",
             fix=f"{START} starts it again; then run this command again (what was built is kept)",
             details=log_tail(log),
         )
     return EngineError(
-        f"the engine{place} stopped answering",
+        f"the engine{address} stopped answering",
         where=engine.source if engine else None,
-        fix="start it again, look into its log for why it ended, and run this command again",
+        fix="start it again, look into its log for the reason, then run this command again",
     )
 
 
 def _full(engine: Engine | None) -> EngineError:
-    room = free_bytes(engine) if engine else None
     where = None
     if engine:
-        where = engine.data_root + (f" ({size(room)} free)" if room is not None else f" on {engine.host}")
+        free = free_bytes(engine)
+        where = engine.data_root + (f" ({size(free)} free)" if free is not None else f" on {engine.host}")
     return EngineError(
         "the disk with the engine's data folder is full",
         where=where,
-        fix="free room, then run it again: docker buildx prune (build cache), docker image prune -a (unused "
-        "images)" + (f", with DOCKER_HOST={engine.host}" if engine and engine.own else ""),
+        fix="free some space, then run this command again: docker buildx prune (build cache), "
+        "docker image prune -a (unused images)"
+        + (f", with DOCKER_HOST={engine.host}" if engine and engine.own else ""),
     )
 
 
 def log_tail(log: Path, *, lines: int = 8) -> str | None:
-    """The last lines of a dockerd log that say what went wrong, None where there is none.
+    """Return the last lines of a dockerd log that say what went wrong, or None where the log is missing or empty.
 
     Args:
         log: dockerd's log.
-        lines: At most so many.
+        lines: The largest number of lines.
     """
     try:
         text = log.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    return "\n".join(lines_that_matter(text)[-lines:]) or None
+    return "\n".join(error_lines(text)[-lines:]) or None
 
 
-def lines_that_matter(text: str) -> list[str]:
-    """Of a dockerd log: its errors and what is not a log line at all (a panic, ``failed to start daemon``).
+def error_lines(text: str) -> list[str]:
+    """Return the errors of a dockerd log, and what is not a log line at all (a panic, ``failed to start daemon``).
 
-    Where there are none (an engine that was killed): the last three lines.
+    Where the log has none (the engine was killed), return its last three lines.
     """
-    found = text.rstrip().splitlines()
-    matter = [
-        line for line in found if not line.startswith("time=") or re.search(r"\blevel=(error|fatal|panic)\b", line)
+    everything = text.rstrip().splitlines()
+    errors = [
+        line for line in everything if not line.startswith("time=") or re.search(r"\blevel=(error|fatal|panic)\b", line)
     ]
-    return matter or found[-3:]
+    return errors or everything[-3:]

@@ -1,4 +1,4 @@
-"""The packages that an engine of this project's own needs: which of them are missing, and installing them."""
+"""Install the packages that this project's own engine needs, where they are missing."""
 
 from __future__ import annotations
 
@@ -13,20 +13,23 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from build.engine import find as engine_find
+from packaging.version import Version
+
+from build.engine.buildx import find_buildx
+from build.engine.model import MINIMUM_ENGINE, parse_version
 from build.errors import EngineError, NetworkError
 from build.paths import write_atomically
-from build.system import console
+from build.system import console, processes
 
-#: Programs of a system's own folders are not on every user's PATH.
+#: Not every user's PATH has the folders of system programs.
 PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"))
 
 _SOURCES = Path("/etc/apt/sources.list.d/inference-images.sources")
 _PREFERENCES = Path("/etc/apt/preferences.d/inference-images")
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-#: Debian 12's docker.io is 20.10 and has no buildx.  These of Debian 13 need no newer libc than Debian 12's
-#: (runc does, so it stays Debian 12's).
+#: Debian 12's docker.io is 20.10 and has no buildx.  These packages of Debian 13 work with Debian 12's libc
+#: (runc does not, so Debian 12's is used).
 _FROM_TRIXIE = ("docker.io", "docker-cli", "docker-buildx", "containerd")
 _TRIXIE = "trixie"
 
@@ -36,16 +39,16 @@ _TRIXIE = "trixie"
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """What matters here of the machine: its distribution and what it already has."""
+    """The machine's distribution, and the needed programs that it has."""
 
     #: ``ID`` and ``VERSION_ID`` of os-release(5): ``debian``, ``12``; Debian testing has no version.
     distribution: str
     version: str
-    #: First two numbers of ``dockerd --version``; None where there is no dockerd.
-    dockerd: tuple[int, int] | None
-    #: Programs and files that are here, of ``PROGRAMS`` and the keyring.
+    #: None where dockerd is not installed.
+    dockerd: Version | None
+    #: The installed ones of ``PROGRAMS``, and the keyring where it is installed.
     has: frozenset[str]
-    #: A buildx that is new enough is here.
+    #: A buildx that is new enough is installed.
     buildx: bool
 
     @property
@@ -57,7 +60,7 @@ class Machine:
         return (self.distribution, self.version) == ("debian", "12")
 
 
-#: Program → the package that has it.
+#: Program → its package.
 PROGRAMS = {
     "containerd": "containerd",
     "docker": "docker-cli",
@@ -67,18 +70,18 @@ PROGRAMS = {
 
 
 def missing_packages(machine: Machine) -> tuple[str, ...]:
-    """The packages to install, none that the machine has in another form (Docker's own docker-ce, say).
+    """Return the packages to install, without those that the machine has in another form (Docker's docker-ce, say).
 
     Args:
         machine: From ``this_machine``.
 
     Returns:
-        Names, in alphabetical order.
+        Their names in alphabetical order.
     """
     wanted = {package for program, package in PROGRAMS.items() if program not in machine.has}
     if machine.distribution == "ubuntu":
-        wanted.discard("docker-cli")  # there docker.io carries the client
-    if machine.dockerd is None or machine.dockerd < engine_find.MINIMUM_ENGINE:
+        wanted.discard("docker-cli")  # Ubuntu's docker.io has the client
+    if machine.dockerd is None or machine.dockerd < MINIMUM_ENGINE:
         wanted |= {"docker.io", "containerd"}
     if not machine.buildx:
         wanted.add("docker-buildx")
@@ -88,7 +91,7 @@ def missing_packages(machine: Machine) -> tuple[str, ...]:
 
 
 def this_machine() -> Machine:
-    """Look at the machine this runs on."""
+    """Look at this machine: its distribution and its programs."""
     try:
         release = platform.freedesktop_os_release()
     except OSError:
@@ -99,10 +102,9 @@ def this_machine() -> Machine:
     dockerd = shutil.which("dockerd", path=PATH)
     version = None
     if dockerd:
-        said = subprocess.run([dockerd, "--version"], capture_output=True, text=True, check=False)
-        version = engine_find.parse_version(said.stdout)
+        version = parse_version(processes.run([dockerd, "--version"]).stdout)
     try:
-        engine_find.buildx()
+        find_buildx()
         buildx = True
     except EngineError:
         buildx = False
@@ -117,7 +119,7 @@ def this_machine() -> Machine:
 
 @dataclass(frozen=True, kw_only=True)
 class AptTarget:
-    """One index that apt knows of."""
+    """One package index that apt knows."""
 
     #: ``/etc/apt/sources.list.d/debian.sources:1``: the file, and the stanza or line in it, counted from 1.
     entry: str
@@ -133,30 +135,30 @@ TARGETS_FORMAT = "$(CREATED_BY)|$(SOURCESENTRY)|$(REPO_URI)|$(RELEASE)|$(CODENAM
 
 
 def read_targets(text: str) -> tuple[AptTarget, ...]:
-    """The package indexes in the output of ``apt-get indextargets`` in ``TARGETS_FORMAT``."""
-    found = []
+    """Return the package indexes in the output of ``apt-get indextargets`` in ``TARGETS_FORMAT``."""
+    targets = []
     for line in text.splitlines():
         kind, *values = line.split("|")
         if kind == "Packages" and len(values) == 5:
             entry, uri, release, codename, component = values
-            # A field that apt does not know yet (no list fetched) stays as it stands in the format.
+            # A field that apt does not know yet (no list fetched) is printed as it is in the format.
             codename = "" if codename.startswith("$(") else codename
-            found.append(AptTarget(entry=entry, uri=uri, release=release, codename=codename, component=component))
-    return tuple(found)
+            targets.append(AptTarget(entry=entry, uri=uri, release=release, codename=codename, component=component))
+    return tuple(targets)
 
 
 def trixie_source(targets: Sequence[AptTarget], read: Callable[[Path], str]) -> str | None:
-    """The apt source for Debian 13 from the mirror that the machine's Debian 12 comes from.
+    """Return the apt source for Debian 13, from the mirror of the machine's Debian 12.
 
     Args:
-        targets: What apt knows of.
-        read: Gives a file's text.
+        targets: The package indexes that apt knows.
+        read: Returns a file's text.
 
     Returns:
-        The content of a ``.sources`` file (sources.list(5)), None where apt has that suite already.
+        The content of a ``.sources`` file (sources.list(5)), or None where apt has that suite already.
 
     Raises:
-        EngineError: apt has no Debian 12.
+        EngineError: apt has no source for Debian 12.
     """
     main = [target for target in targets if target.component == "main"]
     if any(_TRIXIE in (target.release, target.codename) for target in main):
@@ -171,18 +173,18 @@ def trixie_source(targets: Sequence[AptTarget], read: Callable[[Path], str]) -> 
     raise EngineError(
         "apt has no source for Debian 12 (bookworm main), so there is no mirror to take Docker from",
         where="/etc/apt/sources.list.d",
-        fix="install a Docker engine 23 or newer with buildx, or mend apt's sources and run it again",
+        fix="install a Docker engine 23 or newer with buildx, or fix apt's sources and run this command again",
     )
 
 
 def _signed_by(entry: str, read: Callable[[Path], str]) -> str:
-    """The ``Signed-By`` field of a source, ready for a ``.sources`` file; empty where it has none."""
+    """Return the ``Signed-By`` field of a source as a ``.sources`` file has it; empty where the source has none."""
     name, _, number = entry.rpartition(":")
     with contextlib.suppress(OSError, ValueError, IndexError):
         text = read(Path(name))
         if name.endswith(".sources"):
             stanzas = [part for part in re.split(r"\n\s*\n", text) if re.search(r"^URIs:", part, re.M | re.I)]
-            # The value may go on in lines that begin with a space: a key written out.
+            # The value may continue in lines that begin with a space: a key written out.
             match = re.search(r"^Signed-By:.*\n?(?:[ \t].*\n?)*", stanzas[int(number) - 1], re.M | re.I)
             return match[0].rstrip("\n") + "\n" if match else ""
         match = re.search(r"\bsigned-by=([^\s\]]+)", text.splitlines()[int(number) - 1], re.I)
@@ -191,11 +193,11 @@ def _signed_by(entry: str, read: Callable[[Path], str]) -> str:
 
 
 def preferences(*, added_source: bool) -> str:
-    """The content of apt's pin: of Debian 13 these packages and nothing else (apt_preferences(5)).
+    """Return the content of apt's pin: these packages of Debian 13 and no others (apt_preferences(5)).
 
     Args:
-        added_source: The suite comes from our own source.  Where the machine had it already, its other
-            packages are left as they are.
+        added_source: The suite comes from our own source.  Where the machine had it already, its other packages
+            keep their priority.
     """
     rest = f"Package: *\nPin: release n={_TRIXIE}\nPin-Priority: -10\n\n" if added_source else ""
     return (
@@ -208,17 +210,17 @@ def preferences(*, added_source: bool) -> str:
 
 
 def install(machine: Machine) -> tuple[str, ...]:
-    """Install what is missing.  On Debian 12, Docker comes from Debian 13 by a pin.
+    """Install the missing packages.  On Debian 12, Docker comes from Debian 13 by a pin.
 
     Args:
         machine: From ``this_machine``.
 
     Returns:
-        The packages asked of apt, none where nothing was missing.
+        The packages that apt was asked for; none where nothing was missing.
 
     Raises:
         EngineError: Not root, not Debian or Ubuntu, or apt fails.
-        NetworkError: The archive is out of reach.
+        NetworkError: The archive cannot be reached.
     """
     packages = missing_packages(machine)
     if not packages:
@@ -239,7 +241,7 @@ def install(machine: Machine) -> tuple[str, ...]:
     if shutil.which("apt-get") is None:
         raise EngineError("apt-get is missing", fix=by_hand)
     console.step(f"installing {', '.join(packages)}")
-    # A source that is out of reach and not needed here must not stop the work: what is missing shows below.
+    # A source that cannot be reached and is not needed must not stop the work; the installation shows what is missing.
     update = _apt("update")
     with contextlib.ExitStack() as undo:
         if machine.needs_trixie and set(packages) & set(_FROM_TRIXIE):
@@ -252,21 +254,24 @@ def install(machine: Machine) -> tuple[str, ...]:
     return packages
 
 
-#: What apt says of an archive that it cannot reach.
+#: apt's messages about an archive that it cannot reach.
 _UNREACHABLE = re.compile(
     r"Could not resolve|Temporary failure resolving|Could not connect|Connection (?:failed|timed out)"
 )
 
 
-def _add_trixie(undo: contextlib.ExitStack, said: str) -> None:
-    """Give apt the suite and the pin; ``undo`` takes them away; ``said``: by the last apt-get update."""
-    listed = subprocess.run(
-        ["apt-get", "indextargets", "--format", TARGETS_FORMAT], capture_output=True, text=True, check=False
-    )
+def _add_trixie(undo: contextlib.ExitStack, update_errors: str) -> None:
+    """Add the suite and the pin to apt.
+
+    Args:
+        undo: Gets the steps that remove them.
+        update_errors: Standard error of the last apt-get update.
+    """
+    listed = processes.run(["apt-get", "indextargets", "--format", TARGETS_FORMAT])
     targets = [target for target in read_targets(listed.stdout) if not target.entry.startswith(f"{_SOURCES}:")]
-    if not targets and _UNREACHABLE.search(said):
-        # A machine that never fetched a list, and no network: apt knows of nothing.
-        raise _apt_failure(_FROM_TRIXIE, said)
+    if not targets and _UNREACHABLE.search(update_errors):
+        # A machine that never fetched a list, and no network: apt knows no index.
+        raise _apt_failure(_FROM_TRIXIE, update_errors)
     source = trixie_source(targets, lambda path: path.read_text(encoding="utf-8"))
     undo.callback(_PREFERENCES.unlink, missing_ok=True)
     write_atomically(_PREFERENCES, preferences(added_source=source is not None))
@@ -289,41 +294,38 @@ def _add_trixie(undo: contextlib.ExitStack, said: str) -> None:
 
 def _apt(*arguments: str) -> subprocess.CompletedProcess[str]:
     quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8", "PATH": PATH}
-    return subprocess.run(
-        ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=120", *arguments],
-        env=quiet, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
-    )  # fmt: skip
+    return processes.run(["apt-get", "-q", "-o", "DPkg::Lock::Timeout=120", *arguments], environment=quiet)
 
 
-def _apt_failure(packages: Sequence[str], said: str) -> EngineError | NetworkError:
-    lines = list(dict.fromkeys(line for line in said.splitlines() if line.startswith(("E:", "W:", "dpkg:"))))
+def _apt_failure(packages: Sequence[str], errors: str) -> EngineError | NetworkError:
+    lines = list(dict.fromkeys(line for line in errors.splitlines() if line.startswith(("E:", "W:", "dpkg:"))))
     details = "\n".join(lines[-8:])
-    if _UNREACHABLE.search(said):
+    if _UNREACHABLE.search(errors):
         details = "\n".join([line for line in lines if _UNREACHABLE.search(line)][:3])
         return NetworkError(
-            "the distribution's package archive is out of reach",
-            fix="check the network (apt-get update says more) and run it again",
+            "the distribution's package archive cannot be reached",
+            fix="check the network (apt-get update shows more), then run this command again",
             details=details,
         )
-    if "Unable to locate package" in said or "has no installation candidate" in said:
+    if "Unable to locate package" in errors or "has no installation candidate" in errors:
         return EngineError(
             f"apt does not know all of: {' '.join(packages)}",
-            fix="on Ubuntu enable the component universe; then apt-get update, and run it again",
+            fix="on Ubuntu enable the component universe; then run apt-get update and this command again",
             details=details,
         )
     return EngineError(
         f"apt could not install {' '.join(packages)}",
-        fix=f"see what `apt-get install {' '.join(packages)}` says, mend that, and run it again",
-        details=details or "\n".join(said.splitlines()[-8:]),
+        fix=f"see what `apt-get install {' '.join(packages)}` reports, fix that, then run this command again",
+        details=details or "\n".join(errors.splitlines()[-8:]),
     )
 
 
 @contextlib.contextmanager
 def no_service_starts(policy: Path) -> Iterator[None]:
-    """Keep packages from starting their services while they are installed (invoke-rc.d(8), ``policy-rc.d``).
+    """Keep packages from starting services while they are installed (invoke-rc.d(8), ``policy-rc.d``).
 
     Args:
-        policy: Where the policy lies; one that is there already is the machine's own and stays.
+        policy: The policy's file; an existing one is the machine's own and is kept.
     """
     mark = "# inference-images, while it installs packages: start no service."
     with contextlib.suppress(FileNotFoundError, UnicodeDecodeError):

@@ -193,7 +193,7 @@ def stop(process: subprocess.Popen[str], *, patience: float = PATIENCE) -> None:
         process: The program; nothing happens where it has ended and left nothing running.
         patience: Seconds to end after SIGTERM.
     """
-    end(_family(process.pid), patience=patience)
+    end(_family(process), patience=patience)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_KILL_PATIENCE)
 
@@ -238,14 +238,17 @@ def _signal(processes: Sequence[psutil.Process], number: signal.Signals, seconds
     return left
 
 
-def _family(pid: int) -> list[psutil.Process]:
-    """The process, its descendants, and the members of its session (their parents may have ended)."""
+def _family(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Return the process, its descendants, and the members of its session (their parents may have ended)."""
     import psutil  # here, since it would slow down commands that stop nothing
 
+    pid = process.pid
     family: dict[int, psutil.Process] = {}
-    with contextlib.suppress(psutil.NoSuchProcess):
+    if process.poll() is None:
         leader = psutil.Process(pid)
         family = {each.pid: each for each in (leader, *leader.children(recursive=True))}
+    elif psutil.pid_exists(pid):
+        return []  # another process has the number by now, so no session of ours has it
     for each in psutil.process_iter():
         with contextlib.suppress(OSError, psutil.NoSuchProcess):
             if os.getsid(each.pid) == pid:

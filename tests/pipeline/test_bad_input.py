@@ -107,7 +107,7 @@ def test_no_engine(checkout: Checkout) -> None:
 
 
 @pytest.mark.engine
-@pytest.mark.usefixtures("running")
+@pytest.mark.usefixtures("connection")
 def test_no_buildx(checkout: Checkout, tmp_path: Path) -> None:
     """A Docker client without plugins, as on many machines: they are hidden in a mount namespace of their own."""
     if os.geteuid() != 0 or shutil.which("unshare") is None:

@@ -17,10 +17,11 @@ import docker
 import pytest
 
 from build.bases import rootfs
-from build.builder import builder, image_recipes
+from build.builder import image_recipes
 from build.checkout import project
 from build.engine.images import LocalImage
 from build.locks import lock as locks
+from build.system.certificates import ca_bundle
 from tests.conftest import Checkout, copy_checkout, interrupt, wait_for
 from tests.pipeline.helpers import local_image
 from tests.pipeline.rows import BASE_NAME, LIGHTGBM, MINIMAL, PINS, SKLEARN
@@ -166,7 +167,7 @@ def test_the_ca_bundle_is_in_no_layer_label_or_log(
 ) -> None:
     marker = "CA-BUNDLE-MARKER-6f1c"
     bundle = tmp_path / "ca.crt"
-    bundle.write_text(f"# {marker}\n" + Path(builder.ca_bundle()).read_text(encoding="utf-8"), encoding="utf-8")
+    bundle.write_text(f"# {marker}\n" + (ca_bundle() or Path()).read_text(encoding="utf-8"), encoding="utf-8")
     done = checkout.run("build", MINIMAL, "--no-cache", env={"SSL_CERT_FILE": str(bundle)})
     assert done.code == 0, done.text
     image = local_image(engine_client, checkout, MINIMAL)

@@ -17,7 +17,8 @@ import pytest
 
 from build.builder import image_recipes
 from build.checkout import project
-from build.engine import embedded_registry, engine
+from build.engine import embedded_registry
+from build.engine.connect import Connection
 from build.publish.publish import Publication, publish
 from build.registry import address, attachments
 from build.registry.client import Client
@@ -61,7 +62,7 @@ class Catalogue:
 
 @pytest.fixture(scope="module")
 def catalogue(
-    running: engine.Engine,
+    connection: Connection,
     engine_client: docker.DockerClient,
     registry_image: str,
     tmp_path_factory: pytest.TempPathFactory,

@@ -22,9 +22,10 @@ import pytest
 import requests
 import yaml
 
-from build.builder import builder, image_recipes
+from build.builder import image_recipes
 from build.checkout import project
-from build.engine import engine
+from build.engine.connect import Connection
+from build.system.certificates import ca_bundle
 from tests.conftest import ROOT, Checkout, copy_checkout
 from tests.pipeline.rows import MINIMAL, SKLEARN
 
@@ -115,7 +116,7 @@ class Images:
 
 
 @pytest.fixture(scope="module")
-def images(running: engine.Engine, bases_here: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Images]:
+def images(connection: Connection, bases_here: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Images]:
     """The images that the pages name, as this checkout builds them."""
     root = tmp_path_factory.mktemp("clone") / "repository"
     root.mkdir()
@@ -127,7 +128,7 @@ def images(running: engine.Engine, bases_here: None, tmp_path_factory: pytest.Te
     recipes = image_recipes.of(opened, wanted).known
     yield Images(
         references={name: f"azureml/{name}:{recipes[name].tag}" for name in (MINIMAL, SKLEARN)},
-        environment={**os.environ, **engine.environment(running)},
+        environment={**os.environ, **connection.environment},
     )
     shutil.rmtree(root, ignore_errors=True)
 
@@ -149,7 +150,7 @@ def company_images(images: Images, token: str, tmp_path_factory: pytest.TempPath
 
     So that the page's plain `pip install` works on such a machine too, as it stands.
     """
-    bundle = builder.ca_bundle()
+    bundle = str(ca_bundle())
     if not bundle:
         return images
     context = tmp_path_factory.mktemp("company")
@@ -189,7 +190,7 @@ def run_page(page: Sequence[Block], plain: Images, company: Images, token: str, 
         text = re.sub(r"^export DOCKER_HOST=.*$", "", text, flags=re.MULTILINE)  # the engine is known here
         # Asked from inside of the container, the port stays.
         text = re.sub(r"^(?!.*docker exec)(.*127\.0\.0\.1:)5001\b", rf"\g<1>{port}", text, flags=re.MULTILINE)
-        text = text.replace("/etc/ssl/certs/ca-certificates.crt", builder.ca_bundle())
+        text = text.replace("/etc/ssl/certs/ca-certificates.crt", str(ca_bundle()))
         for name in names:
             text = re.sub(rf"(?<![\w/.-]){name}(?![\w/.-])", f"{token}-{name}", text)
         return text

@@ -17,10 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from build.engine import daemon as engine_own
-from build.engine import engine
+from build.commands import engine as engine_command
 from build.engine import find as engine_find
-from build.engine.engine import Engine
+from build.engine.buildx import find_buildx, plugin_folders
+from build.engine.connect import command_environment, connect
+from build.engine.failures import explain
+from build.engine.model import ROOT_VARIABLE, Engine, folders
 from build.errors import EngineError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -34,7 +36,7 @@ def _missing() -> str | None:
         if shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin") is None:
             return f"{program} is not installed (nox -s engine installs an engine where none answers)"
     try:
-        engine.buildx()
+        find_buildx()
     except EngineError as error:
         return error.what
     return None
@@ -50,19 +52,19 @@ def root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     place = Path(tempfile.mkdtemp(prefix="own-", dir="/tmp"))
-    monkeypatch.setenv(engine_find.ROOT_VARIABLE, str(place))
+    monkeypatch.setenv(ROOT_VARIABLE, str(place))
     # The machine's own default socket must not answer in its place.
-    monkeypatch.setenv("DOCKER_HOST", engine_find.folders().host)
+    monkeypatch.setenv("DOCKER_HOST", folders().host)
     yield place
-    monkeypatch.setenv(engine_find.ROOT_VARIABLE, str(place))
-    engine_own.stop(purge=True)
+    monkeypatch.setenv(ROOT_VARIABLE, str(place))
+    engine_command.stop(purge=True)
     shutil.rmtree(place)
 
 
 @pytest.fixture
 def own(root: Path) -> Engine:
     """An own engine that runs."""
-    return engine.ensure()
+    return engine_command.ensure()
 
 
 @pytest.fixture
@@ -86,10 +88,9 @@ def sleeping(tmp_path: Path) -> Callable[[int], Path]:
 
 
 def bake(running: Engine, context: Path, tag: str) -> subprocess.CompletedProcess[str]:
-    command, _ = engine.buildx()
     return subprocess.run(
-        [*command, "build", "--progress=plain", "--load", "--tag", tag, str(context)],
-        env=engine.environment(running), capture_output=True, text=True, check=False,
+        [*find_buildx().command, "build", "--progress=plain", "--load", "--tag", tag, str(context)],
+        env=command_environment(running), capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
@@ -133,7 +134,7 @@ def test_an_engine_is_started_once_found_again_builds_and_stops_without_a_trace(
     root: Path, sleeping: Callable[[int], Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = interfaces()
-    running = engine.ensure()
+    running = engine_command.ensure()
     assert f"was started at {running.host} (engine of this project), containerd image store" in capsys.readouterr().out
     first = pid(root)
     again = command_line()
@@ -148,7 +149,7 @@ def test_an_engine_is_started_once_found_again_builds_and_stops_without_a_trace(
 
     built = bake(running, sleeping(0), "own/sleep:1")
     assert built.returncode == 0, built.stderr
-    with contextlib.closing(engine.client(running)) as client:
+    with contextlib.closing(connect(running).client) as client:
         client.containers.run("own/sleep:1", detach=True, network_mode="none")
         assert len(processes(root)) >= 3  # dockerd, containerd, a shim
     assert interfaces() == before
@@ -166,7 +167,7 @@ def test_an_engine_is_started_once_found_again_builds_and_stops_without_a_trace(
 
 def test_it_is_found_without_being_named(own: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DOCKER_HOST")
-    found = engine.find(default_socket=ABSENT)
+    found = engine_find.find(default_socket=ABSENT)
     assert found is not None
     assert (found.host, found.source) == (own.host, "engine of this project")
 
@@ -174,7 +175,7 @@ def test_it_is_found_without_being_named(own: Engine, monkeypatch: pytest.Monkey
 def test_a_client_with_no_engine_behind_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DOCKER_HOST")
     with pytest.raises(EngineError, match=r"no Docker engine answers here: \S+/docker is a client") as caught:
-        engine.require(default_socket=ABSENT)
+        engine_find.require(default_socket=ABSENT)
     assert "nox -s engine" in str(caught.value.fix)
     assert f"unix://{ABSENT} (default socket): no such socket" in str(caught.value.details)
 
@@ -182,9 +183,9 @@ def test_a_client_with_no_engine_behind_it(root: Path, monkeypatch: pytest.Monke
 def test_a_client_with_no_buildx(own: Engine, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if shutil.which("docker") is None:
         pytest.skip("there is no docker client on PATH")
-    hide = "; ".join(f"mount -t tmpfs none {folder}" for folder in engine_find.plugin_folders() if folder.is_dir())
+    hide = "; ".join(f"mount -t tmpfs none {folder}" for folder in plugin_folders() if folder.is_dir())
     # Seen from another project folder the engine is someone else's: nothing is installed for it.
-    monkeypatch.setenv(engine_find.ROOT_VARIABLE, str(root / "other"))
+    monkeypatch.setenv(ROOT_VARIABLE, str(root / "other"))
     # In a mount namespace of its own, so nobody else misses the plugin.
     done = command_line(prefix=("unshare", "--mount", "sh", "-ec", f'{hide}; exec "$@"', "sh"))
     assert done.returncode == EngineError.exit_code
@@ -197,7 +198,7 @@ def test_an_engine_killed_in_a_build_is_told_clearly_and_starts_again(
     own: Engine, root: Path, sleeping: Callable[[int], Path]
 ) -> None:
     assert bake(own, sleeping(0), "own/sleep:1").returncode == 0
-    with contextlib.closing(engine.client(own)) as client:
+    with contextlib.closing(connect(own).client) as client:
         client.containers.run("own/sleep:1", detach=True, network_mode="none", name="left")
         threading.Timer(2, kill, [root]).start()
         broken = bake(own, sleeping(60), "own/sleep:2")
@@ -205,40 +206,40 @@ def test_an_engine_killed_in_a_build_is_told_clearly_and_starts_again(
         with pytest.raises(Exception) as caught:
             client.ping()
     for failure in (broken.stderr, caught.value):
-        told = engine.explain(failure, own)
+        told = explain(failure, own)
         assert told is not None, failure
         assert told.what == f"the engine at {own.host} stopped answering"
         assert "nox -s engine" in str(told.fix)
         assert told.details
     with pytest.raises(EngineError, match="no Docker engine answers here"):
-        engine.require()
+        engine_find.require()
 
-    again = engine.ensure()
-    with contextlib.closing(engine.client(again)) as client:
+    again = engine_command.ensure()
+    with contextlib.closing(connect(again).client) as client:
         assert client.images.get("own/sleep:1")
         assert client.containers.list() == []
 
 
 def test_stop_also_ends_what_a_killed_engine_left(own: Engine, root: Path, sleeping: Callable[[int], Path]) -> None:
     assert bake(own, sleeping(0), "own/sleep:1").returncode == 0
-    with contextlib.closing(engine.client(own)) as client:
+    with contextlib.closing(connect(own).client) as client:
         client.containers.run("own/sleep:1", detach=True, network_mode="none")
         inside = int(client.containers.list()[0].attrs["State"]["Pid"])
     kill(root)
     assert alive(inside)
-    engine.stop()
+    engine_command.stop()
     assert processes(root) == []
     assert not alive(inside)
     assert str(root) not in Path("/proc/self/mountinfo").read_text()
 
 
 def test_someone_elses_engine_is_not_stopped(own: Engine, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(engine_find.ROOT_VARIABLE, str(root / "other"))
+    monkeypatch.setenv(ROOT_VARIABLE, str(root / "other"))
     done = command_line("--stop")
     assert done.returncode == EngineError.exit_code
     assert "this project's engine does not run; the one that answers" in done.stderr
     assert own.host in done.stderr
-    found = engine.find()
+    found = engine_find.find()
     assert found is not None
     assert found.source == "DOCKER_HOST"
 
@@ -247,7 +248,7 @@ def test_an_engine_that_cannot_start_shows_why_and_leaves_nothing(root: Path) ->
     (root / "data").mkdir()
     (root / "data" / "docker").write_text("not a folder")
     with pytest.raises(EngineError, match="the engine ended as it started, with exit code 1") as caught:
-        engine.ensure()
+        engine_command.ensure()
     assert "data/docker" in str(caught.value.details)
     assert caught.value.where == str(root / "data" / "dockerd.log")
     assert processes(root) == []
@@ -261,7 +262,7 @@ def test_an_engine_that_hangs_is_told_and_can_be_stopped(
     os.kill(pid(root), signal.SIGSTOP)
     try:
         with pytest.raises(EngineError, match=r"engine \(process \d+\) runs and does not answer") as caught:
-            engine.ensure()
+            engine_command.ensure()
         assert "nox -s engine -- --stop" in str(caught.value.fix)
     finally:
         os.kill(pid(root), signal.SIGCONT)
@@ -270,20 +271,20 @@ def test_an_engine_that_hangs_is_told_and_can_be_stopped(
 def test_a_full_disk_names_the_folder_and_what_frees_room(root: Path, tmp_path: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100m", "none", str(root)], check=True)
     try:
-        running = engine.ensure()
+        running = engine_command.ensure()
         with (tmp_path / "big").open("wb") as file:
             for _ in range(120):
                 file.write(os.urandom(1_000_000))
         (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY big /big\n")
         built = bake(running, tmp_path, "own/big:1")
         assert built.returncode != 0
-        told = engine.explain(built.stderr, running)
+        told = explain(built.stderr, running)
         assert told is not None
         assert told.what == "the disk with the engine's data folder is full"
         assert re.fullmatch(rf"{root}/data/docker \(.* free\)", str(told.where))
         assert "docker buildx prune" in str(told.fix)
     finally:
-        engine.stop(purge=True)
+        engine_command.stop(purge=True)
         subprocess.run(["umount", str(root)], check=True)
 
 
@@ -292,7 +293,7 @@ def test_a_second_engine_in_one_network_is_refused(root: Path) -> None:
     script = f"""
 from pathlib import Path
 from build.engine import daemon as engine_own
-from build.engine.find import Folders
+from build.engine.model import Folders
 from build.errors import EngineError
 root = Path({str(root)!r})
 engine_own.start(Folders(data=root / "data", run=root / "run"))

@@ -12,8 +12,7 @@ import pytest
 from build.bases import prefix
 from build.bases.prefix import PrefixNotFoundError
 from build.builder import builder
-from build.engine import engine
-from build.engine.engine import Engine
+from build.engine.connect import Connection
 from build.matrix.origins import PrefixPython
 from tests.conftest import ROOT, Checkout
 from tests.pipeline.rows import MINIMAL
@@ -67,15 +66,15 @@ def test_an_image_with_python_from_a_prefix_keeps_the_contract(
 
 
 @pytest.mark.engine
-def test_bake_needs_nothing_of_this_projects_code(checkout: Checkout, cpython: Path, running: Engine) -> None:
+def test_bake_needs_nothing_of_this_projects_code(checkout: Checkout, cpython: Path, connection: Connection) -> None:
     ran = checkout.run("bases", "--base", BASE)
     assert ran.code == 0, ran.text
     assert ran.out == f"ready: {BASE}\n"
-    command = [*engine.buildx()[0], "bake", "--set", "*.output=type=cacheonly", IMAGE.replace(".", "_")]
+    command = [*connection.buildx.command, "bake", "--set", "*.output=type=cacheonly", IMAGE.replace(".", "_")]
     done = subprocess.run(
         command,
         cwd=checkout.root,
-        env={**os.environ, **builder.build_environment(running)},
+        env={**os.environ, **builder.build_environment(connection)},
         capture_output=True,
         text=True,
         check=False,

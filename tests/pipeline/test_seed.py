@@ -31,7 +31,7 @@ def python37() -> None:
         pytest.skip(f"{failure.what}; {failure.fix}")
 
 
-@pytest.mark.usefixtures("python37", "running")
+@pytest.mark.usefixtures("python37", "connection")
 def test_it_keeps_the_contract() -> None:
     checkout = Checkout(root=ROOT)
     built = checkout.run("build", XGBOOST, "--base", STAND_IN)

@@ -10,13 +10,16 @@ from pathlib import Path
 import pytest
 import requests
 from docker.errors import DockerException
+from packaging.version import Version
 
 from build.engine import daemon as engine_own
 from build.engine import failures as engine_failures
 from build.engine import find as engine_find
 from build.engine import install as engine_install
-from build.engine.find import Engine, Folders
+from build.engine.buildx import Buildx, find_buildx
+from build.engine.connect import command_environment, connect
 from build.engine.install import Machine
+from build.engine.model import Engine, Folders, check, folders
 from build.errors import EngineError
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -91,7 +94,7 @@ def test_an_address_that_is_none_is_an_error() -> None:
 
 
 def test_a_context_reaches_subprocesses_as_an_address() -> None:
-    environ = engine_find.environment(ENGINE, {"DOCKER_CONTEXT": "x", "BUILDX_BUILDER": "mine", "HOME": "/h"})
+    environ = command_environment(ENGINE, {"DOCKER_CONTEXT": "x", "BUILDX_BUILDER": "mine", "HOME": "/h"})
     assert environ == {"DOCKER_HOST": ENGINE.host, "BUILDX_BUILDER": "default", "HOME": "/h"}
 
 
@@ -113,7 +116,7 @@ def _contexts(config: Path, name: str, host: str) -> Path:
 
 @pytest.mark.parametrize("version", ["23.0.0", "26.1.5+dfsg1", "29.0.0-rc.1"])
 def test_engines_that_will_do(version: str) -> None:
-    engine_find.check(dataclasses.replace(ENGINE, version=version))
+    check(dataclasses.replace(ENGINE, version=version))
 
 
 @pytest.mark.parametrize(
@@ -128,7 +131,7 @@ def test_engines_that_will_do(version: str) -> None:
 )
 def test_engines_that_will_not(change: dict[str, str], message: str) -> None:
     with pytest.raises(EngineError, match=message) as caught:
-        engine_find.check(dataclasses.replace(ENGINE, **change))  # type: ignore[arg-type]
+        check(dataclasses.replace(ENGINE, **change))  # type: ignore[arg-type]
     assert caught.value.where == "unix:///run/somewhere/docker.sock (DOCKER_HOST)"
     assert caught.value.fix
 
@@ -145,17 +148,17 @@ def test_a_buildx_that_is_too_old(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setenv("PATH", "/nowhere")
     old = _plugin(tmp_path / "old", "github.com/docker/buildx v0.11.2 9872040b6626fb7d87ef7296fd5b832e8cc2ad17")
     with pytest.raises(EngineError, match=r"buildx is too old: 0\.11\.2, and 0\.12 or newer is needed") as caught:
-        engine_find.buildx([old])
+        find_buildx([old])
     assert "docker-buildx" in str(caught.value.fix)
     new = _plugin(tmp_path / "new", "github.com/docker/buildx 0.13.1+ds1 0.13.1+ds1-3")
-    assert engine_find.buildx([old, new]) == ([str(new / "docker-buildx")], "0.13.1+ds1")
+    assert find_buildx([old, new]) == Buildx(command=(str(new / "docker-buildx"),), version="0.13.1+ds1")
 
 
 def test_a_buildx_that_does_not_run_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     broken = _plugin(tmp_path / "broken", "Segmentation fault", 139)
     with pytest.raises(EngineError, match="buildx is missing"):
-        engine_find.buildx([broken, tmp_path])
+        find_buildx([broken, tmp_path])
 
 
 # ---- what to install -------------------------------------------------------------------------------------
@@ -177,7 +180,7 @@ def test_a_fresh_debian_12_takes_docker_from_debian_13() -> None:
 
 def test_debian_12s_own_docker_is_replaced() -> None:
     has = frozenset({"containerd", "docker", "iptables", "mmdebstrap", KEYRING})
-    machine = dataclasses.replace(FRESH_DEBIAN_12, dockerd=(20, 10), has=has)
+    machine = dataclasses.replace(FRESH_DEBIAN_12, dockerd=Version("20.10.24"), has=has)
     assert engine_install.missing_packages(machine) == ("containerd", "docker-buildx", "docker.io")
 
 
@@ -188,7 +191,7 @@ def test_a_stray_client_stays_the_client() -> None:
 
 def test_dockers_own_packages_are_left_alone() -> None:
     has = frozenset({"containerd", "docker", "iptables"})
-    machine = dataclasses.replace(FRESH_DEBIAN_12, dockerd=(28, 2), has=has, buildx=True)
+    machine = dataclasses.replace(FRESH_DEBIAN_12, dockerd=Version("28.2"), has=has, buildx=True)
     assert engine_install.missing_packages(machine) == ("debian-archive-keyring", "mmdebstrap")
 
 
@@ -200,7 +203,7 @@ def test_ubuntu_has_the_client_in_docker_io() -> None:
 
 def test_nothing_missing_installs_nothing() -> None:
     has = frozenset({"containerd", "docker", "iptables", "mmdebstrap", KEYRING})
-    machine = dataclasses.replace(FRESH_DEBIAN_12, dockerd=(26, 1), has=has, buildx=True)
+    machine = dataclasses.replace(FRESH_DEBIAN_12, dockerd=Version("26.1"), has=has, buildx=True)
     assert engine_install.install(machine) == ()
 
 
@@ -301,8 +304,8 @@ def test_the_machines_own_policy_stays(tmp_path: Path) -> None:
 
 
 def test_the_engines_root_moves_all_its_folders() -> None:
-    folders = engine_find.folders({"INFERENCE_IMAGES_ENGINE_ROOT": "/srv/x"})
-    config = engine_own.configuration(folders, free_bytes=10**12)
+    own = folders({"INFERENCE_IMAGES_ENGINE_ROOT": "/srv/x"})
+    config = engine_own.configuration(own, free_bytes=10**12)
     assert {config[key] for key in ("data-root", "exec-root", "pidfile")} == {
         "/srv/x/data/docker",
         "/srv/x/run/exec",
@@ -313,14 +316,14 @@ def test_the_engines_root_moves_all_its_folders() -> None:
 
 @pytest.mark.parametrize(("free", "keep"), [(10**12, "30000MB"), (20 * 10**9, "10000MB")])
 def test_the_build_cache_leaves_half_of_a_small_disk(free: int, keep: str) -> None:
-    config = engine_own.configuration(engine_find.folders({}), free_bytes=free)
+    config = engine_own.configuration(folders({}), free_bytes=free)
     assert config["builder"] == {"gc": {"enabled": True, "defaultKeepStorage": keep}}
 
 
 def test_a_folder_whose_name_is_too_long_for_sockets() -> None:
     place = Path("/tmp", "x" * 80)
     with pytest.raises(EngineError, match="too long a name for sockets"):
-        engine_own.start(Folders(data=place / "data", run=place / "run", beside=True))
+        engine_own.start(Folders(data=place / "data", run=place / "run", next_to_another=True))
     assert not place.exists()
 
 
@@ -392,20 +395,20 @@ def test_a_pipe_that_nobody_reads_is_not_an_engine_that_is_gone() -> None:
 def test_the_sdk_finds_no_engine(tmp_path: Path) -> None:
     gone = dataclasses.replace(ENGINE, host=f"unix://{tmp_path}/docker.sock")
     with pytest.raises(DockerException) as caught:
-        engine_find.client(gone)
+        connect(gone)
     error = engine_failures.explain(caught.value, gone)
     assert error is not None
     assert error.what == f"the engine at {gone.host} stopped answering"
 
 
-def test_of_an_engines_log_the_lines_that_matter() -> None:
+def test_of_an_engines_log_the_error_lines() -> None:
     log = """\
 time="2026-11-23T05:20:31Z" level=info msg="Starting up"
 time="2026-11-23T05:20:31Z" level=error msg="no iptables"
 time="2026-11-23T05:20:32Z" level=info msg="stopping"
 failed to start daemon: no room
 """
-    assert engine_failures.lines_that_matter(log) == [
+    assert engine_failures.error_lines(log) == [
         'time="2026-11-23T05:20:31Z" level=error msg="no iptables"',
         "failed to start daemon: no room",
     ]

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import pytest
 
-from build.engine import engine
+from build.engine import find as engine_find
 from build.errors import EngineError, UsageError, VerifyError
 from build.paths import Paths, ToolPaths, repository, tool
 from build.verify import containers, reports, summary, verify
@@ -206,7 +206,7 @@ def docker(host: str, *arguments: str, stdin: bytes | None = None) -> str:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    there = engine.find()
+    there = engine_find.find()
     if there is None or shutil.which("docker") is None:
         pytest.skip("no Docker engine answers: start one with `nox -s engine`")
     # The tool's files and the project's are in different folders.
