@@ -12,12 +12,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import requests
 from docker.errors import NotFound
 
 from bench.report import Image, Inventory
@@ -27,18 +26,15 @@ from build.engine.install import PATH
 from build.engine.model import ROOT_VARIABLE, folders
 from build.engine.own_processes import own_process
 from build.errors import EngineError, RegistryError
+from build.registry.address import Registry
+from build.registry.client import Client
+from build.registry.manifests import Manifest
+from build.system.http import HttpClient
+from build.system.retries import RetryPolicy
 
 #: RFC 2544's block for benchmarks: no network out there uses it.  One /30 for each benchmark that runs.
 _BLOCK = "198.18"
 _START_SECONDS = 20.0
-_MANIFESTS = ", ".join(
-    (
-        "application/vnd.oci.image.index.v1+json",
-        "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.docker.distribution.manifest.list.v2+json",
-        "application/vnd.docker.distribution.manifest.v2+json",
-    )
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +189,7 @@ class BenchRegistry:
     #: ``127.0.0.1:5601``, as the engine sees it.
     host: str
     #: The same, as this machine sees it.
-    url: str
+    address: str
 
     def inventory(self) -> Inventory:
         """All that its tags reach.
@@ -201,52 +197,53 @@ class BenchRegistry:
         Raises:
             RegistryError: It does not answer.
         """
-        session = requests.Session()
-        session.trust_env = False  # not through the machine's proxy
-
-        def get(path: str, **headers: str) -> requests.Response:
-            try:
-                answer = session.get(f"{self.url}/v2/{path}", headers=headers, timeout=60)
-                answer.raise_for_status()
-            except requests.RequestException as failure:
-                raise RegistryError("the benchmark's registry does not answer", details=str(failure)) from failure
-            return answer
-
-        with contextlib.closing(session):
-            return take_inventory(get)
+        # It is asked until it is up: each time once.
+        http = HttpClient(proxies=False, policy=RetryPolicy(attempts=1))
+        with Client(Registry(host=self.address, insecure=True), http) as client:
+            return take_inventory(client)
 
 
-def take_inventory(get: Callable[..., Any]) -> Inventory:
-    """Walk a registry: repositories, tags, manifests (OCI distribution specification 1.1).
+class Contents(Protocol):
+    """The questions of `take_inventory`; `build.registry.client.Client` answers them."""
+
+    def repositories(self) -> list[str]: ...
+
+    def tags(self, repository: str) -> list[str]: ...
+
+    def manifest(self, repository: str, reference: str) -> Manifest: ...
+
+
+def take_inventory(contents: Contents) -> Inventory:
+    """List all that a registry has, from its repositories over tags to manifests.
 
     Args:
-        get: ``get(path below /v2/, **headers)`` → an answer with ``json()``, ``content`` and ``headers``.
+        contents: A client of the registry.
     """
     everything: dict[str, int] = {}
     images: dict[str, Image] = {}
-    for repository in get("_catalog?n=1000").json()["repositories"] or ():
-        for tag in get(f"{repository}/tags/list").json()["tags"] or ():
-            image = _walk(get, repository, tag, everything)
+    for repository in contents.repositories():
+        for tag in contents.tags(repository):
+            image = _walk(contents, repository, tag, everything)
             if tag == "latest" and image is not None:
                 images[repository] = image
     return Inventory(everything=everything, images=images)
 
 
-def _walk(get: Callable[..., Any], repository: str, reference: str, everything: dict[str, int]) -> Image | None:
+def _walk(contents: Contents, repository: str, reference: str, everything: dict[str, int]) -> Image | None:
     """Count one manifest and what it names; returns the image that it is, or that its index has."""
-    answer = get(f"{repository}/manifests/{reference}", Accept=_MANIFESTS)
-    manifest = answer.json()
-    everything[answer.headers["Docker-Content-Digest"]] = len(answer.content)
-    if "manifests" in manifest:
+    manifest = contents.manifest(repository, reference)
+    document = manifest.document
+    everything[manifest.digest] = len(manifest.content)
+    if "manifests" in document:
         found = None
-        for entry in manifest["manifests"]:
-            image = _walk(get, repository, entry["digest"], everything)
+        for entry in document["manifests"]:
+            image = _walk(contents, repository, entry["digest"], everything)
             if entry.get("platform", {}).get("architecture") != "unknown":  # that is an attestation
                 found = image
         return found
-    blobs = {blob["digest"]: int(blob["size"]) for blob in (manifest["config"], *manifest["layers"])}
+    blobs = {blob["digest"]: int(blob["size"]) for blob in (document["config"], *document["layers"])}
     everything.update(blobs)
-    return Image(blobs=blobs, layers=tuple(layer["digest"] for layer in manifest["layers"]))
+    return Image(blobs=blobs, layers=tuple(layer["digest"] for layer in document["layers"]))
 
 
 @contextlib.contextmanager
@@ -271,7 +268,7 @@ def bench_registry(bench: BenchEngine, image: str, port: int) -> Iterator[BenchR
     )
     try:
         container.start()
-        registry = BenchRegistry(host=f"127.0.0.1:{port}", url=f"http://{bench.address}:{port}")
+        registry = BenchRegistry(host=f"127.0.0.1:{port}", address=f"{bench.address}:{port}")
         _wait(registry, container)
         yield registry
     finally:

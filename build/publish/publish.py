@@ -326,12 +326,13 @@ def _events(client: DockerClient, registry: Registry, repository: str, tag: str)
 
     The API is Docker's ``POST /images/{name}/push``; ``client.api.push`` calls it too, but cannot be closed.
     """
+    login = credentials(registry)
     # The engine wants the header even where there is no login.
-    login = docker.auth.encode_header(credentials(registry) or {})
+    header = docker.auth.encode_header(login.for_engine() if login else {})
     response = client.api.post(
         f"{client.api.base_url}/v{client.api.api_version}/images/{repository}/push",
         params={"tag": tag},
-        headers={"X-Registry-Auth": login.decode("ascii")},
+        headers={"X-Registry-Auth": header.decode("ascii")},
         stream=True,
         timeout=(client.api.timeout, _SILENCE),
     )

@@ -7,16 +7,11 @@ subject's digest, as the specification says. ``oras discover`` and ``oras pull``
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from dxf import hash_bytes
-
 from build.registry.client import Client
-from build.registry.manifests import Manifest
+from build.registry.manifests import INDEX, MANIFEST, Manifest, descriptor, to_manifest
 
-_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-_INDEX = "application/vnd.oci.image.index.v1+json"
 _EMPTY = "application/vnd.oci.empty.v1+json"
 _EMPTY_CONTENT = b"{}"
 #: The annotation with the time, ISO 8601 in UTC: the newest of several attachments is the one that counts.
@@ -55,22 +50,22 @@ def attach(
     notes = {_CREATED: created, **(annotations or {})}
     document = {
         "schemaVersion": 2,
-        "mediaType": _MANIFEST,
+        "mediaType": MANIFEST,
         "artifactType": media_type,
-        "config": _descriptor(_EMPTY, _EMPTY_CONTENT),
-        "layers": [_descriptor(media_type, content) | {"annotations": {"org.opencontainers.image.title": title}}],
+        "config": descriptor(_EMPTY, _EMPTY_CONTENT),
+        "layers": [descriptor(media_type, content) | {"annotations": {"org.opencontainers.image.title": title}}],
         "subject": {"mediaType": subject.media_type, "digest": subject.digest, "size": len(subject.content)},
         "annotations": notes,
     }
-    manifest = _manifest(document, _MANIFEST)
+    manifest = to_manifest(document, MANIFEST)
     listed = client.put_artifact(repository, manifest, [_EMPTY_CONTENT, content])
     if listed is None:
         return False
     if not listed:
-        entry = _descriptor(_MANIFEST, manifest.content) | {"artifactType": media_type, "annotations": notes}
+        entry = descriptor(MANIFEST, manifest.content) | {"artifactType": media_type, "annotations": notes}
         others = [each for each in _in_tag(client, repository, subject.digest) if each["digest"] != entry["digest"]]
-        index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": [*others, entry]}
-        client.put_tag(repository, _tag(subject.digest), _manifest(index, _INDEX))
+        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [*others, entry]}
+        client.put_tag(repository, _tag(subject.digest), to_manifest(index, INDEX))
     return True
 
 
@@ -93,13 +88,13 @@ def attached(client: Client, repository: str, digest: str, media_type: str) -> l
     return sorted(mine, key=lambda each: str((each.get("annotations") or {}).get(_CREATED, "")), reverse=True)
 
 
-def read(client: Client, repository: str, descriptor: dict[str, Any]) -> bytes:
+def read(client: Client, repository: str, attachment: dict[str, Any]) -> bytes:
     """The document of an attachment that `attached` found.
 
     Raises:
         RegistryError: The registry is not there, refuses, or fails.
     """
-    manifest = client.manifest(repository, str(descriptor["digest"]))
+    manifest = client.manifest(repository, str(attachment["digest"]))
     return client.read_blob(repository, str(manifest.document["layers"][0]["digest"]))
 
 
@@ -113,12 +108,3 @@ def _in_tag(client: Client, repository: str, digest: str) -> list[dict[str, Any]
 def _tag(digest: str) -> str:
     """The referrers tag of a digest: ``sha256-…``."""
     return digest.replace(":", "-")
-
-
-def _descriptor(media_type: str, content: bytes) -> dict[str, Any]:
-    return {"mediaType": media_type, "digest": hash_bytes(content), "size": len(content)}
-
-
-def _manifest(document: dict[str, Any], media_type: str) -> Manifest:
-    content = json.dumps(document, separators=(",", ":")).encode()
-    return Manifest(digest=hash_bytes(content), media_type=media_type, content=content)

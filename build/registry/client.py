@@ -1,316 +1,240 @@
-"""The few questions and requests that publishing needs of a registry.
+"""What publishing and the catalogue ask of a registry, and the tags and documents that they put there.
 
-The protocol is the OCI distribution specification 1.1 (https://github.com/opencontainers/distribution-spec),
-spoken by python-dxf; blobs are uploaded by the engine, not here.
+The protocol is the OCI distribution specification 1.1 (https://github.com/opencontainers/distribution-spec). Layers are
+uploaded by the engine, not here.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import json
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
-import requests
-from dxf import DXF, DXFBase, hash_bytes
-from dxf.exceptions import DXFAuthInsecureError, DXFError, DXFMountFailed, DXFUnauthorizedError
-from requests.adapters import HTTPAdapter
-from urllib3.util.retry import Retry
+from build.registry import failures
+from build.registry.address import Registry
+from build.registry.connection import Connection
+from build.registry.manifests import INDEXES, MANIFESTS, Blob, Manifest, blobs_of, digest_of
+from build.system.http import HttpClient
+from build.system.http_response import Response
 
-from build.errors import RegistryError
-from build.registry.address import REGISTRY_VARIABLE, Registry
-from build.registry.credentials import credentials
-from build.registry.failures import not_there, refused, tls_failed
-from build.registry.manifests import INDEXES, Blob, Manifest
-
-#: Seconds without an answer after which the registry counts as gone.
-TIMEOUT = 30.0
-
-
-class _Repository(DXF):
-    """python-dxf's client of one repository, with what it lacks for publishing."""
-
-    def get_manifest_bytes(self, reference: str) -> Manifest:
-        _, response = self.get_manifest_and_response(reference)
-        content: bytes = response.content
-        media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
-        # The digest is of the bytes: this one is not taken on trust.
-        return Manifest(digest=hash_bytes(content), media_type=media_type, content=content)
-
-    def put_manifest_bytes(self, tag: str, manifest: Manifest) -> None:
-        # Not set_manifest: it wants a 'mediaType' in the text, which OCI manifests may leave out.
-        self._request(  # type: ignore[no-untyped-call]
-            "put", f"manifests/{tag}", data=manifest.content, headers={"Content-Type": manifest.media_type}
-        )
-
-    def pull_small_blob(self, digest: str) -> bytes:
-        chunks = self.pull_blob(digest)
-        assert not isinstance(chunks, tuple)  # that is for size=True
-        return b"".join(chunks)
-
-    def put_manifest(self, manifest: Manifest) -> bool:
-        """Put it under its digest; whether the registry lists it by itself as a referrer of its subject."""
-        response = self._request(  # type: ignore[no-untyped-call]
-            "put",
-            f"manifests/{manifest.digest}",
-            data=manifest.content,
-            headers={"Content-Type": manifest.media_type},
-        )
-        return "OCI-Subject" in response.headers
-
-    def get_referrers(self, digest: str) -> bytes:
-        response = self._request("get", f"referrers/{digest}")  # type: ignore[no-untyped-call]
-        content: bytes = response.content
-        return content
-
-    def delete_tag(self, tag: str) -> None:
-        self._request("delete", f"manifests/{tag}")  # type: ignore[no-untyped-call]
-
-    def login_over_http(self, username: str, password: str) -> None:
-        # python-dxf refuses to log in over plain HTTP; on this machine, or after http://, it is meant.
-        text = base64.b64encode(f"{username}:{password}".encode()).decode("ascii")
-        self._headers = {"Authorization": f"Basic {text}"}
+_ACCEPT = {"Accept": ", ".join(MANIFESTS)}
+#: How often an upload that the registry forgot is begun again.
+_UPLOADS = 3
 
 
 class Client:
-    """Asks, and moves tags. A context manager.
+    """Asks a registry, and moves tags in it; a context manager. Threads may share it.
 
-    Repositories are given as the matrix names them; the registry's namespace is put in here. Each method
-    raises RegistryError where the registry is not there, refuses, or fails.
+    Repositories are given as the matrix names them; the registry's namespace is put in here. Each method raises
+    RegistryError where the registry is not there, refuses, or fails.
+
+    Args:
+        registry: The registry.
+        http: Sends the requests; None: a client of its own, with the usual retries.
     """
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, http: HttpClient | None = None) -> None:
         self.registry = registry
-        self._session = requests.Session()
-        retry = Retry(
-            total=2,
-            backoff_factor=0.3,
-            status_forcelist=(502, 503, 504),
-            allowed_methods={"HEAD", "GET", "PUT"},
-            raise_on_status=False,
-        )
-        self._session.mount("https://", HTTPAdapter(max_retries=retry, pool_maxsize=16))
-        self._session.mount("http://", HTTPAdapter(max_retries=retry, pool_maxsize=16))
-        if registry.insecure:
-            # This machine's registry is not behind the machine's proxy.
-            self._session.trust_env = False
-        self._repositories: dict[str, _Repository] = {}
-        self._login: dict[str, str] | None = None
+        self._connection = Connection(registry, http)
         self._lists_referrers = True
 
     def __enter__(self) -> Client:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._session.close()
+        self._connection.close()
 
     def check(self) -> None:
-        """Ask whether a registry answers and takes the login, before work begins that would be lost."""
-        with self._failures("asking whether it is there"):
-            _, response = self._open("").api_version_check()
-            # Whatever else listens on that port answers differently.
-            if not isinstance(response.json(), dict):
-                raise ValueError("not a registry's answer")
+        """Check that a registry answers and accepts the login, before work begins that would be lost."""
+        doing = "asking whether it is there"
+        response = self._connection.request("GET", "", doing=doing, accept=(404,))
+        # Whatever else listens on that port answers differently.
+        with self._understood(doing):
+            if response.status == 404:
+                raise ValueError("HTTP 404 for /v2/")
+            if response.content.strip() and not isinstance(response.json(), dict):
+                raise ValueError("the answer to /v2/ is not a JSON object")
+
+    def repositories(self) -> list[str]:
+        """List all repositories, by their names in the registry; many registries do not allow it."""
+        doing = "listing its repositories"
+        with self._understood(doing):
+            pages = self._connection.pages("_catalog", doing=doing, scopes=["registry:catalog:*"])
+            return [name for page in pages for name in page.json()["repositories"] or ()]
 
     def digest(self, repository: str, tag: str) -> str | None:
-        """The digest that a tag points to (``sha256:…``), None where there is no such tag or repository."""
-        with self._failures(f"reading {repository}:{tag}"):
-            try:
-                found, _ = self._open(repository).head_manifest_and_response(tag)
-            except requests.HTTPError as error:
-                if _status(error) == 404:
-                    return None
-                raise
-            return found or self._open(repository).get_manifest_bytes(tag).digest
+        """Return the digest that a tag points to (``sha256:…``), None where there is no such tag or repository."""
+        doing = f"reading {repository}:{tag}"
+        path = self._path(repository, "manifests", tag)
+        # A refused HEAD is sent again as GET: only that answer has a body with the registry's words.
+        response = self._read("HEAD", path, repository, doing, headers=_ACCEPT, accept=range(400, 429))
+        if response.status == 404:
+            return None
+        if response.ok and (digest := response.headers.get("Docker-Content-Digest")):
+            return digest
+        response = self._read("GET", path, repository, doing, headers=_ACCEPT, accept=(404,))
+        return None if response.status == 404 else digest_of(response.content)
 
     def tags(self, repository: str) -> list[str]:
-        """The tags of a repository; none where it does not exist."""
-        with self._failures(f"listing the tags of {repository}"):
-            try:
-                return list(self._open(repository).list_aliases())
-            except requests.HTTPError as error:
-                if _status(error) == 404:
-                    return []
-                raise
+        """List the tags of a repository; none where it does not exist."""
+        doing = f"listing the tags of {repository}"
+        path = self._path(repository, "tags", "list")
+        with self._understood(doing):
+            pages = self._connection.pages(path, doing=doing, scopes=[self._scope(repository)])
+            return [tag for page in pages for tag in page.json()["tags"] or ()]
 
     def manifest(self, repository: str, reference: str) -> Manifest:
-        """The manifest that a tag or a digest names, byte for byte."""
-        with self._failures(f"reading {repository}:{reference}"):
-            return self._open(repository).get_manifest_bytes(reference)
+        """Read the manifest that a tag or a digest names, byte for byte."""
+        doing = f"reading {repository}:{reference}"
+        path = self._path(repository, "manifests", reference)
+        response = self._read("GET", path, repository, doing, headers=_ACCEPT)
+        media_type = (response.headers.get("Content-Type") or "").partition(";")[0].strip()
+        # The digest is of the bytes: the registry's word is not taken for it.
+        manifest = Manifest(digest=digest_of(response.content), media_type=media_type, content=response.content)
+        with self._understood(doing):
+            if reference.startswith("sha256:") and reference != manifest.digest:
+                raise ValueError(f"the manifest has the digest {manifest.digest}")
+            assert manifest.document is not None
+        return manifest
 
     def put_tag(self, repository: str, tag: str, manifest: Manifest) -> None:
         """Let ``tag`` point to a manifest whose blobs the repository has."""
-        with self._failures(f"tagging {repository}:{tag}"):
-            self._open(repository).put_manifest_bytes(tag, manifest)
+        self._put_manifest(repository, tag, manifest, f"tagging {repository}:{tag}")
 
     def remove_tag(self, repository: str, tag: str) -> None:
-        """Take a tag away; many registries cannot (CNCF Distribution before 3.0) and say so with an error."""
-        with self._failures(f"removing {repository}:{tag}"):
-            self._open(repository).delete_tag(tag)
+        """Remove a tag; many registries cannot (CNCF Distribution before 3.0) and answer with an error."""
+        scopes = [self._scope(repository, "delete")]
+        path = self._path(repository, "manifests", tag)
+        self._connection.request("DELETE", path, doing=f"removing {repository}:{tag}", scopes=scopes)
 
     def has_blob(self, repository: str, digest: str) -> bool:
-        """Whether a repository has a blob."""
-        with self._failures(f"reading {repository}"):
-            try:
-                self._open(repository).blob_size(digest)
-            except requests.HTTPError as error:
-                if _status(error) == 404:
-                    return False
-                raise
-            return True
+        """Tell whether a repository has a blob."""
+        path = self._path(repository, "blobs", digest)
+        return self._read("HEAD", path, repository, f"reading {repository}", accept=(404,)).ok
 
     def mount(self, repository: str, digest: str, origin: str) -> bool:
         """Give ``repository`` a blob that ``origin`` has, without sending it; False where that is refused."""
-        with self._failures(f"mounting a layer into {repository}"):
-            try:
-                self._open(repository).mount_blob(self.registry.repository(origin), digest)
-            except (DXFMountFailed, DXFUnauthorizedError, requests.HTTPError):
-                return False
-            return True
+        query = urlencode({"mount": digest, "from": self.registry.repository(origin)})
+        response = self._connection.request(
+            "POST",
+            self._path(repository, "blobs", f"uploads/?{query}"),
+            doing=f"mounting a layer into {repository}",
+            scopes=[self._scope(repository, "pull,push"), self._scope(origin)],
+            accept=range(400, 600),
+        )
+        return response.status == 201  # 202 opens an upload instead
 
     def blobs(self, repository: str, manifest: Manifest) -> tuple[Blob, ...]:
-        """All that an image consists of beside manifests; for an index, of all its images."""
-        with self._failures(f"reading {repository}@{manifest.digest}"):
+        """List all that an image consists of in addition to manifests; for an index, of all its images."""
+        with self._understood(f"reading {repository}@{manifest.digest}"):
             found: dict[str, Blob] = {}
             document = manifest.document
             if manifest.media_type in INDEXES:
                 for entry in document["manifests"]:
-                    child = self._open(repository).get_manifest_bytes(entry["digest"])
+                    child = self.manifest(repository, entry["digest"])
                     found.update((blob.digest, blob) for blob in self.blobs(repository, child))
-                return tuple(found.values())
-            config = document["config"]
-            content = self._open(repository).pull_small_blob(config["digest"])
-            diff_ids = json.loads(content).get("rootfs", {}).get("diff_ids", [])
-            found[config["digest"]] = Blob(digest=config["digest"], size=config["size"], diff_id=None)
-            for number, layer in enumerate(document["layers"]):
-                diff_id = diff_ids[number] if number < len(diff_ids) else None
-                found[layer["digest"]] = Blob(digest=layer["digest"], size=layer["size"], diff_id=diff_id)
+            else:
+                found = blobs_of(manifest, self.read_blob(repository, document["config"]["digest"]))
             return tuple(found.values())
 
     def read_blob(self, repository: str, digest: str) -> bytes:
-        """A small blob (a configuration, a report), whole."""
-        with self._failures(f"reading {repository}@{digest}"):
-            return self._open(repository).pull_small_blob(digest)
+        """Read a small blob (a configuration, a report), whole."""
+        doing = f"reading {repository}@{digest}"
+        content = self._read("GET", self._path(repository, "blobs", digest), repository, doing).content
+        with self._understood(doing):
+            if digest != digest_of(content):
+                raise ValueError(f"the content has the digest {digest_of(content)}")
+        return content
 
     def put_artifact(self, repository: str, manifest: Manifest, blobs: Sequence[bytes]) -> bool | None:
-        """Put a manifest that is no image, under its digest, and first the blobs that it names.
+        """Put a manifest that is not an image under its digest, and first the blobs that it names.
 
         Returns:
-            Whether the registry lists it as a referrer of its subject; None where it does not take such manifests.
+            Whether the registry lists it as a referrer of its subject; None where it does not accept such manifests.
         """
-        with self._failures(f"attaching to {repository}"):
-            opened = self._open(repository)
-            try:
-                for content in blobs:
-                    opened.push_blob(data=content, digest=hash_bytes(content))  # type: ignore[arg-type]
-                return opened.put_manifest(manifest)
-            except requests.HTTPError as error:
-                if _status(error) in (400, 404, 405, 415):
-                    return None
-                raise
+        doing = f"attaching to {repository}"
+        for content in blobs:
+            self._put_blob(repository, content, doing)
+        response = self._put_manifest(repository, manifest.digest, manifest, doing, accept=(400, 404, 405, 415))
+        return "OCI-Subject" in response.headers if response.ok else None
 
     def referrers(self, repository: str, digest: str) -> list[dict[str, Any]] | None:
-        """The descriptors of what refers to a manifest (GET /v2/<name>/referrers/<digest>).
+        """List the descriptors of what refers to a manifest (GET /v2/<name>/referrers/<digest>).
 
         Returns:
             None where the registry has no such API (CNCF Distribution before 3.1): then a tag lists them.
         """
         if not self._lists_referrers:
             return None
-        with self._failures(f"reading what is attached to {repository}"):
-            try:
-                return list(json.loads(self._open(repository).get_referrers(digest))["manifests"])
-            except requests.HTTPError as error:
-                if _status(error) in (400, 404, 405):
-                    self._lists_referrers = False
-                    return None
-                raise
+        doing = f"reading what is attached to {repository}"
+        path = self._path(repository, "referrers", digest)
+        response = self._read("GET", path, repository, doing, accept=(400, 404, 405))
+        if not response.ok:
+            self._lists_referrers = False
+            return None
+        with self._understood(doing):
+            return list(response.json()["manifests"])
 
-    def _open(self, repository: str) -> _Repository:
-        name = self.registry.repository(repository) if repository else ""
-        if name not in self._repositories:
-            # Docker Hub's references and its registry have different hosts.
-            hub = self.registry.host in ("docker.io", "index.docker.io")
-            # requests reads REQUESTS_CA_BUNDLE by itself, but not the variable that most other tools read.
-            bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")
-            opened = _Repository(
-                "registry-1.docker.io" if hub else self.registry.host,
-                name,
-                auth=self._authenticate,
-                insecure=self.registry.insecure,
-                tlsverify=bundle or True,
-                timeout=TIMEOUT,
+    def _put_blob(self, repository: str, content: bytes, doing: str) -> None:
+        """Upload a small blob in one piece, unless it is there."""
+        digest = digest_of(content)
+        scopes = [self._scope(repository, "pull,push")]
+        for attempt in range(1, _UPLOADS + 1):
+            if self.has_blob(repository, digest):
+                return
+            opened = self._connection.request(
+                "POST", self._path(repository, "blobs", "uploads/"), doing=doing, scopes=scopes
             )
-            # One connection for all repositories, with our retries; else python-dxf opens one for each request.
-            opened._sessions = [self._session]
-            self._repositories[name] = opened
-        return self._repositories[name]
+            location = opened.headers.get("Location") or ""
+            with self._understood(doing):
+                if not location:
+                    raise ValueError("it opened an upload and did not say where")
+            target = f"{location}{'&' if urlsplit(location).query else '?'}{urlencode({'digest': digest})}"
+            # A registry that failed once may have forgotten the upload, or have it done.
+            forgotten = (404, 416) if attempt < _UPLOADS else ()
+            headers = {"Content-Type": "application/octet-stream"}
+            if self._connection.request(
+                "PUT", target, doing=doing, scopes=scopes, headers=headers, body=content, accept=forgotten
+            ).ok:
+                return
 
-    def _authenticate(self, repository: DXFBase, response: requests.Response) -> None:
-        if self._login is None:
-            self._login = credentials(self.registry) or {}
-        username, password = self._login.get("username"), self._login.get("password")
-        if "identitytoken" in self._login:
-            raise RegistryError(
-                f"the login stored for {self.registry.host} is an identity token, which cannot be used here",
-                where=str(self.registry),
-                fix=f"docker login --username NAME --password-stdin {self.registry.host}",
-            )
-        if not self.registry.insecure:
-            repository.authenticate(username, password, response=response)
-        elif username and password and isinstance(repository, _Repository):
-            repository.login_over_http(username, password)
-
-    @contextlib.contextmanager
-    def _failures(self, doing: str) -> Iterator[None]:
-        try:
-            yield
-        except (DXFError, requests.RequestException, ValueError, KeyError, TypeError) as error:
-            raise self._explain(error, doing) from error
-
-    def _explain(self, error: Exception, doing: str) -> RegistryError:
-        host = self.registry.host
-        status = _status(error)
-        if isinstance(error, DXFUnauthorizedError | DXFAuthInsecureError) or status in (401, 403):
-            return refused(self.registry, logged_in=bool(self._login), details=_words(error))
-        if isinstance(error, requests.exceptions.SSLError):
-            return tls_failed(self.registry, str(error))
-        if isinstance(error, requests.exceptions.ReadTimeout):
-            return RegistryError(
-                f"the registry {host} did not answer within {TIMEOUT:.0f} s ({doing})",
-                where=host,
-                fix="try again; what was pushed is kept",
-            )
-        if isinstance(error, requests.ConnectionError):
-            return not_there(self.registry, str(error))
-        if isinstance(error, requests.HTTPError):
-            return RegistryError(
-                f"the registry {host} failed: HTTP {status} ({doing})",
-                where=host,
-                fix="try again; if it stays, look at the registry's own log",
-                details=_words(error),
-            )
-        return RegistryError(
-            f"what answers at {host} is not a registry ({doing})",
-            where=host,
-            fix=f"{REGISTRY_VARIABLE}=host[:port][/namespace] names another",
-            details=str(error),
+    def _put_manifest(
+        self, repository: str, reference: str, manifest: Manifest, doing: str, accept: Sequence[int] = ()
+    ) -> Response:
+        return self._connection.request(
+            "PUT",
+            self._path(repository, "manifests", reference),
+            doing=doing,
+            scopes=[self._scope(repository, "pull,push")],
+            headers={"Content-Type": manifest.media_type},
+            body=manifest.content,
+            accept=accept,
         )
 
+    def _read(
+        self,
+        method: str,
+        path: str,
+        repository: str,
+        doing: str,
+        *,
+        headers: dict[str, str] | None = None,
+        accept: Sequence[int] = (),
+    ) -> Response:
+        scopes = [self._scope(repository)]
+        return self._connection.request(method, path, doing=doing, scopes=scopes, headers=headers, accept=accept)
 
-def _status(error: Exception) -> int | None:
-    response = getattr(error, "response", None)
-    return response.status_code if isinstance(response, requests.Response) else None
+    def _path(self, repository: str, kind: str, name: str) -> str:
+        return f"{self.registry.repository(repository)}/{kind}/{name}"
 
+    def _scope(self, repository: str, actions: str = "pull") -> str:
+        return f"repository:{self.registry.repository(repository)}:{actions}"
 
-def _words(error: Exception) -> str:
-    """The registry's own words, from the error body of the specification, else the library's."""
-    response = getattr(error, "response", None)
-    if isinstance(response, requests.Response):
-        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-            lines = [f"{entry.get('code')}: {entry.get('message')}" for entry in response.json()["errors"]]
-            if lines:
-                return "\n".join(lines)
-    return str(error)
+    @contextlib.contextmanager
+    def _understood(self, doing: str) -> Iterator[None]:
+        """Report an answer that does not follow the specification."""
+        try:
+            yield
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise failures.not_a_registry(self.registry, doing, str(error)) from error

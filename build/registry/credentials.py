@@ -1,28 +1,69 @@
-"""The login that is stored for a registry."""
+"""The login that is stored for a registry: docker's own, else the one of ``~/.netrc``."""
 
 from __future__ import annotations
 
-import docker.auth
-from docker.errors import DockerException
+import netrc
+import os
+from dataclasses import dataclass
+from pathlib import Path
 
 from build.errors import RegistryError
 from build.registry.address import Registry
 
+#: The user name with which credential helpers mark an identity token.
+_TOKEN_USER = "<token>"
 
-def credentials(registry: Registry) -> dict[str, str] | None:
-    """What ``docker login`` stored for the registry, from the configuration file or a credential helper.
+
+@dataclass(frozen=True, kw_only=True)
+class PasswordLogin:
+    """A user name and a password, or an access token in its place."""
+
+    username: str
+    password: str
+
+    def for_engine(self) -> dict[str, str]:
+        """The engine's ``AuthConfig`` (Docker Engine API, "Authentication")."""
+        return {"username": self.username, "password": self.password}
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentityToken:
+    """A token that the registry's token server exchanges for access tokens; cloud command lines store such logins."""
+
+    token: str
+
+    def for_engine(self) -> dict[str, str]:
+        """The engine's ``AuthConfig``."""
+        return {"identitytoken": self.token}
+
+
+Login = PasswordLogin | IdentityToken
+
+
+def credentials(registry: Registry) -> Login | None:
+    """Find the login that is stored for a registry.
+
+    ``docker login`` comes first (config.json, its ``credsStore`` and ``credHelpers``), then ``~/.netrc``.
 
     Args:
         registry: The registry.
 
     Returns:
-        The engine's ``AuthConfig`` (username and password, or an identity token), None where there is none.
+        None where none is stored.
 
     Raises:
-        RegistryError: The configuration or the credential helper is broken.
+        RegistryError: Docker's configuration or a credential helper is broken.
     """
+    return _of_docker(registry) or _of_netrc(registry)
+
+
+def _of_docker(registry: Registry) -> Login | None:
+    # Imported here: the commands that need no login do not wait for it.
+    import docker.auth
+    from docker.errors import DockerException
+
     try:
-        found = docker.auth.load_config().resolve_authconfig(registry.host)
+        stored = docker.auth.load_config().resolve_authconfig(registry.host)
     except DockerException as error:
         raise RegistryError(
             "the stored logins cannot be read",
@@ -31,5 +72,24 @@ def credentials(registry: Registry) -> dict[str, str] | None:
             details=str(error),
         ) from error
     # Credential helpers capitalise the keys, the file does not.
-    login = {key.lower(): value for key, value in (found or {}).items() if value}
-    return login if "username" in login or "identitytoken" in login else None
+    login = {key.lower(): value for key, value in (stored or {}).items() if value}
+    username, password = login.get("username", ""), login.get("password", "")
+    if token := login.get("identitytoken"):
+        return IdentityToken(token=token)
+    if username == _TOKEN_USER and password:
+        return IdentityToken(token=password)
+    return PasswordLogin(username=username, password=password) if username else None
+
+
+def _of_netrc(registry: Registry) -> Login | None:
+    """The login of the file that curl reads too; its ``default`` entry is not meant for registries."""
+    file = Path(os.environ.get("NETRC") or Path.home() / ".netrc")
+    try:
+        hosts = netrc.netrc(file).hosts
+    except (OSError, netrc.NetrcParseError):
+        return None
+    entry = hosts.get(registry.host) or hosts.get(registry.host.partition(":")[0])
+    if entry is None:
+        return None
+    username, _, password = entry
+    return PasswordLogin(username=username, password=password) if username and password else None

@@ -1,17 +1,36 @@
-"""The failures of a registry, and what a person is told."""
+"""The failures of a registry, in its own words where it says any.  Pure."""
 
 from __future__ import annotations
 
+import contextlib
+
 from build.errors import RegistryError
 from build.registry.address import REGISTRY_VARIABLE, Registry
+from build.system.http_failures import (
+    CertificateError,
+    CertificateProblem,
+    HttpError,
+    NoAnswerError,
+    PlainHttpError,
+    TimedOutError,
+    TlsError,
+)
+from build.system.http_response import Response, status_text
+from build.system.retries import is_rate_limit
+
+# OpenSSL's words and the engine's for a server that answers TLS with plain HTTP.
+_PLAIN_HTTP = ("wrong version number", "wrong_version_number", "record layer failure", "http response to https")
+# The engine's words (Go's crypto/x509) for the other problems of a certificate.
+_EXPIRED = "has expired or is not yet valid"
+_WRONG_HOST = ("is valid for", "is not valid for any names", "doesn't contain any ip sans")
 
 
 def not_there(registry: Registry, details: str) -> RegistryError:
-    """The failure: nothing answers at the registry's address.
+    """The failure that nothing answers at the registry's address.
 
     Args:
         registry: The registry.
-        details: What the library or the engine said.
+        details: The library's or the engine's own words.
     """
     fix = f"check the name and the network; {REGISTRY_VARIABLE}=host[:port][/namespace] names another registry"
     if registry.embedded:
@@ -25,11 +44,11 @@ def not_there(registry: Registry, details: str) -> RegistryError:
 
 
 def refused(registry: Registry, *, logged_in: bool, details: str | None) -> RegistryError:
-    """The failure: the registry asks for a login, or does not take the stored one.
+    """The failure that the registry wants a login, or refuses the stored one.
 
     Args:
         registry: The registry.
-        logged_in: Whether ``docker login`` stored something for it.
+        logged_in: Whether a login is stored for it.
         details: The registry's words.
     """
     if logged_in:
@@ -39,26 +58,147 @@ def refused(registry: Registry, *, logged_in: bool, details: str | None) -> Regi
     return RegistryError(what, where=str(registry), fix=f"docker login {registry.host}", details=details)
 
 
-def tls_failed(registry: Registry, details: str) -> RegistryError:
-    """The failure: the registry's certificate is not trusted, or it does not speak TLS at all.
+def tls_failed(registry: Registry, details: str, problem: CertificateProblem | None = None) -> RegistryError:
+    """The failure that TLS with the registry does not succeed.
 
     Args:
         registry: The registry.
-        details: What the library or the engine said.
+        details: The library's or the engine's own words.
+        problem: What is wrong with the certificate; None: as the words say.
     """
-    # OpenSSL's words and the engine's for a server that answers TLS with plain HTTP.
-    plain = ("wrong version number", "wrong_version_number", "record layer failure", "http response to https")
-    if any(mark in details.lower() for mark in plain):
+    words = details.lower()
+    if problem is None and any(mark in words for mark in _PLAIN_HTTP):
         return RegistryError(
             f"the registry {registry.host} speaks plain HTTP, not TLS",
             where=registry.host,
             fix=f"{REGISTRY_VARIABLE}=http://{registry}, and the host in the engine's insecure-registries",
             details=details,
         )
+    if problem is None and _EXPIRED in words:
+        problem = "expired"
+    elif problem is None and any(mark in words for mark in _WRONG_HOST):
+        problem = "wrong host"
+    if problem == "expired":
+        what, fix = "has expired", "renew it on the registry; check this machine's clock"
+    elif problem == "not yet valid":
+        what, fix = "is not valid yet", "check this machine's clock, then the certificate"
+    elif problem == "wrong host":
+        what, fix = "is for another name", "use the name that the certificate is for"
+    else:
+        what = "is not trusted: it is signed by an unknown CA"
+        fix = (
+            "name a file with its CA certificate in SSL_CERT_FILE, and give the certificate to the engine as "
+            f"/etc/docker/certs.d/{registry.host}/ca.crt"
+        )
     return RegistryError(
-        f"the TLS certificate of the registry {registry.host} is not trusted",
+        f"the TLS certificate of the registry {registry.host} {what}", where=registry.host, fix=fix, details=details
+    )
+
+
+def not_a_registry(registry: Registry, doing: str, details: str) -> RegistryError:
+    """The failure that something else answers at the registry's address.
+
+    Args:
+        registry: The registry.
+        doing: The request, for the message.
+        details: What is wrong with the answer.
+    """
+    return RegistryError(
+        f"what answers at {registry.host} is not a registry ({doing})",
         where=registry.host,
-        fix="name the CA bundle in SSL_CERT_FILE, and give its certificate to the engine as "
-        f"/etc/docker/certs.d/{registry.host}/ca.crt",
+        fix=f"{REGISTRY_VARIABLE}=host[:port][/namespace] names another",
         details=details,
     )
+
+
+def from_http(registry: Registry, failure: HttpError, doing: str) -> RegistryError:
+    """The failure of a request without an answer.
+
+    Args:
+        registry: The registry.
+        failure: The HTTP client's.
+        doing: The request, for the message.
+    """
+    details = failure.details or failure.what
+    if isinstance(failure, PlainHttpError | CertificateError):
+        problem = failure.problem if isinstance(failure, CertificateError) else None
+        described = tls_failed(registry, details, problem)
+        if problem == "unknown CA":  # the client's own advice says which file is in use
+            described.details = f"{details}\n{failure.fix}"
+        return described
+    if isinstance(failure, TimedOutError):
+        return RegistryError(
+            f"the registry {registry.host} did not answer in time ({doing})",
+            where=registry.host,
+            fix="try again; what was pushed is kept",
+            details=details,
+        )
+    if isinstance(failure, NoAnswerError):
+        return not_there(registry, details)
+    if isinstance(failure, TlsError):
+        return RegistryError(
+            f"the registry {registry.host} and this machine do not agree on TLS", where=registry.host, details=details
+        )
+    return RegistryError(f"{failure.what} ({doing})", where=failure.where, fix=failure.fix, details=details)
+
+
+def from_response(registry: Registry, response: Response, doing: str, *, logged_in: bool) -> RegistryError:
+    """The failure that an answer with an error status is.
+
+    Args:
+        registry: The registry.
+        response: The answer.
+        doing: The request, for the message.
+        logged_in: Whether a login is stored for the registry.
+    """
+    words = words_of(response)
+    details = "\n".join(line for line in (words, response.gave_up) if line) or None
+    if is_rate_limit(response.status, response.headers, response.content):
+        return RegistryError(
+            f"the registry {registry.host} limits the number of requests ({doing})",
+            where=registry.host,
+            fix="run it again later; what was pushed is kept"
+            + ("" if logged_in else f"; docker login {registry.host} often raises the limit"),
+            details=details,
+        )
+    if response.status in (401, 403):
+        return refused(registry, logged_in=logged_in, details=details)
+    if response.status == 404 and "NAME_UNKNOWN" in words:
+        return RegistryError(
+            f"the registry {registry.host} has no such repository ({doing})",
+            where=str(registry),
+            fix="create the repository in the registry, then publish again",
+            details=details,
+        )
+    return RegistryError(
+        f"the registry {registry.host} failed: {status_text(response.status)} ({doing})",
+        where=registry.host,
+        fix="try again; if it stays, look at the registry's own log",
+        details=details,
+    )
+
+
+def words_of(response: Response) -> str:
+    """The registry's own words: the error body of the specification, else the text of the answer.
+
+    Args:
+        response: An answer with an error status.
+
+    Returns:
+        A line for each error: ``CODE: message (detail)``; an empty text for an HTML page.
+    """
+    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
+        document = response.json()
+        if "errors" in document:
+            return "\n".join(_error(entry) for entry in document["errors"])
+        # OAuth2 token servers (RFC 6749, 5.2), and those that answer with one sentence.
+        names = ("error", "error_description", "details", "message")
+        return ": ".join(str(document[name]) for name in names if document.get(name))
+    text = response.text.strip()
+    return "" if text.startswith("<") else text[:600]
+
+
+def _error(entry: dict[str, object]) -> str:
+    text = ": ".join(str(entry[name]) for name in ("code", "message") if entry.get(name))
+    detail = entry.get("detail")
+    return f"{text} ({detail})" if detail else text

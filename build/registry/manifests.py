@@ -1,15 +1,19 @@
-"""What a registry has of an image: manifests and blobs.  Pure."""
+"""The documents that a registry has of an image: manifests, and the blobs that they name.  Pure."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
 
-INDEXES = (
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-)
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+
+#: The types of a manifest that names further manifests.
+INDEXES = (INDEX, "application/vnd.docker.distribution.manifest.list.v2+json")
+#: The types that are asked for.
+MANIFESTS = (*INDEXES, MANIFEST, "application/vnd.docker.distribution.manifest.v2+json")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,3 +41,36 @@ class Blob:
     size: int
     #: A layer's digest uncompressed: what the engine knows it by. None for a configuration.
     diff_id: str | None
+
+
+def digest_of(content: bytes) -> str:
+    """The digest under which a registry stores a content: ``sha256:…``."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def descriptor(media_type: str, content: bytes) -> dict[str, Any]:
+    """How a manifest names a content."""
+    return {"mediaType": media_type, "digest": digest_of(content), "size": len(content)}
+
+
+def to_manifest(document: dict[str, Any], media_type: str) -> Manifest:
+    """Write a document as a manifest."""
+    content = json.dumps(document, separators=(",", ":")).encode()
+    return Manifest(digest=digest_of(content), media_type=media_type, content=content)
+
+
+def blobs_of(manifest: Manifest, config: bytes) -> dict[str, Blob]:
+    """The blobs of an image, by digest.
+
+    Args:
+        manifest: The image's manifest, not an index.
+        config: The image's configuration, which has the layers' uncompressed digests.
+    """
+    document = manifest.document
+    named = document["config"]
+    blobs = {named["digest"]: Blob(digest=named["digest"], size=named["size"], diff_id=None)}
+    diff_ids = json.loads(config).get("rootfs", {}).get("diff_ids", [])
+    for number, layer in enumerate(document["layers"]):
+        diff_id = diff_ids[number] if number < len(diff_ids) else None
+        blobs[layer["digest"]] = Blob(digest=layer["digest"], size=layer["size"], diff_id=diff_id)
+    return blobs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from build.errors import UsageError
 from build.locks import lock as locks
 from build.locks.lock import Lock, LockedPackage
 from build.paths import repository
+from build.registry.manifests import Manifest
 
 
 def measure(seconds: float, pushed: int = 0) -> Measure:
@@ -112,37 +114,37 @@ def test_family_bytes_and_kept_layers() -> None:
     assert bench_report.layers_kept(before, after) == (3, 1)
 
 
-class _Answer:
-    def __init__(self, content: dict[str, Any], digest: str = "") -> None:
-        self._content = content
-        self.content = b"x" * 7
-        self.headers = {"Docker-Content-Digest": digest}
+class _Contents:
+    """A registry with one repository, an index and two manifests."""
 
-    def json(self) -> dict[str, Any]:
-        return self._content
+    def __init__(self, manifests: dict[str, dict[str, Any]]) -> None:
+        self._manifests = manifests
+
+    def repositories(self) -> list[str]:
+        return ["plain/x"]
+
+    def tags(self, repository: str) -> list[str]:
+        return ["latest"]
+
+    def manifest(self, repository: str, reference: str) -> Manifest:
+        name = "index" if reference == "latest" else reference
+        return Manifest(digest=name, media_type="", content=json.dumps(self._manifests[name]).encode())
 
 
 def test_an_inventory_goes_through_indexes_and_keeps_attestations_out_of_the_family() -> None:
     image = {"config": {"digest": "c", "size": 5}, "layers": [{"digest": "l", "size": 50}]}
     attestation = {"config": {"digest": "ac", "size": 3}, "layers": [{"digest": "al", "size": 30}]}
-    answers = {
-        "_catalog?n=1000": _Answer({"repositories": ["plain/x"]}),
-        "plain/x/tags/list": _Answer({"tags": ["latest"]}),
-        "plain/x/manifests/latest": _Answer(
-            {
-                "manifests": [
-                    {"digest": "m1", "platform": {"architecture": "amd64"}},
-                    {"digest": "m2", "platform": {"architecture": "unknown"}},
-                ]
-            },
-            "index",
-        ),
-        "plain/x/manifests/m1": _Answer(image, "m1"),
-        "plain/x/manifests/m2": _Answer(attestation, "m2"),
+    index = {
+        "manifests": [
+            {"digest": "m1", "platform": {"architecture": "amd64"}},
+            {"digest": "m2", "platform": {"architecture": "unknown"}},
+        ]
     }
-    found = bench_engine.take_inventory(lambda path, **headers: answers[path])
+    manifests: dict[str, dict[str, Any]] = {"index": index, "m1": image, "m2": attestation}
+    found = bench_engine.take_inventory(_Contents(manifests))
+    sizes = {name: len(json.dumps(document)) for name, document in manifests.items()}
     assert found.images == {"plain/x": Image(blobs={"c": 5, "l": 50}, layers=("l",))}
-    assert found.everything == {"index": 7, "m1": 7, "m2": 7, "c": 5, "l": 50, "ac": 3, "al": 30}
+    assert found.everything == {**sizes, "c": 5, "l": 50, "ac": 3, "al": 30}
 
 
 def _package(name: str, version: str) -> LockedPackage:

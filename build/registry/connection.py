@@ -1,0 +1,115 @@
+"""Requests to one registry: the address, the login, and failures in the registry's words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from urllib.parse import urljoin
+
+from build.registry import failures
+from build.registry.address import Registry
+from build.registry.authentication import Authenticator
+from build.system.http import HttpClient
+from build.system.http_failures import HttpError
+from build.system.http_response import Response
+
+# Docker Hub's references and its registry have different hosts.
+_DOCKER_HUB = ("docker.io", "index.docker.io")
+_DOCKER_HUB_REGISTRY = "registry-1.docker.io"
+
+
+class Connection:
+    """Sends requests below ``/v2/``. Threads may share it.
+
+    Args:
+        registry: The registry.
+        http: Sends the requests; None: a client of its own, with the usual retries.
+    """
+
+    def __init__(self, registry: Registry, http: HttpClient | None = None) -> None:
+        self.registry = registry
+        # This machine's registry is not behind the machine's proxy.
+        self._http = http or HttpClient(proxies=not registry.insecure)
+        self._authenticator = Authenticator(registry, self._http)
+        host = _DOCKER_HUB_REGISTRY if registry.host in _DOCKER_HUB else registry.host
+        self._root = f"{'http' if registry.insecure else 'https'}://{host}/v2/"
+
+    def close(self) -> None:
+        """Close the connections, and end the waits of other threads."""
+        self._http.close()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        doing: str,
+        scopes: Collection[str] = (),
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        accept: Collection[int] = (),
+    ) -> Response:
+        """Send a request, with the login where the registry asks for it.
+
+        Args:
+            method: ``GET``, ``HEAD``, …. All may be sent again: the POST of this protocol only opens an upload.
+            path: Below ``/v2/``, or a whole address that the registry gave.
+            doing: The request in words, for failures: ``reading acme/one:latest``.
+            scopes: What a token must allow: ``repository:acme/one:pull``.
+            headers: Further headers.
+            body: The body.
+            accept: Error statuses that are an answer for the caller.
+
+        Raises:
+            RegistryError: The registry is not there, refuses, or fails.
+        """
+        url = urljoin(self._root, path)
+        wanted = frozenset(scopes)
+        login = self._authenticator.header(wanted) if url.startswith(self._root) else None
+        response = self._send(method, url, headers, body, login, doing)
+        if response.status == 401 and url.startswith(self._root):
+            renewed = self._authenticator.answer(response, wanted, login)
+            if renewed is not None:
+                response = self._send(method, url, headers, body, renewed, doing)
+        if response.ok or response.status in accept:
+            return response
+        logged_in = self._authenticator.logged_in
+        raise failures.from_response(self.registry, response, doing, logged_in=logged_in)
+
+    def pages(self, path: str, *, doing: str, scopes: Collection[str]) -> Iterator[Response]:
+        """Read a list page by page, as the header ``Link`` leads; nothing where the registry answers 404.
+
+        Raises:
+            RegistryError: The registry is not there, refuses, or fails.
+        """
+        following: str | None = path
+        while following:
+            response = self.request("GET", following, doing=doing, scopes=scopes, accept=(404,))
+            if response.status == 404:
+                return
+            yield response
+            following = _next_page(response)
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        body: bytes | None,
+        login: str | None,
+        doing: str,
+    ) -> Response:
+        # Compressed in transport, a blob would not be what its digest says.
+        sent = {"Accept-Encoding": "identity", **(headers or {}), **({"Authorization": login} if login else {})}
+        try:
+            return self._http.request(method, url, headers=sent, body=body, retry=True)
+        except HttpError as failure:
+            raise failures.from_http(self.registry, failure, doing) from failure
+
+
+def _next_page(response: Response) -> str | None:
+    """The address in ``Link: </v2/…?last=x>; rel="next"`` (RFC 8288)."""
+    link = response.headers.get("Link") or ""
+    target, _, parameters = link.partition(">")
+    if not target.startswith("<") or "next" not in parameters:
+        return None
+    return urljoin(response.url, target[1:])
