@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -106,14 +107,23 @@ def test_a_server_without_tls_is_reported_with_the_address_to_use() -> None:
     assert f"REGISTRY=http://{server.host}" in str(failure.value.fix)
 
 
-def test_a_host_that_does_not_exist_is_named(lines: list[str]) -> None:
-    registry = parse("registry.invalid:5000")  # .invalid never resolves: RFC 2606
+@pytest.mark.parametrize(("number", "attempts"), [(socket.EAI_NONAME, 1), (socket.EAI_AGAIN, 3)])
+def test_a_host_that_does_not_exist_is_named(
+    lines: list[str], monkeypatch: pytest.MonkeyPatch, number: int, attempts: int
+) -> None:
+    def resolve(*_: object) -> None:
+        raise socket.gaierror(number, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    registry = parse("http://registry.invalid:5000")  # .invalid never resolves: RFC 2606
 
     with (
-        Client(registry, HttpClient(policy=POLICY, notify=lines.append)) as client,
+        Client(registry, HttpClient(proxies=False, policy=POLICY, notify=lines.append)) as client,
         pytest.raises(RegistryError, match=r"registry\.invalid:5000 is not there"),
     ):
         client.check()
+
+    assert len(lines) == attempts - 1  # only a name server that does not answer is asked again
 
 
 def test_a_missing_tag_or_repository_is_not_a_failure(connect: Connect) -> None:
