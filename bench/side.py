@@ -18,8 +18,8 @@ from build.builder.builder import Options
 from build.commands.generated_files import check_drift
 from build.commands.pipeline import Local, Run
 from build.errors import INTERRUPTED_EXIT_CODE, PipelineError
-from build.publish import publish
-from build.publish.publish import Publication
+from build.publish import output, publish
+from build.publish.publication import Publication
 from build.registry import address
 from build.system import console, state
 from build.variants.select import Selection
@@ -69,7 +69,7 @@ def build_and_publish(report: Path) -> None:
         run.connection.client,
         datetime.datetime.now(datetime.UTC).date(),
     )
-    publish.table(published)
+    output.table(published)
     state.write_json(
         report,
         {

@@ -27,8 +27,8 @@ from build.images.dockerfiles import Image, framework_version, labels, title
 from build.images.recipe import Recipe
 from build.matrix import lifecycle
 from build.paths import repository
-from build.publish import publish
-from build.publish.publish import Publication, Published
+from build.publish import output, publish
+from build.publish.publication import Publication, Published
 from build.registry import address
 from build.registry.client import Client
 from build.system import console, state
@@ -294,7 +294,7 @@ class Run:
 
     def report_published(self, results: Sequence[Published]) -> None:
         """Print every pushed reference with its digest and the bytes sent."""
-        publish.table(results)
+        output.table(results)
 
     def pipeline(self, options: Options, *, workers: int | None) -> None:
         """Check, build, verify, publish.

@@ -19,7 +19,8 @@ from build.builder import image_recipes
 from build.checkout import project
 from build.engine import embedded_registry
 from build.engine.connect import Connection
-from build.publish.publish import Publication, publish
+from build.publish.publication import Publication
+from build.publish.publish import publish
 from build.registry import address, attachments
 from build.registry.client import Client
 from build.verify import reports

@@ -30,7 +30,8 @@ from docker.models.containers import Container
 
 from build.engine import embedded_registry
 from build.errors import EngineError, RegistryError
-from build.publish.publish import Publication, Published, publish
+from build.publish.publication import Publication, Published
+from build.publish.publish import publish
 from build.registry.address import PORT_VARIABLE, Registry, parse
 from build.registry.client import Client
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from build.images.recipe import recipe_tag
-from build.publish.publish import Published, table
+from build.publish.output import table
+from build.publish.publication import Published
 
 
 def test_the_recipe_tag_has_sixteen_digits() -> None:
