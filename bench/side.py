@@ -69,7 +69,7 @@ def build_and_publish(report: Path) -> None:
         run.connection.client,
         datetime.datetime.now(datetime.UTC).date(),
     )
-    output.table(published)
+    output.print_results(published)
     state.write_json(
         report,
         {

@@ -15,7 +15,7 @@ from build.builder.progress import Display
 from build.checkout.project import DEFAULT_GROUP, Project, open_project
 from build.commands.building import building
 from build.commands.generated_files import check_drift
-from build.commands.options import Session, latest_for_stand_ins, selecting
+from build.commands.options import Session, latest_for_stand_ins, selecting, verbose_publishing
 from build.engine import embedded_registry, images
 from build.engine.connect import Connection, connect
 from build.engine.find import require
@@ -292,12 +292,21 @@ class Run:
         reference = builder.build_registry(self.project, connection=self.connection, log=log)
         embedded_registry.ensure_running(self.connection.client, reference)
 
-    def report_published(self, results: Sequence[Published]) -> None:
-        """Print every pushed reference with its digest and the bytes sent."""
-        output.table(results)
+    def report_published(self, locals_: Sequence[Local], results: Sequence[Published], *, verbose: bool) -> None:
+        """Print a reference for each image; with ``verbose`` everything, and a table for release notes."""
+        output.print_results(results, verbose=verbose)
+        if verbose:
+            console.out.print()
+            for line in release_notes(locals_, results):
+                console.out.print(line, markup=False, soft_wrap=True)
 
-    def pipeline(self, options: Options, *, workers: int | None) -> None:
+    def pipeline(self, options: Options, *, workers: int | None, verbose: bool = False) -> None:
         """Check, build, verify, publish.
+
+        Args:
+            options: Of the build.
+            workers: The number of images tested at a time.
+            verbose: Print everything about each published image.
 
         Raises:
             PipelineError: Of the step that failed; nothing is published then.
@@ -318,10 +327,7 @@ class Run:
         ]
         self.verify(there, force=False, workers=workers)
         published = self.publish(there)
-        self.report_published(published)
-        console.out.print()
-        for line in release_notes(there, published):
-            console.out.print(line, markup=False, soft_wrap=True)
+        self.report_published(there, published, verbose=verbose)
         console.out.print(f"\npipeline finished in {console.seconds(time.monotonic() - began)}")
 
 
@@ -331,11 +337,16 @@ class Run:
     "--workers", type=click.IntRange(1), help="Number of images tested at a time.  [default: the number of CPUs]"
 )
 @latest_for_stand_ins
+@verbose_publishing
 @selecting
-def pipeline(selection: Selection, options: Options, workers: int | None, latest_for_stand_ins: bool) -> None:
+def pipeline(
+    selection: Selection, options: Options, workers: int | None, latest_for_stand_ins: bool, verbose: bool
+) -> None:
     """Check, build, verify and publish: from the matrix to tested images in a registry.
 
     IMAGE is a name or a glob; the default is the group 'default'.
     """
     with state.exclusive(repository(), "pipeline"):
-        Run.open(selection, latest_for_stand_ins=latest_for_stand_ins).pipeline(options, workers=workers)
+        Run.open(selection, latest_for_stand_ins=latest_for_stand_ins).pipeline(
+            options, workers=workers, verbose=verbose
+        )

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import click
 
-from build.commands.options import Session, latest_for_stand_ins, selecting
+from build.commands.options import Session, latest_for_stand_ins, selecting, verbose_publishing
 from build.commands.pipeline import Run
 from build.paths import repository
-from build.system import state
+from build.publish import output
+from build.system import console, state
 from build.variants.select import Selection
 
 
 @click.command(cls=Session)
 @latest_for_stand_ins
+@verbose_publishing
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @selecting
-def publish(selection: Selection, latest_for_stand_ins: bool) -> None:
-    """Push verified images to the registry. IMAGE is a name or a glob; the default is the group 'default'."""
+def publish(selection: Selection, latest_for_stand_ins: bool, verbose: bool, as_json: bool) -> None:
+    """Push verified images to the registry, and print the reference of each.
+
+    A reference has the immutable tag and the digest. IMAGE is a name or a glob; the default is the group 'default'.
+    """
     with state.exclusive(repository(), "publish"):
         run = Run.open(selection, latest_for_stand_ins=latest_for_stand_ins)
-        run.report_published(run.publish(run.local_images()))
+        images = run.local_images()
+        results = run.publish(images)
+        if as_json:
+            console.out.print(output.to_json(results), soft_wrap=True, markup=False)
+        else:
+            output.print_results(results, verbose=verbose)

@@ -1,7 +1,8 @@
-"""What a person sees of a publication."""
+"""The output of publishing: one reference for each image, everything, or JSON."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import get_args
 
@@ -9,21 +10,48 @@ from build.publish.publication import Published, Status
 from build.system import console
 
 
-def table(results: Sequence[Published]) -> None:
-    """Print what was sent, the totals, and every reference with its digest: each whole, to be copied.
+def print_results(results: Sequence[Published], *, verbose: bool = False) -> None:
+    """Print one reference for each image, whole and on a line of its own, then the totals.
 
     Args:
-        results: What ``publish`` returned.
+        results: The results of publishing.
+        verbose: Print the status, the sizes and all tags of each image too.
     """
-    rows = [
-        (result.name, result.status, console.size(result.bytes_sent), console.seconds(result.seconds))
+    for result in results:
+        console.out.print(result.pull, soft_wrap=True, markup=False)
+        if verbose:
+            sent = f"{console.size(result.bytes_sent)} sent in {console.seconds(result.seconds)}"
+            done = f"{result.status}, {sent}" if result.status == "published" else result.status
+            console.out.print(f"    {done}; {console.size(result.size)} in the registry", soft_wrap=True)
+            console.out.print(f"    tags: {', '.join(result.tags)}", soft_wrap=True)
+    console.out.print(summary(results), soft_wrap=True)
+
+
+def summary(results: Sequence[Published]) -> str:
+    """The totals in a line: ``1 published, 7 already published; 96.3 MB sent``."""
+    counts = {status: sum(result.status == status for result in results) for status in get_args(Status)}
+    text = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    return f"{text or 'nothing to publish'}; {console.size(sum(result.bytes_sent for result in results))} sent"
+
+
+def to_json(results: Sequence[Published]) -> str:
+    """All that is known, as a JSON list: sizes in bytes, durations in seconds.
+
+    Args:
+        results: The results of publishing.
+    """
+    images = [
+        {
+            "name": result.name,
+            "status": result.status,
+            "reference": result.pull,
+            "repository": result.repository,
+            "digest": result.digest,
+            "tags": list(result.tags),
+            "size": result.size,
+            "bytes_sent": result.bytes_sent,
+            "seconds": round(result.seconds, 3),
+        }
         for result in results
     ]
-    counts = {status: sum(result.status == status for result in results) for status in get_args(Status)}
-    total = console.size(sum(result.bytes_sent for result in results))
-    summary = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-    console.table(("image", "status", "sent>", "time>"), rows)
-    console.out.print(f"{summary or 'nothing to publish'}; {total} sent\n")
-    for result in results:
-        for reference in result.references:
-            console.out.print(reference, soft_wrap=True, markup=False)
+    return json.dumps(images, indent=2)

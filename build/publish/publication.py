@@ -1,4 +1,4 @@
-"""An image to publish, and what became of it.  Pure."""
+"""An image to publish, and the result.  Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Publication:
     stand_in: str | None = None
     #: Whether ``latest`` moves to it.
     rolling: bool = True
-    #: What was asserted of it; attached to the image before a tag moves.
+    #: The report of its tests; attached to the image before a tag moves.
     report: Report | None = None
 
     @property
@@ -37,21 +37,35 @@ class Publication:
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """What became of one image."""
+    """The result for one image."""
 
     #: The image name.
     name: str
-    #: The recipe's tag, the run's immutable one (if it put one), latest (not of a stand-in):
-    #: ``host/repository:tag@sha256:…``.
-    references: tuple[str, ...]
-    #: Of these the one to give to others: the immutable one, else latest, else the recipe's.
-    pull: str
+    #: ``host/repository``.
+    repository: str
+    #: The tags that point to it: the recipe's, the immutable one (of this run, else the newest), ``latest`` (not on an
+    #: image of a stand-in base).
+    tags: tuple[str, ...]
+    #: Of these the one to give to others: the immutable one, else ``latest``, else the recipe's.
+    pull_tag: str
     #: Of the image's manifest, ``sha256:…``.
     digest: str
+    #: Bytes of its layers and configuration in the registry, compressed.
+    size: int
     #: Bytes of layers and configuration that went over the wire; manifests, some 1 kB each, are not counted.
     bytes_sent: int
-    #: ``published``: sent in this run; ``moved``: was there, and tags now point to it; ``already published``:
-    #: nothing was to do.
+    #: ``published``: sent in this run; ``moved``: the registry had it, and tags now point to it; ``already published``:
+    #: nothing had to be done.
     status: Status
-    #: What its push took; 0.0 where there was none.
+    #: Seconds of its push; 0.0 where it was not pushed.
     seconds: float
+
+    @property
+    def pull(self) -> str:
+        """The reference to give to others: ``host/repository:tag@sha256:…``."""
+        return f"{self.repository}:{self.pull_tag}@{self.digest}"
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """A reference for each tag."""
+        return tuple(f"{self.repository}:{tag}@{self.digest}" for tag in self.tags)

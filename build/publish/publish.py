@@ -1,7 +1,7 @@
-"""Publishing: images go up under their recipe first; only when all are there do tags move, ``latest`` last.
+"""Publishing: images are pushed under their recipe first; only when all are there do tags move, ``latest`` last.
 
-So a registry never shows a family of which a part is new: a push that breaks leaves at most recipe tags,
-which the next run finds and does not send again.
+So a registry never shows a family of which only a part is new: a push that fails leaves at most recipe tags, which the
+next run finds and does not send again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from docker import DockerClient
 
 from build.errors import RegistryError
 from build.publish.mounts import Layers
-from build.publish.plan import Plan, look, result
+from build.publish.plan import Plan, plan_all, results
 from build.publish.publication import Publication, Published
 from build.publish.push import Progress, local_image, push
 from build.publish.report_attachments import attach_reports
@@ -35,27 +35,27 @@ def publish(
 ) -> list[Published]:
     """Push images and move their tags, all of them or none.
 
-    An image whose recipe the registry has is not pushed: the registry's wins even where the digests differ.
+    An image is not pushed where the registry has one of the same recipe, even if the digests differ.
     Immutable tags and recipe tags are never overwritten.
 
     Args:
         items: The images; all are in the engine.
-        registry: Where to.
+        registry: The registry to publish to.
         client: The engine.
         today: The day in the immutable tag (UTC).
-        progress: Told how the push of each image goes on.
+        progress: Called while an image is pushed.
 
     Returns:
-        What became of each, in the order of ``items``.
+        The result for each image, in the order of ``items``.
 
     Raises:
-        RegistryError: The registry is not there, refuses, or stopped answering; it says what the run left.
+        RegistryError: The registry is not there, refuses, or stopped answering; the details say what the run left.
         EngineError: The engine stopped answering, or an image is not in it.
     """
     if not items:
         return []
     with Client(registry) as remote:
-        plans = [look(remote, item) for item in items]
+        plans = plan_all(remote, items)
         for plan in plans:
             if plan.digest is None:
                 local_image(client, plan.item)
@@ -68,14 +68,14 @@ def publish(
             with nothing_moved(plans):
                 manifests = put_date_tags(moving, new_tag, remote)
             move_latest([plan for plan in moving if plan.item.rolling], manifests, remote)
-        return [result(plan, registry, new_tag) for plan in plans]
+        return results(remote, plans, new_tag)
 
 
 def _push_missing(plans: list[Plan], remote: Client, client: DockerClient, progress: Progress | None) -> None:
-    """Push what is missing; the digests go into ``plans``, so that a failure finds there what was done."""
+    """Push what is missing; the digests are written into ``plans``, where a failure finds what was done."""
     layers = Layers(remote, plans)
-    # One after the other: the engine already sends five layers of an image at once, and so a layer that two
-    # images share is in the registry before the second asks for it.
+    # One after the other: the engine sends five layers of an image at a time anyway, and a layer that two images
+    # share is in the registry before the second asks for it.
     for number, plan in enumerate(plans):
         if plan.digest is not None:
             continue
@@ -86,7 +86,7 @@ def _push_missing(plans: list[Plan], remote: Client, client: DockerClient, progr
         digest = remote.digest(plan.item.repository, plan.item.recipe_tag)
         if digest is None:
             raise RegistryError(
-                f"the registry {remote.registry.host} took {plan.item.name} and does not have it",
+                f"the registry {remote.registry.host} accepted {plan.item.name} and does not have it",
                 where=remote.registry.reference(plan.item.repository, plan.item.recipe_tag),
                 fix="publish again; look at the registry's own log",
             )

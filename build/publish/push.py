@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import docker.auth
@@ -14,74 +14,150 @@ from docker import DockerClient
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.models.images import Image
 
-from build.errors import EngineError, RegistryError
+from build.errors import EngineError
+from build.publish import push_failures
 from build.publish.publication import Publication
-from build.registry import failures
 from build.registry.address import Registry
 from build.registry.client import Client
 from build.registry.credentials import credentials
 from build.registry.manifests import Blob
+from build.system import console
+from build.system.retries import RetryPolicy
 
-#: Called while an image goes up: its name, and of its layers that are being sent the bytes sent and in all.
+#: Called while an image is pushed: its name, and of the layers that are being sent the bytes sent and in all.
 Progress = Callable[[str, int, int], None]
+
+#: What the engine sends while it pushes (JSON).
+Event = dict[str, Any]
 
 #: Seconds of silence from the engine in a push: a registry may take minutes to store a layer of gigabytes.
 _SILENCE = 600.0
+
+#: How often a push is repeated; what the registry has by then is not sent again.
+_POLICY = RetryPolicy(attempts=3, first_wait=2.0, first_wait_when_limited=15.0)
 
 _SENT = "Pushed"
 _NOT_SENT = ("Layer already exists", "Mounted from")
 
 
 def local_image(client: DockerClient, item: Publication) -> Image:
+    """Find the image in the engine.
+
+    Raises:
+        EngineError: It is not there, or the engine does not answer.
+    """
     with _engine(item):
         return client.images.get(item.local_reference)
+
+
+class _Transfer:
+    """The layers of a push, from the engine's events."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, str] = {}
+        self._amounts: dict[str, tuple[int, int]] = {}
+
+    def take(self, event: Event) -> tuple[int, int] | None:
+        """Note an event; returns the bytes sent and in all where it is about a layer that is being sent."""
+        layer, status = event.get("id"), str(event.get("status", ""))
+        if not layer:
+            return None
+        if self._states.get(layer) != _SENT:  # a repeated push finds it in the registry
+            self._states[layer] = status
+        detail = event.get("progressDetail") or {}
+        if status == "Pushing" and detail.get("total"):
+            self._amounts[layer] = (int(detail.get("current", 0)), int(detail["total"]))
+        elif status == _SENT and layer in self._amounts:
+            self._amounts[layer] = (self._amounts[layer][1], self._amounts[layer][1])
+        if layer not in self._amounts:
+            return None
+        sent, total = zip(*self._amounts.values(), strict=True)
+        return sum(sent), sum(total)
+
+    def state(self, blob: Blob) -> str | None:
+        """The last state of a blob, None where the engine said nothing about it."""
+        # The containerd store names blobs by digest, the classic one by diff id, both by 12 digits.
+        for known_as in (blob.digest, blob.diff_id):
+            state = self._states.get(known_as.partition(":")[2][:12]) if known_as else None
+            if state is not None:
+                return state
+        return None
 
 
 def push(
     item: Publication, image: Image, remote: Client, client: DockerClient, progress: Progress | None
 ) -> Callable[[Blob], bool]:
-    """Push one image under its recipe's tag; returns which of its blobs were sent."""
+    """Push one image under its recipe's tag.
+
+    Args:
+        item: The publication.
+        image: The image in the engine.
+        remote: The registry.
+        client: The engine.
+        progress: Called while it is pushed.
+
+    Returns:
+        A function that tells whether a blob of the image was sent.
+
+    Raises:
+        RegistryError: The registry is not there, refuses, or fails, in spite of retries.
+        EngineError: The engine fails or stops answering.
+    """
     registry = remote.registry
     repository = f"{registry.host}/{registry.repository(item.repository)}"
-    reference = f"{repository}:{item.recipe_tag}"
-    # The classic store's image id is its configuration's digest, of which the push says nothing.
+    # The classic store's image id is its configuration's digest, about which the push says nothing.
     config_was_there = remote.has_blob(item.repository, str(image.id))
-    states: dict[str, str] = {}
-    amounts: dict[str, tuple[int, int]] = {}
+    transfer = _Transfer()
     with _engine(item):
         image.tag(repository, item.recipe_tag)
         try:
-            for event in _events(client, registry, repository, item.recipe_tag):
-                if "error" in event:
-                    raise _push_failed(item, registry, str(event["error"]))
-                layer, status = event.get("id"), str(event.get("status", ""))
-                if not layer:
-                    continue
-                states[layer] = status
-                detail = event.get("progressDetail") or {}
-                if status == "Pushing" and detail.get("total"):
-                    amounts[layer] = (int(detail.get("current", 0)), int(detail["total"]))
-                elif status == _SENT and layer in amounts:
-                    amounts[layer] = (amounts[layer][1], amounts[layer][1])
-                if progress and layer in amounts:
-                    progress(item.name, *(sum(column) for column in zip(*amounts.values(), strict=True)))
+            attempt = 1
+            while (words := _push_once(item, repository, registry, client, transfer, progress)) is not None:
+                limited = push_failures.is_rate_limit(words)
+                pause = _POLICY.wait(attempt, limited=limited) if push_failures.is_temporary(words) else None
+                if pause is None:
+                    raise push_failures.explain(item, registry, words)
+                attempt += 1
+                console.warn(
+                    f"the push of {item.name} failed: {push_failures.shortened(words)}; trying again in "
+                    f"{console.seconds(pause)} (attempt {attempt} of {_POLICY.attempts})"
+                )
+                time.sleep(pause)
         finally:
-            # The name was for the push alone; left behind, it would keep every image ever published.
+            # The name was for the push alone; left there, it would keep every image ever published.
             with contextlib.suppress(DockerException, requests.RequestException):
-                client.images.remove(reference, noprune=True)
+                client.images.remove(f"{repository}:{item.recipe_tag}", noprune=True)
 
-    def sent(blob: Blob) -> bool:
-        # The containerd store names blobs by digest, the classic one by diff id, both by 12 digits.
-        for known_as in (blob.digest, blob.diff_id):
-            state = states.get(known_as.partition(":")[2][:12]) if known_as else None
-            if state is not None:
-                return not state.startswith(_NOT_SENT)
+    def was_sent(blob: Blob) -> bool:
+        state = transfer.state(blob)
+        if state is not None:
+            return not state.startswith(_NOT_SENT)
         return not (blob.digest == image.id and config_was_there)
 
-    return sent
+    return was_sent
 
 
-def _events(client: DockerClient, registry: Registry, repository: str, tag: str) -> Iterator[dict[str, Any]]:
+def _push_once(
+    item: Publication,
+    repository: str,
+    registry: Registry,
+    client: DockerClient,
+    transfer: _Transfer,
+    progress: Progress | None,
+) -> str | None:
+    """Push; returns the engine's words where it failed, else None."""
+    # Leaving the loop early must close the connection, which ends the push.
+    with contextlib.closing(_events(client, registry, repository, item.recipe_tag)) as events:
+        for event in events:
+            if "error" in event:
+                return push_failures.shortened(str(event["error"]))
+            amounts = transfer.take(event)
+            if progress and amounts:
+                progress(item.name, *amounts)
+    return None
+
+
+def _events(client: DockerClient, registry: Registry, repository: str, tag: str) -> Generator[Event, None, None]:
     """The engine's answer to a push, event by event; leaving it early ends the push.
 
     The API is Docker's ``POST /images/{name}/push``; ``client.api.push`` calls it too, but cannot be closed.
@@ -110,7 +186,7 @@ def _events(client: DockerClient, registry: Registry, repository: str, tag: str)
 
 @contextlib.contextmanager
 def _engine(item: Publication) -> Iterator[None]:
-    """Tell the engine's failures apart."""
+    """Turn the engine's failures into ours."""
     try:
         yield
     except (ImageNotFound, NotFound) as error:
@@ -125,26 +201,3 @@ def _engine(item: Publication) -> Iterator[None]:
             fix="nox -s engine, then publish again: what was pushed is kept",
             details=str(error),
         ) from error
-
-
-def _push_failed(item: Publication, registry: Registry, words: str) -> RegistryError:
-    # The addresses of uploads end in long tokens, which are nobody's business.
-    words = re.sub(r"\?[^\s\"']+", "?…", words)
-    text = words.lower()
-    failure: RegistryError
-    if any(mark in text for mark in ("x509", "certificate", "http response to https")):
-        failure = failures.tls_failed(registry, words)
-    elif any(mark in text for mark in ("unauthorized", "no basic auth", "denied", "authentication", "forbidden")):
-        failure = failures.refused(registry, logged_in=credentials(registry) is not None, details=words)
-    elif any(
-        mark in text for mark in ("connection", "eof", "no such host", "broken pipe", "timeout", "failed to do request")
-    ):
-        failure = failures.not_there(registry, words)
-    else:
-        failure = RegistryError(
-            f"the registry {registry.host} did not take {item.name}",
-            where=registry.reference(item.repository, item.recipe_tag),
-            fix="publish again: what was pushed is kept; look at the registry's own log",
-            details=words,
-        )
-    return failure

@@ -1,4 +1,4 @@
-"""The tags of a run: the immutable ones, then ``latest``, all of them or none."""
+"""The tags of a run: the immutable ones first, then ``latest`` on all images or on none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from build.system import console
 
 @contextlib.contextmanager
 def nothing_moved(plans: Sequence[Plan]) -> Iterator[None]:
-    """Add to a failure what of the run is in the registry."""
+    """Add to a failure which images of the run are in the registry."""
     try:
         yield
     except PipelineError as error:
@@ -32,24 +32,47 @@ def nothing_moved(plans: Sequence[Plan]) -> Iterator[None]:
 
 
 def put_date_tags(plans: Sequence[Plan], tag: str, remote: Client) -> dict[str, Manifest]:
+    """Put the run's immutable tag on each image.
+
+    Args:
+        plans: The plans whose tags move.
+        tag: The tag.
+        remote: The registry.
+
+    Returns:
+        Image name → its manifest.
+
+    Raises:
+        RegistryError: An image got the tag from another run, or the registry fails.
+    """
     manifests = {}
     for plan in plans:
         assert plan.digest is not None  # all were pushed
         manifests[plan.item.name] = remote.manifest(plan.item.repository, plan.digest)
     for plan in plans:
-        repository, its = plan.item.repository, plan.date_tag(tag)
-        # Another machine may have published since: the tag is looked at again, right before.
-        if remote.digest(repository, its) is not None:
+        repository, dated_tag = plan.item.repository, plan.date_tag(tag)
+        # Another machine may have published since: the tag is read again, right before.
+        if remote.digest(repository, dated_tag) is not None:
             raise RegistryError(
-                f"{its} was put on {plan.item.name} by another run in the meantime",
-                where=remote.registry.reference(repository, its),
-                fix="publish again: the next number is taken",
+                f"another run put {dated_tag} on {plan.item.name} in the meantime",
+                where=remote.registry.reference(repository, dated_tag),
+                fix="publish again; it uses the next number",
             )
-        remote.put_tag(repository, its, manifests[plan.item.name])
+        remote.put_tag(repository, dated_tag, manifests[plan.item.name])
     return manifests
 
 
 def move_latest(plans: Sequence[Plan], manifests: dict[str, Manifest], remote: Client) -> None:
+    """Move ``latest`` on all images; where one fails, move all back.
+
+    Args:
+        plans: The plans whose ``latest`` moves.
+        manifests: Image name → its manifest.
+        remote: The registry.
+
+    Raises:
+        RegistryError: One of them could not be moved; the details say where ``latest`` is now.
+    """
     begun: list[Plan] = []
     try:
         for plan in plans:
@@ -69,7 +92,7 @@ def move_latest(plans: Sequence[Plan], manifests: dict[str, Manifest], remote: C
 
 
 def _move_back(plans: Sequence[Plan], remote: Client) -> str:
-    """Let every ``latest`` that was moved, or may have been, point to what it was; returns what to tell."""
+    """Move back every ``latest`` that was moved, or may have been; returns the outcome for the message."""
     stuck = []
     for plan in plans:
         repository = plan.item.repository

@@ -138,6 +138,15 @@ class Client:
                 found = blobs_of(manifest, self.read_blob(repository, document["config"]["digest"]))
             return tuple(found.values())
 
+    def size(self, repository: str, manifest: Manifest) -> int:
+        """Add up the bytes of all blobs of an image; for an index, of all its images."""
+        with self._understood(f"reading {repository}@{manifest.digest}"):
+            document = manifest.document
+            if manifest.media_type in INDEXES:
+                children = [self.manifest(repository, entry["digest"]) for entry in document["manifests"]]
+                return sum(self.size(repository, child) for child in children)
+            return int(sum(blob["size"] for blob in (document["config"], *document["layers"])))
+
     def read_blob(self, repository: str, digest: str) -> bytes:
         """Read a small blob (a configuration, a report), whole."""
         doing = f"reading {repository}@{digest}"

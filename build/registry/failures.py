@@ -111,6 +111,22 @@ def not_a_registry(registry: Registry, doing: str, details: str) -> RegistryErro
     )
 
 
+def rate_limited(registry: Registry, doing: str, *, logged_in: bool, details: str | None) -> RegistryError:
+    """The failure that the registry accepts no more requests for now.
+
+    Args:
+        registry: The registry.
+        doing: The request, for the message.
+        logged_in: Whether a login is stored for it.
+        details: The registry's words.
+    """
+    fix = "run it again later; what was pushed is kept"
+    if not logged_in:
+        fix += f"; docker login {registry.host} often raises the limit"
+    what = f"the registry {registry.host} limits the number of requests ({doing})"
+    return RegistryError(what, where=registry.host, fix=fix, details=details)
+
+
 def from_http(registry: Registry, failure: HttpError, doing: str) -> RegistryError:
     """The failure of a request without an answer.
 
@@ -154,13 +170,7 @@ def from_response(registry: Registry, response: Response, doing: str, *, logged_
     words = words_of(response)
     details = "\n".join(line for line in (words, response.gave_up) if line) or None
     if is_rate_limit(response.status, response.headers, response.content):
-        return RegistryError(
-            f"the registry {registry.host} limits the number of requests ({doing})",
-            where=registry.host,
-            fix="run it again later; what was pushed is kept"
-            + ("" if logged_in else f"; docker login {registry.host} often raises the limit"),
-            details=details,
-        )
+        return rate_limited(registry, doing, logged_in=logged_in, details=details)
     if response.status in (401, 403):
         return refused(registry, logged_in=logged_in, details=details)
     if response.status == 404 and "NAME_UNKNOWN" in words:

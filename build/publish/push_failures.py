@@ -1,0 +1,61 @@
+"""The failures of a push, read from the engine's words.  Pure, but for the stored login."""
+
+from __future__ import annotations
+
+import re
+
+from build.errors import RegistryError
+from build.publish.publication import Publication
+from build.registry import failures
+from build.registry.address import Registry
+from build.registry.credentials import credentials
+
+_RATE_LIMIT = ("too many requests", "toomanyrequests", "rate limit")
+_TEMPORARY = (*_RATE_LIMIT, "bad gateway", "service unavailable", "gateway timeout", "gateway time-out")
+_TLS = ("x509", "certificate", "http response to https")
+_LOGIN = ("unauthorized", "no basic auth", "denied", "authentication", "forbidden")
+_NO_ANSWER = ("connection", "eof", "no such host", "broken pipe", "timeout", "failed to do request")
+
+
+def shortened(words: str) -> str:
+    """The engine's words without the queries of addresses: those of uploads are long, and may be secret."""
+    return re.sub(r"\?[^\s\"']+", "?…", words)
+
+
+def is_rate_limit(words: str) -> bool:
+    """Tell whether the registry accepts no more requests for now."""
+    return _has(words, _RATE_LIMIT)
+
+
+def is_temporary(words: str) -> bool:
+    """Tell whether the push may succeed a moment later."""
+    return _has(words, _TEMPORARY)
+
+
+def explain(item: Publication, registry: Registry, words: str) -> RegistryError:
+    """The failure that the engine's words mean.
+
+    Args:
+        item: The publication.
+        registry: The registry.
+        words: The engine's, which contain the registry's.
+    """
+    if is_rate_limit(words):
+        logged_in = credentials(registry) is not None
+        return failures.rate_limited(registry, f"pushing {item.name}", logged_in=logged_in, details=words)
+    if _has(words, _TLS):
+        return failures.tls_failed(registry, words)
+    if _has(words, _LOGIN):
+        return failures.refused(registry, logged_in=credentials(registry) is not None, details=words)
+    if _has(words, _NO_ANSWER) and not is_temporary(words):
+        return failures.not_there(registry, words)
+    return RegistryError(
+        f"the registry {registry.host} did not take {item.name}",
+        where=registry.reference(item.repository, item.recipe_tag),
+        fix="publish again: what was pushed is kept; look at the registry's own log",
+        details=words,
+    )
+
+
+def _has(words: str, marks: tuple[str, ...]) -> bool:
+    return any(mark in words.lower() for mark in marks)

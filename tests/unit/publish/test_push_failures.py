@@ -1,0 +1,54 @@
+"""The failures of a push, from the words of engines and registries."""
+
+from __future__ import annotations
+
+import pytest
+
+from build.publish.publication import Publication
+from build.publish.push_failures import explain, is_temporary
+from build.registry.address import Registry
+
+ITEM = Publication(name="one", repository="azureml/one", local_reference="one:x", recipe="0" * 64)
+REGISTRY = Registry(host="registry.example:5000")
+
+
+@pytest.fixture(autouse=True)
+def no_login(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path_factory.mktemp("docker")
+    monkeypatch.setenv("DOCKER_CONFIG", str(folder))
+    monkeypatch.setenv("NETRC", str(folder / "netrc"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "received unexpected HTTP status: 502 Bad Gateway",
+        "unexpected status from PUT request to https://r/v2/x/blobs/uploads/1: 503 Service Unavailable",
+        "toomanyrequests: retry-after: 12.5ms, allowed: 44000/minute",
+        "denied: You have exceeded a secondary rate limit.",
+    ],
+)
+def test_temporary_failures_are_repeated(words: str) -> None:
+    assert is_temporary(words)
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        ("denied: You have exceeded a secondary rate limit.", "limits the number of requests"),
+        ("unauthorized: authentication required", "asks for a login"),
+        ("denied: requested access to the resource is denied", "asks for a login"),
+        ("x509: certificate signed by unknown authority", "is not trusted"),
+        ("x509: certificate has expired or is not yet valid: current time", "has expired"),
+        ("x509: certificate is valid for other.example, not registry.example", "is for another name"),
+        ("http: server gave HTTP response to HTTPS client", "speaks plain HTTP"),
+        ("dial tcp: lookup registry.example: no such host", "is not there"),
+        ("received unexpected HTTP status: 504 Gateway Timeout", "did not take one"),
+        ("received unexpected HTTP status: 500 Internal Server Error", "did not take one"),
+    ],
+)
+def test_each_failure_is_told_apart_and_keeps_the_registrys_words(words: str, what: str) -> None:
+    failure = explain(ITEM, REGISTRY, words)
+
+    assert what in failure.what
+    assert failure.details == words
