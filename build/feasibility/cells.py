@@ -1,6 +1,8 @@
-"""The cells of the matrix, checked when planned: which cannot be, why, and what is near to them.
+"""The cells of the matrix, checked before they are built: which ones cannot be built, why, and what is near to them.
 
-The resolver decides; the facts of the indexes say beforehand what it would not find, and afterwards why.
+The resolver decides. The files in the indexes show in advance what it would not find, and afterwards the reason.
+
+Effects: searches indexes and runs uv.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
 
 from build.errors import NetworkError
 from build.feasibility.facts import Facts
@@ -20,32 +21,33 @@ from build.locks import resolve
 from build.locks.lock import LockedPackage
 from build.locks.resolve import UnsatisfiableError
 from build.packages.compatibility import Finding
+from build.requirements import distribution_name
 from build.variants.variant import Variant
 
-#: Questions to an index side by side.
+#: Number of requests to indexes in parallel.
 QUESTIONS = 8
-#: Packages that are looked at because the resolver names them.
-_NAMED = 4
-#: Resolutions side by side.
+#: Number of resolutions in parallel.
 RESOLUTIONS = 3
+#: Number of packages that are looked up because the resolver names them.
+_NAMED = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Whether a cell can be."""
+    """The answer to whether a cell can be built."""
 
     name: str
-    #: None where the cell is not even a combination (a CUDA that the base cannot have).
+    #: None if the cell is not a valid combination (a CUDA version that the base cannot have).
     variant: Variant | None
-    #: Why it cannot be, from the facts of the indexes.
+    #: Why it cannot be built, from the files in the indexes.
     findings: tuple[Finding, ...] = ()
-    #: Why it cannot be, in the resolver's or the matrix's own words.
+    #: Why it cannot be built, in the resolver's or the matrix's own words.
     reason: str = ""
-    #: Places that did not answer, where it depends on them.
+    #: Indexes and directories that did not answer, if the verdict depends on them.
     not_reached: tuple[str, ...] = ()
-    #: Images that there are, each with what it has in common.
+    #: Existing images, each with what it has in common with the cell.
     near: tuple[Near, ...] = ()
-    #: Other bases of the matrix on which these pins have wheels.
+    #: Other bases of the matrix that have wheels for its pins.
     other_bases: tuple[str, ...] = ()
 
     @property
@@ -58,67 +60,72 @@ class Verdict:
 
     @property
     def says(self) -> str:
-        """Why it cannot be, as one sentence."""
+        """Why it cannot be built, in one sentence."""
         return "; ".join(finding.says for finding in self.findings) or " ".join(self.reason.split())
 
 
 def verdict(facts: Facts, name: str, variant: Variant, requirements: Iterable[str], reason: str = "") -> Verdict:
-    """What the indexes say about some requirements of a variant.
+    """Return whether the indexes have wheels for some requirements of a cell.
 
     Args:
         facts: Prepared.
         name: The image's name.
         variant: The cell.
-        requirements: Those to look at.
-        reason: The resolver's words, for the case that the indexes have all of them.
+        requirements: The requirements to look up.
+        reason: The resolver's words, which count if the indexes have wheels for all of them.
     """
     findings: list[Finding] = []
-    silent: list[str] = []
+    not_reached: list[str] = []
     for requirement in requirements:
-        finding, not_reached = facts.explain(variant, requirement)
-        silent += not_reached
-        if finding is not None and not not_reached:
+        finding, unanswered = facts.explain(variant, requirement)
+        not_reached += unanswered
+        if finding is not None and not unanswered:
             findings.append(finding)
-    if findings:
-        silent = []
+    if findings or reason:
+        not_reached = []
     return Verdict(
         name=name,
         variant=variant,
         findings=tuple({finding.says: finding for finding in findings}.values()),
         reason="" if findings else reason,
-        not_reached=tuple(dict.fromkeys(silent)) if not reason else (),
+        not_reached=tuple(dict.fromkeys(not_reached)),
     )
 
 
-def with_neighbours(facts: Facts, found: Verdict, there: Sequence[Variant]) -> Verdict:
-    """A verdict with the images near to it, and the other bases that would do.
+def with_neighbours(facts: Facts, verdict: Verdict, images: Sequence[Variant]) -> Verdict:
+    """Add the nearest images to a verdict, and the other bases on which the cell could be built.
 
     Args:
         facts: Prepared.
-        found: A cell that cannot be.
-        there: The images that can be.
+        verdict: The verdict on a cell that cannot be built.
+        images: The images that can be built.
     """
-    variant = found.variant
+    variant = verdict.variant
     if variant is None:
-        return found
-    near = nearest_images(variant, there)
+        return verdict
+    near = nearest_images(variant, images)
     bases: tuple[str, ...] = ()
-    if found.findings and not any(item.image.base_name != variant.base_name for item in near):
+    if verdict.findings and not any(item.image.base_name != variant.base_name for item in near):
         bases = tuple(
             base_name
             for base_name in facts.project.matrix.bases
             if base_name != variant.base_name
-            and all(facts.fits(variant, finding.requirement, base_name) for finding in found.findings)
+            and all(facts.fits(variant, finding.requirement, base_name) for finding in verdict.findings)
         )
-    return replace(found, near=near, other_bases=bases)
+    return replace(verdict, near=near, other_bases=bases)
 
 
 def built_from_source(facts: Facts, variant: Variant, packages: Iterable[LockedPackage]) -> tuple[Finding, ...]:
-    """Own pins of a variant that the resolver could only take as source, though wheels of them exist for others.
+    """Return the pins of an image that the resolver met only with a source although other targets have wheels.
 
-    The resolver falls back to source where no wheel fits; a framework is not what a base compiles.
+    The resolver chooses the source if no wheel fits; but a base does not compile a framework.
+
+    Args:
+        facts: Prepared.
+        variant: The image.
+        packages: The resolver's answer.
     """
-    pins: dict[str, str] = {canonicalize_name(Requirement(text).name): text for text in variant.requirements}
+    pins: dict[str, str] = {distribution_name(text): text for text in variant.requirements}
     findings = []
     for package in packages:
         if package.filename.endswith(".whl") or package.name not in pins:
@@ -131,54 +138,55 @@ def built_from_source(facts: Facts, variant: Variant, packages: Iterable[LockedP
 
 
 def check_pins(facts: Facts) -> tuple[Verdict, ...]:
-    """The images of the matrix that cannot be because of a pin of their own, before anything is resolved.
+    """Return the images of the matrix that cannot be built because of their own pins, before anything is resolved.
 
-    Where a place does not answer, what depends on it is left to the resolver.
+    What depends on an index that does not answer is left to the resolver.
 
     Args:
         facts: Prepared.
     """
-    variants = facts.project.variants
 
-    def look(variant: Variant) -> Verdict:
+    def look_up(variant: Variant) -> Verdict:
         return verdict(facts, variant.name, variant, variant.requirements)
 
     with ThreadPoolExecutor(max_workers=QUESTIONS) as pool:
-        found = [item for item in pool.map(look, variants) if item.findings]
+        verdicts = [item for item in pool.map(look_up, facts.project.variants) if item.findings]
     questions = {
         (finding.requirement, item.variant.base_name, str(facts.links(item.variant))): (item.variant, finding)
-        for item in found
+        for item in verdicts
         if item.variant is not None
         for finding in item.findings
     }
-    # The resolver has the last word: it may know places that are not known here.
+    # The resolver decides: it may search places that are not known here.
     with ThreadPoolExecutor(max_workers=RESOLUTIONS) as pool:
-        answers = pool.map(lambda pair: _has_no_wheel(facts, *pair), questions.values())
-    wrong = {finding.says for (_, finding), sure in zip(questions.values(), answers, strict=True) if not sure}
+        answers = pool.map(lambda question: _has_no_wheel(facts, *question), questions.values())
+        refuted = {
+            finding.says for (_, finding), confirmed in zip(questions.values(), answers, strict=True) if not confirmed
+        }
     return tuple(
-        Verdict(name=item.name, variant=item.variant, findings=kept)
-        for item in found
-        if (kept := tuple(finding for finding in item.findings if finding.says not in wrong))
+        Verdict(name=item.name, variant=item.variant, findings=findings)
+        for item in verdicts
+        if (findings := tuple(finding for finding in item.findings if finding.says not in refuted))
     )
 
 
 def explain_failure(facts: Facts, variant: Variant, words: str) -> Verdict:
-    """Why an image that the resolver has no packages for cannot be.
+    """Return why an image that the resolver failed on cannot be built.
 
     Args:
         facts: Prepared.
         variant: The image.
-        words: The resolver's reason; what it says of packages that no pin names is looked at too.
+        words: The resolver's reason; packages that it names are looked up too.
     """
-    found = verdict(facts, variant.name, variant, variant.requirements, words)
-    if found.findings:
-        return found
+    own = verdict(facts, variant.name, variant, variant.requirements, words)
+    if own.findings:
+        return own
     indirect = verdict(facts, variant.name, variant, blamed(words), words)
-    # How such a package comes in is what the resolver knows.
-    return replace(indirect, reason=words) if indirect.findings else found
+    # Only the resolver knows which package requires such a package.
+    return replace(indirect, reason=words) if indirect.findings else own
 
 
-#: What uv says of packages that it cannot take: a name, a specifier.
+#: uv's messages about packages that it cannot use: a name, a specifier.
 _BLAMED = re.compile(
     r"(?:there (?:is|are) no versions? of (?P<a>[^\s,]\S*))"
     r"|(?P<b>[A-Za-z0-9][^\s\[]*)(?:\[\S*\])?(?P<s>\S*) (?:has|have) no (?:usable )?wheels"
@@ -187,20 +195,20 @@ _BLAMED = re.compile(
 
 
 def blamed(words: str) -> list[str]:
-    """The requirements that a resolver's reason says it cannot meet: ``wrapt>=1.11.1,<=1.12.1``."""
-    found = []
+    """Return the requirements that the resolver's reason says it cannot meet: ``wrapt>=1.11.1,<=1.12.1``."""
+    requirements = []
     for match in _BLAMED.finditer(" ".join(words.split())):
         text = match["a"] or match["c"] or f"{match['b']}{match['s']}"
         try:
-            found.append(str(Requirement(text.rstrip(".,"))))
+            requirements.append(str(Requirement(text.rstrip(".,"))))
         except InvalidRequirement:
             continue
-    return list(dict.fromkeys(found))[:_NAMED]
+    return list(dict.fromkeys(requirements))[:_NAMED]
 
 
 def _has_no_wheel(facts: Facts, variant: Variant, finding: Finding) -> bool:
-    """Whether the resolver finds no wheel for a pin either; what a wheel source shall give is for that to say."""
-    if facts.from_source(variant, finding.requirement):
+    """Tell whether the resolver finds no wheel for a pin either; a pin that needs a wheel source is not asked."""
+    if facts.needs_source(variant, finding.requirement):
         return True
     try:
         resolve.resolve(

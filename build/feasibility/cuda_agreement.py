@@ -1,6 +1,8 @@
-"""Whether the CUDA of each GPU image is what the matrix says and what its framework was built with, when it is locked.
+"""Whether the CUDA in each new lock of a GPU image is the one in the matrix and the one its framework was built with.
 
-A framework that finds another CUDA than its own loads, and fails at the first kernel, on a GPU that no test here has.
+A framework loads another CUDA than its own and fails at its first kernel, on a GPU that no test here has.
+
+Effects: reads the metadata of wheels from the index, remembers it in ``.pipeline/metadata``, and prints warnings.
 """
 
 from __future__ import annotations
@@ -8,18 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
 from build.checkout.project import Project
 from build.errors import LockError
 from build.locks.lock import Lock, LockedPackage
 from build.packages import cuda
 from build.packages import metadata as wheel_metadata
+from build.requirements import distribution_name
 from build.system import console, state
 from build.variants.variant import Variant
 
-#: Wheels whose metadata is read at once: it waits for the index.
+#: Number of wheels whose metadata is read in parallel.
 _AT_ONCE = 4
 
 
@@ -27,28 +27,28 @@ def check(project: Project, locks: Mapping[str, Lock]) -> None:
     """Compare new locks with the matrix, and with the metadata of the frameworks in them.
 
     Args:
-        project: The checkout.
-        locks: Path of the lock → lock, as the resolver just made them.
+        project: The project.
+        locks: Path of the lock → lock, as the resolver made them.
 
     Raises:
-        LockError: The CUDA of some images contradicts itself or the framework; all of them, in words.
+        LockError: The CUDA of some images contradicts the matrix or the framework; it lists all of them.
         NetworkError: A wheel's metadata cannot be read.
     """
-    made = {lock.title: lock for lock in locks.values()}
-    pairs = [(variant, made[variant.name]) for variant in project.variants if variant.cuda and variant.name in made]
+    by_title = {lock.title: lock for lock in locks.values()}
+    pairs = [(image, by_title[image.name]) for image in project.variants if image.cuda and image.name in by_title]
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        sentences = list(pool.map(lambda pair: _sentences(project, *pair), pairs))
+        problems = list(pool.map(lambda pair: _problems(project, *pair), pairs))
     images: dict[str, list[str]] = {}
     places: list[str] = []
-    for (variant, _), said in zip(pairs, sentences, strict=True):
-        for sentence in said:
-            images.setdefault(sentence, []).append(variant.name)
-        place = project.loaded.where("cuda", variant.device)
-        if said and place not in places:
+    for (image, _), sentences in zip(pairs, problems, strict=True):
+        for sentence in sentences:
+            images.setdefault(sentence, []).append(image.name)
+        place = project.loaded.where("cuda", image.device)
+        if sentences and place not in places:
             places.append(place)
     if images:
         raise LockError(
-            "CUDA pins that contradict each other: an image would have another CUDA than it needs or says",
+            "CUDA pins that contradict each other: an image would not have the CUDA that it needs or names",
             where="; ".join(places),
             fix="pin what the framework was built with: under 'cuda', or for this framework version alone under "
             "gpu.cuda-packages; nothing was written",
@@ -56,28 +56,29 @@ def check(project: Project, locks: Mapping[str, Lock]) -> None:
         )
 
 
-def _sentences(project: Project, variant: Variant, lock: Lock) -> list[str]:
-    assert variant.cuda is not None
+def _problems(project: Project, image: Variant, lock: Lock) -> list[str]:
+    assert image.cuda is not None
     versions = lock.versions()
-    found = cuda.disagreements(variant.cuda, versions, elsewhere=bool(variant.cuda.debian or variant.cuda.images))
-    own = {canonicalize_name(Requirement(text).name) for text in variant.own_contract}
+    is_elsewhere = bool(image.cuda.debian or image.cuda.images)
+    sentences = cuda.disagreements(image.cuda, versions, elsewhere=is_elsewhere)
+    own = {distribution_name(text) for text in image.own_contract}
     for package in lock.packages:
         if package.name in own and not cuda.is_cuda(package.name) and package.url is not None:
-            what = f"{package.name} {package.version}"
+            release = f"{package.name} {package.version}"
             try:
-                found += cuda.contradictions(what, _requires(project, package), versions, variant.base.python)
+                sentences += cuda.contradictions(release, _requires(project, package), versions, image.base.python)
             except wheel_metadata.NotServedError as failure:
-                console.warn(f"{variant.name}: its CUDA was not compared with what {what} asks for: {failure.what}")
-    return found
+                console.warn(f"{image.name}: its CUDA was not compared with the metadata of {release}: {failure.what}")
+    return sentences
 
 
 def _requires(project: Project, package: LockedPackage) -> tuple[str, ...]:
-    """What a locked wheel requires; read once, as a hash says which file it was."""
+    """Return the requirements of a locked wheel; each file, known by its hash, is read once."""
     file = project.paths.state / "metadata" / f"{package.sha256}.json"
     known = state.read_json(file)
     if known and isinstance(known.get("requires"), list):
         return tuple(known["requires"])
     assert package.url is not None
-    found = wheel_metadata.requires(package.url)
-    state.write_json(file, {"wheel": package.filename, "requires": list(found)})
-    return found
+    requires = wheel_metadata.requires(package.url)
+    state.write_json(file, {"wheel": package.filename, "requires": list(requires)})
+    return requires

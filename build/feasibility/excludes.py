@@ -1,4 +1,7 @@
-"""Whether what a matrix excludes as impossible still is: by the facts of the indexes, and only then by the resolver."""
+"""Whether the cells that a matrix excludes as impossible still are: the indexes are asked first, then the resolver.
+
+Effects: searches indexes and runs uv.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,9 @@ from build.variants.variant import Variant
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedExclude:
-    """One exclude of the matrix and its cells; those that another exclude leaves out by choice are not among them."""
+    """One exclude of the matrix and its cells, without those that another exclude leaves out by choice."""
 
+    #: Its place in the matrix's list.
     index: int
     cells: tuple[Verdict, ...]
 
@@ -36,10 +40,10 @@ class CheckedExclude:
 
 
 def check_excludes(facts: Facts) -> tuple[CheckedExclude, ...]:
-    """Whether the cells that a matrix excludes as impossible still are, in the order of the excludes.
+    """Return the excludes of a matrix that call cells impossible, with a verdict per cell, in the matrix's order.
 
     Args:
-        facts: What the indexes have.
+        facts: The files in the indexes.
 
     Raises:
         NetworkError: The index cannot be reached.
@@ -52,9 +56,9 @@ def check_excludes(facts: Facts) -> tuple[CheckedExclude, ...]:
         if not any(exclusions[index].because == "choice" for index in cell.by)
     ]
     with ThreadPoolExecutor(max_workers=QUESTIONS) as pool:
-        quick = list(pool.map(lambda cell: _by_facts(facts, cell), cells))
-    open_ = [item.variant for item in quick if item.possible and item.variant is not None]
-    resolved = _resolve_all(facts, open_)
+        quick = list(pool.map(lambda cell: _from_indexes(facts, cell), cells))
+    undecided = [item.variant for item in quick if item.possible and item.variant is not None]
+    resolved = _from_resolver(facts, undecided)
     verdicts = {item.name: resolved.get(item.name, item) for item in quick}
     return tuple(
         CheckedExclude(
@@ -69,45 +73,45 @@ def check_excludes(facts: Facts) -> tuple[CheckedExclude, ...]:
     )
 
 
-def _by_facts(facts: Facts, cell: Excluded) -> Verdict:
-    """The cheap part: the cell's own pins, its framework first, until one has no wheel."""
+def _from_indexes(facts: Facts, cell: Excluded) -> Verdict:
+    """Look up a cell's own pins, those of its framework first, until one has no wheel; this is cheap."""
     if isinstance(cell.variant, str):
         return Verdict(name=cell.name, variant=None, reason=cell.variant)
     variant = cell.variant
-    found = Verdict(name=cell.name, variant=variant)
+    result = Verdict(name=cell.name, variant=variant)
     for requirement in dict.fromkeys((*variant.own_contract, *variant.requirements)):
         one = verdict(facts, cell.name, variant, [requirement])
         if one.findings:
             return one
-        if one.not_reached and not found.not_reached:
-            found = one
-    return found
+        if one.not_reached and not result.not_reached:
+            result = one
+    return result
 
 
-def _resolve_all(facts: Facts, variants: Sequence[Variant]) -> Mapping[str, Verdict]:
-    """The expensive part: ask the resolver for cells all of whose own pins have wheels."""
-
-    def one(variant: Variant) -> Verdict:
-        def ask(*, only_wheels: bool) -> tuple[LockedPackage, ...]:
-            return resolve.resolve(
-                variant.requirements,
-                facts.target(variant),
-                without=variant.left_out,
-                wheel_directories=facts.links(variant),
-                only_wheels=only_wheels,
-            )
-
-        try:
-            try:
-                ask(only_wheels=True)
-            except UnsatisfiableError as failure:
-                if not any(facts.source_only(variant, text) for text in blamed(failure.details or "")):
-                    raise
-                found = built_from_source(facts, variant, ask(only_wheels=False))
-                return Verdict(name=variant.name, variant=variant, findings=found)
-        except UnsatisfiableError as failure:
-            return Verdict(name=variant.name, variant=variant, reason=failure.details or failure.what)
-        return Verdict(name=variant.name, variant=variant)
-
+def _from_resolver(facts: Facts, variants: Sequence[Variant]) -> Mapping[str, Verdict]:
+    """Resolve cells all of whose own pins have wheels; this is expensive."""
     with ThreadPoolExecutor(max_workers=RESOLUTIONS) as pool:
-        return {found.name: found for found in pool.map(one, variants)}
+        return {result.name: result for result in pool.map(lambda variant: _resolved(facts, variant), variants)}
+
+
+def _resolved(facts: Facts, variant: Variant) -> Verdict:
+    def resolved(*, only_wheels: bool) -> tuple[LockedPackage, ...]:
+        return resolve.resolve(
+            variant.requirements,
+            facts.target(variant),
+            without=variant.left_out,
+            wheel_directories=facts.links(variant),
+            only_wheels=only_wheels,
+        )
+
+    try:
+        try:
+            resolved(only_wheels=True)
+        except UnsatisfiableError as failure:
+            if not any(facts.source_only(variant, text) for text in blamed(failure.details or "")):
+                raise
+            findings = built_from_source(facts, variant, resolved(only_wheels=False))
+            return Verdict(name=variant.name, variant=variant, findings=findings)
+    except UnsatisfiableError as failure:
+        return Verdict(name=variant.name, variant=variant, reason=failure.details or failure.what)
+    return Verdict(name=variant.name, variant=variant)

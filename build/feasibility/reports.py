@@ -1,4 +1,4 @@
-"""What `nox -s lock` says of cells that cannot be, and of excludes: verdicts in, text out."""
+"""What `nox -s lock` prints about cells that cannot be built, and about excludes: verdicts in, text out.  Pure."""
 
 from __future__ import annotations
 
@@ -15,50 +15,76 @@ from build.matrix.reader import LoadedMatrix
 from build.packages.compatibility import Finding, Kind
 from build.variants.variant import Variant
 
-#: Names listed in one line.
+#: Number of image names in one line.
 _NAMES = 3
-#: Cells explained in one report: more would not fit on a screen.
-_LISTED = 6
-
-
-#: Kinds that an exclude answers; the others are pins to correct.
+#: Number of reasons explained in one report: more would not fit on a screen.
+_REASONS = 6
+#: Length of a reason in one line about an exclude.
+_REASON_LENGTH = 300
+#: Kinds of finding that an exclude is an answer to; the others are pins to correct.
 _OF_THE_CELL = (Kind.OTHER_PYTHON, Kind.NEWER_GLIBC, Kind.OTHER_PLATFORM)
 
 
 @dataclass(kw_only=True)
 class _Group:
-    """One reason and all cells that it holds for."""
+    """One reason, and all cells that it applies to."""
 
     place: str
     says: str
     fix: str
     cells: list[Verdict] = field(default_factory=list)
-    #: The finding, or None where it is the resolver's reason.
+    #: The finding, or None if the reason is the resolver's.
     finding: Finding | None = None
 
     def lines(self) -> Iterator[str]:
-        """What is said beside the reason: images near to the cells, other bases, an exclude to paste."""
-        neighbours = [cell for cell in self.cells if cell.near]
-        for cell in neighbours[:_NAMES]:
+        """Yield what is printed in addition to the reason: near images, other bases, an exclude to paste."""
+        with_near = [cell for cell in self.cells if cell.near]
+        for cell in with_near[:_NAMES]:
             yield (f"of {cell.name}: " if len(self.cells) > 1 else "") + near(cell)
         first = self.cells[0]
-        if not neighbours and (self.finding is None or self.finding.kind in _OF_THE_CELL):
+        is_of_the_cell = self.finding is not None and self.finding.kind in _OF_THE_CELL
+        if not with_near and (self.finding is None or is_of_the_cell):
             yield "nearest: none, no other image of this framework is left"
         if first.other_bases:
             yield f"bases of the matrix that have a wheel for it: {', '.join(first.other_bases)}"
         if self.finding is not None and first.reason:
             yield from ("the resolver:", *(f"  {line}" for line in first.reason.splitlines()))
-        if len(self.cells) == 1 and self.finding is not None and self.finding.kind in _OF_THE_CELL and first.variant:
+        if len(self.cells) == 1 and is_of_the_cell and first.variant:
             yield f"to exclude it: {exclude_entry(first.variant, self.says)}"
 
 
 def impossible(loaded: LoadedMatrix, verdicts: Sequence[Verdict]) -> LockError:
-    """One report of all cells of the matrix that cannot be; those with one reason stand together.
+    """Return one error about all cells of the matrix that cannot be built, grouped by reason.
 
     Args:
         loaded: The matrix, for the places of the pins.
-        verdicts: At least one, with neighbours.
+        verdicts: At least one, with the nearest images.
     """
+    groups = _groups(loaded, verdicts)
+    first = groups[0]
+    if len(groups) == 1 and first.finding is not None:
+        return LockError(
+            f"{_names(first.cells)} cannot be built: {first.says}",
+            where=first.place,
+            fix=f"{first.fix}; nothing was written",
+            details="\n".join(first.lines()),
+        )
+    details = []
+    for group in groups[:_REASONS]:
+        details.append(f"{_names(group.cells)}: {group.says}")
+        details += [f"  {line}" for line in (f"where: {group.place}", f"fix: {group.fix}", *group.lines())]
+    if len(groups) > _REASONS:
+        details.append(f"… and {len(groups) - _REASONS} more reasons")
+    places = list(dict.fromkeys(group.place for group in groups))
+    return LockError(
+        f"{len(verdicts)} images cannot be built" if len(verdicts) > 1 else f"{verdicts[0].name} cannot be built",
+        where="; ".join(places[:_REASONS]) + ("; …" if len(places) > _REASONS else ""),
+        fix="correct the pins, or exclude the cells with the reason; nothing was written",
+        details="\n".join(details),
+    )
+
+
+def _groups(loaded: LoadedMatrix, verdicts: Sequence[Verdict]) -> list[_Group]:
     groups: dict[tuple[str, str], _Group] = {}
     for verdict in verdicts:
         for finding in verdict.findings or (None,):
@@ -66,28 +92,7 @@ def impossible(loaded: LoadedMatrix, verdicts: Sequence[Verdict]) -> LockError:
             says = finding.says if finding is not None else verdict.says
             group = _Group(place=place, says=says, fix=_fix(finding), finding=finding)
             groups.setdefault((place, says), group).cells.append(verdict)
-    listed = list(groups.values())
-    first = listed[0]
-    if len(listed) == 1 and first.finding is not None:
-        return LockError(
-            f"{_names(first.cells)} cannot be: {first.says}",
-            where=first.place,
-            fix=f"{first.fix}; nothing was written",
-            details="\n".join(first.lines()),
-        )
-    details = []
-    for group in listed[:_LISTED]:
-        details.append(f"{_names(group.cells)}: {group.says}")
-        details += [f"  {line}" for line in (f"where: {group.place}", f"fix: {group.fix}", *group.lines())]
-    if len(listed) > _LISTED:
-        details.append(f"… and {len(listed) - _LISTED} reasons more")
-    places = list(dict.fromkeys(group.place for group in listed))
-    return LockError(
-        f"{len(verdicts)} images cannot be" if len(verdicts) > 1 else f"{verdicts[0].name} cannot be",
-        where="; ".join(places[:_LISTED]) + ("; …" if len(places) > _LISTED else ""),
-        fix="correct the pins, or exclude the cells with the reason; nothing was written",
-        details="\n".join(details),
-    )
+    return list(groups.values())
 
 
 def _names(cells: Sequence[Verdict]) -> str:
@@ -96,14 +101,14 @@ def _names(cells: Sequence[Verdict]) -> str:
 
 
 def near(verdict: Verdict) -> str:
-    """``nearest: <image> (same base), …``; what is said where there is none."""
+    """Return the nearest images in one line: ``nearest: <image> (same base), …``."""
     if verdict.near:
         return "nearest: " + ", ".join(str(item) for item in verdict.near[:_NAMES])
     return "no other image of this framework"
 
 
 def exclude_entry(variant: Variant, reason: str) -> str:
-    """An entry for the matrix's ``exclude``, in one line of YAML."""
+    """Return an entry for the matrix's ``exclude``, in one line of YAML."""
     entry = {
         "framework": variant.framework,
         "version": variant.version or NO_VERSION,
@@ -116,7 +121,7 @@ def exclude_entry(variant: Variant, reason: str) -> str:
 
 
 def _fix(finding: Finding | None) -> str:
-    """What to do about a cell: another pin, another day, or an exclude."""
+    """Return what to do about a cell: another pin, another day, or an exclude."""
     if finding is None:
         return "correct the pins, or exclude the cell with the reason"
     ways = []
@@ -138,7 +143,7 @@ class _Text:
 
 
 def _texts(node: yaml.Node, keys: tuple[str | int, ...] = ()) -> Iterator[_Text]:
-    """All scalars of a document, with their paths."""
+    """Yield all scalars of a document, with their paths."""
     if isinstance(node, yaml.ScalarNode):
         yield _Text(keys=keys, text=str(node.value))
     elif isinstance(node, yaml.SequenceNode):
@@ -150,7 +155,7 @@ def _texts(node: yaml.Node, keys: tuple[str | int, ...] = ()) -> Iterator[_Text]
 
 
 def _place(loaded: LoadedMatrix, verdict: Verdict, finding: Finding | None) -> str:
-    """Where the pin stands that is to blame; where it is none of the matrix's, the framework version."""
+    """Return the place of the pin that is the reason; if the matrix does not have it, of the framework's version."""
     variant = verdict.variant
     if variant is None:
         return loaded.where("axes")
@@ -160,7 +165,7 @@ def _place(loaded: LoadedMatrix, verdict: Verdict, finding: Finding | None) -> s
         texts = list(_texts(loaded.root))
         for section in sections:
             for item in texts:
-                # What stands behind the ';' chose the pin for this Python.
+                # The marker after ';' only decides whether this Python needs the pin.
                 pin = item.text.split(";", 1)[0].strip()
                 if pin == finding.requirement and item.keys[: len(section)] == section:
                     return loaded.where(*item.keys)
@@ -168,30 +173,30 @@ def _place(loaded: LoadedMatrix, verdict: Verdict, finding: Finding | None) -> s
 
 
 def exclude_warning(loaded: LoadedMatrix, checked: CheckedExclude) -> str | None:
-    """What to say of an exclude some of whose cells could be made; None where there is none."""
+    """Return a warning about an exclude if some of its cells could be built; None if not."""
     possible = checked.possible
     if not possible:
         return None
     place = loaded.where("exclude", checked.index)
     if len(possible) == len(checked.cells):
         return (
-            f"{place}: this exclude is not needed any more: {_names(possible)} resolves today; "
-            "remove it, or write 'because: choice' where the image shall not be made all the same"
+            f"{place}: this exclude is no longer needed: {_names(possible)} resolves today; "
+            "remove it, or add 'because: choice' if these images are not wanted"
         )
     return (
-        f"{place}: this exclude takes more than it must: {_names(possible)} resolves today; "
-        "narrow it, or write 'because: choice' in an entry of its own for what shall not be made all the same"
+        f"{place}: this exclude leaves out more than necessary: {_names(possible)} resolves today; "
+        "make it narrower, or add an exclude with 'because: choice' for images that are not wanted"
     )
 
 
 def exclude_line(loaded: LoadedMatrix, checked: CheckedExclude) -> str | None:
-    """Why an exclude holds, or what is not known of it; None where all its cells could be made."""
+    """Return why an exclude holds, or that it could not be checked; None if all its cells could be built."""
     place = loaded.where("exclude", checked.index)
-    for cells, words in ((checked.impossible, "holds"), (checked.unknown, "is not known to hold")):
+    for cells, words in ((checked.impossible, "holds"), (checked.unknown, "could not be checked")):
         if cells:
             first = cells[0]
             says = first.says or f"not reached: {', '.join(first.not_reached)}"
-            says = says if len(says) <= 300 else says[:300] + " …"
+            says = says if len(says) <= _REASON_LENGTH else says[:_REASON_LENGTH] + " …"
             more = f" (and {len(cells) - 1} more)" if len(cells) > 1 else ""
             neighbours = f"; {near(first)}" if first.near and first.impossible else ""
             return f"{place} {words}: {first.name}{more}: {says}{neighbours}"

@@ -13,15 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
 from build.errors import NetworkError
 from build.locks import lock as locks
 from build.locks.lock import Lock, LockedPackage
 from build.locks.resolve import UnsatisfiableError, resolve
 from build.packages.cuda import is_cuda
 from build.packages.target import Target
+from build.requirements import distribution_name
 from build.variants.variant import CPU, Variant
 
 #: Number of resolutions in parallel: they wait for the index more than they compute.
@@ -185,10 +183,10 @@ class BaseResolution:
 
 def _without_cuda(requirements: Sequence[str]) -> list[str]:
     """Leave out the pins of CUDA: images agree on everything else, and on CUDA if they have the same pins."""
-    return [text for text in requirements if not is_cuda(Requirement(text).name)]
+    return [text for text in requirements if not is_cuda(distribution_name(text))]
 
 
 def _of_others(constraints: Sequence[str], requirements: Sequence[str]) -> list[str]:
     """Return the constraints on packages that the requirements do not name."""
-    own = {canonicalize_name(Requirement(text).name) for text in requirements}
+    own = {distribution_name(text) for text in requirements}
     return [item for item in constraints if item.split("==")[0] not in own]

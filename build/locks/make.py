@@ -10,9 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
 from build.locks import lock as locks
 from build.locks import resolve
 from build.locks.agree import BaseResolution
@@ -24,6 +21,7 @@ from build.matrix.model import Matrix
 from build.packages import wheel_sources
 from build.packages.target import Target
 from build.packages.wheel_sources import SourceNotReachedError
+from build.requirements import distribution_name
 from build.variants.variant import Variant
 
 
@@ -101,7 +99,7 @@ class _Maker:
                     replaceable = may_be_replaced(self.matrix, self.store, variant, name, wanted)
                     (wheels.replaced if replaceable else wheels.not_reached)[variant.name] = failure
                     break
-                wheels.distributions.update(canonicalize_name(Requirement(text).name) for text in wanted)
+                wheels.distributions.update(distribution_name(text) for text in wanted)
         return wheels
 
     def _preferred(self, variants: Sequence[Variant]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from packaging.version import Version
 
 from build.packages.distribution import ANY_GLIBC, Distribution, File, platforms, pythons
 from build.packages.target import Target
+from build.requirements import parse
 
 #: Number of versions listed where the requested one does not exist.
 _LISTED = 10
@@ -62,7 +63,7 @@ def explain(requirement: str, distribution: Distribution, target: Target) -> Fin
         distribution: The files that exist.
         target: The Python, the glibc and the day.
     """
-    parsed = Requirement(requirement)
+    parsed = parse(requirement)
     name = canonicalize_name(parsed.name)
     matching = _matching(parsed.specifier, distribution.files)
     if not matching:

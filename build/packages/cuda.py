@@ -1,4 +1,4 @@
-"""What is known of CUDA when planned: which distributions carry it, and whether pins, packages and framework agree.
+"""CUDA at planning time: which distributions belong to CUDA, and whether pins, packages and framework agree.
 
 Pure.  Outside facts: the names and metadata are those of NVIDIA's wheels on PyPI; their libraries are in
 ``site-packages/nvidia/*/lib``.
@@ -19,43 +19,43 @@ from build.matrix.model import Cuda
 
 #: CUDA's own distributions: the toolkit's libraries, cuDNN, NCCL, and the bindings that load them.
 _DISTRIBUTION = re.compile(r"(nvidia|cuda)-.+")
-#: The toolkit's meta-package, whose version is the toolkit's.
+#: The toolkit's meta-package, which has the toolkit's version.
 _TOOLKIT = re.compile(r"cuda-toolkit")
-#: The runtime library (cudart); NVIDIA's names end in the major version up to CUDA 12.
+#: The runtime library (cudart); up to CUDA 12, NVIDIA's names end in the major version.
 _RUNTIME = re.compile(r"nvidia-cuda-runtime(-cu\d+)?")
 _CUDNN = re.compile(r"nvidia-cudnn(-jit)?-cu\d+")
 
 
 @functools.cache
 def is_cuda(name: str) -> bool:
-    """Whether a distribution is a part of CUDA: its layers are shared by all images with the same pins.
+    """Tell whether a distribution belongs to CUDA: images with the same CUDA pins share its layers.
 
     Args:
-        name: Any spelling: ``nvidia-cudnn-cu13``, ``cuda_toolkit``.
+        name: The name in any spelling: ``nvidia-cudnn-cu13``, ``cuda_toolkit``.
     """
     return _DISTRIBUTION.fullmatch(canonicalize_name(name)) is not None
 
 
 def disagreements(cuda: Cuda, versions: Mapping[str, str], *, elsewhere: bool = False) -> list[str]:
-    """What the matrix says of a CUDA against what its packages are, a sentence each.
+    """Return the differences between the matrix's CUDA version and the locked packages, one sentence each.
 
     Args:
-        cuda: The pins, with the packages of this image.
-        versions: Distribution → version, of the image's lock.
+        cuda: The entry of the matrix, with the packages of this image.
+        versions: Distribution → version, from the image's lock.
         elsewhere: CUDA comes with Debian packages or a base image; wheels bring only the rest.
     """
-    found = []
-    brought = _first(_TOOLKIT, versions) or _first(_RUNTIME, versions)
-    if brought and Version(brought[1]) != Version(cuda.version):
-        found.append(f"the matrix says CUDA {cuda.version}, {brought[0]} is {brought[1]}")
+    sentences = []
+    toolkit = _first(_TOOLKIT, versions) or _first(_RUNTIME, versions)
+    if toolkit and Version(toolkit[1]) != Version(cuda.version):
+        sentences.append(f"the matrix has CUDA {cuda.version}, {toolkit[0]} is {toolkit[1]}")
     cudnn = _first(_CUDNN, versions)
     if cudnn and cuda.cudnn is None:
-        found.append(f"the matrix names no cuDNN, and {cudnn[0]} {cudnn[1]} is one")
+        sentences.append(f"the matrix has no cuDNN, {cudnn[0]} is {cudnn[1]}")
     elif cudnn and cuda.cudnn and Version(cudnn[1]) != Version(cuda.cudnn):
-        found.append(f"the matrix says cuDNN {cuda.cudnn}, {cudnn[0]} is {cudnn[1]}")
+        sentences.append(f"the matrix has cuDNN {cuda.cudnn}, {cudnn[0]} is {cudnn[1]}")
     elif cuda.cudnn and not cudnn and not elsewhere:
-        found.append(f"the matrix says cuDNN {cuda.cudnn}, and no package brings it")
-    return found
+        sentences.append(f"the matrix has cuDNN {cuda.cudnn}, but no package contains it")
+    return sentences
 
 
 def _first(pattern: re.Pattern[str], versions: Mapping[str, str]) -> tuple[str, str] | None:
@@ -63,35 +63,35 @@ def _first(pattern: re.Pattern[str], versions: Mapping[str, str]) -> tuple[str, 
 
 
 def contradictions(framework: str, requires: Iterable[str], versions: Mapping[str, str], python: str) -> list[str]:
-    """What a framework's own metadata asks of CUDA, also in its extras, against what is locked, a sentence each.
+    """Return the CUDA requirements in a framework's metadata that the lock does not meet, one sentence each.
 
-    TensorFlow's extra ``and-cuda``, for example, names what it was built with.  What it asks for and is not locked
-    says nothing: an image need not have all.
+    Extras count too: TensorFlow's extra ``and-cuda``, for example, names the CUDA it was built with.  A requirement on
+    a distribution that is not locked is ignored: an image need not have all of them.
 
     Args:
-        framework: The distribution, for the sentences: ``tensorflow 2.18.1``.
-        requires: The values of ``Requires-Dist`` of its metadata.
-        versions: Distribution → version, of the image's lock.
+        framework: The distribution and its version, for the sentences: ``tensorflow 2.18.1``.
+        requires: The values of ``Requires-Dist`` in its metadata.
+        versions: Distribution → version, from the image's lock.
         python: The image's Python: ``3.11``.
     """
-    found = []
-    for requirement, extra in _asked(requires, python):
+    sentences = []
+    for requirement, extra in _applicable(requires, python):
         locked = versions.get(canonicalize_name(requirement.name))
         if locked is None or not is_cuda(requirement.name) or requirement.specifier.contains(locked, prereleases=True):
             continue
         by = f" (its extra '{extra}')" if extra else ""
-        found.append(
-            f"{framework} was built for {requirement.name}{requirement.specifier}{by}, the matrix gives {locked}"
+        sentences.append(
+            f"{framework} was built for {requirement.name}{requirement.specifier}{by}, the lock has {locked}"
         )
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(sentences))
 
 
-def _asked(requires: Iterable[str], python: str) -> Iterator[tuple[Requirement, str]]:
-    """The requirements that hold on x86-64 Linux, each with the extra that asks for it, if one does."""
+def _applicable(requires: Iterable[str], python: str) -> Iterator[tuple[Requirement, str]]:
+    """Yield the requirements that apply on Linux for x86_64, each with the extra that it belongs to, if any."""
     for text in requires:
         try:
             requirement = Requirement(text)
-        except InvalidRequirement:  # old metadata; the resolver has its own opinion of it
+        except InvalidRequirement:  # old metadata, which the resolver handles on its own
             continue
         marker = requirement.marker
         if marker is None:

@@ -15,13 +15,13 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from build.errors import PipelineError
 from build.matrix.model import WheelSource
 from build.packages.target import glibc_minor
 from build.paths import Paths
+from build.requirements import distribution_name
 from build.system import processes
 from build.variants.variant import Variant
 
@@ -68,7 +68,7 @@ def needed(variant: Variant, versions: Mapping[str, str] | None = None) -> dict[
         return result
     for name, source in variant.wheel_sources:
         packages = _packages(source)
-        wanted = [text for text in variant.requirements if canonicalize_name(Requirement(text).name) in packages]
+        wanted = [text for text in variant.requirements if distribution_name(text) in packages]
         if wanted:
             result[name] = wanted
     return result

@@ -1,4 +1,4 @@
-"""CUDA that cannot be: said when it is planned, in words. What is in a GPU image is asked by tests/images."""
+"""CUDA versions that cannot be built: `nox -s lock` reports them. tests/images tests what is in a GPU image."""
 
 from __future__ import annotations
 
@@ -48,8 +48,7 @@ def test_a_toolkit_that_the_framework_was_not_built_with(checkout: Checkout) -> 
     assert done.code == 1
     said = " ".join(done.one_screen().replace("|", " ").split())
     assert (
-        "tensorflow 2.18.0 was built for nvidia-cuda-runtime-cu12==12.5.82 (its extra 'and-cuda'), "
-        "the matrix gives 12.5.39"
+        "tensorflow 2.18.0 was built for nvidia-cuda-runtime-cu12==12.5.82 (its extra 'and-cuda'), the lock has 12.5.39"
     ) in said
     assert '(cuda."cuda12.5.1")' in said and "matrix.yaml:" in said
     assert sorted(file.name for file in checkout.paths.locks.rglob("*.txt")) == before
@@ -60,8 +59,8 @@ def test_a_version_that_the_packages_are_not(checkout: Checkout) -> None:
     done = checkout.run("lock")
     assert done.code == 1
     said = " ".join(done.one_screen().replace("|", " ").split())
-    assert "the matrix says CUDA 12.5.1, nvidia-cuda-runtime-cu12 is 12.5.82" in said
-    assert "the matrix says cuDNN 9.3.0.75, and no package brings it" in said
+    assert "the matrix has CUDA 12.5.1, nvidia-cuda-runtime-cu12 is 12.5.82" in said
+    assert "the matrix has cuDNN 9.3.0.75, but no package contains it" in said
 
 
 def test_a_cuda_that_debian_does_not_have_lists_those_that_it_has(checkout: Checkout) -> None:

@@ -1,4 +1,4 @@
-"""Cells that cannot be, as `nox -s lock` says it: against the real index, on a matrix small enough to be quick."""
+"""What `nox -s lock` reports about cells that cannot be built, with the real index and a small matrix."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def refused(checkout: Checkout) -> Ran:
 def test_no_wheel_for_this_python_comes_with_the_nearest_cells(checkout: Checkout) -> None:
     write(checkout, XGBOOST)
     said = refused(checkout).err
-    assert f"{CELL} cannot be: xgboost-cpu 3.4.1 has no wheel for Python 3.11 (it has for 3.12 and newer" in said
+    assert f"{CELL} cannot be built: xgboost-cpu 3.4.1 has no wheel for Python 3.11 (only for 3.12 and newer" in said
     assert f"where: {line_of(checkout, 'xgboost-cpu==3.4.1')} (frameworks.xgboost.versions" in said
     assert f"{BEFORE} (same base)" in said and f"{BESIDE} (same version)" in said
     assert "pin xgboost-cpu 3.2.0" in said
@@ -71,10 +71,10 @@ def test_no_wheel_for_this_python_comes_with_the_nearest_cells(checkout: Checkou
     done = checkout.run("lock")
     assert done.code == 0, done.text
     assert f"{line_of(checkout, entry)} (exclude[0]) holds: {CELL}" in done.err
-    assert "not needed" not in done.err
+    assert "no longer needed" not in done.err
 
 
-def test_an_exclude_that_is_not_needed_any_more(checkout: Checkout) -> None:
+def test_an_exclude_that_is_no_longer_needed(checkout: Checkout) -> None:
     """It is reported by `lock --check` too, unless it is a choice."""
     frameworks = XGBOOST.replace("xgboost-cpu==3.4.1", "xgboost-cpu==3.2.0")
     write(checkout, frameworks, EXCLUDE)
@@ -82,7 +82,7 @@ def test_an_exclude_that_is_not_needed_any_more(checkout: Checkout) -> None:
     done = checkout.run("lock", "--check")
     assert done.code == 0, done.text
     place = line_of(checkout, EXCLUDE.strip())
-    assert f"warning: {place} (exclude[0]): this exclude is not needed any more: {CELL} resolves today" in done.err
+    assert f"warning: {place} (exclude[0]): this exclude is no longer needed: {CELL} resolves today" in done.err
     write(checkout, frameworks, EXCLUDE.replace("reason:", "because: choice, reason:"))
     done = checkout.run("lock", "--check")
     assert done.code == 0, done.text
@@ -101,16 +101,16 @@ def test_an_exclude_of_cells_whose_pins_contradict_each_other_holds(checkout: Ch
 @pytest.mark.parametrize(
     ("pin", "says"),
     [
-        ("scikit-learn==0.24.1", "scikit-learn 0.24.1 has no wheel for Python 3.11 (it has for 3.6, 3.7, 3.8, 3.9)"),
-        ("onnxruntime==1.6.0", "onnxruntime 1.6.0 has no wheel for Python 3.11 (it has for 3.6, 3.7, 3.8)"),
+        ("scikit-learn==0.24.1", "scikit-learn 0.24.1 has no wheel for Python 3.11 (only for 3.6, 3.7, 3.8, 3.9)"),
+        ("onnxruntime==1.6.0", "onnxruntime 1.6.0 has no wheel for Python 3.11 (only for 3.6, 3.7, 3.8)"),
         ("pywin32==308", "pywin32 308 has no wheel for Linux on x86_64"),
         ("scikit-learn==99.9", "there is no scikit-learn 99.9"),
         ("nvidia-cudnn-cu13==9.12.0.47", "nearest with a wheel for Python 3.11: 9.12.0.46"),
-        ("nvidia-cudnn-cu13>=9.25,<9.25.1", "nvidia-cudnn-cu13 9.25.0.15 is withdrawn"),
+        ("nvidia-cudnn-cu13>=9.25,<9.25.1", "nvidia-cudnn-cu13 9.25.0.15 was yanked"),
         ("inference-images-has-no-such-package==1", "there is no distribution inference-images-has-no-such-package"),
     ],
 )
-def test_why_a_pin_cannot_be(checkout: Checkout, pin: str, says: str) -> None:
+def test_the_reason_why_a_pin_cannot_be_met(checkout: Checkout, pin: str, says: str) -> None:
     write(
         checkout,
         f'  example:\n    title: Example\n    versions: {{"1": {{contract: ["{pin}"], bases: [debian12-py311]}}}}\n',
@@ -144,7 +144,9 @@ def test_an_older_glibc(checkout: Checkout) -> None:
     write(checkout, XGBOOST.replace('"3.4":\n', '"3.4":\n        bases: [debian13-py313]\n'))
     checkout.edit("matrix.yaml", 'python: "3.11", glibc: "2.36"', 'python: "3.11", glibc: "2.27"')
     said = refused(checkout).err
-    assert f"{BEFORE} cannot be: xgboost-cpu 3.2.0 has wheels for Python 3.11 only with glibc 2.28 or newer" in said
+    assert (
+        f"{BEFORE} cannot be built: xgboost-cpu 3.2.0 has wheels for Python 3.11 only with glibc 2.28 or newer" in said
+    )
     assert "pin xgboost-cpu 3.0.5" in said
 
 
@@ -156,8 +158,8 @@ def test_a_package_of_a_package_without_a_wheel(checkout: Checkout) -> None:
         '      "1": {contract: ["jax[cpu]==0.4.20"], bases: [debian13-py313]}\n',
     )
     said = " ".join(refused(checkout).err.replace("|", " ").split())
-    assert "cannot be: jaxlib 0.4.20 has no wheel for Python 3.13 (it has for 3.9, 3.10, 3.11, 3.12)" in said
-    assert "jax[cpu]==0.4.20 depends on jaxlib==0.4.20" in said, "how it comes in is not said"
+    assert "cannot be built: jaxlib 0.4.20 has no wheel for Python 3.13 (only for 3.9, 3.10, 3.11, 3.12)" in said
+    assert "jax[cpu]==0.4.20 depends on jaxlib==0.4.20" in said, "the package that requires it is not named"
     assert f"where: {line_of(checkout, 'jax[cpu]')}" in said
 
 
@@ -173,4 +175,4 @@ def test_a_wheel_directory_without_the_wheel(checkout: Checkout, tmp_path: Path)
     )
     said = " ".join(refused(checkout).err.replace("|", " ").split())
     assert f"there is no xgboost-cpu 3.2.0 on {wheels}" in said
-    assert f"{CELL}: xgboost-cpu 3.4.1 has no wheel for Python 3.11 (it has for 3.13)" in said
+    assert f"{CELL}: xgboost-cpu 3.4.1 has no wheel for Python 3.11 (only for 3.13)" in said

@@ -1,4 +1,4 @@
-"""What is said of cells that cannot be, and of excludes; and which packages a resolver's words blame."""
+"""The reports about cells that cannot be built and about excludes, and the packages that uv's messages blame."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ WHEEL = Finding(
     kind=Kind.OTHER_PYTHON,
     requirement="xgboost-cpu==3.4.1",
     distribution="xgboost-cpu",
-    says="xgboost-cpu 3.4.1 has no wheel for Python 3.11 (it has for 3.12 and newer)",
+    says="xgboost-cpu 3.4.1 has no wheel for Python 3.11 (only for 3.12 and newer)",
     instead=("3.2.0",),
 )
 NUMPY = Finding(
@@ -60,7 +60,7 @@ def images(loaded: LoadedMatrix) -> dict[str, Variant]:
 
 def test_one_cell_with_its_pin_and_an_exclude_to_paste(loaded: LoadedMatrix, images: dict[str, Variant]) -> None:
     failure = cell_reports.impossible(loaded, [Verdict(name=ONE, variant=images[ONE], findings=(WHEEL,))])
-    assert failure.what == f"{ONE} cannot be: {WHEEL.says}"
+    assert failure.what == f"{ONE} cannot be built: {WHEEL.says}"
     assert failure.where == 'matrix.yaml:13 (frameworks.xgboost.versions."3.4".contract[0])'
     assert failure.fix is not None and failure.fix.startswith("pin xgboost-cpu 3.2.0, or exclude the cell")
     assert failure.details is not None
@@ -70,7 +70,7 @@ def test_one_cell_with_its_pin_and_an_exclude_to_paste(loaded: LoadedMatrix, ima
     ]
 
 
-def test_cells_with_one_reason_stand_together(loaded: LoadedMatrix, images: dict[str, Variant]) -> None:
+def test_cells_with_one_reason_are_reported_together(loaded: LoadedMatrix, images: dict[str, Variant]) -> None:
     """A pin with a marker is found in the matrix all the same."""
     failure = cell_reports.impossible(
         loaded,
@@ -79,7 +79,7 @@ def test_cells_with_one_reason_stand_together(loaded: LoadedMatrix, images: dict
             Verdict(name=TWO, variant=images[TWO], findings=(NUMPY,)),
         ],
     )
-    assert failure.what == "2 images cannot be"
+    assert failure.what == "2 images cannot be built"
     assert failure.details is not None
     lines = failure.details.splitlines()
     assert f"{ONE}: {WHEEL.says}" in lines
@@ -88,31 +88,31 @@ def test_cells_with_one_reason_stand_together(loaded: LoadedMatrix, images: dict
     assert "  fix: pin numpy 1.26.4" in lines, "an exclude is no answer to a misspelt version"
 
 
-def test_without_a_finding_the_resolvers_words_are_said(loaded: LoadedMatrix, images: dict[str, Variant]) -> None:
+def test_without_a_finding_the_report_has_the_resolvers_words(loaded: LoadedMatrix, images: dict[str, Variant]) -> None:
     failure = cell_reports.impossible(loaded, [Verdict(name=ONE, variant=images[ONE], reason="Because a\ndepends")])
     assert failure.details is not None and f"{ONE}: Because a depends" in failure.details
     assert failure.where == 'matrix.yaml:12 (frameworks.xgboost.versions."3.4")'
 
 
-def test_an_exclude_that_is_not_needed_is_told_with_its_line(loaded: LoadedMatrix, images: dict[str, Variant]) -> None:
+def test_an_unneeded_exclude_is_reported_with_its_line(loaded: LoadedMatrix, images: dict[str, Variant]) -> None:
     can, cannot = Verdict(name=ONE, variant=images[ONE]), Verdict(name=TWO, variant=images[TWO], reason="it is so")
     warning = cell_reports.exclude_warning(loaded, CheckedExclude(index=0, cells=(can,)))
     assert warning is not None
-    assert warning.startswith(f"matrix.yaml:15 (exclude[0]): this exclude is not needed any more: {ONE} resolves")
+    assert warning.startswith(f"matrix.yaml:15 (exclude[0]): this exclude is no longer needed: {ONE} resolves")
     warning = cell_reports.exclude_warning(loaded, CheckedExclude(index=0, cells=(can, cannot)))
-    assert warning is not None and f"takes more than it must: {ONE} resolves" in warning
+    assert warning is not None and f"leaves out more than necessary: {ONE} resolves" in warning
     holds = CheckedExclude(index=0, cells=(cannot,))
     assert cell_reports.exclude_warning(loaded, holds) is None
     assert cell_reports.exclude_line(loaded, holds) == f"matrix.yaml:15 (exclude[0]) holds: {TWO}: it is so"
 
 
-def test_what_depends_on_a_place_that_does_not_answer_is_not_known(
+def test_an_exclude_that_depends_on_an_unreachable_index_could_not_be_checked(
     loaded: LoadedMatrix, images: dict[str, Variant]
 ) -> None:
     unknown = CheckedExclude(index=0, cells=(Verdict(name=ONE, variant=images[ONE], not_reached=("https://x",)),))
     assert cell_reports.exclude_warning(loaded, unknown) is None
     line = cell_reports.exclude_line(loaded, unknown)
-    assert line is not None and "is not known to hold" in line and "https://x" in line
+    assert line is not None and "could not be checked" in line and "https://x" in line
 
 
 @pytest.mark.parametrize(

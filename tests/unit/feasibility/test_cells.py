@@ -1,4 +1,4 @@
-"""What of a resolver's answer is refused: source where there are wheels. The index is one on this machine's disk."""
+"""Answers of the resolver that are refused: a source although there are wheels. The index is a local directory."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ def facts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Facts:
         (folder / "index.html").write_text("".join(f'<a href="{file}">{file}</a>' for file in files))
     monkeypatch.setenv("UV_DEFAULT_INDEX", (tmp_path / "index").as_uri())
     (tmp_path / "matrix.yaml").write_text(MATRIX, encoding="utf-8")
-    found = Facts(open_project(Paths(root=tmp_path)))
-    found.prepare()
-    return found
+    facts = Facts(open_project(Paths(root=tmp_path)))
+    facts.prepare()
+    return facts
 
 
 def source(name: str, version: str) -> LockedPackage:
     return LockedPackage(name=name, version=version, sha256="a" * 64, filename=f"{name}-{version}.tar.gz", size=1)
 
 
-def test_a_pin_is_not_built_where_its_wheels_are_for_others(facts: Facts) -> None:
-    """The resolver takes the newest; an older one has a wheel, and is what to pin."""
+def test_a_pin_with_wheels_for_other_pythons_is_not_built(facts: Facts) -> None:
+    """The resolver chooses the newest version; the one to pin is older and has a wheel."""
     (variant,) = facts.project.variants
     (finding,) = built_from_source(facts, variant, [source("demo", "2.0")])
     assert finding.says == "demo 2.0 has no wheel for Python 3.11 (only for 3.9)"
     assert finding.instead == ("1.0",)
 
 
-def test_what_never_had_wheels_and_what_no_pin_names_are_built(facts: Facts) -> None:
+def test_packages_that_never_had_wheels_or_have_no_pin_are_built(facts: Facts) -> None:
     (variant,) = facts.project.variants
     assert built_from_source(facts, variant, [source("pure", "1.0"), source("other", "1.0")]) == ()

@@ -1,4 +1,4 @@
-"""Which images are near to a cell that cannot be."""
+"""The images nearest to a cell that cannot be built."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def images(tmp_path: Path) -> dict[str, Variant]:
     return {variant.name: variant for variant in expand(load(file))}
 
 
-def near(images: dict[str, Variant], cell: str, *there: str) -> set[str]:
-    """What is said to be near to a cell, of these images; all but it where none are named."""
-    chosen = [images[name] for name in there] or list(images.values())
+def near(images: dict[str, Variant], cell: str, *candidates: str) -> set[str]:
+    """The images near to a cell, of these candidates; of all images if none are given."""
+    chosen = [images[name] for name in candidates] or list(images.values())
     return {str(item) for item in nearest_images(images[cell], chosen)}
 
 

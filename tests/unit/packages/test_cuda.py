@@ -40,8 +40,7 @@ def test_what_a_framework_was_built_with_and_is_locked_otherwise_is_said() -> No
     toolkit = {"cuda-toolkit": "12.5.1", "nvidia-cuda-runtime-cu12": "12.5.39", "nvidia-cudnn-cu12": "9.3.0.75"}
     (sentence,) = contradictions("tensorflow 2.18.0", TENSORFLOW, toolkit, "3.11")
     assert sentence == (
-        "tensorflow 2.18.0 was built for nvidia-cuda-runtime-cu12==12.5.82 (its extra 'and-cuda'), "
-        "the matrix gives 12.5.39"
+        "tensorflow 2.18.0 was built for nvidia-cuda-runtime-cu12==12.5.82 (its extra 'and-cuda'), the lock has 12.5.39"
     )
     assert not contradictions(
         "tensorflow 2.18.0", TENSORFLOW, {**toolkit, "nvidia-cuda-runtime-cu12": "12.5.82"}, "3.11"
@@ -50,31 +49,31 @@ def test_what_a_framework_was_built_with_and_is_locked_otherwise_is_said() -> No
 
 def test_a_requirement_of_every_installation_needs_no_extra() -> None:
     (sentence,) = contradictions("torch 2.15.0", TORCH, {"cuda-toolkit": "13.2.0"}, "3.11")
-    assert sentence == "torch 2.15.0 was built for cuda-toolkit==13.2.2, the matrix gives 13.2.0"
+    assert sentence == "torch 2.15.0 was built for cuda-toolkit==13.2.2, the lock has 13.2.0"
 
 
 @pytest.mark.parametrize(
     ("pins", "versions", "sentence"),
     [
         (cuda("13.0.3"), {"cuda-toolkit": "13.0.3.0", "nvidia-cuda-runtime": "13.0.96"}, None),
-        (cuda("13.0.2"), {"cuda-toolkit": "13.0.3.0"}, "the matrix says CUDA 13.0.2, cuda-toolkit is 13.0.3.0"),
+        (cuda("13.0.2"), {"cuda-toolkit": "13.0.3.0"}, "the matrix has CUDA 13.0.2, cuda-toolkit is 13.0.3.0"),
         (cuda("12.5.82"), {"nvidia-cuda-runtime-cu12": "12.5.82"}, None),
         (cuda("12.9"), {"nvidia-nccl-cu12": "2.29.2"}, None),
         (
             cuda("12.5.1"),
             {"nvidia-cuda-runtime-cu12": "12.5.82"},
-            "the matrix says CUDA 12.5.1, nvidia-cuda-runtime-cu12 is 12.5.82",
+            "the matrix has CUDA 12.5.1, nvidia-cuda-runtime-cu12 is 12.5.82",
         ),
         (
             cuda("13.0.3", "9.12.0.46"),
             {"nvidia-cudnn-jit-cu13": "9.13.0.50"},
-            "the matrix says cuDNN 9.12.0.46, nvidia-cudnn-jit-cu13 is 9.13.0.50",
+            "the matrix has cuDNN 9.12.0.46, nvidia-cudnn-jit-cu13 is 9.13.0.50",
         ),
-        (cuda("13.0.3", "9.12.0.46"), {}, "the matrix says cuDNN 9.12.0.46, and no package brings it"),
+        (cuda("13.0.3", "9.12.0.46"), {}, "the matrix has cuDNN 9.12.0.46, but no package contains it"),
         (
             cuda("13.0.3"),
             {"nvidia-cudnn-cu13": "9.12.0.46"},
-            "the matrix names no cuDNN, and nvidia-cudnn-cu13 9.12.0.46 is one",
+            "the matrix has no cuDNN, nvidia-cudnn-cu13 is 9.12.0.46",
         ),
     ],
 )
