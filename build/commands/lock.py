@@ -1,9 +1,13 @@
-"""`nox -s lock`: resolve, compare, write or only say what is stale."""
+"""`nox -s lock`: resolve the packages of every image; write the locks, or report the stale ones.
+
+Effects: writes ``locks/``, bootstraps bases, uses the network, and prints.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import click
 
@@ -28,18 +32,21 @@ from build.packages.cuda import is_cuda
 from build.paths import Paths, repository, write_atomically
 from build.system import console, state
 
+#: Number of differences printed for one lock.
+_LINES = 8
+
 
 def lock_command(paths: Paths, *, check: bool, refresh_bases: bool) -> None:
-    """Make the locks of every image of the matrix; all or nothing is written.
+    """Make the locks of every image of the matrix; either all are written or none.
 
     Args:
-        paths: The checkout.
-        check: Write nothing.
-        refresh_bases: Bootstrap the bases anew and record their Debian packages.
+        paths: The project.
+        check: Write nothing; compare the locks with the matrix and the index.
+        refresh_bases: Bootstrap the bases again and record their Debian packages.
 
     Raises:
-        LockError: Pins that no index can satisfy, or a CUDA that is not what its framework was built with.
-        DriftError: With ``check``, where a lock is stale.
+        LockError: No set of packages satisfies some pins, or a CUDA version is not the one of its framework.
+        DriftError: With ``check``: a lock is stale.
         NetworkError: The index is not reached.
     """
     project = open_project(paths)
@@ -47,91 +54,117 @@ def lock_command(paths: Paths, *, check: bool, refresh_bases: bool) -> None:
     console.step(f"resolving {len(project.variants)} images, the index as of {project.exclude_newer}")
     cuda_pins = {} if check else _cuda_pins(project, refresh_bases)
     facts = Facts(project)
-    facts.prepare()
-    if wrong := check_pins(facts):
-        raise cell_reports.impossible(project.loaded, _with_neighbours(facts, wrong))
-    result = make_locks(project.matrix, project.variants, project.locks, project.used_bases(project.variants))
-    for name, failure in result.not_reached.items():
-        console.warn(f"{name} keeps the lock it has: {failure.what} (searched: {failure.where})")
-    for name, failure in result.replaced.items():
-        console.warn(f"{name} is locked from the default index: {failure.what} (searched: {failure.where})")
-    if broken := _broken(facts, result):
-        raise cell_reports.impossible(project.loaded, _with_neighbours(facts, broken))
-    cuda_agreement.check(project, result.locks)
+    new = _make(facts)
     _check_excludes(facts)
-    changed: dict[str, list[str]] = {}
-    if check:
-        stale = debian.stale_cuda(paths, project.cuda_bases)
-        changed |= {str(debian.lock_file(paths, name).relative_to(paths.root)): why for name, why in stale.items()}
-    for path, lock in result.locks.items():
-        file = paths.root / path
-        if not file.is_file() or file.read_text(encoding="utf-8") != locks.to_text(lock):
-            changed[path] = locks.difference(_old(paths, path), lock) or ["its header"]
+    changed = {**(_stale_cuda(project) if check else {}), **_changes(project, new)}
     for path, lines in changed.items():
-        console.info(f"{path}: " + "; ".join(lines[:8]) + (f"; and {len(lines) - 8} more" if len(lines) > 8 else ""))
-    if check:
-        if changed:
-            raise DriftError(
-                f"{len(changed)} of {len(result.locks) + len(project.cuda_bases)} locks are stale",
-                where=", ".join(changed),
-                fix="nox -s lock generate",
-            )
-    else:
-        for path in changed:
-            write_atomically(paths.root / path, locks.to_text(result.locks[path]))
-        for file in sorted(paths.locks.glob("*/*.txt")):
-            relative = str(file.relative_to(paths.root))
-            kept = {project.lock_path(variant) for variant in project.variants}
-            kept |= {f"locks/{name}/debian.txt" for name in (*project.matrix.bases, *project.cuda_bases)}
-            kept |= {f"locks/{name}/python.txt" for name, base in project.matrix.bases.items() if base.prefix}
-            if relative not in result.locks and relative not in kept:
-                file.unlink()
-                console.info(f"{relative} (removed: no image of the matrix has it)")
-        for name, pins in cuda_pins.items():
-            lines = debian.drift(debian.recorded(paths, name) or (), pins)
-            debian.record(paths, name, pins, asked=project.cuda_bases[name].cuda.debian)
-            console.info(f"{name}: {len(pins)} Debian packages of its CUDA recorded, {len(lines)} changed")
+        more = f"; and {len(lines) - _LINES} more" if len(lines) > _LINES else ""
+        console.info(f"{path}: " + "; ".join(lines[:_LINES]) + more)
+    if not check:
+        _write(project, new, changed)
+        _record_cuda(project, cuda_pins)
         _record_bases(project, refresh_bases)
-    agreed = _agreement(result)
+    elif changed:
+        raise DriftError(
+            f"{len(changed)} of {len(new.locks) + len(project.cuda_bases)} locks are stale",
+            where=", ".join(changed),
+            fix="nox -s lock generate",
+        )
     console.out.print(
-        f"{len(result.locks)} locks, {len(changed)} {'stale' if check else 'written'}, "
-        f"{console.seconds(time.monotonic() - began)}; {agreed}"
+        f"{len(new.locks)} locks, {len(changed)} {'stale' if check else 'written'}, "
+        f"{console.seconds(time.monotonic() - began)}; {_agreement(new)}"
     )
 
 
-def _old(paths: Paths, path: str) -> Lock | None:
+def _make(facts: Facts) -> NewLocks:
+    """Resolve all images, and check that the results can be built.
+
+    Raises:
+        LockError: Some images cannot be built; it has their reasons.
+        NetworkError: The index is not reached.
+    """
+    project = facts.project
+    facts.prepare()
+    if wrong := check_pins(facts):
+        raise cell_reports.impossible(project.loaded, _with_neighbours(facts, wrong))
+    new = make_locks(project.matrix, project.variants, project.locks, project.used_bases(project.variants))
+    for name, failure in new.not_reached.items():
+        console.warn(f"{name} keeps its lock: {failure.what} (searched: {failure.where})")
+    for name, failure in new.replaced.items():
+        console.warn(f"{name} is locked from the default index: {failure.what} (searched: {failure.where})")
+    if failed := _failed(facts, new):
+        raise cell_reports.impossible(project.loaded, _with_neighbours(facts, failed))
+    cuda_agreement.check(project, new.locks)
+    return new
+
+
+def _stale_cuda(project: Project) -> dict[str, list[str]]:
+    """Return the stale Debian locks of bases with CUDA: path → reasons."""
+    stale = debian.stale_cuda(project.paths, project.cuda_bases)
+    return {
+        str(debian.lock_file(project.paths, name).relative_to(project.paths.root)): reasons
+        for name, reasons in stale.items()
+    }
+
+
+def _changes(project: Project, new: NewLocks) -> dict[str, list[str]]:
+    """Return the new locks that differ from the committed ones: path → differences."""
+    changed = {}
+    for path, lock in new.locks.items():
+        file = project.paths.root / path
+        if not file.is_file() or file.read_text(encoding="utf-8") != locks.to_text(lock):
+            changed[path] = locks.difference(_old(file), lock) or ["its header"]
+    return changed
+
+
+def _write(project: Project, new: NewLocks, changed: Iterable[str]) -> None:
+    """Write the changed locks, and remove those of images that the matrix no longer has."""
+    paths = project.paths
+    for path in changed:
+        write_atomically(paths.root / path, locks.to_text(new.locks[path]))
+    kept = new.locks.keys() | {project.lock_path(variant) for variant in project.variants}
+    kept |= {f"locks/{name}/debian.txt" for name in (*project.matrix.bases, *project.cuda_bases)}
+    kept |= {f"locks/{name}/python.txt" for name, base in project.matrix.bases.items() if base.prefix}
+    for file in sorted(paths.locks.glob("*/*.txt")):
+        path = str(file.relative_to(paths.root))
+        if path not in kept:
+            file.unlink()
+            console.info(f"{path} (removed: no image of the matrix has it)")
+
+
+def _old(file: Path) -> Lock | None:
     try:
-        return locks.read(paths.root / path)
+        return locks.read(file)
     except LockError:
         return None
 
 
-def _broken(facts: Facts, result: NewLocks) -> list[Verdict]:
-    """The images that the resolver has no packages for, each with its reason."""
+def _failed(facts: Facts, new: NewLocks) -> list[Verdict]:
+    """Return the images that cannot be built by the resolver's answer, each with its reason."""
     project = facts.project
     images = {variant.name: variant for variant in project.variants}
-    # Where the server's pins are wrong, its images say so too.
-    found = [
+    # If the server's own pins are wrong, its images fail too, and give the reason.
+    verdicts = [
         explain_failure(facts, images[title], failure.details or failure.what)
-        for title, failure in result.failed.items()
+        for title, failure in new.failed.items()
         if title in images
     ]
     for variant in project.variants:
-        lock = result.locks.get(project.lock_path(variant))
+        lock = new.locks.get(project.lock_path(variant))
         findings = built_from_source(facts, variant, lock.packages) if lock is not None else ()
         if findings:
-            found.append(Verdict(name=variant.name, variant=variant, findings=findings))
-    return found
+            verdicts.append(Verdict(name=variant.name, variant=variant, findings=findings))
+    return verdicts
 
 
 def _with_neighbours(facts: Facts, verdicts: Sequence[Verdict]) -> list[Verdict]:
-    broken = {verdict.name for verdict in verdicts}
-    there = [variant for variant in facts.project.variants if variant.name not in broken]
-    return [with_neighbours(facts, verdict, there) for verdict in verdicts]
+    failed = {verdict.name for verdict in verdicts}
+    others = [variant for variant in facts.project.variants if variant.name not in failed]
+    return [with_neighbours(facts, verdict, others) for verdict in verdicts]
 
 
 def _check_excludes(facts: Facts) -> None:
-    """Say of each exclude why it holds, and warn where it is not needed any more."""
+    """Print why each exclude holds, and warn about those that are no longer needed."""
     loaded = facts.project.loaded
     try:
         checked = check_excludes(facts)
@@ -146,28 +179,36 @@ def _check_excludes(facts: Facts) -> None:
             console.warn(warning)
 
 
-def _agreement(result: NewLocks) -> str:
-    """Whether the images of each base agree on the packages they share."""
-    apart: set[str] = set()
-    versions: dict[tuple[str, str], str] = {}
-    for path, lock in result.locks.items():
+def _agreement(new: NewLocks) -> str:
+    """Return a line about the packages that images of one base have in different versions; CUDA's do not count."""
+    differing: set[str] = set()
+    versions: dict[tuple[Path, str], str] = {}
+    for path, lock in new.locks.items():
         for name, version in lock.versions().items():
-            # CUDA is as each image pins it.
-            if not is_cuda(name) and versions.setdefault((path.split("/")[1], name), version) != version:
-                apart.add(name)
-    return "the images of a base differ on: " + ", ".join(sorted(apart)) if apart else "the images of each base agree"
+            if not is_cuda(name) and versions.setdefault((Path(path).parent, name), version) != version:
+                differing.add(name)
+    if differing:
+        return "the images of a base differ on: " + ", ".join(sorted(differing))
+    return "the images of each base agree"
 
 
 def _cuda_pins(project: Project, refresh: bool) -> dict[str, tuple[str, ...]]:
-    """The Debian packages of each base's CUDA that are to be recorded, by the base's name."""
+    """Return the Debian packages of CUDA to record, by base: those that are stale, or all with ``refresh``."""
     stale = debian.stale_cuda(project.paths, project.cuda_bases)
-    found: dict[str, tuple[str, ...]] = {}
+    pins: dict[str, tuple[str, ...]] = {}
     for name, base in project.cuda_bases.items():
         if isinstance(base.origin, CudaImage) or not (refresh or name in stale):
             continue
         index = debian_index.parse_index(debian_index.fetch_index(base.suite))
-        found[name] = debian_index.pins(base, index, project.loaded.where("cuda", base.device, "debian"))
-    return found
+        pins[name] = debian_index.pins(base, index, project.loaded.where("cuda", base.device, "debian"))
+    return pins
+
+
+def _record_cuda(project: Project, pins: Mapping[str, tuple[str, ...]]) -> None:
+    for name, packages in pins.items():
+        lines = debian.drift(debian.recorded(project.paths, name) or (), packages)
+        debian.record(project.paths, name, packages, asked=project.cuda_bases[name].cuda.debian)
+        console.info(f"{name}: {len(packages)} Debian packages of its CUDA recorded, {len(lines)} changed")
 
 
 def _record_bases(project: Project, refresh: bool) -> None:
