@@ -8,13 +8,12 @@ from build.checkout.project import open_project
 from build.commands.generated_files import check_drift
 from build.commands.options import Session
 from build.paths import repository
-from build.system import console
 
 
 @click.command(cls=Session)
 def check() -> None:
     """Fail if a committed file is not what matrix.yaml and the locks give. No network is needed."""
     check_drift(open_project(repository()))
-    console.out.print(
+    click.echo(
         "the matrix, the schema, the locks, the Dockerfiles, the bake file, the environments and docs/images.md agree"
     )

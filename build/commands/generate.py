@@ -26,4 +26,4 @@ def generate() -> None:
         console.info(path)
     if len(changed) > _NAMED:
         console.info(f"and {len(changed) - _NAMED} more")
-    console.out.print(f"{len(changed)} files written" if changed else "nothing to write: all files are up to date")
+    click.echo(f"{len(changed)} files written" if changed else "nothing to write: all files are up to date")

@@ -44,4 +44,4 @@ def list_images(selection: Selection, as_json: bool) -> None:
             for row, variant in zip(rows, variants, strict=True)
         ],
     )
-    console.out.print(f"{len(rows)} images")
+    click.echo(f"{len(rows)} images")

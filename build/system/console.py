@@ -1,99 +1,115 @@
-"""What a person sees: results on standard output, progress and messages on standard error.
+"""Output for people: results on standard output, progress and messages on standard error.
 
-On a terminal rich draws; elsewhere (a file, CI) the same text comes as plain lines, never cut to 80 columns.
+On a terminal rich draws it; elsewhere (a file, CI) the same text comes as plain lines, never cut to 80 columns.
+rich is imported when something is printed through it: small commands do without.
 """
 
 from __future__ import annotations
 
-import io
+import functools
 import shutil
+import sys
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+import click
 
 from build.errors import PipelineError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    #: Results.
+    out: Console
+    #: Progress, warnings, errors.
+    err: Console
 
 _PLAIN_WIDTH = 200
 
 
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        if name in ("out", "err"):
+            return _console(stderr=name == "err")
+        raise AttributeError(name)
+
+
+@functools.cache
 def _console(*, stderr: bool) -> Console:
+    from rich.console import Console
+
     console = Console(stderr=stderr, highlight=False, soft_wrap=False)
     if not console.is_terminal:
         console = Console(stderr=stderr, highlight=False, width=max(_PLAIN_WIDTH, shutil.get_terminal_size().columns))
     return console
 
 
-#: Results: tables, JSON.
-out = _console(stderr=False)
-#: Progress, warnings, errors.
-err = _console(stderr=True)
+def _print(text: str, *, style: str = "", mark: str = "", wrap: bool = False) -> None:
+    """Print a line on standard error: ``mark`` in a style, then the text as it is."""
+    from rich.text import Text
+
+    _console(stderr=True).print(Text.assemble((mark, style), text), soft_wrap=not wrap)
 
 
 def step(text: str) -> None:
-    """Say that a phase of the work begins: one line, ``==> text``."""
-    err.print(f"[bold]==>[/bold] {escape(text)}")
+    """Print that a phase of the work begins: one line, ``==> text``."""
+    _print(f" {text}", mark="==>", style="bold", wrap=True)
 
 
 def info(text: str) -> None:
-    """Say something that happened, one indented line."""
-    err.print(f"    {escape(text)}", soft_wrap=True)
+    """Print something that happened, as one indented line."""
+    _print(f"    {text}")
 
 
 def warn(text: str) -> None:
-    """Say something that a person should know and that does not stop the work."""
-    err.print(f"[yellow]warning:[/yellow] {escape(text)}", soft_wrap=True)
+    """Print something that a person should know and that does not stop the work."""
+    _print(f" {text}", mark="warning:", style="yellow")
 
 
 def error(failure: PipelineError) -> None:
-    """Print a failure: what happened, where, what to do, and the log lines that matter."""
-    err.print(f"[bold red]error:[/bold red] {escape(failure.what)}", soft_wrap=True)
+    """Print a failure: what happened, where, how to fix it, and the log lines that matter."""
+    _print(f" {failure.what}", mark="error:", style="bold red")
     if failure.where:
-        err.print(f"  where: {escape(failure.where)}", soft_wrap=True)
+        _print(f"  where: {failure.where}")
     if failure.fix:
-        err.print(f"  fix:   {escape(failure.fix)}", soft_wrap=True)
+        _print(f"  fix:   {failure.fix}")
     if failure.details:
         for line in failure.details.rstrip().splitlines():
-            err.print(f"  | {escape(line)}", soft_wrap=True)
+            _print(f"  | {line}")
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None) -> None:
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table on standard output.
 
-    The first column is a name to be copied and is never folded.  On a terminal too narrow for all, columns are left
-    out from the right; elsewhere (a file, CI) every row is one line, whatever its length.
+    The first column is a name to be copied and is never folded.  On a terminal that is too narrow for all columns,
+    some are left out from the right; elsewhere (a file, CI) every row is one line of any length.
 
     Args:
-        columns: Headings; one that ends in ``>`` is right-aligned (numbers), the mark is not printed.
+        columns: Headings; one that ends in ``>`` is right-aligned (numbers), and the mark is not printed.
         rows: Cells as text.
-        title: A line above.
     """
     content = [list(row) for row in rows]
-    widths = [
-        max([len(column.rstrip(">")), *(len(row[number]) for row in content)]) for number, column in enumerate(columns)
-    ]
+    headings = [column.rstrip(">") for column in columns]
+    widths = [max(map(len, cells)) for cells in zip(headings, *content, strict=True)]
+    is_terminal = sys.stdout.isatty()
     shown = len(columns)
-    if out.is_terminal:
-        while shown > 2 and sum(widths[:shown]) + 2 * (shown - 1) > out.width:
+    if is_terminal:
+        while shown > 2 and sum(widths[:shown]) + 2 * (shown - 1) > shutil.get_terminal_size().columns:
             shown -= 1
-    drawn = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for column in columns[:shown]:
-        drawn.add_column(column.rstrip(">"), justify="right" if column.endswith(">") else "left", no_wrap=True)
-    for row in content:
-        drawn.add_row(*(escape(cell) for cell in row[:shown]))
-    if out.is_terminal:
-        out.print(drawn)
-        if shown < len(columns):
-            left_out = ", ".join(column.rstrip(">") for column in columns[shown:])
-            out.print(f"[dim](this terminal is too narrow for: {left_out})[/dim]", soft_wrap=True)
-    else:
-        wide = Console(width=sum(widths) + 2 * len(columns), highlight=False, file=io.StringIO())
-        wide.print(drawn)
-        assert isinstance(wide.file, io.StringIO)
-        for line in wide.file.getvalue().splitlines():
-            out.file.write(line.rstrip() + "\n")
-        out.file.flush()
+    right = [column.endswith(">") for column in columns[:shown]]
+
+    def line(cells: Sequence[str]) -> str:
+        parts = zip(cells, widths, right, strict=False)
+        return "  ".join(
+            cell.rjust(width) if is_right else cell.ljust(width) for cell, width, is_right in parts
+        ).rstrip()
+
+    if any(headings):
+        click.secho(line(headings), bold=True)
+    click.echo("".join(f"{line(row)}\n" for row in content), nl=False)
+    if shown < len(columns):
+        click.secho(f"(this terminal is too narrow for: {', '.join(headings[shown:])})", dim=True)
 
 
 def size(count: float) -> str:

@@ -1,19 +1,27 @@
-"""Jinja2 templates: one way to read them.  What they do not know is an error, and blocks leave no blank lines."""
+"""Jinja2 templates: one way to load them.
+
+An undefined name is an error, and blocks leave no blank lines.  Jinja2 is imported when templates are loaded: `list`
+loads none.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def load_templates(folder: Path, *, html: bool = False) -> Environment:
-    """The templates of a folder.
+    """Return the templates of a directory; each is compiled once.
 
     Args:
-        folder: Where they lie.
-        html: Whether what they are given is text in a page, and escaped; Dockerfiles and Markdown take it as it is.
+        folder: The directory.
+        html: The templates are HTML, and text given to them is escaped.
     """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     return Environment(
         loader=FileSystemLoader(folder),
         undefined=StrictUndefined,
