@@ -68,7 +68,11 @@ class Project:
 
     def variant(self, name: str) -> Variant:
         """Return the image of this name, which must exist."""
-        return next(variant for variant in self.variants if variant.name == name)
+        return self._by_name[name]
+
+    @functools.cached_property
+    def _by_name(self) -> dict[str, Variant]:
+        return {variant.name: variant for variant in self.variants}
 
     def groups(self) -> dict[str, tuple[str, ...]]:
         """Return group name → image names."""

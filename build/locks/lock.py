@@ -9,6 +9,7 @@ another platform changes nothing.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Sequence
@@ -148,7 +149,10 @@ def from_text(text: str, where: str) -> Lock:
         if match := re.match(r"^# ([a-z-]+): (.*)$", line):
             header.setdefault(match[1], []).append(match[2])
         elif line and not line.startswith("#"):
-            packages.append(_package(line, f"{where}:{number}"))
+            package = _package(line)
+            if package is None:
+                raise LockError(f"not a line of a lock: {line[:80]!r}", where=f"{where}:{number}", fix=_REMAKE)
+            packages.append(package)
     try:
         if header["content"][0] != _content(packages):
             raise LockError(
@@ -167,10 +171,12 @@ def from_text(text: str, where: str) -> Lock:
         raise LockError(f"the lock's header lacks {missing}", where=where, fix=_REMAKE) from missing
 
 
-def _package(line: str, where: str) -> LockedPackage:
+@functools.cache
+def _package(line: str) -> LockedPackage | None:
+    """Parse a line; many locks have the same lines, and share what was parsed."""
     match = _PACKAGE.match(line)
     if match is None:
-        raise LockError(f"not a line of a lock: {line[:80]!r}", where=where, fix=_REMAKE)
+        return None
     return LockedPackage(
         name=match["name"],
         version=match["version"],

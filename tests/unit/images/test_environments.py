@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import pytest
 import yaml
 
 from build.commands import generated_files as generate
@@ -97,3 +98,14 @@ def test_the_name_for_ones_own_workspace_is_one_that_azure_takes() -> None:
         assert re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}", name)
         assert not name.lower().startswith("azureml")
         assert f"--name {name}" in FILES[environments.path(variant.name)]
+
+
+def test_the_text_is_the_same_where_pyyaml_has_no_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
+    strange = "a: 'b' \"c\" # d, [e] {f} & * ! | > % @ ` é … 🐍 - ? \\ \t" + " long" * 400
+    titles = ["", " x ", "no", "1.10", "0x1", "2026-11-19", "- a", "null", "~", "a\nb", "=", "<<", ":", strange]
+    made = image(SKLEARN)
+    images = [replace(made, variant=replace(made.variant, framework_title=title, framework=title)) for title in titles]
+    assert environments._DUMPER is not yaml.SafeDumper
+    fast = [environments.text(one, PROJECT.matrix.project) for one in images]
+    monkeypatch.setattr(environments, "_DUMPER", yaml.SafeDumper)
+    assert [environments.text(one, PROJECT.matrix.project) for one in images] == fast
