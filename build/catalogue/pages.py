@@ -3,141 +3,23 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from build.catalogue.changes import Change, Changes, compare, versions
+from build.catalogue.changes import compare, versions
+from build.catalogue.page import Page, Promise
+from build.catalogue.page_layers import layer_keys, planned_layers, stored_layers
 from build.catalogue.record import RecordedImage
-from build.catalogue.remote import Published, Stored
+from build.catalogue.remote import Published
 from build.images import dockerfiles as render
-from build.images import environments, layers
 from build.images.dockerfiles import LABEL, STAND_IN, Image
 from build.matrix import lifecycle
 from build.matrix.model import Lifecycle, Matrix
-from build.variants.variant import Variant
-from build.verify.reports import Package, Report
-
-#: How the layers of packages come into an image (image/templates/image.Dockerfile.j2).
-_PACKAGE_LAYER = "COPY /layer /"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Promise:
-    """A pin of the contract, and what is installed for it."""
-
-    pin: str
-    #: The installed version; None where the pin names it already, or nothing installed is known.
-    installed: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class PageLayer:
-    """A layer of an image: published, or planned from the lock."""
-
-    title: str
-    #: ``base`` or ``packages``.
-    kind: str
-    #: In the registry; None where it is only planned.
-    digest: str | None
-    #: Bytes to pull; of a planned layer the bytes of its wheels, None where the index does not tell.
-    size: int | None
-    #: ``numpy 2.4.6``, each.
-    packages: tuple[str, ...]
-    #: The other images that have it.
-    shared_with: tuple[str, ...]
-
-    @property
-    def anchor(self) -> str:
-        """Its place on the page of all layers."""
-        return re.sub(r"[^A-Za-z0-9]+", "-", (self.digest or self.title).removeprefix("sha256:"))[:24]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Page:
-    """All that the catalogue says of one image."""
-
-    variant: Variant
-    #: For people: ``scikit-learn 1.9``.
-    title: str
-    #: For people: ``CPU``, ``CUDA 13.0.3 with cuDNN 9.12.0.46``.
-    device_title: str
-    #: Where it stands in its lifecycle: ``ended``, ``ending``, ``deprecated``, ``announced``, ``supported``.
-    stage: str
-    #: The same for people, with dates.
-    stage_text: str
-    #: The version's own promises and the framework's; then those of the server.
-    promises: tuple[Promise, ...]
-    server_promises: tuple[Promise, ...]
-    python_packages: tuple[Package, ...]
-    debian_packages: tuple[Package, ...]
-    #: Whether the packages were read in the published image; else they are the lock's.
-    packages_are_read: bool
-    layers: tuple[PageLayer, ...]
-    published: Published | None
-    #: What was recorded when a registry was last asked; for where none was asked now.
-    recorded: RecordedImage | None
-    #: What changed since the previous dated tag.
-    changes: Changes | None
-    #: What the next build changes against what is published, of Python packages.
-    ahead: tuple[Change, ...]
-    #: Whether the published image is of another recipe than this checkout gives.
-    is_ahead: bool
-
-    @property
-    def name(self) -> str:
-        return self.variant.name
-
-    @property
-    def environment(self) -> str:
-        return f"{environments.PREFIX}{self.name}"
-
-    @property
-    def report(self) -> Report | None:
-        return self.published.current.report if self.published else None
-
-    @property
-    def stand_in(self) -> str | None:
-        """The base that the published image stands on instead of its own."""
-        if self.published:
-            return self.published.current.labels.get(STAND_IN)
-        return self.recorded.stand_in if self.recorded else None
-
-    @property
-    def cuda_is_absent(self) -> bool:
-        """Whether the published image lacks the CUDA that its name says: its stand-in base does not have it."""
-        return self.published is not None and self.published.current.labels.get(f"{LABEL}.cuda") == "absent"
-
-    @property
-    def size(self) -> int | None:
-        """Bytes to pull where nothing of it is there yet."""
-        if self.published:
-            return self.published.current.size
-        return self.recorded.size if self.recorded else None
-
-    @property
-    def tag(self) -> str | None:
-        """The immutable tag of the published state."""
-        if self.published:
-            return self.published.tag.tag if self.published.tag else None
-        return self.recorded.tag if self.recorded else None
-
-    @property
-    def digest(self) -> str | None:
-        if self.published:
-            return self.published.current.digest
-        return self.recorded.digest if self.recorded else None
-
-    @property
-    def pull_tag(self) -> str:
-        """The tag to pull: ``latest``, or the dated one where the image takes no ``latest``."""
-        latest = self.published.is_latest if self.published else self.recorded is None or self.recorded.is_latest
-        return "latest" if latest or self.tag is None else self.tag
+from build.verify.reports import Package
 
 
 def pages(
@@ -161,7 +43,7 @@ def pages(
     """
     users: dict[str, list[str]] = defaultdict(list)
     for image in images:
-        for key in _layer_keys(image, published.get(image.variant.name)):
+        for key in layer_keys(image, published.get(image.variant.name)):
             users[key].append(image.variant.name)
     frameworks = list(matrix.frameworks)
 
@@ -207,7 +89,7 @@ def _page(
         python_packages=python or tuple(Package(name=name, version=version) for name, version in lock.items()),
         debian_packages=report.debian_packages if report else (),
         packages_are_read=bool(python),
-        layers=_stored_layers(variant.name, published.current, users) if published else _planned_layers(image, users),
+        layers=stored_layers(variant.name, published.current, users) if published else planned_layers(image, users),
         published=published,
         recorded=None if published else recorded,
         changes=compare(published.previous, published.current) if published and published.previous else None,
@@ -255,95 +137,3 @@ def promises(pins: Sequence[str], installed: Mapping[str, str]) -> tuple[Promise
         exact = any(item.operator in ("==", "===") and "*" not in item.version for item in requirement.specifier)
         found.append(Promise(pin=pin, installed=None if exact else version))
     return tuple(found)
-
-
-def _layer_keys(image: Image, published: Published | None) -> set[str]:
-    if published:
-        return {layer.digest for layer in published.current.layers}
-    return {_planned_key(image, name) for name, _ in layers.stacked(image.layers)}
-
-
-def _planned_key(image: Image, layer: str) -> str:
-    return f"{image.variant.base_name}/{layer}"
-
-
-def _planned_layers(image: Image, users: Mapping[str, Sequence[str]]) -> tuple[PageLayer, ...]:
-    found = []
-    for name, packages in layers.stacked(image.layers):
-        names = tuple(f"{package.name} {package.version}" for package in packages)
-        sizes = [package.size for package in packages]
-        others = [other for other in users[_planned_key(image, name)] if other != image.variant.name]
-        found.append(
-            PageLayer(
-                title=_layer_title(name, names),
-                kind="packages",
-                digest=None,
-                size=None if None in sizes else sum(size for size in sizes if size is not None),
-                packages=names,
-                shared_with=tuple(others),
-            )
-        )
-    return tuple(found)
-
-
-def _stored_layers(name: str, stored: Stored, users: Mapping[str, Sequence[str]]) -> tuple[PageLayer, ...]:
-    named = stored.report.layers if stored.report else ()
-    of_packages = [number for number, layer in enumerate(stored.layers) if _PACKAGE_LAYER in layer.created_by]
-    # Which layer has which packages is known by their order: only where their number agrees.
-    known = dict(zip(of_packages, named, strict=True)) if len(of_packages) == len(named) else {}
-    found = []
-    for number, layer in enumerate(stored.layers):
-        packages = tuple(text.replace("==", " ", 1) for text in known[number].packages) if number in known else ()
-        if number in known:
-            title = _layer_title(known[number].name, packages)
-        else:
-            title = "packages" if number in of_packages else command(layer.created_by)
-        found.append(
-            PageLayer(
-                title=title,
-                kind="packages" if number in of_packages else "base",
-                digest=layer.digest,
-                size=layer.size,
-                packages=packages,
-                shared_with=tuple(other for other in users[layer.digest] if other != name),
-            )
-        )
-    return tuple(found)
-
-
-def _layer_title(name: str, packages: Sequence[str]) -> str:
-    if not packages:
-        return "links to CUDA's libraries for the loader"
-    if name.startswith("server-"):
-        return f"scoring server, {len(packages)} packages"
-    if len(packages) == 1:
-        return packages[0]
-    if name.startswith("rest-"):
-        return f"{len(packages)} further packages"
-    return f"{name}, {len(packages)} packages"
-
-
-def command(created_by: str) -> str:
-    """What made a layer, shortly: ``RUN /bin/sh -c /scripts/setup-base # buildkit`` → ``RUN /scripts/setup-base``."""
-    text = re.sub(r"\s*# buildkit$", "", created_by)
-    text = re.sub(r"^/bin/sh -c (#\(nop\) *)?", "RUN " if "#(nop)" not in text else "", text)
-    text = " ".join(text.replace("RUN /bin/sh -c ", "RUN ").split())
-    return (text if len(text) <= 70 else f"{text[:69]}…") or "base"
-
-
-def unique_bytes(all_pages: Sequence[Page]) -> int:
-    """Bytes of all published layers, each counted once: what the registry stores and one machine pulls for all."""
-    return sum({layer.digest: layer.size or 0 for page in all_pages for layer in page.layers if layer.digest}.values())
-
-
-def shared_layers(all_pages: Sequence[Page]) -> list[tuple[PageLayer, tuple[str, ...]]]:
-    """All published layers with the images that have them, the most shared first, then the biggest."""
-    layers: dict[str, PageLayer] = {}
-    users: dict[str, list[str]] = defaultdict(list)
-    for page in all_pages:
-        for layer in page.layers:
-            if layer.digest and page.name not in users[layer.digest]:
-                layers.setdefault(layer.digest, layer)
-                users[layer.digest].append(page.name)
-    order = sorted(layers, key=lambda digest: (-len(users[digest]), -(layers[digest].size or 0)))
-    return [(layers[digest], tuple(sorted(users[digest]))) for digest in order]

@@ -4,54 +4,27 @@ from __future__ import annotations
 
 import datetime
 import json
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from build.catalogue.pages import Page, shared_layers, unique_bytes
+from build.catalogue.facets import Facet, facets
+from build.catalogue.page import Page
+from build.catalogue.page_layers import shared_layers, unique_bytes
 from build.catalogue.record import Record
-from build.errors import UsageError
+from build.catalogue.report_lines import report_lines
+from build.catalogue.site_folder import INDEX
 from build.images.patches import distribution
 from build.matrix.model import Patch
 from build.registry.address import Registry
 from build.system import console
 from build.system.templates import load_templates
-from build.verify import reports
-from build.verify.reports import Report
 
-#: The machine-readable list; a folder that has it is a catalogue's, and may be replaced.
-INDEX = "catalogue.json"
 #: Other images named in a row; more are a number and a link.
 FEW = 6
 
 _ASSETS = ("catalogue.css", "catalogue.js")
-_STAGES = {
-    "supported": "supported",
-    "ending": "ends soon",
-    "deprecated": "deprecated",
-    "announced": "announced",
-    "ended": "ended",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Facet:
-    """One filter of the front page."""
-
-    #: The attribute of the rows: ``data-<key>``.
-    key: str
-    title: str
-    #: What a page has: value → text.
-    values: Callable[[Page], Mapping[str, str]]
-    #: Of all pages, in order.
-    options: tuple[tuple[str, str], ...] = ()
-
-    def of(self, page: Page) -> list[str]:
-        """The values of one page."""
-        return list(self.values(page))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,48 +43,6 @@ class Site:
     #: Bytes of all published images, each by itself, and with shared layers counted once.
     summed: int
     unique: int
-
-
-def _device(page: Page) -> dict[str, str]:
-    if page.variant.cuda is None:
-        return {"cpu": "CPU"}
-    return {"gpu": "GPU", page.variant.device: f"CUDA {page.variant.device.removeprefix('cuda')}"}
-
-
-_FACETS = (
-    Facet(
-        key="framework", title="Framework", values=lambda page: {page.variant.framework: page.variant.framework_title}
-    ),
-    Facet(key="device", title="Device", values=_device),
-    Facet(
-        key="python",
-        title="Python",
-        values=lambda page: {page.variant.base.python: page.variant.base.python},
-    ),
-    Facet(key="base", title="Base", values=lambda page: {page.variant.base.os: page.variant.base.title}),
-    Facet(key="stage", title="Lifecycle", values=lambda page: {page.stage: _STAGES[page.stage]}),
-    Facet(
-        key="published",
-        title="Published",
-        values=lambda page: {"yes": "published"} if page.digest else {"no": "not published"},
-    ),
-)
-
-
-def facets(pages: Sequence[Page]) -> tuple[Facet, ...]:
-    """The filters, each with the values that occur; in the order of the pages, numbers by size."""
-    found = []
-    for facet in _FACETS:
-        options: dict[str, str] = {}
-        for page in pages:
-            options.update(facet.values(page))
-        items = list(options.items())
-        if facet.key == "python":
-            items.sort(key=lambda item: int(item[0].partition(".")[2]))
-        elif facet.key == "stage":
-            items.sort(key=lambda item: list(_STAGES).index(item[0]))
-        found.append(Facet(key=facet.key, title=facet.title, values=facet.values, options=tuple(items)))
-    return tuple(found)
 
 
 def render(
@@ -158,7 +89,7 @@ def render(
     )
     environment.globals.update(
         site=site, size=console.size, signed=_signed, short=_short, when=_when, few=FEW, reference=reference,
-        pinned=pinned, groups=_groups, own_bytes=_own_bytes, search_text=_search_text,
+        pinned=pinned, groups=report_lines, own_bytes=_own_bytes, search_text=_search_text,
         search_packages=_search_packages,
     )  # fmt: skip
     for name in _ASSETS:
@@ -181,50 +112,6 @@ def _patched(patch: Patch) -> tuple[str, str]:
     return name, str(version)
 
 
-def write(files: Iterator[tuple[str, str]], output: Path) -> int:
-    """Put the site into a folder, whole or not at all; an earlier one there is replaced.
-
-    Args:
-        files: From `render`.
-        output: The folder.
-
-    Returns:
-        How many files it has.
-
-    Raises:
-        UsageError: The folder has something else in it, or cannot be written.
-    """
-    if output.exists() and not output.is_dir():
-        raise UsageError(f"{output} is no folder", where=str(output), fix="name another one: --output FOLDER")
-    if output.is_dir() and any(output.iterdir()) and not (output / INDEX).is_file():
-        raise UsageError(
-            "the folder is not empty, and what is in it is no catalogue",
-            where=str(output),
-            fix="empty it, or name another one: --output FOLDER",
-        )
-    count = 0
-    output = output.absolute()  # '.' has no name, and no folder above it
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
-            new, old = Path(folder, "new"), Path(folder, "old")
-            for path, text in files:
-                file = new / path
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(text, encoding="utf-8")
-                count += 1
-            if output.is_dir():
-                shutil.move(output, old)
-            shutil.move(new, output)
-    except OSError as error:
-        raise UsageError(
-            f"the site cannot be written: {error.strerror}",
-            where=str(error.filename or output),
-            fix="name another folder: --output FOLDER",
-        ) from error
-    return count
-
-
 def _row(page: Page, reference: str) -> dict[str, Any]:
     """An image in the machine-readable list."""
     variant = page.variant
@@ -245,41 +132,6 @@ def _row(page: Page, reference: str) -> dict[str, Any]:
         "size": page.size,
         "verified": page.report.time if page.report else None,
     }
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Line:
-    """The runs of one test, in one line of the page."""
-
-    title: str
-    outcome: str
-    reason: str
-    says: str
-    #: The parameters of its runs.
-    of: tuple[str, ...]
-    count: int
-
-
-def _groups(report: Report) -> list[tuple[str, list[_Line]]]:
-    """The tests of a report by group, the runs of one test with different parameters together."""
-    found = []
-    for group, checks in reports.by_group(report.checks).items():
-        runs: dict[tuple[str, str, str], list[reports.Check]] = {}
-        for check in checks:
-            runs.setdefault((check.test.partition(" (")[0], check.outcome, check.reason), []).append(check)
-        lines = [
-            _Line(
-                title=reports.title(test),
-                outcome=outcome,
-                reason=reason,
-                says=its[0].says,
-                of=tuple(check.test.partition(" (")[2].removesuffix(")") for check in its if " (" in check.test),
-                count=len(its),
-            )
-            for (test, outcome, reason), its in runs.items()
-        ]
-        found.append((group, lines))
-    return found
 
 
 def _own_bytes(page: Page) -> int:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from build.catalogue.pages import Page, Promise, pages
+from build.catalogue.page import Page, Promise
+from build.catalogue.pages import pages
 from build.catalogue.record import Record
 from build.images import environments
 from build.images.dockerfiles import Image

@@ -11,7 +11,7 @@ import click
 from build.builder import image_recipes
 from build.catalogue import pages as catalogue
 from build.catalogue import record as catalogue_record
-from build.catalogue import remote
+from build.catalogue import remote, site_folder
 from build.catalogue import site as catalogue_site
 from build.catalogue import table as catalogue_table
 from build.catalogue.record import Record
@@ -74,7 +74,7 @@ def catalogue_command(paths: Paths, *, output: Path, offline: bool) -> None:
         templates=project.tool.catalogue_templates / "site",
         patches=project.matrix.patches,
     )
-    count = catalogue_site.write(files, output)
+    count = site_folder.write(files, output)
     for page in pages:
         if page.digest and (said := lifecycle.warning(page.variant.lifecycle, now.date())):
             console.warn(f"{page.name} is published and {said}")

@@ -8,7 +8,9 @@ import pytest
 
 from build.catalogue import pages as catalogue
 from build.catalogue.changes import Change, compare
-from build.catalogue.pages import Page, command, pages, shared_layers, stage, unique_bytes
+from build.catalogue.page import Page
+from build.catalogue.page_layers import command, shared_layers, unique_bytes
+from build.catalogue.pages import pages, stage
 from build.catalogue.record import RecordedImage
 from build.catalogue.remote import Published
 from build.matrix.model import Lifecycle

@@ -13,7 +13,9 @@ import pytest
 
 from build.catalogue import record as catalogue_record
 from build.catalogue import site as catalogue_site
+from build.catalogue import site_folder
 from build.catalogue import table as catalogue_table
+from build.catalogue.facets import facets as facets_of
 from build.catalogue.pages import pages
 from build.catalogue.record import Record
 from build.catalogue.remote import Published
@@ -184,29 +186,29 @@ def test_without_a_registry_the_site_says_whose_facts_it_shows() -> None:
 
 def test_the_filters_are_those_that_the_images_have() -> None:
     found = pages(IMAGES, PROJECT.matrix, some(), today=TODAY)
-    facets = {facet.key: dict(facet.options) for facet in catalogue_site.facets(found)}
+    facets = {facet.key: dict(facet.options) for facet in facets_of(found)}
     assert facets["framework"]["sklearn"] == "scikit-learn"
     assert list(facets["python"]) == sorted(facets["python"], key=lambda text: int(text.split(".")[1]))
     assert facets["published"] == {"yes": "published", "no": "not published"}
     gpu = [page for page in found if page.variant.cuda]
     for page in gpu:
-        assert set(catalogue_site.facets(gpu)[1].of(page)) == {"gpu", page.variant.device}
+        assert set(facets_of(gpu)[1].of(page)) == {"gpu", page.variant.device}
 
 
 def test_a_site_replaces_an_earlier_one_and_nothing_else(tmp_path: Path) -> None:
     output = tmp_path / "site"
-    catalogue_site.write(iter({"catalogue.json": "{}", "images/old.html": "old"}.items()), output)
-    catalogue_site.write(iter({"catalogue.json": "{}", "index.html": "new"}.items()), output)
+    site_folder.write(iter({"catalogue.json": "{}", "images/old.html": "old"}.items()), output)
+    site_folder.write(iter({"catalogue.json": "{}", "index.html": "new"}.items()), output)
     assert sorted(path.name for path in output.rglob("*")) == ["catalogue.json", "index.html"]
     assert [path.name for path in tmp_path.iterdir()] == ["site"], "something stayed beside the site"
     other = tmp_path / "documents"
     other.mkdir()
     (other / "letter.txt").write_text("mine")
     with pytest.raises(UsageError, match="no catalogue"):
-        catalogue_site.write(iter({"index.html": ""}.items()), other)
+        site_folder.write(iter({"index.html": ""}.items()), other)
     assert (other / "letter.txt").read_text() == "mine"
     with pytest.raises(UsageError, match="is no folder"):
-        catalogue_site.write(iter({"index.html": ""}.items()), other / "letter.txt")
+        site_folder.write(iter({"index.html": ""}.items()), other / "letter.txt")
 
 
 def test_the_folder_where_one_stands_can_be_the_sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +216,7 @@ def test_the_folder_where_one_stands_can_be_the_sites(tmp_path: Path, monkeypatc
     monkeypatch.chdir(tmp_path / "site")
     for text in ("first", "second"):
         monkeypatch.chdir(tmp_path / "site")
-        catalogue_site.write(iter({"catalogue.json": "{}", "index.html": text}.items()), Path())
+        site_folder.write(iter({"catalogue.json": "{}", "index.html": text}.items()), Path())
         assert (tmp_path / "site" / "index.html").read_text() == text
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
 
@@ -225,9 +227,9 @@ def test_a_failure_while_it_is_written_leaves_the_earlier_site(tmp_path: Path) -
         raise OSError(28, "No space left on device")
 
     output = tmp_path / "site"
-    catalogue_site.write(iter({"catalogue.json": "{}", "index.html": "whole"}.items()), output)
+    site_folder.write(iter({"catalogue.json": "{}", "index.html": "whole"}.items()), output)
     with pytest.raises(UsageError, match="No space left on device"):
-        catalogue_site.write(breaking(), output)
+        site_folder.write(breaking(), output)
     assert (output / "index.html").read_text() == "whole"
 
 
