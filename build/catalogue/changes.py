@@ -1,4 +1,4 @@
-"""What changed from one published state of an image to the next.  Pure."""
+"""The difference between two published states of an image.  Pure."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from build.catalogue.remote import Stored
 from build.verify.reports import Package
 
 _BASE = "org.opencontainers.image.base."
-#: What of a configuration people rely on; labels have their own place.
+#: The parts of a configuration that people rely on; labels have their own section.
 _CONFIGURATION = ("User", "Env", "Cmd", "Entrypoint", "WorkingDir", "ExposedPorts", "Volumes", "StopSignal")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One thing that was and one that is; None for what was not there, or is not there any more."""
+    """One difference: the value before and after, None where there is no value."""
 
     name: str
     before: str | None
@@ -25,31 +25,31 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Changes:
-    """The difference of two states."""
+    """The difference between two states."""
 
     #: None where the packages of one of the two are not recorded.
     python: tuple[Change, ...] | None
     debian: tuple[Change, ...] | None
     configuration: tuple[Change, ...]
-    #: The base, where another one is below it.
+    #: The base, where it is another one.
     base: Change | None
-    #: Bytes to pull, now less before.
+    #: Bytes of a first pull, now minus before.
     size: int
-    #: Bytes that a machine with the state before pulls, and in how many layers.
+    #: Bytes and layers that a machine with the earlier state pulls.
     pulled: int
     pulled_layers: int
 
 
 def compare(before: Stored, after: Stored) -> Changes:
-    """The difference of two published states of an image.
+    """Compare two published states of an image.
 
     Args:
-        before: The older.
-        after: The newer.
+        before: The older state.
+        after: The newer state.
     """
     both = before.report, after.report
-    there = {layer.digest for layer in before.layers}
-    new = {layer.digest: layer.size for layer in after.layers if layer.digest not in there}
+    old = {layer.digest for layer in before.layers}
+    new = {layer.digest: layer.size for layer in after.layers if layer.digest not in old}
     bases = [state.labels.get(f"{_BASE}digest") for state in (before, after)]
     names = [state.labels.get(f"{_BASE}name") for state in (before, after)]
     return Changes(
@@ -66,13 +66,13 @@ def compare(before: Stored, after: Stored) -> Changes:
 
 
 def packages(before: Sequence[Package], after: Sequence[Package]) -> tuple[Change, ...]:
-    """The difference of two sets of packages, by name."""
+    """Compare two sets of packages by name."""
     old, new = ({package.name: package.version for package in each} for each in (before, after))
     return versions(old, new)
 
 
 def versions(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Change, ...]:
-    """The difference of two mappings, by key."""
+    """Compare two mappings by key."""
     return tuple(
         Change(name=name, before=before.get(name), after=after.get(name))
         for name in sorted(before.keys() | after.keys())
@@ -81,15 +81,15 @@ def versions(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Chang
 
 
 def _configuration(config: Mapping[str, Any]) -> dict[str, str]:
-    """A configuration as flat texts: each variable by itself."""
-    found: dict[str, str] = {}
+    """A configuration as flat texts, with each environment variable by itself."""
+    texts: dict[str, str] = {}
     for key in _CONFIGURATION:
         value = config.get(key)
         if key == "Env":
             for entry in value or ():
                 name, _, text = str(entry).partition("=")
-                found[f"variable {name}"] = text
+                texts[f"variable {name}"] = text
         elif value:
-            # Dictionaries there are sets of names; lists are the words of a command.
-            found[key] = " ".join(str(item) for item in value) if isinstance(value, list | dict) else str(value)
-    return found
+            # Dictionaries in a configuration are sets of names; lists are the words of a command.
+            texts[key] = " ".join(str(item) for item in value) if isinstance(value, list | dict) else str(value)
+    return texts

@@ -23,9 +23,9 @@ class Facet:
     #: The attribute of the rows: ``data-<key>``.
     key: str
     title: str
-    #: What a page has: value → text.
+    #: The values of a page: value → text.
     values: Callable[[Page], Mapping[str, str]]
-    #: Of all pages, in order.
+    #: The values of all pages, in order.
     options: tuple[tuple[str, str], ...] = ()
 
     def of(self, page: Page) -> list[str]:
@@ -60,8 +60,8 @@ _FACETS = (
 
 
 def facets(pages: Sequence[Page]) -> tuple[Facet, ...]:
-    """The filters, each with the values that occur; in the order of the pages, numbers by size."""
-    found = []
+    """List the filters with the values that occur, in the order of the pages; Python versions are sorted."""
+    filled = []
     for facet in _FACETS:
         options: dict[str, str] = {}
         for page in pages:
@@ -71,5 +71,5 @@ def facets(pages: Sequence[Page]) -> tuple[Facet, ...]:
             items.sort(key=lambda item: int(item[0].partition(".")[2]))
         elif facet.key == "stage":
             items.sort(key=lambda item: list(_STAGES).index(item[0]))
-        found.append(Facet(key=facet.key, title=facet.title, values=facet.values, options=tuple(items)))
-    return tuple(found)
+        filled.append(Facet(key=facet.key, title=facet.title, values=facet.values, options=tuple(items)))
+    return tuple(filled)

@@ -1,4 +1,4 @@
-"""All that the catalogue says of one image.  Pure."""
+"""The page of one image, as data.  Pure."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from build.verify.reports import Package, Report
 
 @dataclass(frozen=True, kw_only=True)
 class Promise:
-    """A pin of the contract, and what is installed for it."""
+    """A pin of the contract, and the version installed for it."""
 
     pin: str
-    #: The installed version; None where the pin names it already, or nothing installed is known.
+    #: None where the pin is exact, or the installed packages are not known.
     installed: str | None
 
 
@@ -30,50 +30,50 @@ class PageLayer:
     title: str
     #: ``base`` or ``packages``.
     kind: str
-    #: In the registry; None where it is only planned.
+    #: In the registry; None for a planned layer.
     digest: str | None
-    #: Bytes to pull; of a planned layer the bytes of its wheels, None where the index does not tell.
+    #: Bytes, compressed; of a planned layer the bytes of its wheels, None where the index does not give them.
     size: int | None
-    #: ``numpy 2.4.6``, each.
+    #: Each as ``numpy 2.4.6``.
     packages: tuple[str, ...]
     #: The other images that have it.
     shared_with: tuple[str, ...]
 
     @property
     def anchor(self) -> str:
-        """Its place on the page of all layers."""
+        """The fragment of its address on the page of all layers."""
         return re.sub(r"[^A-Za-z0-9]+", "-", (self.digest or self.title).removeprefix("sha256:"))[:24]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """All that the catalogue says of one image."""
+    """The page of one image."""
 
     variant: Variant
     #: For people: ``scikit-learn 1.9``.
     title: str
     #: For people: ``CPU``, ``CUDA 13.0.3 with cuDNN 9.12.0.46``.
     device_title: str
-    #: Where it stands in its lifecycle: ``ended``, ``ending``, ``deprecated``, ``announced``, ``supported``.
+    #: Its stage in its lifecycle: ``ended``, ``ending``, ``deprecated``, ``announced``, ``supported``.
     stage: str
     #: The same for people, with dates.
     stage_text: str
-    #: The version's own promises and the framework's; then those of the server.
+    #: The guarantees of the version and its framework, then those of the server.
     promises: tuple[Promise, ...]
     server_promises: tuple[Promise, ...]
     python_packages: tuple[Package, ...]
     debian_packages: tuple[Package, ...]
-    #: Whether the packages were read in the published image; else they are the lock's.
+    #: Whether the packages were read from the published image; else they are those of the lock.
     packages_are_read: bool
     layers: tuple[PageLayer, ...]
     published: Published | None
-    #: What was recorded when a registry was last asked; for where none was asked now.
+    #: The record of an earlier run, where no registry was asked in this one.
     recorded: RecordedImage | None
-    #: What changed since the previous dated tag.
+    #: The changes since the previous dated tag.
     changes: Changes | None
-    #: What the next build changes against what is published, of Python packages.
+    #: The changes of Python packages that the next build brings.
     ahead: tuple[Change, ...]
-    #: Whether the published image is of another recipe than this checkout gives.
+    #: Whether this checkout gives another recipe than the published image has.
     is_ahead: bool
 
     @property
@@ -90,19 +90,19 @@ class Page:
 
     @property
     def stand_in(self) -> str | None:
-        """The base that the published image stands on instead of its own."""
+        """The base that the published image uses instead of its own."""
         if self.published:
             return self.published.current.labels.get(STAND_IN)
         return self.recorded.stand_in if self.recorded else None
 
     @property
     def cuda_is_absent(self) -> bool:
-        """Whether the published image lacks the CUDA that its name says: its stand-in base does not have it."""
+        """Whether the published image lacks CUDA although its name has it: its stand-in base has none."""
         return self.published is not None and self.published.current.labels.get(f"{LABEL}.cuda") == "absent"
 
     @property
     def size(self) -> int | None:
-        """Bytes to pull where nothing of it is there yet."""
+        """Bytes of a first pull."""
         if self.published:
             return self.published.current.size
         return self.recorded.size if self.recorded else None
@@ -122,6 +122,6 @@ class Page:
 
     @property
     def pull_tag(self) -> str:
-        """The tag to pull: ``latest``, or the dated one where the image takes no ``latest``."""
+        """The tag to pull: ``latest``, or the dated one where the image has no ``latest``."""
         latest = self.published.is_latest if self.published else self.recorded is None or self.recorded.is_latest
         return "latest" if latest or self.tag is None else self.tag

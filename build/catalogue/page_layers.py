@@ -1,4 +1,4 @@
-"""The layers of an image on its page: published, or planned from the lock.  Pure."""
+"""The layers on the page of an image: published, or planned from its lock.  Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from build.catalogue.remote import Published, Stored
 from build.images import layers
 from build.images.dockerfiles import Image
 
-#: How the layers of packages come into an image (image/templates/image.Dockerfile.j2).
-_PACKAGE_LAYER = "COPY /layer /"
-
 
 def layer_keys(image: Image, published: Published | None) -> set[str]:
+    """Name the layers of an image so that equal layers of other images have the same name.
+
+    Args:
+        image: The image.
+        published: Its published state; None for planned layers.
+    """
     if published:
         return {layer.digest for layer in published.current.layers}
     return {_planned_key(image, name) for name, _ in layers.stacked(image.layers)}
@@ -26,12 +29,18 @@ def _planned_key(image: Image, layer: str) -> str:
 
 
 def planned_layers(image: Image, users: Mapping[str, Sequence[str]]) -> tuple[PageLayer, ...]:
-    found = []
+    """List the layers of packages that the lock of an image gives.
+
+    Args:
+        image: The image.
+        users: The name of a layer (`layer_keys`) → the images that have it.
+    """
+    planned = []
     for name, packages in layers.stacked(image.layers):
         names = tuple(f"{package.name} {package.version}" for package in packages)
         sizes = [package.size for package in packages]
         others = [other for other in users[_planned_key(image, name)] if other != image.variant.name]
-        found.append(
+        planned.append(
             PageLayer(
                 title=_layer_title(name, names),
                 kind="packages",
@@ -41,22 +50,29 @@ def planned_layers(image: Image, users: Mapping[str, Sequence[str]]) -> tuple[Pa
                 shared_with=tuple(others),
             )
         )
-    return tuple(found)
+    return tuple(planned)
 
 
 def stored_layers(name: str, stored: Stored, users: Mapping[str, Sequence[str]]) -> tuple[PageLayer, ...]:
+    """List the layers of a published image, from the bottom up.
+
+    Args:
+        name: The image name.
+        stored: The published state.
+        users: Digest → the images that have the layer.
+    """
     named = stored.report.layers if stored.report else ()
-    of_packages = [number for number, layer in enumerate(stored.layers) if _PACKAGE_LAYER in layer.created_by]
-    # Which layer has which packages is known by their order: only where their number agrees.
+    of_packages = [number for number, layer in enumerate(stored.layers) if layers.is_package_layer(layer.created_by)]
+    # The report lists the layers of packages in order: they can be matched only where the numbers agree.
     known = dict(zip(of_packages, named, strict=True)) if len(of_packages) == len(named) else {}
-    found = []
+    shown = []
     for number, layer in enumerate(stored.layers):
         packages = tuple(text.replace("==", " ", 1) for text in known[number].packages) if number in known else ()
         if number in known:
             title = _layer_title(known[number].name, packages)
         else:
             title = "packages" if number in of_packages else command(layer.created_by)
-        found.append(
+        shown.append(
             PageLayer(
                 title=title,
                 kind="packages" if number in of_packages else "base",
@@ -66,23 +82,27 @@ def stored_layers(name: str, stored: Stored, users: Mapping[str, Sequence[str]])
                 shared_with=tuple(other for other in users[layer.digest] if other != name),
             )
         )
-    return tuple(found)
+    return tuple(shown)
 
 
 def _layer_title(name: str, packages: Sequence[str]) -> str:
-    if not packages:
+    kind = layers.kind_of(name)
+    if kind == "cuda-links":
         return "links to CUDA's libraries for the loader"
-    if name.startswith("server-"):
+    if kind == "server":
         return f"scoring server, {len(packages)} packages"
     if len(packages) == 1:
         return packages[0]
-    if name.startswith("rest-"):
+    if kind == "rest":
         return f"{len(packages)} further packages"
     return f"{name}, {len(packages)} packages"
 
 
 def command(created_by: str) -> str:
-    """What made a layer, shortly: ``RUN /bin/sh -c /scripts/setup-base # buildkit`` → ``RUN /scripts/setup-base``."""
+    """Shorten the command that made a layer.
+
+    ``RUN /bin/sh -c /scripts/setup-base # buildkit`` becomes ``RUN /scripts/setup-base``.
+    """
     text = re.sub(r"\s*# buildkit$", "", created_by)
     text = re.sub(r"^/bin/sh -c (#\(nop\) *)?", "RUN " if "#(nop)" not in text else "", text)
     text = " ".join(text.replace("RUN /bin/sh -c ", "RUN ").split())
@@ -90,18 +110,18 @@ def command(created_by: str) -> str:
 
 
 def unique_bytes(all_pages: Sequence[Page]) -> int:
-    """Bytes of all published layers, each counted once: what the registry stores and one machine pulls for all."""
+    """Add up the bytes of all published layers, each counted once."""
     return sum({layer.digest: layer.size or 0 for page in all_pages for layer in page.layers if layer.digest}.values())
 
 
 def shared_layers(all_pages: Sequence[Page]) -> list[tuple[PageLayer, tuple[str, ...]]]:
-    """All published layers with the images that have them, the most shared first, then the biggest."""
-    layers: dict[str, PageLayer] = {}
+    """List all published layers with the images that have them, the most shared first, then the biggest."""
+    by_digest: dict[str, PageLayer] = {}
     users: dict[str, list[str]] = defaultdict(list)
     for page in all_pages:
         for layer in page.layers:
             if layer.digest and page.name not in users[layer.digest]:
-                layers.setdefault(layer.digest, layer)
+                by_digest.setdefault(layer.digest, layer)
                 users[layer.digest].append(page.name)
-    order = sorted(layers, key=lambda digest: (-len(users[digest]), -(layers[digest].size or 0)))
-    return [(layers[digest], tuple(sorted(users[digest]))) for digest in order]
+    order = sorted(by_digest, key=lambda digest: (-len(users[digest]), -(by_digest[digest].size or 0)))
+    return [(by_digest[digest], tuple(sorted(users[digest]))) for digest in order]

@@ -1,4 +1,4 @@
-"""The catalogue as data: a page an image, from the matrix, the locks and what the registry has.  Pure."""
+"""The pages of all images, from the matrix, the locks and the content of the registry.  Pure."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def pages(
     recorded: Mapping[str, RecordedImage] | None = None,
     recipes: Mapping[str, str] | None = None,
 ) -> tuple[Page, ...]:
-    """A page for each image, in the order of the matrix's frameworks, newer versions first.
+    """Make a page for each image, in the order of the matrix's frameworks, newer versions first.
 
     Args:
         images: All images of the matrix, with their locks.
         matrix: The matrix.
         published: Image name → what the registry has of it.
-        today: The day on which lifecycles are judged (UTC).
-        recorded: Image name → what was recorded of it, where no registry was asked now.
-        recipes: Image name → the recipe that this checkout gives.
+        today: The day for which lifecycles are shown (UTC).
+        recorded: Image name → its earlier record, where no registry was asked.
+        recipes: Image name → the digest of the recipe that this checkout gives.
     """
     users: dict[str, list[str]] = defaultdict(list)
     for image in images:
@@ -47,7 +47,7 @@ def pages(
             users[key].append(image.variant.name)
     frameworks = list(matrix.frameworks)
 
-    def place(image: Image) -> tuple[bool, int]:
+    def position(image: Image) -> tuple[bool, int]:
         return (image.variant.version is None, frameworks.index(image.variant.framework))
 
     by_name = sorted(images, key=lambda image: image.variant.name)
@@ -61,7 +61,7 @@ def pages(
             (recorded or {}).get(image.variant.name),
             (recipes or {}).get(image.variant.name),
         )
-        for image in sorted(by_version, key=place)
+        for image in sorted(by_version, key=position)
     )
 
 
@@ -83,7 +83,7 @@ def _page(
         title=render.title(variant),
         device_title=render.device_title(variant),
         stage=stage(variant.lifecycle, today),
-        stage_text=lifecycle.status(variant.lifecycle, today) or "no end is named",
+        stage_text=lifecycle.status(variant.lifecycle, today) or "no end date",
         promises=promises([pin for pin in (*variant.own_contract, *variant.contract) if pin not in server], installed),
         server_promises=promises(variant.server_contract, installed),
         python_packages=python or tuple(Package(name=name, version=version) for name, version in lock.items()),
@@ -103,10 +103,10 @@ def _page(
 
 
 def stage(life: Lifecycle, today: datetime.date) -> str:
-    """Where something stands in its lifecycle, in one word.
+    """Give the stage of a lifecycle in one word.
 
     Args:
-        life: Its dates (UTC).
+        life: The dates (UTC).
         today: The day (UTC).
 
     Returns:
@@ -124,7 +124,7 @@ def stage(life: Lifecycle, today: datetime.date) -> str:
 
 
 def promises(pins: Sequence[str], installed: Mapping[str, str]) -> tuple[Promise, ...]:
-    """Pins with what is installed for them, each once.
+    """Pair pins with the versions installed for them, each pin once.
 
     Args:
         pins: Requirement texts.

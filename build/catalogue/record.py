@@ -1,6 +1,6 @@
-"""What a registry had when the catalogue was last made: ``docs/images.json``, committed.
+"""The record of what a registry had when the catalogue was last written: ``docs/images.json``, which is committed.
 
-So ``docs/images.md`` has digests and sizes, and `nox -s check` needs no registry.
+With it ``docs/images.md`` has digests and sizes, and `nox -s check` needs no registry.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from build.images.dockerfiles import STAND_IN
 
 
 class RecordedImage(BaseModel):
-    """A published image, shortly."""
+    """A published image in short."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     #: The immutable tag; None where it has none.
     tag: str | None
     digest: str
-    #: Bytes to pull.
+    #: Bytes of a first pull.
     size: int
     #: Whether ``latest`` points to it.
     is_latest: bool = True
-    #: The base that it stands on instead of its own.
+    #: The base that it uses instead of its own.
     stand_in: str | None = None
 
 
@@ -38,7 +38,7 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    #: How it was made, for whoever finds the file.
+    #: A note for people who find the file.
     about: str = Field(default="Written by `nox -s catalogue` from the registry; do not edit.")
     #: ``host[:port][/namespace]``.
     registry: str
@@ -47,11 +47,11 @@ class Record(BaseModel):
 
 
 def record(published: Mapping[str, Published], registry: str, today: datetime.date) -> Record:
-    """What is recorded of a registry's answers.
+    """Record the content of a registry.
 
     Args:
         published: Image name → what the registry has of it.
-        registry: Its name, as people write it.
+        registry: The name of the registry: ``host[:port][/namespace]``.
         today: The day (UTC).
     """
     return Record(
@@ -59,19 +59,19 @@ def record(published: Mapping[str, Published], registry: str, today: datetime.da
         date=today,
         images={
             name: RecordedImage(
-                tag=found.tag.tag if found.tag else None,
-                digest=found.current.digest,
-                size=found.current.size,
-                is_latest=found.is_latest,
-                stand_in=found.current.labels.get(STAND_IN),
+                tag=image.tag.tag if image.tag else None,
+                digest=image.current.digest,
+                size=image.current.size,
+                is_latest=image.is_latest,
+                stand_in=image.current.labels.get(STAND_IN),
             )
-            for name, found in sorted(published.items())
+            for name, image in sorted(published.items())
         },
     )
 
 
 def to_text(content: Record) -> str:
-    """The file's content: a line an image, so that a difference is readable."""
+    """Write a record as the content of the file, one line for each image, so that a diff is readable."""
     head = {key: value for key, value in content.model_dump(mode="json").items() if key != "images"}
     lines = [
         f"  {json.dumps(name)}: {json.dumps(image.model_dump(mode='json', exclude_defaults=True))}"
@@ -82,10 +82,10 @@ def to_text(content: Record) -> str:
 
 
 def read(file: Path) -> Record | None:
-    """What ``file`` has, or None where there is none.
+    """Read a record; None where the file does not exist.
 
     Raises:
-        DriftError: It is not as `to_text` writes it.
+        DriftError: The file is not one that `to_text` writes.
     """
     try:
         return Record.model_validate_json(file.read_bytes())
@@ -97,5 +97,5 @@ def read(file: Path) -> Record | None:
         raise DriftError(
             f"not what `nox -s catalogue` writes: {first['msg']}",
             where=f"{file.name} ({place})" if place else file.name,
-            fix="take the committed file again (git checkout), or make it anew: nox -s catalogue",
+            fix="restore the committed file (git checkout), or write it again: nox -s catalogue",
         ) from error

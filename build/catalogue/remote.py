@@ -1,10 +1,9 @@
-"""What a registry has of each image: its tags' history, manifests, configurations, and what was asserted of them."""
+"""The content of a registry for each image: its tags, manifests, configurations and test reports."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +11,11 @@ from build.registry import attachments
 from build.registry.client import Client
 from build.registry.manifests import Manifest
 from build.registry.tags import LATEST, dated
+from build.system.parallel import run_parallel
 from build.verify import reports
 from build.verify.reports import Report
 
-#: Images asked for at a time.
-_AT_ONCE = 16
-#: Of an image's dated tags the newest so many are looked at; the rest are counted.
+#: The number of dated tags of an image that are read, the newest first; the rest are counted.
 HISTORY = 8
 
 
@@ -26,9 +24,9 @@ class StoredLayer:
     """A layer as the registry has it."""
 
     digest: str
-    #: Bytes, compressed: what a pull takes.
+    #: Bytes, compressed.
     size: int
-    #: The command of the Dockerfile that made it; empty where the configuration does not say.
+    #: The command of the Dockerfile that made it; empty where the configuration does not name it.
     created_by: str
 
 
@@ -36,19 +34,19 @@ class StoredLayer:
 class Stored:
     """One published state of an image."""
 
-    #: Of the manifest: ``sha256:…``.
+    #: The digest of the manifest: ``sha256:…``.
     digest: str
     layers: tuple[StoredLayer, ...]
-    #: The bytes of its configuration: pulled too.
+    #: Bytes of its configuration, which is pulled too.
     config_size: int
     #: The configuration's ``config``: Env, Cmd, User, Labels and so on.
     config: Mapping[str, Any]
-    #: What was asserted of it; None where nothing is attached to it.
+    #: Its test report; None where none is attached.
     report: Report | None
 
     @property
     def size(self) -> int:
-        """Bytes to pull where nothing of it is there yet."""
+        """Bytes of a first pull."""
         return self.config_size + sum({layer.digest: layer.size for layer in self.layers}.values())
 
     @property
@@ -58,7 +56,7 @@ class Stored:
 
 @dataclass(frozen=True, kw_only=True)
 class DatedTag:
-    """An immutable tag of a run, ``20261125.v1``, and what it points to."""
+    """An immutable tag of a run, ``20261125.v1``, and the digest that it points to."""
 
     tag: str
     digest: str
@@ -69,15 +67,16 @@ class Published:
     """An image in the registry."""
 
     current: Stored
-    #: Whether ``latest`` points to the current state; else there is none (a stand-in), and it is the newest tag's.
+    #: Whether ``latest`` points to the current state. An image of a stand-in base has no ``latest``: its newest dated
+    #: tag is the current state.
     is_latest: bool
     #: Newest first, `HISTORY` of them.
     history: tuple[DatedTag, ...]
-    #: How many dated tags there are in all.
+    #: The number of all dated tags.
     tags: int
-    #: The state before the current one, where a dated tag has another.
+    #: The state before the current one, where a dated tag points to another.
     previous: Stored | None
-    #: That one's tag.
+    #: The tag of the previous state.
     previous_tag: str | None = None
 
     @property
@@ -87,18 +86,17 @@ class Published:
 
 
 def ask(client: Client, repositories: Sequence[str]) -> dict[str, Published]:
-    """What the registry has of these repositories; those that it does not have are left out.
+    """Ask a registry about repositories; those that it does not have are left out.
 
     Args:
-        client: The registry's.
+        client: The client of the registry.
         repositories: As the matrix names them: ``azureml/sklearn-…``.
 
     Raises:
         RegistryError: The registry is not there, refuses, or fails.
     """
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        answers = pool.map(lambda repository: _published(client, repository), repositories)
-        return {name: found for name, found in zip(repositories, answers, strict=True) if found is not None}
+    answers = run_parallel(lambda repository: _published(client, repository), repositories)
+    return {name: answer for name, answer in zip(repositories, answers, strict=True) if answer is not None}
 
 
 def _published(client: Client, repository: str) -> Published | None:
@@ -110,8 +108,8 @@ def _published(client: Client, repository: str) -> Published | None:
     if current is None:
         return None
     history = tuple(DatedTag(tag=tag, digest=manifest.digest) for tag, manifest in manifests.items())
-    places = [place for place, tag in enumerate(history) if tag.digest == current.digest]
-    older = history[places[0] if places else 0 :]
+    positions = [position for position, tag in enumerate(history) if tag.digest == current.digest]
+    older = history[positions[0] if positions else 0 :]
     previous = next((tag.tag for tag in older if tag.digest != current.digest), None)
     return Published(
         current=_stored(client, repository, current),
@@ -125,7 +123,7 @@ def _published(client: Client, repository: str) -> Published | None:
 
 def _stored(client: Client, repository: str, manifest: Manifest) -> Stored:
     document = manifest.document
-    if "manifests" in document:  # an index (a registry's own, or made by another tool): its image for this platform
+    if "manifests" in document:  # an index, from another tool or the registry itself: take the image for this platform
         entries = document["manifests"]
         fitting = [entry for entry in entries if (entry.get("platform") or {}).get("architecture") == "amd64"]
         document = client.manifest(repository, (fitting or entries)[0]["digest"]).document
@@ -149,7 +147,7 @@ def _stored(client: Client, repository: str, manifest: Manifest) -> Stored:
 
 
 def _report(client: Client, repository: str, digest: str) -> Report | None:
-    """The newest report attached to an image that this program can read."""
+    """Read the newest attached report that this program understands."""
     for entry in attachments.attached(client, repository, digest, reports.MEDIA_TYPE):
         report = reports.parse(attachments.read(client, repository, entry))
         if report is not None:

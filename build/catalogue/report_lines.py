@@ -10,7 +10,7 @@ from build.verify.reports import Report
 
 @dataclass(frozen=True, kw_only=True)
 class _Line:
-    """The runs of one test, in one line of the page."""
+    """The runs of one test, on one line of the page."""
 
     title: str
     outcome: str
@@ -22,8 +22,8 @@ class _Line:
 
 
 def report_lines(report: Report) -> list[tuple[str, list[_Line]]]:
-    """The tests of a report by group, the runs of one test with different parameters together."""
-    found = []
+    """Group the tests of a report; runs of one test with different parameters share a line."""
+    groups = []
     for group, checks in reports.by_group(report.checks).items():
         runs: dict[tuple[str, str, str], list[reports.Check]] = {}
         for check in checks:
@@ -33,11 +33,11 @@ def report_lines(report: Report) -> list[tuple[str, list[_Line]]]:
                 title=reports.title(test),
                 outcome=outcome,
                 reason=reason,
-                says=its[0].says,
-                of=tuple(check.test.partition(" (")[2].removesuffix(")") for check in its if " (" in check.test),
-                count=len(its),
+                says=same[0].says,
+                of=tuple(check.test.partition(" (")[2].removesuffix(")") for check in same if " (" in check.test),
+                count=len(same),
             )
-            for (test, outcome, reason), its in runs.items()
+            for (test, outcome, reason), same in runs.items()
         ]
-        found.append((group, lines))
-    return found
+        groups.append((group, lines))
+    return groups

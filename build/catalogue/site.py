@@ -1,4 +1,4 @@
-"""The catalogue as a static site: text files, no network, no server; `render` is pure, `write` puts it in a folder."""
+"""The catalogue as a static website: text files that need no server and no network.  Reads the templates only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from build.registry.address import Registry
 from build.system import console
 from build.system.templates import load_templates
 
-#: Other images named in a row; more are a number and a link.
+#: The number of other images that a row names; more are shown as a number with a link.
 FEW = 6
 
 _ASSETS = ("catalogue.css", "catalogue.js")
@@ -29,18 +29,18 @@ _ASSETS = ("catalogue.css", "catalogue.js")
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """What all pages of the site know."""
+    """The facts that all pages of the site share."""
 
-    #: When it was made, for people.
+    #: The time of writing, for people.
     made: str
-    #: The registry's name, as references begin.
+    #: The name of the registry, with which references begin.
     registry: str
-    #: Whether that registry was asked; else what is known of it was recorded before.
+    #: Whether the registry was asked; if not, its content is from an earlier record.
     registry_asked: bool
     record: Record | None
     facets: tuple[Facet, ...]
     published: int
-    #: Bytes of all published images, each by itself, and with shared layers counted once.
+    #: Bytes of all published images, added up, and with shared layers counted once.
     summed: int
     unique: int
 
@@ -55,19 +55,19 @@ def render(
     templates: Path,
     patches: Sequence[Patch] = (),
 ) -> Iterator[tuple[str, str]]:
-    """Every file of the site.
+    """Write every file of the site.
 
     Args:
-        pages: A page an image, in their order.
-        registry: Where the images are, or would be.
+        pages: The pages of all images, in their order.
+        registry: The registry that has the images, or would have them.
         asked: Whether it was asked.
-        record: What was recorded when a registry was last asked.
+        record: The content of the registry that was asked last.
         now: The time (UTC).
-        templates: The folder of the Jinja2 templates.
+        templates: The directory of the Jinja2 templates.
         patches: The matrix's edits of installed distributions.
 
     Returns:
-        Path in the site, with ``/``, and content; one after the other, as hundreds of pages need not be held at once.
+        Path in the site, with ``/``, and content, one file at a time: a site has hundreds of pages.
     """
     environment = load_templates(templates, html=True)
 
@@ -99,15 +99,15 @@ def render(
     template = environment.get_template("image.html.j2")
     for page in pages:
         installed = {(package.name, package.version) for package in page.python_packages}
-        mine = [patch for patch in patches if _patched(patch) in installed]
-        yield f"images/{page.name}.html", template.render(page=page, patches=mine, root="../")
+        applied = [patch for patch in patches if _patched(patch) in installed]
+        yield f"images/{page.name}.html", template.render(page=page, patches=applied, root="../")
     rows = [_row(page, reference(page)) for page in pages]
     yield INDEX, json.dumps({"made": now.isoformat(timespec="seconds"), "registry": str(registry) if asked else None,
                              "images": rows}, indent=1) + "\n"  # fmt: skip
 
 
 def _patched(patch: Patch) -> tuple[str, str]:
-    """The normalised name and the version that a patch is for, however the matrix spells them."""
+    """The normalised name and version of the distribution that a patch is for."""
     name, version = distribution(patch)
     return name, str(version)
 
@@ -139,7 +139,7 @@ def _own_bytes(page: Page) -> int:
 
 
 def _search_text(page: Page) -> str:
-    """What the search looks in, word by word; packages are looked for by name and version, from their beginning."""
+    """The text whose words the search finds."""
     variant = page.variant
     return " ".join(
         [page.title, page.name, page.environment, page.device_title, f"Python {variant.base.python}",
@@ -148,6 +148,7 @@ def _search_text(page: Page) -> str:
 
 
 def _search_packages(page: Page) -> list[str]:
+    """The packages, which the search finds by the beginning of their name and version."""
     return [f"{package.name} {package.version}" for package in page.python_packages]
 
 
@@ -158,11 +159,11 @@ def _short(name: str) -> str:
 def _signed(count: int) -> str:
     if count == 0:
         return "the same size"
-    return f"{console.size(abs(count))} {'more' if count > 0 else 'less'}"
+    return f"{console.size(abs(count))} {'bigger' if count > 0 else 'smaller'}"
 
 
 def _when(time: str) -> str:
-    """ISO 8601 for people; what is no time stays as it is."""
+    """A time in ISO 8601, for people; another text stays as it is."""
     try:
         return datetime.datetime.fromisoformat(time).astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
     except ValueError:

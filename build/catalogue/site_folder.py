@@ -1,4 +1,4 @@
-"""Puts the site into a folder, whole or not at all."""
+"""Write the site into a directory, completely or not at all."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from pathlib import Path
 
 from build.errors import UsageError
 
-#: The machine-readable list; a folder that has it is a catalogue's, and may be replaced.
+#: The machine-readable list. A directory with this file is a catalogue, and may be replaced.
 INDEX = "catalogue.json"
 
 
 def write(files: Iterator[tuple[str, str]], output: Path) -> int:
-    """Put the site into a folder, whole or not at all; an earlier one there is replaced.
+    """Write the site into a directory, completely or not at all; replace an earlier site.
 
     Args:
-        files: From `render`.
-        output: The folder.
+        files: Path in the site and content, from `build.catalogue.site.render`.
+        output: The directory.
 
     Returns:
-        How many files it has.
+        The number of files.
 
     Raises:
-        UsageError: The folder has something else in it, or cannot be written.
+        UsageError: The directory has other content, or cannot be written.
     """
     if output.exists() and not output.is_dir():
-        raise UsageError(f"{output} is no folder", where=str(output), fix="name another one: --output FOLDER")
+        raise UsageError(f"{output} is not a directory", where=str(output), fix="name another one: --output DIRECTORY")
     if output.is_dir() and any(output.iterdir()) and not (output / INDEX).is_file():
         raise UsageError(
-            "the folder is not empty, and what is in it is no catalogue",
+            "the output directory has other content than a catalogue",
             where=str(output),
-            fix="empty it, or name another one: --output FOLDER",
+            fix="empty it, or name another one: --output DIRECTORY",
         )
     count = 0
-    output = output.absolute()  # '.' has no name, and no folder above it
+    output = output.absolute()  # '.' has neither a name nor a parent
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
@@ -52,6 +52,6 @@ def write(files: Iterator[tuple[str, str]], output: Path) -> int:
         raise UsageError(
             f"the site cannot be written: {error.strerror}",
             where=str(error.filename or output),
-            fix="name another folder: --output FOLDER",
+            fix="name another directory: --output DIRECTORY",
         ) from error
     return count

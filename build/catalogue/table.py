@@ -1,7 +1,7 @@
-"""``docs/images.md``: all images in one page of tables, as Microsoft's documentation lists its own.
+"""``docs/images.md``: tables of all images, laid out like the list of images in Microsoft's documentation.
 
-It is made of committed files alone (the matrix, the locks, ``docs/images.json``), so that `nox -s check` can tell
-whether it is up to date without a registry, and on any day.
+The page is written from committed files only (the matrix, the locks, ``docs/images.json``), so that `nox -s check` can
+compare it without a registry, and on any day.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from build.system.templates import load_templates
 
 
 def render(images: Sequence[Image], matrix: Matrix, record: Record | None, *, templates: Path) -> str:
-    """The page.
+    """Write the page.
 
     Args:
         images: All images of the matrix, with their locks.
         matrix: The matrix.
-        record: What a registry had; None where none was asked yet.
-        templates: The folder of the Jinja2 templates.
+        record: The content of a registry; None where none has been asked yet.
+        templates: The directory of the Jinja2 templates.
     """
-    # Not this machine's day: the page would be another one tomorrow.
+    # Not this machine's date: the page would change every day.
     known = matrix.project.exclude_newer
     today = max(record.date, known) if record else known
     all_pages = pages(images, matrix, {}, today=today, recorded=record.images if record else {})
@@ -61,27 +61,27 @@ def render(images: Sequence[Image], matrix: Matrix, record: Record | None, *, te
 
 
 def sections(all_pages: Sequence[Page]) -> list[tuple[str, list[Page]]]:
-    """Pages by framework, in their order."""
-    found: dict[str, list[Page]] = {}
+    """Group pages by framework, in their order."""
+    groups: dict[str, list[Page]] = {}
     for page in all_pages:
-        found.setdefault(page.variant.framework_title, []).append(page)
-    return list(found.items())
+        groups.setdefault(page.variant.framework_title, []).append(page)
+    return list(groups.items())
 
 
 def cell(text: str) -> str:
-    """``text`` as it may stand in a cell of a table."""
+    """Escape a text for a cell of a Markdown table."""
     return text.replace("|", "\\|")
 
 
 def _servers(all_pages: Sequence[Page]) -> list[str]:
-    """What every image has, with the Pythons where it is not the same for all."""
+    """The guarantees of the server, with the Python versions where they differ."""
     pythons: dict[str, set[str]] = {}
     for page in all_pages:
         text = ", ".join(map(_pin, page.server_promises))
         pythons.setdefault(text, set()).add(page.variant.base.python)
     if len(pythons) == 1:
         return list(pythons)
-    return [f"{text} (Python {', '.join(sorted(its, key=Version))})" for text, its in pythons.items()]
+    return [f"{text} (Python {', '.join(sorted(versions, key=Version))})" for text, versions in pythons.items()]
 
 
 def _pin(promise: Promise) -> str:

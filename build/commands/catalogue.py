@@ -1,4 +1,4 @@
-"""`nox -s catalogue`: ask the registry, record what it has, write the page of tables and the site."""
+"""`nox -s catalogue`: ask the registry, record its content, write docs/images.md and the site."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def catalogue_command(paths: Paths, *, output: Path, offline: bool) -> None:
 
     Args:
         paths: The checkout.
-        output: The folder of the site.
-        offline: Ask no registry: what was recorded before is taken.
+        output: The directory of the site.
+        offline: Ask no registry; use the earlier record.
 
     Raises:
         RegistryError: The registry that ``REGISTRY`` names is not there, refuses, or fails.
-        UsageError: The folder has something else in it.
+        UsageError: The directory has other content.
         LockError: A lock is missing.
     """
     project = open_project(paths)
@@ -50,7 +50,7 @@ def catalogue_command(paths: Paths, *, output: Path, offline: bool) -> None:
     if published is not None:
         record = catalogue_record.record(published, str(where), now.date())
     elif record is not None:
-        console.warn(f"what is published is said as it was recorded: {record.registry}, {record.date}")
+        console.warn(f"tags, digests and sizes are those recorded earlier: {record.registry}, {record.date}")
     changed = _write_table(project, images, record)
     there = [image for image in images if image.variant.name in (published or {})]
     current = image_recipes.of(project, there)
@@ -66,7 +66,7 @@ def catalogue_command(paths: Paths, *, output: Path, offline: bool) -> None:
     )
     files = catalogue_site.render(
         pages,
-        # What was recorded is in the registry that had it.
+        # A record is about the registry that was asked for it.
         registry=address.parse(record.registry) if record and published is None else where,
         asked=published is not None,
         record=record,
@@ -76,8 +76,8 @@ def catalogue_command(paths: Paths, *, output: Path, offline: bool) -> None:
     )
     count = site_folder.write(files, output)
     for page in pages:
-        if page.digest and (said := lifecycle.warning(page.variant.lifecycle, now.date())):
-            console.warn(f"{page.name} is published and {said}")
+        if page.digest and (warning := lifecycle.warning(page.variant.lifecycle, now.date())):
+            console.warn(f"{page.name} is published and {warning}")
     known = sum(page.digest is not None for page in pages)
     console.out.print(f"{len(pages)} images, {known} published; {count} files in {output}", soft_wrap=True)
     console.out.print(f"open {(output / 'index.html').resolve().as_uri()}", soft_wrap=True)
@@ -86,7 +86,7 @@ def catalogue_command(paths: Paths, *, output: Path, offline: bool) -> None:
 
 
 def _write_table(project: Project, images: Sequence[Image], record: Record | None) -> list[str]:
-    """Write docs/images.md and its record; the paths that changed."""
+    """Write docs/images.md and its record; returns the paths that changed."""
     paths = project.paths
     wanted = {
         paths.images_table: catalogue_table.render(
@@ -104,20 +104,20 @@ def _write_table(project: Project, images: Sequence[Image], record: Record | Non
 
 
 def _ask(project: Project, where: Registry) -> dict[str, Published] | None:
-    """Image name → what the registry has; None where there is no embedded registry to ask."""
+    """Ask the registry; returns image name → its content, None where the embedded registry does not run."""
     names = {variant.repository: variant.name for variant in project.variants}
     console.step(f"catalogue: asking {where} for {len(names)} images")
     try:
         with Client(where) as client:
             client.check()
-            found = remote.ask(client, list(names))
+            answers = remote.ask(client, list(names))
     except RegistryError as failure:
-        fix = f"{failure.fix}; or without it: nox -s catalogue -- --offline"
+        fix = f"{failure.fix}; or do without it: nox -s catalogue -- --offline"
         if not where.embedded:
             raise RegistryError(failure.what, where=failure.where, fix=fix, details=failure.details) from failure
-        console.warn(f"{failure.what}: the catalogue is made without it ({failure.fix})")
+        console.warn(f"{failure.what}: the catalogue is written without it ({failure.fix})")
         return None
-    return {names[repository]: published for repository, published in found.items()}
+    return {names[repository]: published for repository, published in answers.items()}
 
 
 @click.command("catalogue", cls=Session)

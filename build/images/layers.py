@@ -9,8 +9,10 @@ name the same layer, so it is built, pushed, stored and pulled once.  Pure.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, cast
 
 from packaging.utils import canonicalize_name
 
@@ -23,6 +25,14 @@ from build.packages.cuda import is_cuda
 #: A distribution whose file has this many bytes or more is a layer by itself.  Below it a layer's own cost
 #: (a request at each push and pull, a start of the install stage) outweighs what sharing it saves.
 OWN_LAYER_BYTES = 4_000_000
+#: The kinds of a layer: packages of the server, small CUDA packages, the small rest, the loader's links to CUDA's
+#: libraries, and one package by itself. A layer of several packages is named by its kind and its content.
+Kind = Literal["server", "cuda", "rest", "cuda-links", "package"]
+
+_SEVERAL = re.compile(r"(server|cuda|rest|cuda-links)-[0-9a-f]{8}")
+# How image/templates/image.Dockerfile.j2 copies a layer, as BuildKit writes it into an image's history.
+_COPY = "COPY /layer /"
+
 #: The stages that layers are installed in; both are build contexts of the images' Dockerfiles.
 BUILDER = "builder"
 COMPILER = "compiler"
@@ -134,6 +144,21 @@ def stacked(layers: Sequence[Layer]) -> list[tuple[str, tuple[LockedPackage, ...
         last = max(number for number, layer in enumerate(layers) if layer.is_cuda)
         found.insert(last + 1, (links, ()))
     return found
+
+
+def kind_of(name: str) -> Kind:
+    """Tell the kind of a layer by its name.
+
+    Args:
+        name: The name that `group` or `links_name` gave it; names are also kept in test reports.
+    """
+    match = _SEVERAL.fullmatch(name)
+    return cast(Kind, match[1]) if match else "package"
+
+
+def is_package_layer(created_by: str) -> bool:
+    """Tell whether a layer of an image has packages, by the command in the image's history that made it."""
+    return _COPY in created_by
 
 
 def _is_heavy(package: LockedPackage) -> bool:

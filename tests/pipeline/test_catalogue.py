@@ -95,7 +95,7 @@ def catalogue(
 
 
 def _publish_before(made: Catalogue, client: docker.DockerClient) -> None:
-    """Publish what the image may have been some days ago: another variable, another version of a package."""
+    """Publish an earlier state of the image: another variable, another version of a package."""
     opened = project.open_project(made.checkout.paths)
     images = opened.images([opened.variant(MINIMAL)])
     image = client.images.get(f"{REPOSITORY}:{image_recipes.of(opened, images).known[MINIMAL].tag}")
@@ -132,8 +132,8 @@ def _publish_before(made: Catalogue, client: docker.DockerClient) -> None:
         client.images.remove(name, force=True)
 
 
-def test_the_report_is_found_from_the_registry_alone(catalogue: Catalogue) -> None:
-    """What another machine reads: the digest that `latest` points to, and what is attached to it."""
+def test_the_report_is_read_from_the_registry_alone(catalogue: Catalogue) -> None:
+    """As another machine reads it: from the digest that `latest` points to."""
     with Client(catalogue.registry) as client:
         digest = client.digest(REPOSITORY, "latest")
         assert digest is not None
@@ -149,7 +149,7 @@ def test_the_report_is_found_from_the_registry_alone(catalogue: Catalogue) -> No
 
 
 def test_the_same_tests_of_the_same_image_are_attached_once(catalogue: Catalogue) -> None:
-    """Verified once more, at another time: the registry has that already."""
+    """A later verification of the same image attaches nothing: the registry has a report of these tests."""
     with Client(catalogue.registry) as client:
         digest = client.digest(REPOSITORY, "latest")
         assert digest is not None
@@ -161,7 +161,7 @@ def test_the_same_tests_of_the_same_image_are_attached_once(catalogue: Catalogue
         assert len(attachments.attached(client, REPOSITORY, digest, reports.MEDIA_TYPE)) == 1
 
 
-def test_the_page_says_what_is_in_the_registry(catalogue: Catalogue) -> None:
+def test_the_page_shows_the_content_of_the_registry(catalogue: Catalogue) -> None:
     page, row = catalogue.page(MINIMAL), catalogue.row(MINIMAL)
     with Client(catalogue.registry) as client:
         digest = client.digest(REPOSITORY, "latest")
@@ -199,22 +199,22 @@ def test_an_edit_of_the_table_is_drift(checkout: Checkout) -> None:
     assert checkout.run("check").code == 0
 
 
-def test_without_a_registry_what_was_recorded_is_taken(catalogue: Catalogue, tmp_path: Path) -> None:
+def test_without_a_registry_the_earlier_record_is_used(catalogue: Catalogue, tmp_path: Path) -> None:
     away = {address.PORT_VARIABLE: str(take_port())}
     output = str(tmp_path / "site")
     done = catalogue.checkout.run("catalogue", "--output", output, env=away)
     assert done.code == 0, done.text
     said = " ".join(done.one_screen().split())
-    assert "is not there or stopped answering: the catalogue is made without it" in said
-    assert f"as it was recorded: 127.0.0.1:{catalogue.port}" in said
+    assert "is not there or stopped answering: the catalogue is written without it" in said
+    assert f"are those recorded earlier: 127.0.0.1:{catalogue.port}" in said
     page = Path(output, "images", f"{MINIMAL}.html").read_text()
     assert "No registry was asked" in page
     assert f"docker pull 127.0.0.1:{catalogue.port}/{REPOSITORY}@{catalogue.row(MINIMAL)['digest']}" in page
-    # What another registry would have said has not replaced what is known of this one.
+    # The record of this registry is not replaced by the silence of another one.
     assert MINIMAL in (catalogue.checkout.root / "docs/images.json").read_text()
 
 
-def test_a_named_registry_that_is_away_is_an_error_with_a_way_out(checkout: Checkout, tmp_path: Path) -> None:
+def test_a_named_registry_that_does_not_answer_is_an_error_with_a_fix(checkout: Checkout, tmp_path: Path) -> None:
     output = tmp_path / "site"
     away = {"REGISTRY": f"127.0.0.1:{take_port()}/acme"}
     done = checkout.run("catalogue", "--output", str(output), env=away)
@@ -227,11 +227,11 @@ def test_a_named_registry_that_is_away_is_an_error_with_a_way_out(checkout: Chec
     assert (output / "index.html").is_file()
 
 
-def test_a_folder_with_something_else_in_it_is_left_alone(checkout: Checkout, tmp_path: Path) -> None:
+def test_a_directory_with_other_content_is_left_alone(checkout: Checkout, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("mine")
     done = checkout.run("catalogue", "--offline", "--output", str(tmp_path))
     assert done.code == 2
-    assert "what is in it is no catalogue" in done.one_screen()
+    assert "other content than a catalogue" in done.one_screen()
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
 
@@ -277,7 +277,7 @@ def test_search_and_filters_find_images(browsed: dict[str, Any], catalogue: Cata
     assert used["biggest first"][0] == MINIMAL, "the only one with a size"
 
 
-def test_an_images_page_is_read_and_left_again(browsed: dict[str, Any]) -> None:
+def test_the_page_of_an_image_and_the_way_back(browsed: dict[str, Any]) -> None:
     used = browsed["used"]
     assert "docker pull 127.0.0.1:" in used["image"]
     assert used["package"] == ["gunicorn"]
@@ -287,7 +287,7 @@ def test_an_images_page_is_read_and_left_again(browsed: dict[str, Any]) -> None:
     assert framework == "minimal", "the way back forgot the filter"
 
 
-def test_it_is_light_or_dark_fits_a_phone_and_keeps_nobody_out(browsed: dict[str, Any]) -> None:
+def test_it_is_light_or_dark_fits_a_phone_and_is_accessible(browsed: dict[str, Any]) -> None:
     looks = browsed["looks"]
     assert len(looks) == 12
 
@@ -301,7 +301,7 @@ def test_it_is_light_or_dark_fits_a_phone_and_keeps_nobody_out(browsed: dict[str
         assert look["barriers"] == [], f"{name}: {look['barriers']}"
 
 
-def test_it_asks_for_nothing_but_its_own_files_and_the_browser_complains_of_nothing(
+def test_it_loads_only_its_own_files_and_the_browser_reports_nothing(
     browsed: dict[str, Any], catalogue: Catalogue
 ) -> None:
     own = catalogue.site.resolve().as_uri()
@@ -310,6 +310,6 @@ def test_it_asks_for_nothing_but_its_own_files_and_the_browser_complains_of_noth
     assert browsed["complaints"] == []
 
 
-def test_without_scripts_everything_is_there(browsed: dict[str, Any]) -> None:
+def test_without_scripts_everything_is_shown(browsed: dict[str, Any]) -> None:
     assert MINIMAL in browsed["without scripts"]["table"]
     assert not browsed["without scripts"]["filter"], "a filter that does nothing"

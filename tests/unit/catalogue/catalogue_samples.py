@@ -1,4 +1,4 @@
-"""Published images to make pages of: as a registry has them, without one."""
+"""Published images as a registry has them, made without one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def digest(text: str) -> str:
 
 
 def report(of: Image, versions: dict[str, str] | None = None, licence: str | None = "MIT") -> Report:
-    """What `verify` writes of an image."""
+    """The report that `verify` writes about an image."""
     installed = of.lock.versions() | (versions or {})
     return Report(
         image=of.variant.name,

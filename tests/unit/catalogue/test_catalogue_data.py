@@ -1,4 +1,4 @@
-"""The pages of the catalogue as data: sharing, changes, promises, lifecycles, and what is not known."""
+"""The pages of the catalogue as data: sharing, changes, guarantees, lifecycles, and unknown facts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def both() -> dict[str, Published]:
     return {name: published(stored(image(name), its=report(image(name)))) for name in (MINIMAL, SKLEARN)}
 
 
-def test_every_image_of_the_matrix_has_a_page_and_no_framework_comes_last() -> None:
+def test_every_image_has_a_page_and_those_without_a_framework_come_last() -> None:
     found = pages(IMAGES, PROJECT.matrix, {}, today=TODAY)
     assert {page.name for page in found} == {each.variant.name for each in IMAGES}
     order = [page.variant.framework for page in found if page.variant.version]
@@ -45,7 +45,7 @@ def test_every_image_of_the_matrix_has_a_page_and_no_framework_comes_last() -> N
     assert all(page.variant.version is None for page in found[first_without:])
 
 
-def test_a_published_images_layers_name_their_packages_and_who_shares_them() -> None:
+def test_layers_of_a_published_image_name_their_packages_and_the_images_that_share_them() -> None:
     found = made(both())
     layers = {layer.title: layer for layer in found[SKLEARN].layers}
     numpy = layers[f"numpy {image(SKLEARN).lock.versions()['numpy']}"]
@@ -67,14 +67,14 @@ def test_shared_bytes_are_counted_once() -> None:
     assert first.size == 38_700_000, "the biggest of the most shared comes first"
 
 
-def test_layers_whose_packages_are_not_recorded_are_not_given_any() -> None:
+def test_layers_without_recorded_packages_show_none() -> None:
     of = image(SKLEARN)
     incomplete = report(of).model_copy(update={"layers": report(of).layers[:-1]})
     page = made({SKLEARN: published(stored(of, its=incomplete))})[SKLEARN]
     assert {layer.title for layer in page.layers if layer.kind == "packages"} == {"packages"}
 
 
-def test_an_image_that_is_not_published_shows_what_its_lock_gives() -> None:
+def test_an_unpublished_image_shows_its_lock() -> None:
     page = made(both())["lightgbm-4.7-debian12-py311-cpu-inference"]
     assert (page.published, page.digest, page.size, page.tag, page.pull_tag) == (None, None, None, None, "latest")
     assert {package.name: package.version for package in page.python_packages} == image(page.name).lock.versions()
@@ -89,14 +89,14 @@ def test_an_image_that_is_not_published_shows_what_its_lock_gives() -> None:
     assert "xgboost-3.2-debian12-py311-cpu-inference" in numpy.shared_with
 
 
-def test_what_was_recorded_is_shown_where_no_registry_was_asked() -> None:
+def test_the_record_is_shown_where_no_registry_was_asked() -> None:
     known = RecordedImage(tag="20261120.v2", digest="sha256:" + "1" * 64, size=1234, stand_in=None)
     page = made({}, recorded={MINIMAL: known})[MINIMAL]
     assert (page.tag, page.digest, page.size) == ("20261120.v2", known.digest, 1234)
     assert page.published is None
 
 
-def test_promises_stand_with_what_is_installed_the_framework_first() -> None:
+def test_guarantees_are_shown_with_installed_versions_the_framework_first() -> None:
     page = made({SKLEARN: published(stored(image(SKLEARN), its=report(image(SKLEARN), {"numpy": "2.9.9"})))})[SKLEARN]
     assert page.promises[0].pin.startswith("scikit-learn==")
     assert {promise.pin: promise.installed for promise in page.promises} == {
@@ -107,7 +107,7 @@ def test_promises_stand_with_what_is_installed_the_framework_first() -> None:
     assert "azureml-inference-server-http==1.5.1" in [promise.pin for promise in page.server_promises]
 
 
-def test_what_changed_since_the_previous_tag() -> None:
+def test_changes_since_the_previous_tag() -> None:
     of = image(SKLEARN)
     before = stored(of, its=report(of, {"numpy": "2.4.5", "gone": "1.0"}), environment=["LANG=C"], name="before",
                     labels={"org.opencontainers.image.base.digest": "sha256:old"})  # fmt: skip
@@ -127,13 +127,13 @@ def test_what_changed_since_the_previous_tag() -> None:
     assert changes.pulled == after.config_size, "the layers are the same: only the configuration is pulled"
 
 
-def test_packages_are_not_compared_where_one_state_has_no_report() -> None:
+def test_packages_are_not_compared_if_one_state_has_no_report() -> None:
     of = image(SKLEARN)
     changes = compare(stored(of, name="before"), stored(of, its=report(of)))
     assert (changes.python, changes.debian) == (None, None)
 
 
-def test_bytes_of_new_layers_are_what_an_update_pulls() -> None:
+def test_an_update_pulls_the_bytes_of_new_layers() -> None:
     before, after = stored(image(MINIMAL)), stored(image(SKLEARN))
     new = len(after.layers) - len(before.layers)
     changes = compare(before, after)
@@ -142,7 +142,7 @@ def test_bytes_of_new_layers_are_what_an_update_pulls() -> None:
     assert compare(after, before).size == -new * 10_000_000
 
 
-def test_what_the_lock_has_and_the_registry_not_yet_is_told() -> None:
+def test_changes_of_the_lock_that_are_not_published_are_shown() -> None:
     of = image(SKLEARN)
     state = stored(of, its=report(of, {"numpy": "2.4.5"}), labels={"inference-images.recipe": "old"})
     page = made({SKLEARN: published(state)}, recipes={SKLEARN: "new"})[SKLEARN]
@@ -180,7 +180,7 @@ def test_the_stage_of_a_lifecycle(life: dict[str, datetime.date], word: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("created_by", "said"),
+    ("created_by", "text"),
     [
         ("RUN /bin/sh -c /scripts/setup-base # buildkit", "RUN /scripts/setup-base"),
         ("/bin/sh -c #(nop) ADD file:abc in / ", "ADD file:abc in /"),
@@ -188,10 +188,10 @@ def test_the_stage_of_a_lifecycle(life: dict[str, datetime.date], word: str) -> 
         ("", "base"),
     ],
 )
-def test_what_made_a_layer(created_by: str, said: str) -> None:
-    assert command(created_by) == said
+def test_the_command_of_a_layer(created_by: str, text: str) -> None:
+    assert command(created_by) == text
 
 
-def test_the_environments_name_is_the_images_with_a_prefix() -> None:
+def test_the_name_of_the_environment_is_that_of_the_image_with_a_prefix() -> None:
     assert made({})[MINIMAL].environment == f"AzureML-{MINIMAL}"
     assert catalogue.promises(["pandas==1.*"], {"pandas": "1.2"})[0].installed == "1.2"

@@ -73,7 +73,7 @@ def site(
 
 
 class _Links(html.parser.HTMLParser):
-    """What a page refers to, and the places in it that others may."""
+    """The links of a page, and the anchors that others may link to."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class _Links(html.parser.HTMLParser):
             self.ids.append(str(values["id"]))
 
 
-def test_every_link_of_the_site_leads_to_a_file_and_a_place_of_it() -> None:
+def test_every_link_of_the_site_leads_to_an_existing_file_and_anchor() -> None:
     files = site(some())
     parsed = {path: _Links(text) for path, text in files.items() if path.endswith(".html")}
     assert len(parsed) == len(IMAGES) + 2
@@ -108,14 +108,14 @@ def test_every_link_of_the_site_leads_to_a_file_and_a_place_of_it() -> None:
                 assert parts.fragment in parsed[target].ids, f"{path} refers to {link}"
 
 
-def test_what_packages_say_of_themselves_is_text_and_no_markup() -> None:
+def test_texts_of_packages_are_escaped() -> None:
     page = site(some())[f"images/{MINIMAL}.html"]
     assert HOSTILE not in page
     assert "&lt;script&gt;alert" in page
     assert _Links(page).scripts == 1
 
 
-def test_a_published_images_page_says_what_it_must() -> None:
+def test_the_page_of_a_published_image() -> None:
     its = some()
     page = site(its)[f"images/{SKLEARN}.html"]
     digest = its[SKLEARN].current.digest
@@ -130,15 +130,15 @@ def test_a_published_images_page_says_what_it_must() -> None:
         "Label",
         "title, vendor",
         "<code>gunicorn</code>",
-        "This is the first published state of it.",
+        "This is the first published version.",
     ):
         assert text in page, text
     assert "unpublished" not in page
 
 
-def test_a_stand_ins_page_says_so_and_shows_what_changed() -> None:
+def test_the_page_of_an_image_on_a_stand_in_base_shows_the_base_and_the_changes() -> None:
     page = site(some())[f"images/{MINIMAL}.html"]
-    assert "Built on a stand-in." in page
+    assert "Built on another base." in page
     assert f"docker pull registry.example.com/acme/{MINIMAL}:20261125.v1-debian12-py37" in page
     assert "Since <code>20261120.v1-debian12-py37</code>" in page
     assert "<td>1.0</td>" in page
@@ -146,17 +146,17 @@ def test_a_stand_ins_page_says_so_and_shows_what_changed() -> None:
     assert front.count("stand-in: debian12-py37") == 1
 
 
-def test_a_page_promises_no_cuda_that_is_not_in_the_image() -> None:
+def test_a_page_does_not_list_cuda_that_is_not_in_the_image() -> None:
     """On a stand-in base nothing of it is asserted either."""
     gpu = next(each.variant.name for each in IMAGES if each.variant.device == "cuda11.0.3")
     labels = {"inference-images.stand-in": "debian12-py37", "inference-images.cuda": "absent"}
     standing_in = site({gpu: published(stored(image(gpu), labels=labels), latest=False, suffix="-debian12-py37")})
     assert "CUDA==11.0.3" not in standing_in[f"images/{gpu}.html"]
-    assert "CUDA's libraries are not in it" in standing_in[f"images/{gpu}.html"]
+    assert "It has no CUDA libraries" in standing_in[f"images/{gpu}.html"]
     assert "CUDA==11.0.3" in site({gpu: published(stored(image(gpu)))})[f"images/{gpu}.html"]
 
 
-def test_a_patched_package_is_named_with_its_reason_where_it_is_installed() -> None:
+def test_a_patched_package_is_listed_with_its_reason_where_it_is_installed() -> None:
     """However the matrix spells the distribution: layers are patched by its normalised name too."""
     version = image(SKLEARN).lock.versions()["scikit-learn"]
     reason = "what its makers will not release again"
@@ -166,7 +166,7 @@ def test_a_patched_package_is_named_with_its_reason_where_it_is_installed() -> N
     assert reason not in files[f"images/{MINIMAL}.html"]
 
 
-def test_an_image_that_is_not_published_says_so_everywhere() -> None:
+def test_an_unpublished_image_is_marked_on_every_page() -> None:
     files = site(some())
     name = "lightgbm-4.7-debian12-py311-cpu-inference"
     page = files[f"images/{name}.html"]
@@ -176,15 +176,15 @@ def test_an_image_that_is_not_published_says_so_everywhere() -> None:
     assert (row["digest"], row["tag"], row["size"], row["verified"]) == (None, None, None, None)
 
 
-def test_without_a_registry_the_site_says_whose_facts_it_shows() -> None:
+def test_without_a_registry_the_site_names_the_record_it_shows() -> None:
     record = catalogue_record.record(some(), "registry.example.com/acme", datetime.date(2026, 11, 20))
     files = site({}, asked=False, record=record)
-    assert "what <code>registry.example.com/acme</code> had on 2026-11-20" in files["index.html"]
+    assert "those of <code>registry.example.com/acme</code> on 2026-11-20" in files["index.html"]
     assert "No registry was asked" in files[f"images/{SKLEARN}.html"]
-    assert "what is published" in site({}, asked=False)["index.html"]
+    assert "does not know which images are published" in site({}, asked=False)["index.html"]
 
 
-def test_the_filters_are_those_that_the_images_have() -> None:
+def test_the_filters_have_the_values_of_the_images() -> None:
     found = pages(IMAGES, PROJECT.matrix, some(), today=TODAY)
     facets = {facet.key: dict(facet.options) for facet in facets_of(found)}
     assert facets["framework"]["sklearn"] == "scikit-learn"
@@ -200,18 +200,18 @@ def test_a_site_replaces_an_earlier_one_and_nothing_else(tmp_path: Path) -> None
     site_folder.write(iter({"catalogue.json": "{}", "images/old.html": "old"}.items()), output)
     site_folder.write(iter({"catalogue.json": "{}", "index.html": "new"}.items()), output)
     assert sorted(path.name for path in output.rglob("*")) == ["catalogue.json", "index.html"]
-    assert [path.name for path in tmp_path.iterdir()] == ["site"], "something stayed beside the site"
+    assert [path.name for path in tmp_path.iterdir()] == ["site"], "a temporary directory is left next to the site"
     other = tmp_path / "documents"
     other.mkdir()
     (other / "letter.txt").write_text("mine")
-    with pytest.raises(UsageError, match="no catalogue"):
+    with pytest.raises(UsageError, match="other content than a catalogue"):
         site_folder.write(iter({"index.html": ""}.items()), other)
     assert (other / "letter.txt").read_text() == "mine"
-    with pytest.raises(UsageError, match="is no folder"):
+    with pytest.raises(UsageError, match="is not a directory"):
         site_folder.write(iter({"index.html": ""}.items()), other / "letter.txt")
 
 
-def test_the_folder_where_one_stands_can_be_the_sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_working_directory_can_be_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "site").mkdir()
     monkeypatch.chdir(tmp_path / "site")
     for text in ("first", "second"):
@@ -221,7 +221,7 @@ def test_the_folder_where_one_stands_can_be_the_sites(tmp_path: Path, monkeypatc
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
 
 
-def test_a_failure_while_it_is_written_leaves_the_earlier_site(tmp_path: Path) -> None:
+def test_a_failure_while_writing_leaves_the_earlier_site(tmp_path: Path) -> None:
     def breaking() -> Iterator[tuple[str, str]]:
         yield "index.html", "half"
         raise OSError(28, "No space left on device")
@@ -246,7 +246,7 @@ def row(text: str, name: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_the_table_has_the_seeds_columns_and_digest_size_lifecycle() -> None:
+def test_the_columns_of_the_table() -> None:
     its = some()
     record = catalogue_record.record(its, "registry.example.com/acme", TODAY)
     version, device, on, packages, path, environment, size, as_, life = row(table(record), SKLEARN)
@@ -263,21 +263,21 @@ def test_the_table_has_the_seeds_columns_and_digest_size_lifecycle() -> None:
     assert stand_in[3] == "N/A"
 
 
-def test_what_was_never_published_says_so_in_the_table() -> None:
+def test_the_table_marks_unpublished_images() -> None:
     text = table(None)
-    assert "No registry was asked yet" in text
+    assert "No registry has been asked yet" in text
     for each in IMAGES:
         assert row(text, each.variant.name)[7] == "not published"
         assert all(row(text, each.variant.name)), "an empty cell"
 
 
-def test_with_the_matrixs_registry_the_paths_are_whole() -> None:
+def test_paths_begin_with_the_registry_of_the_matrix() -> None:
     project = PROJECT.matrix.project.model_copy(update={"registry": "registry.example.com/acme"})
     text = table(None, PROJECT.matrix.model_copy(update={"project": project}))
     assert row(text, MINIMAL)[4] == f"`registry.example.com/acme/{MINIMAL}:latest`"
 
 
-def test_the_record_survives_the_file(tmp_path: Path) -> None:
+def test_the_record_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     record = catalogue_record.record(some(), "127.0.0.1:5000", TODAY)
     file = tmp_path / "images.json"
     file.write_text(catalogue_record.to_text(record))
@@ -290,7 +290,7 @@ def test_the_record_survives_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "<<<<<<< HEAD", "[]", '{"registry": "r", "date": "2026-11-25", "images": 1}'])
-def test_a_broken_record_is_told_with_what_mends_it(tmp_path: Path, text: str) -> None:
+def test_a_broken_record_is_reported_with_its_fix(tmp_path: Path, text: str) -> None:
     file = tmp_path / "images.json"
     file.write_text(text)
     with pytest.raises(DriftError) as caught:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from build.images.layers import OWN_LAYER_BYTES, group, links_name
+import re
+
+import pytest
+
+from build.images.layers import OWN_LAYER_BYTES, group, is_package_layer, kind_of, links_name
 from build.locks.lock import Lock, LockedPackage
+from tests.unit.fixture_project import PROJECT
 
 
 def package(name: str, size: int | None = 1000, version: str = "1.0") -> LockedPackage:
@@ -77,3 +82,29 @@ def test_the_links_to_cuda_are_named_by_what_they_link_to() -> None:
     assert links(package("six")) is None
     assert links(runtime, package("six")) == links(runtime)
     assert links(runtime) != links(package("nvidia-cuda-runtime", version="2.0"))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("server-1f2e3d4c", "server"),
+        ("cuda-1f2e3d4c", "cuda"),
+        ("cuda-links-1f2e3d4c", "cuda-links"),
+        ("rest-1f2e3d4c", "rest"),
+        ("numpy-2.4.6", "package"),
+        ("rest-framework-1.0", "package"),
+        ("scipy-1.16.3-patched-1f2e3d4c", "package"),
+    ],
+)
+def test_the_kind_of_a_layer(name: str, kind: str) -> None:
+    assert kind_of(name) == kind
+
+
+def test_layers_of_packages_are_recognised_by_the_command_of_the_template() -> None:
+    template = (PROJECT.tool.dockerfile_templates / "image.Dockerfile.j2").read_text(encoding="utf-8")
+    copies = [line for line in template.splitlines() if line.startswith("COPY ") and "/layer" in line]
+    # BuildKit writes the command into the history without its options.
+    history = [re.sub(r" --\w+(=\{\{.*?\}\})?", "", line) + " # buildkit" for line in copies]
+    assert history
+    assert all(map(is_package_layer, history))
+    assert not is_package_layer("COPY start / # buildkit")

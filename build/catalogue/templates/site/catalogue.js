@@ -1,4 +1,4 @@
-// Search, filters, sorting and copy buttons. Without it every page shows all it has.
+// Search, filters, sorting and copy buttons. Without this file every page still shows everything.
 "use strict";
 
 const words = (text) => text.toLowerCase().split(/\s+/).filter(Boolean);
@@ -15,7 +15,7 @@ function images() {
     packages: row.dataset.packages.split("|").filter(Boolean),
   }));
 
-  // Every word of the query stands in the image's own text, or the query is the beginning of a package or of
+  // Every word of the query is in the image's own text, or the query is the beginning of a package name or of
   // "package version".
   function match(index, query) {
     if (!query.length) return [];
