@@ -167,14 +167,15 @@ def check_cuda_images(project: Project, names: Iterable[str]) -> None:
         PipelineError: It does.
     """
     for name in names:
-        cuda_base = project.cuda_bases.get(name)
-        match cuda_base and cuda_base.origin:
-            case CudaImage(reference=reference) if cuda_base and not has_digest(reference):
+        cuda_base_image = project.cuda_base_images.get(name)
+        match cuda_base_image and cuda_base_image.origin:
+            case CudaImage(reference=reference) if cuda_base_image and not has_digest(reference):
                 raise _without_digest(
-                    f"the CUDA {cuda_base.device}",
+                    f"the CUDA {cuda_base_image.device}",
                     reference,
-                    where=project.loaded.where("cuda", cuda_base.device, "images", cuda_base.base_name),
-                    more=f"; or build on another base: --base {cuda_base.base_name}=<a base with the same Python>",
+                    where=project.loaded.where("cuda", cuda_base_image.device, "images", cuda_base_image.base_name),
+                    more="; or build on another base: "
+                    f"--base {cuda_base_image.base_name}=<a base with the same Python>",
                 )
 
 

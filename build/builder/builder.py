@@ -133,28 +133,30 @@ def _build_missing(
     progress: Callable[[bake.Event], None],
     log: Path,
 ) -> list[Built]:
-    not_found = prepare.prefixes(project, project.used_bases([image.variant for image in images]))
-    away = fetch_all_wheels(project, [image.variant for image in images if image.variant.builder_base not in not_found])
+    not_found = prepare.prefixes(project, project.build_base_names([image.variant for image in images]))
+    away = fetch_all_wheels(
+        project, [image.variant for image in images if image.variant.build_base_name not in not_found]
+    )
     done: list[Built] = []
     todo: list[Image] = []
     for image in images:
-        failure = not_found.get(image.variant.builder_base) or away.get(image.variant.name)
+        failure = not_found.get(image.variant.build_base_name) or away.get(image.variant.name)
         if failure is None:
             todo.append(image)
         else:
             done.append(_skipped(image, failure))
     if not todo:
         return done
-    base_names = project.used_bases([image.variant for image in todo])
+    base_names = project.build_base_names([image.variant for image in todo])
     prepare.prepare(project, base_names, locked=options.locked, refresh=options.refresh_bases)
-    prepare.check_cuda_images(project, project.standing_bases([image.variant for image in todo]))
+    prepare.check_cuda_images(project, project.base_image_names([image.variant for image in todo]))
     wanted = image_recipes.of(project, todo).known
     for image in list(todo):
         present = _present(connection.client, image, wanted[image.variant.name])
         if present is not None and not options.no_cache:
             done.append(present)
             todo.remove(image)
-    base_recipes = image_recipes.of_base_images(project, project.standing_bases([image.variant for image in todo]))
+    base_recipes = image_recipes.of_base_images(project, project.base_image_names([image.variant for image in todo]))
     references = {name: f"{base_repository(project, name)}:{each.tag}" for name, each in base_recipes.items()}
     new_bases = {name for name, its in references.items() if options.no_cache or find(connection.client, its) is None}
     for start in range(0, len(todo), options.jobs):
@@ -210,7 +212,7 @@ def _batch(
     """Build some images, and of ``new_bases`` those that they stand on, which are then taken out of it."""
     left = {image.target: image for image in images}
     variants = [image.variant for image in images]
-    base_names = project.standing_bases(variants)
+    base_names = project.base_image_names(variants)
     missing = [name for name in base_names if name in new_bases]
     wanted: dict[str, Any] = {}
     # Exports side by side would each unpack the layers that the images share; after one of them, only their own are
@@ -246,7 +248,7 @@ def _batch(
             environment=build_environment(connection),
             overrides={
                 **_base_overrides(
-                    project, project.used_bases(variants), missing, base_recipes, base_references, connection
+                    project, project.build_base_names(variants), missing, base_recipes, base_references, connection
                 ),
                 **{
                     target: wanted[target]
@@ -299,12 +301,14 @@ def _other_base(project: Project, base_names: Sequence[str]) -> str | None:
     """What helps where a base is made from what may be gone or out of reach, an image or pinned Debian packages."""
     found = []
     for name in base_names:
-        cuda_base = project.cuda_bases.get(name)
-        if cuda_base and isinstance(cuda_base.origin, DebianPackages):
+        cuda_base_image = project.cuda_base_images.get(name)
+        if cuda_base_image and isinstance(cuda_base_image.origin, DebianPackages):
             return "where Debian's archive has newer packages by now, record them: nox -s lock -- --bases"
-        base = cuda_base.base if cuda_base else project.matrix.bases[name]
-        if cuda_base or isinstance(base.origin, FromImage):
-            found.append(f"--base {cuda_base.base_name if cuda_base else name}=<a base with Python {base.python}>")
+        base = cuda_base_image.base if cuda_base_image else project.matrix.bases[name]
+        if cuda_base_image or isinstance(base.origin, FromImage):
+            found.append(
+                f"--base {cuda_base_image.base_name if cuda_base_image else name}=<a base with Python {base.python}>"
+            )
     ways = " ".join(dict.fromkeys(found))
     return f"where its image is out of reach, build on another base: {ways}" if ways else None
 
@@ -314,7 +318,7 @@ def _reason(project: Project, image: Image, why: bake.Failure) -> str:
     if why.stage is None:
         return "its build failed"
     if why.stage == layers.COMPILER:
-        return f"the compiler of its base {image.variant.builder_base} could not be installed"
+        return f"the compiler of its base {image.variant.build_base_name} could not be installed"
     patched = [patch for layer in image.layers if layer.name == why.stage for patch in layer.patches]
     places = [
         project.loaded.where("patches", index)
@@ -332,7 +336,7 @@ def _failed_with(why: bake.Failure, left: Mapping[str, Image]) -> list[str]:
         return [
             target
             for target, image in left.items()
-            if image.needs_compiler and render.target(image.variant.builder_base) == base
+            if image.needs_compiler and render.target(image.variant.build_base_name) == base
         ]
     # buildx leaves the name out where it builds only one.
     named = left.get(why.target) if why.target else next(iter(left.values())) if len(left) == 1 else None
@@ -351,7 +355,7 @@ def _can_fail(image: Image) -> set[str]:
 
 def _stages(image: Image) -> tuple[str, str]:
     """Images of which these are equal share the stages that have one name."""
-    return image.variant.base_name, image.variant.builder_base
+    return image.variant.base_name, image.variant.build_base_name
 
 
 def _base_overrides(
@@ -446,7 +450,7 @@ def overrides(
 ) -> dict[str, Any]:
     """What the moment adds to an image's bake target: labels, tags, the output."""
     variant = image.variant
-    base = built_bases[variant.base_image]
+    base = built_bases[variant.base_image_name]
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     labels = {
         "org.opencontainers.image.created": now,

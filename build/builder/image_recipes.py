@@ -87,8 +87,8 @@ class _Recipes:
 
     def image(self, image: Image) -> Recipe | UnknownBase:
         variant, sources = image.variant, self._sources
-        base = self.base_image(variant.base_image)
-        builder = self._builder(variant.builder_base)
+        base = self.base_image(variant.base_image_name)
+        builder = self._builder(variant.build_base_name)
         if isinstance(base, UnknownBase):
             return base
         if isinstance(builder, UnknownBase):
@@ -101,20 +101,20 @@ class _Recipes:
             },
             base=base,
             builder=builder,
-            compiler=self._compiler(variant.builder_base, variant.base_name) if image.needs_compiler else None,
+            compiler=self._compiler(variant.build_base_name, variant.base_name) if image.needs_compiler else None,
             scripts=self._scripts([recipe_sources.CUDA_SCRIPT]) if image.cuda_links else None,
         )
 
     def _base_image(self, name: str) -> Recipe | UnknownBase:
-        cuda_base = self._sources.cuda_bases.get(name)
-        match cuda_base and cuda_base.origin:
-            case CudaImage() if cuda_base:
-                return self._made(name, cuda_base.image_origin, packages=(), prefix=None)
-            case DebianPackages() if cuda_base:
-                below = self.base_image(cuda_base.base_name)
+        cuda_base_image = self._sources.cuda_base_images.get(name)
+        match cuda_base_image and cuda_base_image.origin:
+            case CudaImage() if cuda_base_image:
+                return self._made(name, cuda_base_image.image_origin, packages=(), prefix=None)
+            case DebianPackages() if cuda_base_image:
+                below = self.base_image(cuda_base_image.base_name)
                 if isinstance(below, UnknownBase):
                     return below
-                return recipe.cuda_base(
+                return recipe.cuda_base_image(
                     platform=self._sources.platform,
                     dockerfile=self._sources.generated[file_names.base_dockerfile(name)],
                     scripts=self._scripts(recipe_sources.APT_SCRIPTS),
@@ -133,7 +133,7 @@ class _Recipes:
                 bootstrap = rootfs.arguments(origin)
             case FromImage():
                 bootstrap = []
-        return recipe.base(
+        return recipe.base_image(
             platform=self._sources.platform,
             dockerfile=self._sources.generated[file_names.base_dockerfile(name)],
             scripts=self._scripts(recipe_sources.BASE_SCRIPTS),

@@ -19,7 +19,7 @@ from build.matrix.model import Base
 from build.matrix.origins import CudaImage
 from build.paths import ToolPaths
 from build.platforms import LINUX_AMD64, Platform
-from build.variants.cuda_bases import CudaBase
+from build.variants.cuda_base_images import CudaBaseImage
 
 #: The scripts that complete a base.
 BASE_SCRIPTS = ("setup-base", "install-packages")
@@ -54,7 +54,7 @@ class Sources:
     #: What is in them, by name; only of the bases that were asked for.
     facts: Mapping[str, BaseFacts | UnknownBase]
     #: The base images with CUDA by name.
-    cuda_bases: Mapping[str, CudaBase]
+    cuda_base_images: Mapping[str, CudaBaseImage]
     platform: Platform = LINUX_AMD64
 
 
@@ -67,14 +67,14 @@ def read(project: Project, images: Iterable[Image]) -> Sources:
         FileNotFoundError: A generated file is missing.
     """
     images = tuple(images)
-    names = {image.variant.base_image for image in images} | {image.variant.builder_base for image in images}
+    names = {image.variant.base_image_name for image in images} | {image.variant.build_base_name for image in images}
     paths = {file_names.image_dockerfile(image.variant.name) for image in images}
     for image in images:
         variant = image.variant
         paths |= {file_names.layer_file(variant.base_name, layer) for layer in image.layers}
-        paths.add(file_names.builder_dockerfile(variant.builder_base))
+        paths.add(file_names.builder_dockerfile(variant.build_base_name))
         if image.needs_compiler:
-            paths |= {file_names.build_file(variant.base_name), file_names.compiler_dockerfile(variant.builder_base)}
+            paths |= {file_names.build_file(variant.base_name), file_names.compiler_dockerfile(variant.build_base_name)}
     return _read(project, names, paths)
 
 
@@ -84,10 +84,14 @@ def read_base_images(project: Project, names: Iterable[str]) -> Sources:
 
 
 def _read(project: Project, names: set[str], paths: set[str]) -> Sources:
-    cuda_bases = project.cuda_bases
-    below = {cuda_bases[name].base_name if name in cuda_bases else name for name in names}
-    on_top = {name for name in names if name in cuda_bases and not isinstance(cuda_bases[name].origin, CudaImage)}
-    dockerfiles = {file_names.base_dockerfile(name) for name in names | {cuda_bases[name].base_name for name in on_top}}
+    cuda_base_images = project.cuda_base_images
+    below = {cuda_base_images[name].base_name if name in cuda_base_images else name for name in names}
+    on_top = {
+        name for name in names if name in cuda_base_images and not isinstance(cuda_base_images[name].origin, CudaImage)
+    }
+    dockerfiles = {
+        file_names.base_dockerfile(name) for name in names | {cuda_base_images[name].base_name for name in on_top}
+    }
     return Sources(
         generated={path: _text(project.paths.root / path) for path in sorted(paths | dockerfiles)},
         scripts={name: _text(project.tool.scripts / name) for name in dict.fromkeys(_SCRIPTS)},
@@ -95,7 +99,7 @@ def _read(project: Project, names: set[str], paths: set[str]) -> Sources:
         uv=project.locks.tools().packages[0].sha256,
         bases=project.matrix.bases,
         facts=facts.read_all(project, sorted(below)),
-        cuda_bases=cuda_bases,
+        cuda_base_images=cuda_base_images,
     )
 
 

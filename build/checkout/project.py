@@ -15,8 +15,8 @@ from build.matrix.model import Matrix
 from build.matrix.reader import LoadedMatrix, load
 from build.paths import Paths, ToolPaths
 from build.paths import tool as tool_paths
-from build.variants import cuda_bases, stand_in
-from build.variants.cuda_bases import CudaBase
+from build.variants import cuda_base_images, stand_in
+from build.variants.cuda_base_images import CudaBaseImage
 from build.variants.expand import expand
 from build.variants.names import group_members
 from build.variants.select import Selection, select
@@ -108,12 +108,12 @@ class Project:
         )
 
     @property
-    def own_bases(self) -> frozenset[str]:
+    def bases_with_images(self) -> frozenset[str]:
         """The names of the bases that have images of their own."""
         return frozenset(variant.base_name for variant in self.variants)
 
     @property
-    def source_only_bases(self) -> frozenset[str]:
+    def bases_with_source_packages(self) -> frozenset[str]:
         """The names of the bases that have a package to build in one of their valid locks."""
         return frozenset(variant.base_name for variant in self.variants if self.locks.has_source_only(variant))
 
@@ -123,20 +123,20 @@ class Project:
         Raises:
             LockError: A lock does not exist, or is not valid.
         """
-        return {name: self.locks.build(name) for name in sorted(self.source_only_bases)}
+        return {name: self.locks.build(name) for name in sorted(self.bases_with_source_packages)}
 
     @property
-    def cuda_bases(self) -> dict[str, CudaBase]:
+    def cuda_base_images(self) -> dict[str, CudaBaseImage]:
         """The bases with CUDA in them, by name."""
-        return cuda_bases.of(self.variants)
+        return cuda_base_images.of(self.variants)
 
-    def standing_bases(self, variants: Sequence[Variant]) -> tuple[str, ...]:
+    def base_image_names(self, variants: Sequence[Variant]) -> tuple[str, ...]:
         """Return the names in the images' ``FROM`` lines, sorted: bases, and bases with CUDA."""
-        return tuple(sorted({variant.base_image for variant in variants}))
+        return tuple(sorted({variant.base_image_name for variant in variants}))
 
-    def used_bases(self, variants: Sequence[Variant]) -> tuple[str, ...]:
+    def build_base_names(self, variants: Sequence[Variant]) -> tuple[str, ...]:
         """Return the names of the bases that the images are built on, sorted."""
-        return tuple(sorted({variant.builder_base for variant in variants}))
+        return tuple(sorted({variant.build_base_name for variant in variants}))
 
 
 def open_project(paths: Paths, tool: ToolPaths | None = None) -> Project:

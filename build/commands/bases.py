@@ -26,11 +26,11 @@ def bases(selection: Selection, options: Options) -> None:
     with state.exclusive(repository(), "bases"):
         project = open_project(repository())
         # A base that only stands in for others has no images of its own, and may be asked for all the same.
-        alone = [name for name in selection.base if name in project.matrix.bases.keys() - project.own_bases]
+        alone = [name for name in selection.base if name in project.matrix.bases.keys() - project.bases_with_images]
         rest = dataclasses.replace(selection, base=tuple(name for name in selection.base if name not in alone))
         variants = project.select(rest, default_group=DEFAULT_GROUP) if rest != Selection() or not alone else ()
-        not_found = prepare.prefixes(project, project.used_bases(variants))
-        names = sorted(set(project.used_bases(variants)) - not_found.keys() | set(alone))
+        not_found = prepare.prefixes(project, project.build_base_names(variants))
+        names = sorted(set(project.build_base_names(variants)) - not_found.keys() | set(alone))
         for name, missed in not_found.items():
             if name in selection.base:
                 raise missed

@@ -50,8 +50,8 @@ def files(project: Project) -> dict[str, str]:
         project.matrix,
         project.groups(),
         build_locks=project.build_locks(),
-        cuda_bases={
-            name: (base, debian.recorded(project.paths, name) or ()) for name, base in project.cuda_bases.items()
+        cuda_base_images={
+            name: (base, debian.recorded(project.paths, name) or ()) for name, base in project.cuda_base_images.items()
         },
         templates=project.tool.dockerfile_templates,
     )
@@ -93,16 +93,16 @@ def drift(project: Project) -> list[Drift]:
         if reason := base_facts.stale_python(local_base(project, name)):
             path = str(prefix_python.lock_file(paths, name).relative_to(paths.root))
             found.append(Drift(path=path, what=reason, fix="nox -s lock"))
-    for name, reasons in debian.stale_cuda(paths, project.cuda_bases).items():
+    for name, reasons in debian.stale_cuda(paths, project.cuda_base_images).items():
         path = str(debian.lock_file(paths, name).relative_to(paths.root))
         found.append(Drift(path=path, what="; ".join(reasons), fix="nox -s lock generate"))
     wanted_locks = {
-        f"locks/{name}/debian.txt" for name, base in project.cuda_bases.items() if base.origin.kind == "debian"
+        f"locks/{name}/debian.txt" for name, base in project.cuda_base_images.items() if base.origin.kind == "debian"
     }
     wanted_locks |= {project.lock_path(variant) for variant in project.variants}
     wanted_locks |= {f"locks/{name}/{title}.txt" for name in project.matrix.bases for title in ("server", "debian")}
     wanted_locks |= {f"locks/{name}/python.txt" for name, base in project.matrix.bases.items() if base.prefix}
-    wanted_locks |= {f"locks/{name}/{locks.BUILD}.txt" for name in project.source_only_bases}
+    wanted_locks |= {f"locks/{name}/{locks.BUILD}.txt" for name in project.bases_with_source_packages}
     for file in sorted(paths.locks.glob("*/*.txt")):
         relative = str(file.relative_to(paths.root))
         if relative not in wanted_locks:

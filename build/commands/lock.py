@@ -66,7 +66,7 @@ def lock_command(paths: Paths, *, check: bool, refresh_bases: bool) -> None:
         _record_bases(project, refresh_bases)
     elif changed:
         raise DriftError(
-            f"{len(changed)} of {len(new.locks) + len(project.cuda_bases)} locks are stale",
+            f"{len(changed)} of {len(new.locks) + len(project.cuda_base_images)} locks are stale",
             where=", ".join(changed),
             fix="nox -s lock generate",
         )
@@ -87,7 +87,7 @@ def _make(facts: Facts) -> NewLocks:
     facts.prepare()
     if wrong := check_pins(facts):
         raise cell_reports.impossible(project.loaded, _with_neighbours(facts, wrong))
-    new = make_locks(project.matrix, project.variants, project.locks, project.used_bases(project.variants))
+    new = make_locks(project.matrix, project.variants, project.locks, project.build_base_names(project.variants))
     for name, failure in new.not_reached.items():
         console.warn(f"{name} keeps its lock: {failure.what} (searched: {failure.where})")
     for name, failure in new.replaced.items():
@@ -100,7 +100,7 @@ def _make(facts: Facts) -> NewLocks:
 
 def _stale_cuda(project: Project) -> dict[str, list[str]]:
     """Return the stale Debian locks of bases with CUDA: path → reasons."""
-    stale = debian.stale_cuda(project.paths, project.cuda_bases)
+    stale = debian.stale_cuda(project.paths, project.cuda_base_images)
     return {
         str(debian.lock_file(project.paths, name).relative_to(project.paths.root)): reasons
         for name, reasons in stale.items()
@@ -123,7 +123,7 @@ def _write(project: Project, new: NewLocks, changed: Iterable[str]) -> None:
     for path in changed:
         write_atomically(paths.root / path, locks.to_text(new.locks[path]))
     kept = new.locks.keys() | {project.lock_path(variant) for variant in project.variants}
-    kept |= {f"locks/{name}/debian.txt" for name in (*project.matrix.bases, *project.cuda_bases)}
+    kept |= {f"locks/{name}/debian.txt" for name in (*project.matrix.bases, *project.cuda_base_images)}
     kept |= {f"locks/{name}/python.txt" for name, base in project.matrix.bases.items() if base.prefix}
     for file in sorted(paths.locks.glob("*/*.txt")):
         path = str(file.relative_to(paths.root))
@@ -194,9 +194,9 @@ def _agreement(new: NewLocks) -> str:
 
 def _cuda_pins(project: Project, refresh: bool) -> dict[str, tuple[str, ...]]:
     """Return the Debian packages of CUDA to record, by base: those that are stale, or all with ``refresh``."""
-    stale = debian.stale_cuda(project.paths, project.cuda_bases)
+    stale = debian.stale_cuda(project.paths, project.cuda_base_images)
     pins: dict[str, tuple[str, ...]] = {}
-    for name, base in project.cuda_bases.items():
+    for name, base in project.cuda_base_images.items():
         if isinstance(base.origin, CudaImage) or not (refresh or name in stale):
             continue
         index = debian_index.parse_index(debian_index.fetch_index(base.suite))
@@ -207,7 +207,7 @@ def _cuda_pins(project: Project, refresh: bool) -> dict[str, tuple[str, ...]]:
 def _record_cuda(project: Project, pins: Mapping[str, tuple[str, ...]]) -> None:
     for name, packages in pins.items():
         lines = debian.drift(debian.recorded(project.paths, name) or (), packages)
-        debian.record(project.paths, name, packages, asked=project.cuda_bases[name].cuda.debian)
+        debian.record(project.paths, name, packages, asked=project.cuda_base_images[name].cuda.debian)
         console.info(f"{name}: {len(packages)} Debian packages of its CUDA recorded, {len(lines)} changed")
 
 

@@ -14,7 +14,7 @@ from build.matrix.model import Matrix, Patch, Project
 from build.matrix.origins import CudaImage, DebianPackages
 from build.packages import wheel_sources
 from build.system.templates import load_templates
-from build.variants.cuda_bases import CudaBase
+from build.variants.cuda_base_images import CudaBaseImage
 from build.variants.variant import Variant
 
 #: The prefix of the project's own labels, beside the OCI annotation keys.
@@ -174,7 +174,7 @@ def render(
     groups: Mapping[str, Sequence[str]],
     *,
     build_locks: Mapping[str, Lock],
-    cuda_bases: Mapping[str, tuple[CudaBase, Sequence[str]]],
+    cuda_base_images: Mapping[str, tuple[CudaBaseImage, Sequence[str]]],
     templates: Path,
 ) -> dict[str, str]:
     """Every generated file under the repository's root but locks and schema.
@@ -184,7 +184,7 @@ def render(
         matrix: The matrix.
         groups: Group name → image names.
         build_locks: Base name → what its source-only packages are built with, of the bases that have such packages.
-        cuda_bases: The bases with CUDA, by name, each with its Debian packages (``name=version``).
+        cuda_base_images: The bases with CUDA, by name, each with its Debian packages (``name=version``).
         templates: The folder of the Jinja2 templates.
 
     Returns:
@@ -203,16 +203,19 @@ def render(
             files[f"dockerfiles/bases/{base_name}/{name}"] = template.render(
                 base_name=base_name, base=base, origin=base.origin, cuda=None
             )
-    for name, (cuda_base, pins) in cuda_bases.items():
-        match cuda_base.origin:
+    for name, (cuda_base_image, pins) in cuda_base_images.items():
+        match cuda_base_image.origin:
             case CudaImage():
                 template = environment.get_template("base.Dockerfile.j2")
                 text = template.render(
-                    base_name=name, base=cuda_base.base, origin=cuda_base.image_origin, cuda=cuda_base.cuda
+                    base_name=name,
+                    base=cuda_base_image.base,
+                    origin=cuda_base_image.image_origin,
+                    cuda=cuda_base_image.cuda,
                 )
             case DebianPackages():
                 template = environment.get_template("cuda-base.Dockerfile.j2")
-                text = template.render(cuda_base=cuda_base, pins=pins)
+                text = template.render(cuda_base_image=cuda_base_image, pins=pins)
         files[f"dockerfiles/bases/{name}/Dockerfile"] = text
     template = environment.get_template("image.Dockerfile.j2")
     for item in images:
@@ -238,7 +241,7 @@ def render(
     files["docker-bake.hcl"] = template.render(
         images=images,
         bases=matrix.bases,
-        cuda_bases=[cuda_base for cuda_base, _ in cuda_bases.values()],
+        cuda_base_images=[cuda_base_image for cuda_base_image, _ in cuda_base_images.values()],
         compilers=compilers,
         registry_base=registry_base(matrix),
         namespace=matrix.project.namespace,

@@ -110,7 +110,7 @@ def _without_comments(lines: Sequence[str]) -> list[str]:
     return kept
 
 
-def base(
+def base_image(
     *,
     dockerfile: str,
     scripts: Mapping[str, str],
@@ -145,7 +145,7 @@ def base(
     return Recipe(inputs=inputs)
 
 
-def cuda_base(
+def cuda_base_image(
     *,
     dockerfile: str,
     scripts: Mapping[str, str],

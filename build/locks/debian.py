@@ -14,7 +14,7 @@ from pathlib import Path
 from build.errors import LockError
 from build.matrix.origins import DebianPackages
 from build.paths import Paths, write_atomically
-from build.variants.cuda_bases import CudaBase
+from build.variants.cuda_base_images import CudaBaseImage
 
 #: The version of the CUDA toolkit in the version of one of its packages: 11.11.3.6~11.8.0-5~deb12u1.
 TOOLKIT = re.compile(r"~(\d+\.\d+\.\d+)-")
@@ -92,24 +92,24 @@ def drift(before: Sequence[str], now: Sequence[str]) -> list[str]:
     ]
 
 
-def stale_cuda(paths: Paths, cuda_bases: Mapping[str, CudaBase]) -> dict[str, list[str]]:
+def stale_cuda(paths: Paths, cuda_base_images: Mapping[str, CudaBaseImage]) -> dict[str, list[str]]:
     """Return the bases with CUDA whose recorded Debian packages no longer belong to the matrix: name → reasons.
 
     Needs no network.
 
     Args:
         paths: The project.
-        cuda_bases: The bases with CUDA, by name.
+        cuda_base_images: The bases with CUDA, by name.
     """
     stale = {
         name: list(staleness(base, recorded(paths, name), asked(paths, name)))
-        for name, base in cuda_bases.items()
+        for name, base in cuda_base_images.items()
         if isinstance(base.origin, DebianPackages)
     }
     return {name: reasons for name, reasons in stale.items() if reasons}
 
 
-def staleness(base: CudaBase, recorded: Sequence[str] | None, asked: Sequence[str]) -> Iterator[str]:
+def staleness(base: CudaBaseImage, recorded: Sequence[str] | None, asked: Sequence[str]) -> Iterator[str]:
     """Yield why recorded packages no longer belong to the matrix, one sentence per reason.
 
     Args:

@@ -19,7 +19,7 @@ from packaging.version import Version
 from build.errors import EngineError, LockError, NetworkError
 from build.locks.debian import TOOLKIT
 from build.system import processes
-from build.variants.cuda_bases import COMPONENT, CudaBase
+from build.variants.cuda_base_images import COMPONENT, CudaBaseImage
 
 #: Prints what the archive of a bootstrap has. mmdebstrap sets the variable; ``$1`` is the root file system.
 _PRINT_PACKAGES = 'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-cache dumpavail > "$1/available"'
@@ -103,7 +103,7 @@ def _exact_needs(paragraph: Packages) -> Iterator[str]:
             yield str(alternatives[0]["name"])
 
 
-def pins(base: CudaBase, index: Mapping[str, DebianPackage], where: str) -> tuple[str, ...]:
+def pins(base: CudaBaseImage, index: Mapping[str, DebianPackage], where: str) -> tuple[str, ...]:
     """Return the Debian packages of a base's CUDA and those of the same source that they need, as ``name=version``.
 
     Args:

@@ -80,8 +80,8 @@ def apply(
         else dataclasses.replace(
             variant,
             stand_in=pairs[variant.base_name],
-            built_on=bases[pairs[variant.base_name]],
-            base_image=pairs[variant.base_name],
+            build_base=bases[pairs[variant.base_name]],
+            base_image_name=pairs[variant.base_name],
         )
         for variant in variants
     )

@@ -32,9 +32,9 @@ class Variant:
     base_name: str
     base: Base
     #: What is under it: its base, or the one that stands in for it.
-    built_on: Base
+    build_base: Base
     #: What its Dockerfile stands on: the base, or ``<base>-<cuda>`` where CUDA comes with Debian packages or an image.
-    base_image: str
+    base_image_name: str
     #: Promised pins (requirement texts): the server's, the framework's, the version's, in that order.
     contract: tuple[str, ...]
     guards: tuple[Guard, ...]
@@ -51,7 +51,7 @@ class Variant:
     left_out: tuple[str, ...] = ()
 
     @property
-    def builder_base(self) -> str:
+    def build_base_name(self) -> str:
         """The base whose Python installs its packages: its own, or the stand-in."""
         return self.stand_in or self.base_name
 

@@ -47,7 +47,7 @@ class Target:
             "device": variant.device,
             "cuda": variant.cuda.version if variant.cuda else None,
             "cudnn": variant.cuda.cudnn if variant.cuda else None,
-            "os": variant.built_on.os,
+            "os": variant.build_base.os,
             "cuda_absent": variant.cuda_absent,
             "python": variant.base.python,
             "contract": list(variant.contract),

@@ -9,10 +9,12 @@ from pathlib import Path
 import docker
 import pytest
 
-from build.bases import prefix
+from build.bases import prefix, prefix_archive
 from build.bases.prefix import PrefixNotFoundError
 from build.builder import builder
 from build.engine.connect import Connection
+from build.locks import prefix_python
+from build.locks.prefix_python import RecordedPython
 from build.matrix.origins import PrefixPython
 from tests.conftest import ROOT, Checkout
 from tests.pipeline.rows import MINIMAL
@@ -31,9 +33,18 @@ def cpython() -> Path:
         pytest.skip(f"{failure.what}; {failure.fix}")
 
 
+def _record_another(checkout: Checkout) -> None:
+    another = RecordedPython(version=VERSION, edition=prefix_archive.EDITION, sha256="0" * 64)
+    prefix_python.record(checkout.paths, BASE, another)
+
+
 @pytest.fixture
 def without_pythons(checkout: Checkout, tmp_path: Path) -> dict[str, str]:
-    """The environment of a machine that has no other Python, for a clone that has not taken one yet."""
+    """The environment of a machine without the prefix, for a clone that has not packed it.
+
+    The lock records a prefix with which nothing was built: an image that exists needs no Python to be found.
+    """
+    _record_another(checkout)
     for kind in ("rootfs", "builder"):
         for file in (checkout.root / ".pipeline" / kind / BASE).glob("*"):
             file.unlink()
@@ -127,3 +138,28 @@ def test_a_directory_with_another_python_is_told(checkout: Checkout, tmp_path: P
     said = " ".join(ran.one_screen().split())
     assert f"this is CPython {VERSION}; the matrix asks for CPython 3.12.99" in said
     assert f"{directory}/bin/python3.12" in ran.text.replace("\n", "")
+
+
+def test_another_prefix_than_the_recorded_one_is_taken_with_a_warning(checkout: Checkout, cpython: Path) -> None:
+    _record_another(checkout)
+    ran = checkout.run("bases", "--base", BASE)
+    assert ran.code == 0, ran.text
+    said = " ".join(ran.one_screen().split())
+    assert f"this machine's CPython {VERSION} is not the one that the lock of the base {BASE} records" in said
+    locked = checkout.run("bases", "--base", BASE, "--locked")
+    assert locked.code == 1, locked.text
+    assert f"is not the one that the lock of the base {BASE} records" in " ".join(locked.one_screen().split())
+
+
+@pytest.mark.engine
+def test_a_row_whose_python_is_not_recorded_is_unknown(
+    checkout: Checkout, without_pythons: dict[str, str], running: Connection
+) -> None:
+    prefix_python.lock_file(checkout.paths, BASE).unlink()
+    checked = checkout.run("check", env=without_pythons)
+    assert checked.code == 1, checked.text
+    assert f"locks/{BASE}/python.txt: the base's CPython {VERSION} is not recorded" in checked.one_screen()
+    asked = checkout.run("verify", IMAGE, env=without_pythons)
+    assert asked.code == 2, asked.text
+    assert f"the Python of the base {BASE} is not recorded in locks/{BASE}/python.txt" in asked.one_screen()
+    assert not list((checkout.root / ".pipeline" / "rootfs" / BASE).glob("prefix*")), "a question packed a prefix"

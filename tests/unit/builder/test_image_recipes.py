@@ -47,32 +47,42 @@ def values(tmp_path_factory: pytest.TempPathFactory) -> Values:
     return Values(images=images, sources=recipe_sources.read(project, images))
 
 
-def test_recipes_of_all_rows_are_computed_without_any_effect(values: Values, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recipes_of_all_rows_are_computed_without_any_effect(values: Values) -> None:
     def effect(*arguments: object, **options: object) -> NoReturn:
         raise AssertionError(f"an effect: {arguments}")
 
-    for name in ("open", "read_text", "read_bytes", "write_text", "write_bytes", "stat", "exists", "is_file", "glob"):
-        monkeypatch.setattr(pathlib.Path, name, effect)
-    for name in ("stat", "lstat", "open", "listdir", "scandir", "system", "getenv"):
-        monkeypatch.setattr(os, name, effect)
-    for name in ("run", "Popen", "check_output", "call"):
-        monkeypatch.setattr(subprocess, name, effect)
-    monkeypatch.setattr(socket, "socket", effect)
-    monkeypatch.setattr(socket, "create_connection", effect)
-    monkeypatch.setattr(io, "open", effect)
-    monkeypatch.setattr(builtins, "open", effect)
-    computed = values.recipes()
-    monkeypatch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (
+            "open",
+            "read_text",
+            "read_bytes",
+            "write_text",
+            "write_bytes",
+            "stat",
+            "exists",
+            "is_file",
+            "glob",
+        ):
+            patch.setattr(pathlib.Path, name, effect)
+        for name in ("stat", "lstat", "open", "listdir", "scandir", "system", "getenv"):
+            patch.setattr(os, name, effect)
+        for name in ("run", "Popen", "check_output", "call"):
+            patch.setattr(subprocess, name, effect)
+        patch.setattr(socket, "socket", effect)
+        patch.setattr(socket, "create_connection", effect)
+        patch.setattr(io, "open", effect)
+        patch.setattr(builtins, "open", effect)
+        computed = values.recipes()
     assert computed.known.keys() == {image.variant.name for image in values.images}
     assert computed.unknown == {}
     assert len({recipe.digest for recipe in computed.known.values()}) == len(values.images)
 
 
 def test_images_on_a_base_without_facts_are_unknown_and_the_others_are_not(values: Values) -> None:
-    name = values.images[0].variant.builder_base
+    name = values.images[0].variant.build_base_name
     unknown = UnknownBase(name=name, why="nothing is recorded", fix="record it")
     computed = values.recipes(facts={**values.sources.facts, name: unknown})
-    on_it = {image.variant.name for image in values.images if image.variant.builder_base == name}
+    on_it = {image.variant.name for image in values.images if image.variant.build_base_name == name}
     assert computed.unknown == dict.fromkeys(on_it, unknown)
     assert computed.known.keys() == {image.variant.name for image in values.images} - on_it
 
@@ -94,7 +104,7 @@ def changed(before: Recipe, after: Recipe) -> set[str]:
 
 
 def test_a_recipe_shows_which_input_of_what_it_is_built_from_has_changed(values: Values) -> None:
-    image = next(each for each in values.images if each.variant.base_image == "debian12-py311")
+    image = next(each for each in values.images if each.variant.base_image_name == "debian12-py311")
     facts = {**values.sources.facts, "debian12-py311": BaseFacts(debian=("libc6=2.36-10",), python="another")}
     before, after = values.recipe(image), values.recipe(image, facts=facts)
     assert changed(before, after) == {"/base/inputs/debian", "/builder/inputs/python"}

@@ -19,7 +19,7 @@ def image(dockerfile: str = "FROM base\n", layer: str = "numpy==2.4.6\n", **base
     return recipe.image(
         dockerfile=dockerfile,
         layers={"numpy-2.4.6": layer},
-        base=recipe.base(**{**BASE, "packages": PACKAGES, **base}),  # type: ignore[arg-type]
+        base=recipe.base_image(**{**BASE, "packages": PACKAGES, **base}),  # type: ignore[arg-type]
         builder=builder(),
     )
 

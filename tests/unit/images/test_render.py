@@ -44,7 +44,7 @@ def test_two_images_that_agree_on_numpy_have_the_same_stage_letter_for_letter() 
 
 def test_no_dockerfile_pulls_a_frontend_and_only_a_base_pulls_an_image() -> None:
     pulled = {base.image for base in PROJECT.matrix.bases.values()} - {None}
-    pulled |= {base.image_origin.reference for base in PROJECT.cuda_bases.values() if base.origin.kind == "image"}
+    pulled |= {base.image_origin.reference for base in PROJECT.cuda_base_images.values() if base.origin.kind == "image"}
     for path, text in FILES.items():
         if path.endswith("Dockerfile"):
             assert "# syntax=" not in text

@@ -47,7 +47,7 @@ def files() -> dict[str, str]:
         PROJECT.matrix,
         {},
         build_locks={"debian12-py311": lock(locks.BUILD, dataclasses.replace(WHEEL, name="setuptools"))},
-        cuda_bases={},
+        cuda_base_images={},
         templates=ROOT / "image/templates",
     )
 

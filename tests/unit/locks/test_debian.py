@@ -11,14 +11,14 @@ from build.locks import debian, debian_index
 from build.matrix.model import Base, Cuda
 from build.matrix.origins import DebianPackages
 from build.paths import Paths
-from build.variants.cuda_bases import CudaBase
+from build.variants.cuda_base_images import CudaBaseImage
 
 #: The packages of Debian 12 (non-free) on 2026-11-25, shortened.
 INDEX = debian_index.parse_index((Path(__file__).parents[1] / "data/debian12-non-free.txt").read_text("utf-8"))
 
 
-def base(version: str, *packages: str) -> CudaBase:
-    return CudaBase(
+def base(version: str, *packages: str) -> CudaBaseImage:
+    return CudaBaseImage(
         name="debian12-py311-cuda",
         base_name="debian12-py311",
         base=Base.model_validate(

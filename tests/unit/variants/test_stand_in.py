@@ -49,7 +49,7 @@ def test_a_base_and_a_stand_in_are_told_apart() -> None:
 def test_the_variant_keeps_its_name_and_says_what_it_stands_on(loaded: LoadedMatrix) -> None:
     cpu, gpu = stand_in.apply(expand(loaded), [("ubuntu18.04", "debian12-py37")], loaded)
     assert cpu.name == "tensorflow-2.4-ubuntu18.04-py37-cpu-inference"
-    assert (cpu.base_name, cpu.stand_in, cpu.base_image, cpu.builder_base, cpu.built_on.os) == (
+    assert (cpu.base_name, cpu.stand_in, cpu.base_image_name, cpu.build_base_name, cpu.build_base.os) == (
         "ubuntu18.04", "debian12-py37", "debian12-py37", "debian12-py37", "debian12",
     )  # fmt: skip
     assert cpu.cuda_absent is None
@@ -58,7 +58,7 @@ def test_the_variant_keeps_its_name_and_says_what_it_stands_on(loaded: LoadedMat
 
 def test_without_a_stand_in_nothing_is_absent(loaded: LoadedMatrix) -> None:
     _, gpu = expand(loaded)
-    assert (gpu.stand_in, gpu.base_image, gpu.builder_base) == (None, "ubuntu18.04-cuda11.0.3", "ubuntu18.04")
+    assert (gpu.stand_in, gpu.base_image_name, gpu.build_base_name) == (None, "ubuntu18.04-cuda11.0.3", "ubuntu18.04")
     assert gpu.cuda_absent is None
 
 

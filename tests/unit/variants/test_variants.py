@@ -143,8 +143,8 @@ def test_cuda_from_an_image_or_from_debian_has_a_base_image_of_its_own(tmp_path:
 
     def base_image(cuda: str) -> str:
         variants = {variant.name: variant for variant in expand(matrix(tmp_path, edited(packages, cuda)))}
-        assert variants["pytorch-2.13-debian12-py311-cpu-inference"].base_image == "one"
-        return variants[name].base_image
+        assert variants["pytorch-2.13-debian12-py311-cpu-inference"].base_image_name == "one"
+        return variants[name].base_image_name
 
     assert base_image(packages) == "one"
     assert base_image("    debian: [libcudart13]\n" + packages) == "one-cuda13.0"

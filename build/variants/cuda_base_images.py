@@ -17,7 +17,7 @@ COMPONENT = "non-free"
 
 
 @dataclass(frozen=True, kw_only=True)
-class CudaBase:
+class CudaBaseImage:
     """The base image of a base with CUDA in it."""
 
     #: ``debian12-py311-cuda11.8.0``.
@@ -52,20 +52,20 @@ class CudaBase:
         return COMPONENT
 
 
-def of(variants: Iterable[Variant]) -> dict[str, CudaBase]:
+def of(variants: Iterable[Variant]) -> dict[str, CudaBaseImage]:
     """The base images with CUDA that these variants are on, by name.
 
     Args:
         variants: As the matrix gives them, each on its own base.
     """
-    found: dict[str, CudaBase] = {}
+    found: dict[str, CudaBaseImage] = {}
     for variant in variants:
         if variant.cuda is None or variant.stand_in is not None:
             continue
         origin = variant.cuda.origin_on(variant.base_name)
         if not isinstance(origin, Wheels):
-            found[variant.base_image] = CudaBase(
-                name=variant.base_image,
+            found[variant.base_image_name] = CudaBaseImage(
+                name=variant.base_image_name,
                 base_name=variant.base_name,
                 base=variant.base,
                 device=variant.device,
