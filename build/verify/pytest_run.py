@@ -111,7 +111,7 @@ def run(
 
     interrupted = True
     try:
-        code = _follow(_command(tool, files, workers, keywords), files, environment, handle)
+        code = _follow(command(tool, files, workers=workers, keywords=keywords), files, environment, handle)
         interrupted = False
     finally:
         containers.remove(containers.RUN_LABEL, this_run, environment, settle=interrupted)
@@ -124,11 +124,13 @@ def run(
     return seen
 
 
-def _command(tool: ToolPaths, files: Files, workers: int, keywords: str | None) -> list[str]:
+def command(tool: ToolPaths, files: Files, *, workers: int, keywords: str | None) -> list[str]:
+    """Return pytest's command line; arguments as for ``run``."""
     return [
         *(sys.executable, "-m", "pytest", str(tool.image_tests), "--plan", str(files.plan)),
         *("--results", str(files.events), f"--junitxml={files.junit}"),
-        *("--numprocesses", str(workers), "--dist", "loadscope"),
+        # A worker that dies ends the run: xdist sometimes waits for ever for one that it restarted (3.8.0).
+        *("--numprocesses", str(workers), "--dist", "loadscope", "--max-worker-restart=0"),
         *("-q", "-rN", "--no-header", "--tb=short", "--color=no", "-p", "no:cacheprovider"),
         *(("-k", keywords) if keywords else ()),
     ]

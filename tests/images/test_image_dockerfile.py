@@ -16,6 +16,8 @@ from image_plan import Image
 from scoring_scripts import script
 from tiny_package import TinyPackage, below, wheelhouse
 
+pytestmark = pytest.mark.depends("base")
+
 PACKAGE = TinyPackage(name="tiny_by_dockerfile", version="1.0")
 #: A small package of Debian and Ubuntu that no image has.
 DEBIAN_PACKAGE = "ed"

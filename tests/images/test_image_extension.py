@@ -12,6 +12,8 @@ from image_plan import Image
 from scoring_scripts import script, wait_for_end
 from tiny_package import TinyPackage, below, wheelhouse
 
+pytestmark = pytest.mark.depends("base")
+
 SCRIPT = script("packages.py")
 LIBRARY, REQUIREMENTS, CONDA = (
     "AZUREML_EXTRA_PYTHON_LIB_PATH",

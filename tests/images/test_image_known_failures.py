@@ -18,6 +18,8 @@ import requests
 from image_container import Container, Start, docker
 from scoring_scripts import PATIENCE, Wanted, make_file, script, start_all, wait_for_end, wait_for_file
 
+pytestmark = pytest.mark.depends("base")
+
 #: The platform's probe gives up after 2 s; these images answer in 1 s.
 PROBE_TIMEOUT = 1
 PROBES = 3

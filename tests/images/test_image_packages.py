@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pytest
 from image_container import Container
 from image_plan import Image, applies
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 
+@pytest.mark.depends("base")
 def test_operating_system(image: Image, files: dict[str, Any]) -> None:
     assert files["os"] == image.os, f"the image says it is {files['os']}, its name says {image.os}"
 
 
+@pytest.mark.depends("base")
 def test_python(image: Image, seen: dict[str, Any]) -> None:
     assert seen["python"] == image.python, f"Python is {seen['python']}, not {image.python}"
 

@@ -43,6 +43,7 @@ def test_the_framework_that_scored_is_the_promised_one(image: Image, scored: req
     assert actual[: len(promised)] == promised, f"{image.framework} {actual} scored, not {promised}"
 
 
+@pytest.mark.depends("base")
 @pytest.mark.parametrize("setting", ["AZUREML_ENTRY_SCRIPT=no/such.py", "AML_APP_ROOT=/no/such/folder"])
 def test_a_missing_entry_script_is_explained(host: Any, setting: str) -> None:
     name, value = setting.split("=")

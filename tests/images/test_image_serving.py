@@ -15,6 +15,8 @@ from image_container import Container, Start
 from image_plan import Image
 from scoring_scripts import PATIENCE, Wanted, script, start_all, wait_for_end, wait_for_log
 
+pytestmark = pytest.mark.depends("base")
+
 SCORING_TIMEOUT_MS = 1000
 #: What the nginx in front of the originals let through.
 LARGE = 100 * 1024 * 1024
@@ -298,6 +300,7 @@ def test_no_cors_by_default(decorated: str) -> None:
 # Scripts with schemas
 
 
+@pytest.mark.depends("image")  # numpy, where it is installed
 def test_decorated(image: Image, decorated: str) -> None:
     """Each parameter gets what its schema says; one with a default may be left out."""
     answer = score(decorated, {"table": [[1.0, 2.0], [3.0, 4.0]], "name": "n"})

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 
+
+@pytest.mark.depends("base")
 def test_dockeruser_exists(host: Any) -> None:
     user = host.user("dockeruser")
     actual = (user.uid, user.gid, user.home)
     assert actual == (1000, 1000, "/home/dockeruser"), f"dockeruser's uid, gid, home are {actual}"
 
 
+@pytest.mark.depends("base")
 def test_the_container_runs_as_dockeruser(seen: dict[str, Any]) -> None:
     actual = (seen["uid"], seen["gid"], seen["home"])
     assert actual == (1000, 1000, "/home/dockeruser"), f"it runs as uid, gid, home {actual}"
