@@ -20,9 +20,9 @@ from build.engine.connect import Connection
 from build.engine.failures import explain
 from build.engine.images import LocalImage, find
 from build.errors import PipelineError
-from build.images import dockerfiles as render
-from build.images import layers, recipe
-from build.images.dockerfiles import LABEL, Image
+from build.images import dockerfiles, layers, recipe
+from build.images.image import Image, bake_target
+from build.images.labels import LABEL, image_labels
 from build.images.recipe import Recipe
 from build.matrix.origins import DebianPackages, FromImage
 from build.packages import wheel_sources
@@ -240,7 +240,7 @@ def _batch(
         outcome = bake.run(
             # Where the stages are built already, asking for all of them would only cost.
             [
-                *(render.target(f"base-{name}") for name in missing),
+                *(bake_target(f"base-{name}") for name in missing),
                 *(target for target in left if target in ready or not staged),
             ],
             paths=project.paths,
@@ -336,7 +336,7 @@ def _failed_with(why: bake.Failure, left: Mapping[str, Image]) -> list[str]:
         return [
             target
             for target, image in left.items()
-            if image.needs_compiler and render.target(image.variant.build_base_name) == base
+            if image.needs_compiler and bake_target(image.variant.build_base_name) == base
         ]
     # buildx leaves the name out where it builds only one.
     named = left.get(why.target) if why.target else next(iter(left.values())) if len(left) == 1 else None
@@ -368,12 +368,12 @@ def _base_overrides(
 ) -> dict[str, Any]:
     """What the moment adds to the bake targets of bases: what a new one is called, and what serves its builder too."""
     found: dict[str, Any] = {
-        render.target(f"builder-{name}"): {"contexts": {"rootfs": "target:" + render.target(f"rootfs-{name}")}}
+        bake_target(f"builder-{name}"): {"contexts": {"rootfs": "target:" + bake_target(f"rootfs-{name}")}}
         for name in used
         if builder_context.shares_rootfs(local_base(project, name))
     }
     for name in new:
-        found[render.target(f"base-{name}")] = {
+        found[bake_target(f"base-{name}")] = {
             "tags": [references[name]],
             "labels": {f"{LABEL}.recipe": recipes[name].digest, f"{LABEL}.base": name},
             "output": [output(connection)],
@@ -417,7 +417,7 @@ def build_registry(project: Project, *, connection: Connection, log: Path) -> st
     if find(connection.client, reference) is not None:
         return reference
     console.info("building the embedded registry's image (once)")
-    prepare.prepare(project, [render.registry_base(project.matrix)], locked=False, refresh=False)
+    prepare.prepare(project, [dockerfiles.registry_base(project.matrix)], locked=False, refresh=False)
     outcome = bake.run(
         ["registry"],
         paths=project.paths,
@@ -464,7 +464,7 @@ def overrides(
     if variant.stand_in is None:
         tags.append(f"{variant.repository}:latest")
     else:
-        labels = render.labels(image, project.matrix.project) | labels  # other than in its Dockerfile
+        labels = image_labels(image, project.matrix.project) | labels  # other than in its Dockerfile
     return {
         "labels": {key: value for key, value in labels.items() if value},
         "tags": tags,
@@ -478,7 +478,7 @@ def stand_in_contexts(image: Image) -> dict[str, str]:
     if image.variant.stand_in is None:
         return {}
     return {
-        name: "target:" + render.target(f"{name}-{image.variant.stand_in}")
+        name: "target:" + bake_target(f"{name}-{image.variant.stand_in}")
         for name in ("base", layers.BUILDER, *([layers.COMPILER] if image.needs_compiler else []))
     }
 

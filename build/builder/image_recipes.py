@@ -16,7 +16,7 @@ from build.builder.recipe_sources import Sources
 from build.checkout.project import Project
 from build.errors import PipelineError
 from build.images import file_names, recipe
-from build.images.dockerfiles import Image
+from build.images.image import Image
 from build.images.recipe import Recipe
 from build.matrix.origins import BaseOrigin, Bootstrapped, CudaImage, DebianPackages, FromImage, PrefixPython
 

@@ -14,7 +14,7 @@ from build.bases import facts
 from build.bases.facts import BaseFacts, UnknownBase
 from build.checkout.project import Project
 from build.images import file_names
-from build.images.dockerfiles import Image
+from build.images.image import Image
 from build.matrix.model import Base
 from build.matrix.origins import CudaImage
 from build.paths import ToolPaths

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from build.catalogue.changes import Change, Changes
 from build.catalogue.record import RecordedImage
 from build.catalogue.remote import Published
-from build.images import environments
-from build.images.dockerfiles import LABEL, STAND_IN
+from build.images import assets
+from build.images.labels import LABEL, STAND_IN
 from build.variants.variant import Variant
 from build.verify.reports import Package, Report
 
@@ -82,7 +82,7 @@ class Page:
 
     @property
     def environment(self) -> str:
-        return f"{environments.PREFIX}{self.name}"
+        return f"{assets.PREFIX}{self.name}"
 
     @property
     def report(self) -> Report | None:

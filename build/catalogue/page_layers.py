@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from build.catalogue.page import Page, PageLayer
 from build.catalogue.remote import Published, Stored
 from build.images import layers
-from build.images.dockerfiles import Image
+from build.images.image import Image
 
 
 def layer_keys(image: Image, published: Published | None) -> set[str]:

@@ -15,8 +15,9 @@ from build.catalogue.page import Page, Promise
 from build.catalogue.page_layers import layer_keys, planned_layers, stored_layers
 from build.catalogue.record import RecordedImage
 from build.catalogue.remote import Published
-from build.images import dockerfiles as render
-from build.images.dockerfiles import LABEL, STAND_IN, Image
+from build.images.image import Image
+from build.images.labels import LABEL, STAND_IN
+from build.images.titles import device_title, title
 from build.matrix import lifecycle
 from build.matrix.model import Lifecycle, Matrix
 from build.verify.reports import Package
@@ -80,8 +81,8 @@ def _page(
     server = set(variant.server_contract)
     return Page(
         variant=variant,
-        title=render.title(variant),
-        device_title=render.device_title(variant),
+        title=title(variant),
+        device_title=device_title(variant),
         stage=stage(variant.lifecycle, today),
         stage_text=lifecycle.status(variant.lifecycle, today) or "no end date",
         promises=promises([pin for pin in (*variant.own_contract, *variant.contract) if pin not in server], installed),

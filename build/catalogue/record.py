@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from build.catalogue.remote import Published
 from build.errors import DriftError
-from build.images.dockerfiles import STAND_IN
+from build.images.labels import STAND_IN
 
 
 class RecordedImage(BaseModel):

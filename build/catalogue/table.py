@@ -14,8 +14,8 @@ from packaging.version import Version
 from build.catalogue.page import Page, Promise
 from build.catalogue.pages import pages
 from build.catalogue.record import Record
-from build.images import environments
-from build.images.dockerfiles import Image
+from build.images import assets
+from build.images.image import Image
 from build.matrix.model import Matrix
 from build.registry.address import parse
 from build.system import console
@@ -54,7 +54,7 @@ def render(images: Sequence[Image], matrix: Matrix, record: Record | None, *, te
         packages=_packages,
         path=path,
         has_registry=registry is not None,
-        asset=environments.path,
+        asset=assets.path,
         published_as=_published_as,
         size=console.size,
     )

@@ -7,8 +7,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from build.images import dockerfiles as render
-from build.images.dockerfiles import Image
+from build.images.image import Image, make_image
 from build.locks.lock import Lock
 from build.locks.store import LockStore
 from build.matrix.model import Matrix
@@ -97,7 +96,7 @@ class Project:
             LockError: A lock does not exist, or is not valid.
         """
         return tuple(
-            render.image(
+            make_image(
                 variant,
                 self.lock(variant),
                 self.locks.server(variant.base_name),

@@ -19,7 +19,7 @@ from build.catalogue.remote import Published
 from build.checkout.project import Project, open_project
 from build.commands.options import Session
 from build.errors import RegistryError
-from build.images.dockerfiles import Image
+from build.images.image import Image
 from build.matrix import lifecycle
 from build.paths import Paths, repository, write_atomically
 from build.registry import address

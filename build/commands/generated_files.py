@@ -14,8 +14,8 @@ from build.catalogue import record as catalogue_record
 from build.catalogue import table as catalogue_table
 from build.checkout.project import Project
 from build.errors import DriftError
-from build.images import dockerfiles as render
-from build.images import environments, patches
+from build.images import assets, patches
+from build.images.dockerfiles import Files
 from build.locks import debian, prefix_python
 from build.locks import lock as locks
 from build.locks.stale import stale_locks
@@ -45,17 +45,17 @@ def files(project: Project) -> dict[str, str]:
     """
     images = project.images(project.variants)
     patches.check_used(project.loaded, [package for image in images for package in image.lock.packages])
-    content = render.render(
-        images,
-        project.matrix,
-        project.groups(),
+    content = Files(
+        images=images,
+        matrix=project.matrix,
+        groups=project.groups(),
         build_locks=project.build_locks(),
         cuda_base_images={
             name: (base, debian.recorded(project.paths, name) or ()) for name, base in project.cuda_base_images.items()
         },
         templates=project.tool.dockerfile_templates,
-    )
-    content |= environments.render(images, project.matrix.project)
+    ).render()
+    content |= assets.render(images, project.matrix.project)
     content[str(project.paths.images_table.relative_to(project.paths.root))] = catalogue_table.render(
         images,
         project.matrix,

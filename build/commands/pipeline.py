@@ -23,8 +23,10 @@ from build.engine.images import LocalImage
 from build.engine.model import Engine
 from build.errors import BuildError, UsageError, VerifyError
 from build.images import layers
-from build.images.dockerfiles import Image, framework_version, labels, title
+from build.images.image import Image
+from build.images.labels import image_labels
 from build.images.recipe import Recipe
+from build.images.titles import framework_version, title
 from build.matrix import lifecycle
 from build.paths import repository
 from build.publish import output, publish
@@ -220,7 +222,7 @@ class Run:
                 lock=item.image.lock.versions(),
                 recipe=item.recipe.digest,
                 from_source=tuple(package.name for package in item.image.lock.packages if package.source_only),
-                labels=labels(item.image, self.project.matrix.project),
+                labels=image_labels(item.image, self.project.matrix.project),
                 layers=tuple(
                     PackageLayer(name=name, packages=tuple(f"{each.name}=={each.version}" for each in packages))
                     for name, packages in layers.stacked(item.image.layers)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from build.engine.images import LocalImage
 from build.errors import UsageError
-from build.images.dockerfiles import Image
+from build.images.image import Image
 from build.images.recipe import Recipe
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import docker
 import docker.errors
 
-from build.images.dockerfiles import LABEL
+from build.images.labels import LABEL
 from build.images.recipe import Recipe
 
 

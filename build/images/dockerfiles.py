@@ -1,163 +1,147 @@
-"""Rendering: Dockerfiles, layer files and the bake file, as text, from variants and their locks.  Pure."""
+"""Dockerfiles, layer files and the bake file, as text, from images and the matrix.
+
+In: images with their layers, bases, and what is locked for them.  Out: path → text.  Reads the templates; nothing else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from build import requirements
-from build.images import file_names, layers, patches
+from jinja2 import Environment
+
+from build.images import file_names, patches
+from build.images.image import Image, bake_target
+from build.images.labels import image_labels
 from build.images.layers import Layer
+from build.images.titles import device_title, title
 from build.locks.lock import Lock
-from build.matrix.model import Matrix, Patch, Project
+from build.matrix.model import Matrix
 from build.matrix.origins import CudaImage, DebianPackages
-from build.packages import wheel_sources
+from build.platforms import LINUX_AMD64, Platform
 from build.system.templates import load_templates
 from build.variants.cuda_base_images import CudaBaseImage
 from build.variants.variant import Variant
 
-#: The prefix of the project's own labels, beside the OCI annotation keys.
-LABEL = "inference-images"
-#: The label of an image that is built on a base that stands in for its own, with that base's name.
-STAND_IN = f"{LABEL}.stand-in"
-
 
 @dataclass(frozen=True, kw_only=True)
-class Image:
-    """One variant with its lock, grouped into layers: what a Dockerfile is rendered from."""
+class Files:
+    """The generated files under the project's root, but for locks, schema, assets and docs."""
 
-    variant: Variant
-    lock: Lock
-    layers: tuple[Layer, ...]
+    #: All images of the matrix.
+    images: Sequence[Image]
+    matrix: Matrix
+    #: Group name → image names.
+    groups: Mapping[str, Sequence[str]]
+    #: Base name → what its source-only packages are built with, of the bases that have such packages.
+    build_locks: Mapping[str, Lock]
+    #: The base images with CUDA by name, each with its Debian packages (``name=version``).
+    cuda_base_images: Mapping[str, tuple[CudaBaseImage, Sequence[str]]]
+    #: The folder of the Jinja2 templates.
+    templates: Path
+    platform: Platform = LINUX_AMD64
 
-    @property
-    def target(self) -> str:
-        """The bake target: the image name, with ``_`` where bake allows no ``.``."""
-        return target(self.variant.name)
+    def render(self) -> dict[str, str]:
+        """All files: path from the root, with ``/`` → text."""
+        return dict(
+            [
+                *self._bases(),
+                *self._cuda_base_images(),
+                *self._images(),
+                *self._layers(),
+                *self._build_requirements(),
+                ("docker-bake.hcl", self._bake_file()),
+            ]
+        )
 
-    @property
-    def cuda_links(self) -> str | None:
-        """The stage that makes the loader's links to CUDA's libraries, where there are any in wheels."""
-        return layers.links_name(self.layers)
+    @cached_property
+    def _environment(self) -> Environment:
+        environment = load_templates(self.templates)
+        environment.filters["target"] = bake_target
+        return environment
 
-    @property
-    def wheel_sources(self) -> tuple[str, ...]:
-        return tuple(sorted({name for layer in self.layers for name in layer.wheel_sources}))
+    @cached_property
+    def _compilers(self) -> tuple[str, ...]:
+        return compiler_bases(self.matrix, self.build_locks)
 
-    @property
-    def patches(self) -> tuple[Patch, ...]:
-        """The edits of its packages."""
-        return tuple(patch for layer in self.layers for patch in layer.patches)
+    def _render(self, template: str, **values: object) -> str:
+        return self._environment.get_template(template).render(**values)
 
-    @property
-    def needs_compiler(self) -> bool:
-        """Whether a package of it must be built from source."""
-        return any(layer.source_only for layer in self.layers)
+    def _bases(self) -> Iterator[tuple[str, str]]:
+        for name, base in self.matrix.bases.items():
+            values = {"base_name": name, "base": base, "origin": base.origin}
+            yield file_names.base_dockerfile(name), self._render("base.Dockerfile.j2", **values, cuda=None)
+            yield file_names.builder_dockerfile(name), self._render("builder.Dockerfile.j2", **values)
+            if name in self._compilers:
+                yield file_names.compiler_dockerfile(name), self._render("compiler.Dockerfile.j2", **values)
 
+    def _cuda_base_images(self) -> Iterator[tuple[str, str]]:
+        for name, (image, pins) in self.cuda_base_images.items():
+            match image.origin:
+                case CudaImage():
+                    text = self._render(
+                        "base.Dockerfile.j2",
+                        base_name=name,
+                        base=image.base,
+                        origin=image.image_origin,
+                        cuda=image.cuda,
+                    )
+                case DebianPackages():
+                    text = self._render("cuda-base.Dockerfile.j2", cuda_base_image=image, pins=pins)
+            yield file_names.base_dockerfile(name), text
 
-def target(name: str) -> str:
-    """The bake target of an image, of ``base-<base>`` and so on; bake's are letters, digits, ``-`` and ``_``."""
-    return name.replace(".", "_")
+    def _images(self) -> Iterator[tuple[str, str]]:
+        for image in self.images:
+            variant = image.variant
+            text = self._render(
+                "image.Dockerfile.j2",
+                variant=variant,
+                layers=image.layers,
+                cuda_links=image.cuda_links,
+                environment=[f"{key}={quoted(value)}" for key, value in cuda_environment(variant).items()],
+                needs_compiler=image.needs_compiler,
+                labels=[f"{key}={quoted(value)}" for key, value in image_labels(image, self.matrix.project).items()],
+                title=title(variant),
+                device_title=device_title(variant),
+                lock_file=f"locks/{variant.base_name}/{variant.name}.txt",
+            )
+            yield file_names.image_dockerfile(variant.name), text
 
+    def _layers(self) -> Iterator[tuple[str, str]]:
+        for image in self.images:
+            for layer in image.layers:
+                yield file_names.layer_file(image.variant.base_name, layer), layer.text
+                if layer.patches:
+                    yield file_names.patches_file(image.variant.base_name, layer), patches.to_text(layer.patches)
 
-def image(
-    variant: Variant,
-    lock: Lock,
-    server: Lock,
-    *,
-    layer_order: Sequence[str] = (),
-    patches: Sequence[Patch] = (),
-) -> Image:
-    """Group a variant's lock into layers.
+    def _build_requirements(self) -> Iterator[tuple[str, str]]:
+        for base_name, lock in self.build_locks.items():
+            yield file_names.build_file(base_name), Layer(name=lock.title, packages=lock.packages).text
 
-    Args:
-        variant: The variant.
-        lock: Its lock.
-        server: The server's lock of the same base.
-        layer_order: Distributions whose layers come first.
-        patches: The matrix's edits of distributions.
-    """
-    sources = wheel_sources.locked(variant, lock.versions())
-    return Image(
-        variant=variant,
-        lock=lock,
-        layers=layers.group(
-            lock,
-            server,
-            own=variant.own_contract,
-            order=layer_order,
-            wheel_sources=sources,
-            patches=patches,
-        ),
-    )
-
-
-def labels(image: Image, project: Project) -> dict[str, str]:
-    """The labels that follow from the matrix and the lock; the build adds those of the moment.
-
-    Args:
-        image: The image.
-        project: The matrix's part on what all images share.
-
-    Keys: the OCI image specification's annotations (``org.opencontainers.image.*``) and the project's own.
-    """
-    variant = image.variant
-    result = {
-        "org.opencontainers.image.title": title(variant) + " inference",
-        "org.opencontainers.image.version": framework_version(image),
-        "org.opencontainers.image.vendor": project.vendor,
-        f"{LABEL}.image": variant.name,
-        f"{LABEL}.framework": variant.framework,
-        f"{LABEL}.python": variant.base.python,
-        f"{LABEL}.device": variant.device,
-    }
-    if project.source:
-        result["org.opencontainers.image.source"] = project.source
-    if variant.cuda_absent:
-        result |= {f"{LABEL}.cuda": "absent", f"{LABEL}.cudnn": "absent"}
-    elif variant.cuda:
-        result[f"{LABEL}.cuda"] = variant.cuda.version
-        if variant.cuda.cudnn:
-            result[f"{LABEL}.cudnn"] = variant.cuda.cudnn
-    if variant.stand_in:
-        result[STAND_IN] = variant.stand_in
-    patched = [f"{name}=={version}" for name, version in patches.distributions(image.patches)]
-    if patched:
-        result[f"{LABEL}.patches"] = ",".join(patched)
-    life = variant.lifecycle
-    for key, date in (("released", life.released), ("deprecated", life.deprecated), ("end-of-life", life.end_of_life)):
-        if date:
-            result[f"{LABEL}.{key}"] = date.isoformat()
-    return result
-
-
-def framework_version(image: Image) -> str:
-    """The installed version of the framework (the server's, where there is none): ``1.9.1``."""
-    own = image.variant.own_contract or image.variant.contract
-    return image.lock.versions()[requirements.distribution_name(own[0])]
-
-
-def title(variant: Variant) -> str:
-    """For people: ``scikit-learn 1.9``."""
-    return " ".join(filter(None, (variant.framework_title, variant.version)))
-
-
-def device_title(variant: Variant) -> str:
-    """For people: ``CPU``, ``CUDA 13.0.3 with cuDNN 9.12.0.46``."""
-    if variant.cuda is None:
-        return "CPU"
-    cudnn = f" with cuDNN {variant.cuda.cudnn}" if variant.cuda.cudnn else ""
-    return f"CUDA {variant.cuda.version}{cudnn}"
+    def _bake_file(self) -> str:
+        groups = {**self.groups, "all": [image.variant.name for image in self.images]}
+        return self._render(
+            "docker-bake.hcl.j2",
+            images=self.images,
+            bases=self.matrix.bases,
+            cuda_base_images=[image for image, _ in self.cuda_base_images.values()],
+            compilers=self._compilers,
+            registry_base=registry_base(self.matrix),
+            namespace=self.matrix.project.namespace,
+            groups={name: [bake_target(member) for member in members] for name, members in groups.items()},
+            platform=self.platform,
+        )
 
 
 def cuda_environment(variant: Variant) -> dict[str, str]:
-    """The variables by which NVIDIA's container runtime gives a GPU image its driver; empty for a CPU image.
+    """The variables that make NVIDIA's container runtime give a GPU image its driver; empty for a CPU image.
 
-    A driver that is too old for CUDA's major version is refused when the container starts, in the runtime's words,
-    where the framework would silently fall back to the CPU; within a major version older drivers do
-    (https://docs.nvidia.com/deploy/cuda-compatibility/).  The variables:
-    https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/docker-specialized.html
+    With a driver that is too old for CUDA's major version, the container does not start, and the runtime says why;
+    without these variables the framework would silently use the CPU. Within a major version, older drivers work
+    (https://docs.nvidia.com/deploy/cuda-compatibility/). The variables are described in
+    https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/docker-specialized.html.
     """
     if variant.cuda is None:
         return {}
@@ -168,106 +152,21 @@ def cuda_environment(variant: Variant) -> dict[str, str]:
     }
 
 
-def render(
-    images: Sequence[Image],
-    matrix: Matrix,
-    groups: Mapping[str, Sequence[str]],
-    *,
-    build_locks: Mapping[str, Lock],
-    cuda_base_images: Mapping[str, tuple[CudaBaseImage, Sequence[str]]],
-    templates: Path,
-) -> dict[str, str]:
-    """Every generated file under the repository's root but locks and schema.
-
-    Args:
-        images: All images of the matrix.
-        matrix: The matrix.
-        groups: Group name → image names.
-        build_locks: Base name → what its source-only packages are built with, of the bases that have such packages.
-        cuda_base_images: The bases with CUDA, by name, each with its Debian packages (``name=version``).
-        templates: The folder of the Jinja2 templates.
-
-    Returns:
-        Path from the root, with ``/`` → content.
-    """
-    environment = load_templates(templates)
-    environment.filters["target"] = target
-    files: dict[str, str] = {}
-    compilers = compiler_bases(matrix, build_locks)
-    for base_name, base in matrix.bases.items():
-        names = ["Dockerfile", "builder.Dockerfile"]
-        if base_name in compilers:
-            names.append("compiler.Dockerfile")
-        for name in names:
-            template = environment.get_template("base.Dockerfile.j2" if name == "Dockerfile" else f"{name}.j2")
-            files[f"dockerfiles/bases/{base_name}/{name}"] = template.render(
-                base_name=base_name, base=base, origin=base.origin, cuda=None
-            )
-    for name, (cuda_base_image, pins) in cuda_base_images.items():
-        match cuda_base_image.origin:
-            case CudaImage():
-                template = environment.get_template("base.Dockerfile.j2")
-                text = template.render(
-                    base_name=name,
-                    base=cuda_base_image.base,
-                    origin=cuda_base_image.image_origin,
-                    cuda=cuda_base_image.cuda,
-                )
-            case DebianPackages():
-                template = environment.get_template("cuda-base.Dockerfile.j2")
-                text = template.render(cuda_base_image=cuda_base_image, pins=pins)
-        files[f"dockerfiles/bases/{name}/Dockerfile"] = text
-    template = environment.get_template("image.Dockerfile.j2")
-    for item in images:
-        variant = item.variant
-        files[f"dockerfiles/{variant.name}/Dockerfile"] = template.render(
-            variant=variant,
-            layers=item.layers,
-            cuda_links=item.cuda_links,
-            environment=[f"{key}={quoted(value)}" for key, value in cuda_environment(variant).items()],
-            needs_compiler=item.needs_compiler,
-            labels=[f"{key}={quoted(value)}" for key, value in labels(item, matrix.project).items()],
-            title=title(variant),
-            device_title=device_title(variant),
-            lock_file=f"locks/{variant.base_name}/{variant.name}.txt",
-        )
-        for layer in item.layers:
-            files[file_names.layer_file(variant.base_name, layer)] = layer.text
-            if layer.patches:
-                files[file_names.patches_file(variant.base_name, layer)] = patches.to_text(layer.patches)
-    for base_name, lock in build_locks.items():
-        files[file_names.build_file(base_name)] = layers.Layer(name=lock.title, packages=lock.packages).text
-    template = environment.get_template("docker-bake.hcl.j2")
-    files["docker-bake.hcl"] = template.render(
-        images=images,
-        bases=matrix.bases,
-        cuda_base_images=[cuda_base_image for cuda_base_image, _ in cuda_base_images.values()],
-        compilers=compilers,
-        registry_base=registry_base(matrix),
-        namespace=matrix.project.namespace,
-        groups={
-            name: [target(image_name) for image_name in members]
-            for name, members in {**groups, "all": [item.variant.name for item in images]}.items()
-        },
-    )
-    return files
-
-
 def registry_base(matrix: Matrix) -> str:
-    """The base that the embedded registry stands on: the first of the axis."""
+    """The base of the embedded registry: the first of the axis."""
     return matrix.axes.base[0]
 
 
 def compiler_bases(matrix: Matrix, build_locks: Mapping[str, Lock]) -> tuple[str, ...]:
     """The bases with a stage that builds source-only packages.
 
-    Those whose images have such packages, and all of the same Python: they may stand in for them.
+    These are the bases whose images have such packages, and all with the same Python, which may stand in for them.
     """
     pythons = {matrix.bases[name].python for name in build_locks}
     return tuple(name for name, base in matrix.bases.items() if base.python in pythons)
 
 
 def quoted(text: str) -> str:
-    """``text`` as a double-quoted word of a Dockerfile, nothing in it expanded."""
+    """``text`` as a double-quoted word of a Dockerfile, with nothing in it expanded."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
     return f'"{escaped}"'

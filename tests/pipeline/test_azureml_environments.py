@@ -13,7 +13,7 @@ import yaml
 
 from build.checkout import project
 from build.commands import generated_files as generate
-from build.images import environments
+from build.images import assets
 from build.paths import repository
 from tests.conftest import ROOT, Checkout
 from tests.pipeline.rows import PROJECT, SKLEARN
@@ -31,7 +31,7 @@ def load(check: Check, *arguments: str | Path) -> list[dict[str, Any]]:
 
 def test_every_image_has_an_environment_that_azure_takes(check: Check) -> None:
     opened = project.open_project(repository())
-    files = {variant.name: ROOT / environments.path(variant.name) for variant in opened.variants}
+    files = {variant.name: ROOT / assets.path(variant.name) for variant in opened.variants}
     example = (ROOT / "docs/examples/azureml/deployment.yaml").read_text(encoding="utf-8")
     routes = yaml.safe_load(example)["environment"]["inference_config"]  # test_docs.py asks a container for these
     for variant, understood in zip(opened.variants, load(check, *files.values()), strict=True):
@@ -52,7 +52,7 @@ def _snake(name: str) -> str:
 
 
 def test_the_options_of_the_files_comment_make_it_ones_own(check: Check) -> None:
-    file = ROOT / environments.path(SKLEARN)
+    file = ROOT / assets.path(SKLEARN)
     comment = " ".join(re.findall(r"^#(.*)$", file.read_text(encoding="utf-8"), re.MULTILINE))
     options = dict(re.findall(r"--(name|image) (\S+)", comment))
     options["image"] = options["image"].replace("REGISTRY", "registry.example.com")
@@ -73,7 +73,7 @@ def test_the_options_of_the_files_comment_make_it_ones_own(check: Check) -> None
 def test_an_environment_that_azure_does_not_take_is_found(
     check: Check, tmp_path: Path, old: str, new: str, says: str
 ) -> None:
-    text = (ROOT / environments.path(SKLEARN)).read_text(encoding="utf-8")
+    text = (ROOT / assets.path(SKLEARN)).read_text(encoding="utf-8")
     assert f"\n{old}" in text or f" {old}" in text
     (tmp_path / "environment.yaml").write_text(text.replace(old, new), encoding="utf-8")
     with pytest.raises(AssertionError, match=says):
@@ -85,5 +85,5 @@ def test_with_a_registry_in_the_matrix_the_files_name_it(check: Check, checkout:
     assert checkout.run("generate").code == 0
     opened = project.open_project(checkout.paths)
     assert generate.drift(opened) == []
-    (understood,) = load(check, checkout.root / environments.path(SKLEARN))
+    (understood,) = load(check, checkout.root / assets.path(SKLEARN))
     assert understood["image"] == f"registry.example.com/acme/{SKLEARN}:latest"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from build.builder import builder
 from build.builder.bake import Failure
-from build.images.dockerfiles import Image
+from build.images.image import Image
 from tests.unit.fixture_project import PROJECT
 
 LIGHTGBM = [variant for variant in PROJECT.variants if variant.framework in ("lightgbm", "sklearn")]

@@ -20,7 +20,7 @@ from build.builder import image_recipes, recipe_sources
 from build.builder.image_recipes import ImageRecipes
 from build.builder.recipe_sources import Sources
 from build.checkout.project import open_project
-from build.images.dockerfiles import Image
+from build.images.image import Image
 from build.images.recipe import Recipe
 from tests.unit.fixture_project import copy_project
 

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Sequence
 
 from build.catalogue.remote import DatedTag, Published, Stored, StoredLayer
-from build.images.dockerfiles import Image
+from build.images.image import Image
 from build.images.layers import stacked
 from build.verify.reports import Check, Package, PackageLayer, Report
 from tests.unit.fixture_project import PROJECT

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from build.commands import generated_files as generate
-from build.images import dockerfiles as render
-from build.images import file_names
+from build.images import dockerfiles, file_names
+from build.images.image import bake_target
+from build.images.labels import image_labels
 from tests.conftest import ROOT
 from tests.unit.fixture_project import MINIMAL, PROJECT, SKLEARN, copy_project
 
@@ -75,7 +76,7 @@ def test_the_layers_of_an_image_are_its_lock() -> None:
 
 def test_labels_say_what_an_image_is() -> None:
     (image,) = PROJECT.images([variant for variant in PROJECT.variants if variant.name == SKLEARN])
-    labels = render.labels(image, PROJECT.matrix.project)
+    labels = image_labels(image, PROJECT.matrix.project)
     assert labels["org.opencontainers.image.title"] == "scikit-learn 1.9 inference"
     assert labels["org.opencontainers.image.version"] == "1.9.1"
     assert labels["inference-images.python"] == "3.11"
@@ -85,12 +86,12 @@ def test_labels_say_what_an_image_is() -> None:
 
 @pytest.mark.parametrize(("text", "word"), [("a b", '"a b"'), ('say "x"', '"say \\"x\\""'), ("$HOME", '"\\$HOME"')])
 def test_a_label_is_quoted_so_that_nothing_in_it_is_expanded(text: str, word: str) -> None:
-    assert render.quoted(text) == word
+    assert dockerfiles.quoted(text) == word
 
 
 def test_a_bake_target_is_an_image_name_without_dots() -> None:
-    assert f'target "{render.target(SKLEARN)}"' in FILES["docker-bake.hcl"]
-    assert "." not in render.target(SKLEARN)
+    assert f'target "{bake_target(SKLEARN)}"' in FILES["docker-bake.hcl"]
+    assert "." not in bake_target(SKLEARN)
     assert f'target "{MINIMAL}"' in FILES["docker-bake.hcl"]
 
 

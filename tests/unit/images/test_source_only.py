@@ -13,8 +13,8 @@ from build.builder import builder
 from build.builder.bake import Failure
 from build.checkout import project
 from build.commands import generated_files as generate
-from build.images import dockerfiles as render
 from build.images import layers, recipe
+from build.images.dockerfiles import Files
 from build.locks import lock as locks
 from build.locks.lock import Lock, LockedPackage
 from tests.conftest import ROOT
@@ -42,14 +42,14 @@ def lock(title: str, *packages: LockedPackage) -> Lock:
 @pytest.fixture(scope="module")
 def files() -> dict[str, str]:
     """What is generated for one image with a source-only package, on Python 3.11."""
-    return render.render(
-        [dataclasses.replace(IMAGE, layers=(BUILT,))],
-        PROJECT.matrix,
-        {},
+    return Files(
+        images=[dataclasses.replace(IMAGE, layers=(BUILT,))],
+        matrix=PROJECT.matrix,
+        groups={},
         build_locks={"debian12-py311": lock(locks.BUILD, dataclasses.replace(WHEEL, name="setuptools"))},
         cuda_base_images={},
         templates=ROOT / "image/templates",
-    )
+    ).render()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from build.checkout.project import Project
-from build.images import dockerfiles as render
+from build.images.image import make_image
 from build.locks.lock import Lock, LockedPackage, path, platform, to_text
 from build.locks.make import may_be_replaced
 from build.locks.store import LockStore
@@ -75,7 +75,7 @@ def test_a_lock_says_what_its_build_takes_from_a_source(
     [variant] = here.variants
     assert wheel_sources.needed(variant, versions) == needed
     assert wheel_sources.replaced(variant, versions) == replaced
-    made = render.image(variant, lock(here, versions), lock(here, {"pip": "24.0"}))
+    made = make_image(variant, lock(here, versions), lock(here, {"pip": "24.0"}))
     assert set(made.wheel_sources) == set(needed)
 
 

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from build.commands import generated_files as generate
-from build.images import environments
-from build.images.dockerfiles import Image
+from build.images import assets
+from build.images.image import Image
 from build.matrix.model import Cuda, Lifecycle
 from tests.unit.fixture_project import MINIMAL, PROJECT, SKLEARN
 
@@ -30,7 +30,7 @@ def test_every_image_has_an_asset_that_names_its_lock_and_command() -> None:
 
 
 def test_an_asset_says_what_the_image_is() -> None:
-    asset = yaml.safe_load(FILES[environments.path(SKLEARN)])
+    asset = yaml.safe_load(FILES[assets.path(SKLEARN)])
     assert asset["name"] == f"AzureML-{SKLEARN}"
     assert asset["inference_config"]["scoring_route"] == {"path": "/score", "port": 5001}
     assert "scikit-learn 1.9 inference on Debian 12, Python 3.11, CPU" in asset["description"]
@@ -43,12 +43,12 @@ def test_an_asset_says_what_the_image_is() -> None:
 def test_newer_packages_are_another_version_of_the_asset() -> None:
     made = image(SKLEARN)
     later = replace(made, lock=replace(made.lock, exclude_newer="2027-01-31"))
-    versions = [environments.asset(one, PROJECT.matrix.project)["version"] for one in (made, later)]
+    versions = [assets.asset(one, PROJECT.matrix.project)["version"] for one in (made, later)]
     assert versions == [PROJECT.exclude_newer.replace("-", ""), "20270131"]
 
 
 def test_without_a_framework_there_is_no_version_to_find_it_by() -> None:
-    tags = environments.tags(image(MINIMAL))
+    tags = assets.tags(image(MINIMAL))
     assert tags["framework"] == "minimal"
     assert "version" not in tags
 
@@ -61,7 +61,7 @@ def test_tags_say_cuda_cudnn_and_lifecycle_as_text() -> None:
         cuda=Cuda.model_construct(version="12.5.82", cudnn="9.3.0.75"),
         lifecycle=Lifecycle.model_validate({"deprecated": "2026-01-01", "end-of-life": "2027-01-01"}),
     )
-    asset = yaml.safe_load(environments.text(replace(made, variant=variant), PROJECT.matrix.project))
+    asset = yaml.safe_load(assets.text(replace(made, variant=variant), PROJECT.matrix.project))
     assert asset["tags"] == {
         "framework": "sklearn",
         "version": "1.9.1",
@@ -76,7 +76,7 @@ def test_tags_say_cuda_cudnn_and_lifecycle_as_text() -> None:
 
 
 def test_without_a_registry_the_comment_says_that_the_address_is_not_for_azure() -> None:
-    text = environments.text(image(SKLEARN), PROJECT.matrix.project.model_copy(update={"registry": None}))
+    text = assets.text(image(SKLEARN), PROJECT.matrix.project.model_copy(update={"registry": None}))
     assert f"image: 127.0.0.1:5000/azureml/{SKLEARN}:latest\n" in text
     assert f"--image REGISTRY/azureml/{SKLEARN}:latest" in text
 
@@ -86,7 +86,7 @@ def test_the_registry_of_the_matrix_is_named_and_its_namespace_wins() -> None:
         ("registry.example.com", f"registry.example.com/azureml/{SKLEARN}:latest"),
         ("registry.example.com:8443/acme/ml", f"registry.example.com:8443/acme/ml/{SKLEARN}:latest"),
     ):
-        text = environments.text(image(SKLEARN), PROJECT.matrix.project.model_copy(update={"registry": registry}))
+        text = assets.text(image(SKLEARN), PROJECT.matrix.project.model_copy(update={"registry": registry}))
         assert yaml.safe_load(text)["image"] == reference
         assert "REGISTRY" not in text
 
@@ -94,10 +94,10 @@ def test_the_registry_of_the_matrix_is_named_and_its_namespace_wins() -> None:
 def test_the_name_for_ones_own_workspace_is_one_that_azure_takes() -> None:
     # The pattern of Azure's REST reference; and `AzureML` is refused.
     for variant in PROJECT.variants:
-        name = environments.own_name(variant.name)
+        name = assets.own_name(variant.name)
         assert re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,254}", name)
         assert not name.lower().startswith("azureml")
-        assert f"--name {name}" in FILES[environments.path(variant.name)]
+        assert f"--name {name}" in FILES[assets.path(variant.name)]
 
 
 def test_the_text_is_the_same_where_pyyaml_has_no_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +105,7 @@ def test_the_text_is_the_same_where_pyyaml_has_no_libyaml(monkeypatch: pytest.Mo
     titles = ["", " x ", "no", "1.10", "0x1", "2026-11-19", "- a", "null", "~", "a\nb", "=", "<<", ":", strange]
     made = image(SKLEARN)
     images = [replace(made, variant=replace(made.variant, framework_title=title, framework=title)) for title in titles]
-    assert environments._DUMPER is not yaml.SafeDumper
-    fast = [environments.text(one, PROJECT.matrix.project) for one in images]
-    monkeypatch.setattr(environments, "_DUMPER", yaml.SafeDumper)
-    assert [environments.text(one, PROJECT.matrix.project) for one in images] == fast
+    assert assets._DUMPER is not yaml.SafeDumper
+    fast = [assets.text(one, PROJECT.matrix.project) for one in images]
+    monkeypatch.setattr(assets, "_DUMPER", yaml.SafeDumper)
+    assert [assets.text(one, PROJECT.matrix.project) for one in images] == fast

@@ -12,7 +12,8 @@ from typing import Any
 
 import yaml
 
-from build.images.dockerfiles import Image, device_title, framework_version, title
+from build.images.image import Image
+from build.images.titles import device_title, framework_version, title
 from build.matrix.model import Project
 from build.registry.address import DEFAULT_PORT, parse
 
