@@ -18,9 +18,10 @@ def test_a_clone_with_autocrlf_has_lf_in_what_goes_into_images(tmp_path: Path) -
     origin, clone = tmp_path / "origin", tmp_path / "clone"
     origin.mkdir()
     for name in (".gitattributes", "image", "dockerfiles", "locks"):
-        source = ROOT / name
-        copy = shutil.copytree if source.is_dir() else shutil.copy2
-        copy(source, origin / name)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, origin / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(ROOT / name, origin / name)
     git(origin, "init", "--quiet")
     git(origin, "add", ".")
     git(origin, "commit", "--quiet", "--message", "as here")
