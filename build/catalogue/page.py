@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from build.catalogue.changes import Change, Changes
 from build.catalogue.record import RecordedImage
@@ -36,8 +37,15 @@ class PageLayer:
     size: int | None
     #: Each as ``numpy 2.4.6``.
     packages: tuple[str, ...]
-    #: The other images that have it.
-    shared_with: tuple[str, ...]
+    #: The image whose layer this is.
+    image: str
+    #: All images that have it; their layers share the list.
+    images: Sequence[str] = field(repr=False)
+
+    @property
+    def shared_with(self) -> tuple[str, ...]:
+        """The other images that have it."""
+        return tuple(name for name in self.images if name != self.image)
 
     @property
     def anchor(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -37,9 +38,8 @@ def planned_layers(image: Image, users: Mapping[str, Sequence[str]]) -> tuple[Pa
     """
     planned = []
     for name, packages in layers.stacked(image.layers):
-        names = tuple(f"{package.name} {package.version}" for package in packages)
+        names = tuple(_with_version(package.name, package.version) for package in packages)
         sizes = [package.size for package in packages]
-        others = [other for other in users[_planned_key(image, name)] if other != image.variant.name]
         planned.append(
             PageLayer(
                 title=_layer_title(name, names),
@@ -47,10 +47,17 @@ def planned_layers(image: Image, users: Mapping[str, Sequence[str]]) -> tuple[Pa
                 digest=None,
                 size=None if None in sizes else sum(size for size in sizes if size is not None),
                 packages=names,
-                shared_with=tuple(others),
+                image=image.variant.name,
+                images=users[_planned_key(image, name)],
             )
         )
     return tuple(planned)
+
+
+@functools.cache
+def _with_version(name: str, version: str) -> str:
+    """Return ``numpy 2.4.6``; the pages of thousands of images share the text."""
+    return f"{name} {version}"
 
 
 def stored_layers(name: str, stored: Stored, users: Mapping[str, Sequence[str]]) -> tuple[PageLayer, ...]:
@@ -79,7 +86,8 @@ def stored_layers(name: str, stored: Stored, users: Mapping[str, Sequence[str]])
                 digest=layer.digest,
                 size=layer.size,
                 packages=packages,
-                shared_with=tuple(other for other in users[layer.digest] if other != name),
+                image=name,
+                images=users[layer.digest],
             )
         )
     return tuple(shown)

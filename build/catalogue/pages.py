@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import functools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from build.catalogue.changes import compare, versions
@@ -20,6 +19,7 @@ from build.images.labels import LABEL, STAND_IN
 from build.images.titles import device_title, title
 from build.matrix import lifecycle
 from build.matrix.model import Lifecycle, Matrix
+from build.requirements import distribution_name, parse
 from build.verify.reports import Package
 
 
@@ -87,7 +87,7 @@ def _page(
         stage_text=lifecycle.status(variant.lifecycle, today) or "no end date",
         promises=promises([pin for pin in (*variant.own_contract, *variant.contract) if pin not in server], installed),
         server_promises=promises(variant.server_contract, installed),
-        python_packages=python or tuple(Package(name=name, version=version) for name, version in lock.items()),
+        python_packages=python or tuple(_locked(name, version) for name, version in lock.items()),
         debian_packages=report.debian_packages if report else (),
         packages_are_read=bool(python),
         layers=stored_layers(variant.name, published.current, users) if published else planned_layers(image, users),
@@ -101,6 +101,11 @@ def _page(
         and STAND_IN not in published.current.labels
         and published.current.labels.get(f"{LABEL}.recipe") != recipe,
     )
+
+
+@functools.cache
+def _locked(name: str, version: str) -> Package:
+    return Package(name=name, version=version)
 
 
 def stage(life: Lifecycle, today: datetime.date) -> str:
@@ -133,8 +138,7 @@ def promises(pins: Sequence[str], installed: Mapping[str, str]) -> tuple[Promise
     """
     found = []
     for pin in dict.fromkeys(pins):
-        requirement = Requirement(pin)
-        version = installed.get(canonicalize_name(requirement.name))
-        exact = any(item.operator in ("==", "===") and "*" not in item.version for item in requirement.specifier)
+        version = installed.get(distribution_name(pin))
+        exact = any(item.operator in ("==", "===") and "*" not in item.version for item in parse(pin).specifier)
         found.append(Promise(pin=pin, installed=None if exact else version))
     return tuple(found)

@@ -110,9 +110,14 @@ class Files:
             yield file_names.image_dockerfile(variant.name), text
 
     def _layers(self) -> Iterator[tuple[str, str]]:
+        rendered: set[str] = set()
         for image in self.images:
             for layer in image.layers:
-                yield file_names.layer_file(image.variant.base_name, layer), layer.text
+                path = file_names.layer_file(image.variant.base_name, layer)
+                if path in rendered:
+                    continue
+                rendered.add(path)
+                yield path, layer.text
                 if layer.patches:
                     yield file_names.patches_file(image.variant.base_name, layer), patches.to_text(layer.patches)
 

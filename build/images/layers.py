@@ -8,6 +8,7 @@ name the same layer, so it is built, pushed, stored and pulled once.  Pure.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Sequence
@@ -50,7 +51,7 @@ class Layer:
     #: Edits of its packages, applied after the install.
     patches: tuple[Patch, ...] = ()
 
-    @property
+    @functools.cached_property
     def source_only(self) -> tuple[str, ...]:
         """Its packages that exist as source alone; they are built."""
         return tuple(package.name for package in self.packages if package.source_only)
@@ -60,7 +61,7 @@ class Layer:
         """The stage it is installed in: ``COMPILER`` where something must be built, else ``BUILDER``."""
         return COMPILER if self.source_only else BUILDER
 
-    @property
+    @functools.cached_property
     def is_cuda(self) -> bool:
         """Whether it is a layer of CUDA libraries: then the loader must be told of what is in it."""
         return any(is_cuda(package.name) for package in self.packages)

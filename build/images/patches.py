@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from packaging.version import Version
 
@@ -22,12 +22,13 @@ from build.matrix.reader import LoadedMatrix
 
 def of(packages: Iterable[LockedPackage], patches: Sequence[Patch]) -> tuple[Patch, ...]:
     """The patches of the matrix that these packages get, in the matrix's order."""
-    return tuple(patch for patch in patches if any(_meets(patch, package) for package in packages))
+    versions = {package.name: package.version for package in packages}
+    return tuple(patch for patch in patches if _meets(patch, versions))
 
 
-def _meets(patch: Patch, package: LockedPackage) -> bool:
+def _meets(patch: Patch, versions: Mapping[str, str]) -> bool:
     name, version = distribution(patch)
-    return package.name == name and Version(package.version) == version
+    return name in versions and Version(versions[name]) == version
 
 
 def distribution(patch: Patch) -> tuple[str, Version]:
