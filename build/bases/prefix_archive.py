@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from packaging.version import Version
+
 from build.bases import elf
 from build.bases.prefix import Found, PrefixError, find, in_variable
 from build.errors import PipelineError
@@ -333,8 +335,7 @@ def check_fits(archive: Archive, base_name: str, *, rootfs: Path, glibc: str, wh
     Raises:
         PrefixError: A library is missing, or its glibc is too old.
     """
-    major, minor = glibc.split(".")
-    if archive.glibc is not None and archive.glibc > (int(major), int(minor)):
+    if archive.glibc is not None and archive.glibc > Version(glibc).release:
         raise PrefixError(
             f"CPython {archive.version} was built for glibc {archive.glibc[0]}.{archive.glibc[1]} or newer; "
             f"the base {base_name} has {glibc}",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from packaging.version import Version
+
 from build.catalogue.page import Page
 
 _STAGES = {
@@ -68,7 +70,7 @@ def facets(pages: Sequence[Page]) -> tuple[Facet, ...]:
             options.update(facet.values(page))
         items = list(options.items())
         if facet.key == "python":
-            items.sort(key=lambda item: int(item[0].partition(".")[2]))
+            items.sort(key=lambda item: Version(item[0]))
         elif facet.key == "stage":
             items.sort(key=lambda item: list(_STAGES).index(item[0]))
         filled.append(Facet(key=facet.key, title=facet.title, values=facet.values, options=tuple(items)))

@@ -16,7 +16,7 @@ from build.variants.variant import Variant
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
-    """What the matrix says of one lock."""
+    """The lock that the matrix needs, as far as it is known before resolving."""
 
     base_name: str
     #: The image name, ``server``, ``build`` or ``tools``.
@@ -31,7 +31,7 @@ class Expected:
 
 
 def expected_locks(matrix: Matrix, store: LockStore, variants: Sequence[Variant]) -> Iterator[Expected]:
-    """Yield what the matrix says of the locks of some images, of their bases, and of the builder's tools.
+    """Yield what the matrix requires of the locks of some images, of their bases, and of the builder's tools.
 
     Args:
         matrix: The matrix.

@@ -1,4 +1,4 @@
-"""What package indexes, wheel directories and wheels contain, and whether a requirement can be met by a wheel.
+"""Packages: the files of indexes and wheel directories, wheels' metadata, and whether a wheel meets a requirement.
 
 In: requirement texts, and the Python, glibc and day that wheels must fit (`target.Target`).
 Out: the files of distributions, the metadata of wheels, and explanations in plain words.

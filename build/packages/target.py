@@ -16,7 +16,7 @@ _OLDEST = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What wheels must fit."""
+    """The Python, glibc and day that wheels must fit."""
 
     #: Python's minor version: ``3.11``.
     python: str

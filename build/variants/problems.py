@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
+from packaging.version import Version
+
 from build.matrix.problems import Problem, nearest
 from build.matrix.reader import LoadedMatrix
 from build.variants.cell import Cell, cell_name, exclusions
@@ -45,11 +47,12 @@ def undefined(loaded: LoadedMatrix) -> list[Problem]:
     for name, cuda in matrix.cuda.items():
         number = name.removeprefix("cuda")
         if not f"{cuda.version}.".startswith(f"{number}."):
+            minor = ".".join(map(str, Version(cuda.version).release[:2]))
             problems.append(
                 Problem(
                     what=f"'{name}' pins CUDA {cuda.version}: image names would promise {number}",
                     where=loaded.where("cuda", name, "version"),
-                    fix=f"call it cuda{'.'.join(cuda.version.split('.')[:2])}, or pin a version {number}.z",
+                    fix=f"call it cuda{minor}, or pin a version {number}.z",
                 )
             )
         for base_name in cuda.images:

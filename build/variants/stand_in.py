@@ -10,6 +10,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from packaging.version import Version
+
 from build.errors import UsageError
 from build.matrix.model import Base
 from build.matrix.problems import nearest
@@ -95,14 +97,10 @@ def _check(name: str, base: Base, other: str, stand_in: Base, loaded: LoadedMatr
             where=loaded.where("bases", other, "python"),
             fix=f"bases with Python {base.python}: {', '.join(same) or 'none; define one under bases:'}",
         )
-    if _number(stand_in.glibc) < _number(base.glibc):
+    if Version(stand_in.glibc) < Version(base.glibc):
         raise UsageError(
             f"'{other}' cannot stand in for '{name}': its glibc is {stand_in.glibc}, the locked wheels may need "
             f"{base.glibc}",
             where=loaded.where("bases", other, "glibc"),
             fix="take a newer system",
         )
-
-
-def _number(glibc: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in glibc.split("."))

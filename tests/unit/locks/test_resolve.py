@@ -1,4 +1,4 @@
-"""Resolution: which wheel is taken, and uv's words made short. Nothing here asks an index."""
+"""Resolution: the choice of a wheel, and uv's messages made short. No test uses an index."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_local_version_in_a_file_name_is_decoded() -> None:
     ("glibc", "platform"),
     [("2.27", "2_17"), ("2.28", "2_28"), ("2.30", "2_28"), ("2.36", "2_36"), ("2.41", "2_40")],
 )
-def test_uv_is_asked_for_the_newest_platform_that_it_knows_and_the_base_runs(glibc: str, platform: str) -> None:
+def test_uv_resolves_for_its_newest_platform_that_the_base_runs(glibc: str, platform: str) -> None:
     assert resolve._uv_platform(glibc) == f"x86_64-manylinux_{platform}"
 
 
@@ -83,11 +83,11 @@ def test_the_resolvers_reason_is_kept_without_its_drawing() -> None:
     assert failure.details.startswith("Because there is no version of scikit-learn==99.9")
 
 
-def test_an_index_that_is_not_reached_is_no_contradiction_of_pins() -> None:
+def test_an_unreachable_index_is_a_network_error() -> None:
     assert isinstance(resolve.explain(OFFLINE, ["flask"]), NetworkError)
 
 
-def test_versions_to_keep_are_written_as_uv_reads_them() -> None:
+def test_preferred_versions_are_written_as_uv_reads_them() -> None:
     import tomllib
 
     read = tomllib.loads(resolve._pylock({"numpy": "2.4.6", "certifi": "2026.10.18"}))

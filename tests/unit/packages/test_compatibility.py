@@ -1,4 +1,4 @@
-"""Why a pin cannot be met: against pages of PyPI's index that were recorded (tests/unit/data/index), and trimmed."""
+"""The reason why a pin cannot be met, from recorded and trimmed index pages (tests/unit/data/index)."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def finding(pin: str, *, python: str = "3.11", glibc: str = "2.36", day: str = D
         ("xgboost-cpu==3.0.5", "3.11", "2.17"),
         ("tensorflow-cpu==2.21.0", "3.13", "2.40"),
         ("scikit-learn==0.24.1", "3.7", "2.27"),
-        # Withdrawn, and pinned exactly: uv takes it, and so does pip.
+        # Yanked, and pinned exactly: uv and pip accept it.
         ("nvidia-cudnn-cu13==9.25.0.15", "3.11", "2.36"),
     ],
 )
-def test_a_pin_that_has_a_wheel_is_no_finding(pin: str, python: str, glibc: str) -> None:
+def test_a_pin_with_a_wheel_is_not_a_finding(pin: str, python: str, glibc: str) -> None:
     assert finding(pin, python=python, glibc=glibc) is None
 
 
@@ -118,7 +118,7 @@ def test_a_pin_that_has_a_wheel_is_no_finding(pin: str, python: str, glibc: str)
             "there is no nvidia-cudnn-cu13 9.12.0.47 on https://index.example/simple "
             "(the nearest with a wheel for Python 3.11: 9.12.0.46, 9.13.0.50, 9.24.1.1, 9.25.1.1)",
             ("9.12.0.46", "9.13.0.50"),
-            id="no such version: neither previews nor what is withdrawn are named",
+            id="no such version: pre-releases and yanked versions are not listed",
         ),
         pytest.param(
             "tensorflow-cpu==2.16.0",
@@ -135,7 +135,7 @@ def test_a_pin_that_has_a_wheel_is_no_finding(pin: str, python: str, glibc: str)
             Kind.YANKED,
             "nvidia-cudnn-cu13 9.25.0.15 was yanked from the index",
             ("9.24.1.1", "9.25.1.1"),
-            id="withdrawn",
+            id="yanked",
         ),
     ],
 )
@@ -149,7 +149,7 @@ def test_why_a_pin_has_no_wheel(
     assert found.instead == instead
 
 
-def test_what_came_after_exclude_newer_says_the_day_that_would_see_it() -> None:
+def test_a_release_after_exclude_newer_comes_with_the_day_that_includes_it() -> None:
     found = finding("xgboost-cpu==3.4.1", python="3.12", day="2026-08-15")
     assert found is not None and found.kind is Kind.TOO_NEW
     assert found.says == (
@@ -160,7 +160,7 @@ def test_what_came_after_exclude_newer_says_the_day_that_would_see_it() -> None:
     assert finding("xgboost-cpu==3.4.1", python="3.12", day="2026-08-16") is None
 
 
-def test_a_wheel_that_came_later_than_its_version_is_too_new() -> None:
+def test_a_wheel_uploaded_later_than_its_release_is_too_new() -> None:
     """A wheel for a new Python is often added to a release that is out already."""
     version = Version("1.0")
     old = File(filename="x-1.0-cp311-cp311-manylinux_2_28_x86_64.whl", version=version)
@@ -182,14 +182,14 @@ def test_a_distribution_that_no_index_has() -> None:
     assert found.says == "there is no distribution xgbost on https://index.example/simple, /opt/wheels"
 
 
-def test_the_reason_of_a_withdrawal_is_said() -> None:
+def test_the_reason_of_a_yank_is_reported() -> None:
     wheel = File(filename="x-1.0-py3-none-any.whl", version=Version("1.0"), yanked="it deletes\nfiles")
     target = Target(python="3.11", glibc="2.36", exclude_newer=DAY)
     found = explain("x>=1", Distribution(name="x", files=(wheel,)), target)
     assert found is not None and found.says == "x 1.0 was yanked from the index: it deletes files"
 
 
-def test_a_source_that_asks_for_another_python_is_not_what_could_be_built() -> None:
+def test_a_source_for_another_python_is_not_a_source_to_build() -> None:
     source = File(filename="x-1.0.tar.gz", version=Version("1.0"), requires_python=">=3.12")
     distribution = Distribution(name="x", files=(source,))
     target = Target(python="3.11", glibc="2.36", exclude_newer=DAY)
@@ -200,13 +200,13 @@ def test_a_source_that_asks_for_another_python_is_not_what_could_be_built() -> N
 
 
 @pytest.mark.parametrize("asks", [">=3.5.*", "not a specifier", None])
-def test_what_old_releases_wrote_as_their_python_is_no_obstacle(asks: str | None) -> None:
+def test_invalid_python_requirements_of_old_releases_are_ignored(asks: str | None) -> None:
     wheel = File(filename="x-1.0-py3-none-any.whl", version=Version("1.0"), requires_python=asks)
     target = Target(python="3.11", glibc="2.36", exclude_newer=DAY)
     assert explain("x==1.0", Distribution(name="x", files=(wheel,)), target) is None
 
 
-def test_an_old_way_to_ask_for_a_newer_python_counts() -> None:
+def test_an_old_spelling_of_a_python_requirement_counts() -> None:
     wheel = File(filename="x-1.0-py3-none-any.whl", version=Version("1.0"), requires_python=">=3.12.*")
     target = Target(python="3.11", glibc="2.36", exclude_newer=DAY)
     assert explain("x==1.0", Distribution(name="x", files=(wheel,)), target) is not None

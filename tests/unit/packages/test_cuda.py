@@ -1,4 +1,4 @@
-"""CUDA when planned: whether pins, packages and framework agree. The requirements are those of real wheels."""
+"""CUDA at planning time: whether pins, packages and framework agree. The requirements are those of real wheels."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def cuda(version: str, cudnn: str | None = None) -> Cuda:
     ("name", "expected"),
     [("nvidia-cudnn-cu13", True), ("cuda_toolkit", True), ("torch", False), ("cudatoolkit-x", False), ("numpy", False)],
 )
-def test_which_distributions_are_cudas(name: str, expected: bool) -> None:
+def test_distributions_that_belong_to_cuda(name: str, expected: bool) -> None:
     assert is_cuda(name) is expected
 
 
-def test_what_a_framework_was_built_with_and_is_locked_otherwise_is_said() -> None:
+def test_a_lock_that_differs_from_the_frameworks_build_is_reported() -> None:
     """The case of TensorFlow 2.18 with the toolkit 12.5.1, whose runtime is 12.5.39."""
     toolkit = {"cuda-toolkit": "12.5.1", "nvidia-cuda-runtime-cu12": "12.5.39", "nvidia-cudnn-cu12": "9.3.0.75"}
     (sentence,) = contradictions("tensorflow 2.18.0", TENSORFLOW, toolkit, "3.11")
@@ -77,7 +77,9 @@ def test_a_requirement_of_every_installation_needs_no_extra() -> None:
         ),
     ],
 )
-def test_the_matrix_says_what_the_packages_are(pins: Cuda, versions: dict[str, str], sentence: str | None) -> None:
+def test_the_matrix_and_the_packages_have_the_same_versions(
+    pins: Cuda, versions: dict[str, str], sentence: str | None
+) -> None:
     assert disagreements(pins, versions) == ([sentence] if sentence else [])
 
 

@@ -1,4 +1,4 @@
-"""What indexes and directories have; real ones, on this machine's disk."""
+"""Package indexes and wheel directories: real ones, on this machine's disk."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from build.errors import PipelineError
 from build.packages import index as package_index
 from build.packages.index import PackageIndex
 
@@ -31,7 +32,9 @@ def test_an_index_in_a_directory(index: str) -> None:
     assert there.not_reached == ()
 
 
-def test_the_first_index_that_knows_it_has_it(index: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_index_that_has_a_distribution_counts(
+    index: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = tmp_path / "other/demo-package"
     other.mkdir(parents=True)
     (other / "index.html").write_text('<a href="demo_package-2.0.tar.gz">demo_package-2.0.tar.gz</a>')
@@ -41,7 +44,7 @@ def test_the_first_index_that_knows_it_has_it(index: str, tmp_path: Path, monkey
     assert [str(file.version) for file in PackageIndex(indexes).distribution("demo-package").files] == ["1.0", "2.0"]
 
 
-def test_a_directory_of_wheels_is_beside_the_indexes(index: str, tmp_path: Path) -> None:
+def test_a_wheel_directory_adds_to_the_indexes(index: str, tmp_path: Path) -> None:
     wheels = tmp_path / "wheels"
     wheels.mkdir()
     for name in ("demo_package-3.0-cp311-cp311-linux_x86_64.whl", "demo_package_extra-9-py3-none-any.whl", "readme"):
@@ -50,7 +53,7 @@ def test_a_directory_of_wheels_is_beside_the_indexes(index: str, tmp_path: Path)
     assert sorted(str(file.version) for file in there.files) == ["1.0", "3.0"]
 
 
-def test_what_nobody_has_and_what_does_not_answer_are_told_apart(index: str, tmp_path: Path) -> None:
+def test_a_missing_distribution_differs_from_an_unreachable_index(index: str, tmp_path: Path) -> None:
     nobody = PackageIndex([index]).distribution("other")
     assert (nobody.files, nobody.places, nobody.not_reached) == ((), (index,), ())
     gone = tmp_path / "gone"
@@ -61,8 +64,10 @@ def test_what_nobody_has_and_what_does_not_answer_are_told_apart(index: str, tmp
     assert silent.not_reached == (str(gone), "http://127.0.0.1:1/simple"), "a password is shown, or a place is lacking"
 
 
-def test_the_places_are_those_that_uv_is_told(index: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """uv's variables and configuration hold: uv itself is asked."""
+def test_the_indexes_are_those_of_uvs_configuration(
+    index: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """uv itself is asked, so its variables and configuration files apply."""
     wheels = tmp_path / "wheels"
     wheels.mkdir()
     (wheels / "demo_package-3.0-py3-none-any.whl").touch()
@@ -73,12 +78,19 @@ def test_the_places_are_those_that_uv_is_told(index: str, tmp_path: Path, monkey
     assert sorted(str(file.version) for file in there.files) == ["1.0", "3.0"]
 
 
-def test_the_default_index_is_asked_last() -> None:
+def test_the_default_index_is_searched_last() -> None:
     text = "--index-url https://default.example/simple\n--extra-index-url https://extra.example/simple\n"
     assert package_index.from_options(text).indexes == (
         "https://extra.example/simple",
         "https://default.example/simple",
     )
+
+
+def test_an_invalid_configuration_of_uv_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "uv.toml").write_text("index = 3\n")
+    monkeypatch.setenv("UV_CONFIG_FILE", str(tmp_path / "uv.toml"))
+    with pytest.raises(PipelineError, match="uv cannot tell which package indexes"):
+        package_index.configured()
 
 
 def test_no_index_means_none(monkeypatch: pytest.MonkeyPatch) -> None:

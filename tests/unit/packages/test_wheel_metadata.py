@@ -1,4 +1,4 @@
-"""What a wheel says it requires, of wheels that lie in a directory."""
+"""The requirements in the metadata of wheels, in a directory and on a server that serves only whole files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def wheel(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("folder", ["wheels", "wheels of a company", "100%"])
-def test_a_wheel_in_a_directory_is_read_whatever_the_directory_is_called(tmp_path: Path, folder: str) -> None:
+def test_a_wheel_is_read_whatever_its_directory_is_called(tmp_path: Path, folder: str) -> None:
     """uv names it by a URL, in which a space is %20."""
     file = wheel(tmp_path / folder)
     expected = ("numpy>=2", 'nvidia-cublas-cu12==12.5.3.2; extra == "cuda"')
@@ -42,7 +42,7 @@ def test_a_wheel_in_a_directory_is_read_whatever_the_directory_is_called(tmp_pat
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves whole files, as many a company's index does."""
+    """Serves only whole files, as many company indexes do."""
 
     def log_message(self, *arguments: object) -> None:
         pass
@@ -59,9 +59,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         server.shutdown()
 
 
-def test_metadata_beside_a_wheel_is_read_and_a_server_that_gives_only_all_of_it_is_told(
-    tmp_path: Path, index: str
-) -> None:
+def test_metadata_next_to_a_wheel_is_read_and_a_server_of_whole_files_is_reported(tmp_path: Path, index: str) -> None:
     file = wheel(tmp_path)
     with pytest.raises(wheel_metadata.NotServedError, match="neither a wheel's metadata"):
         wheel_metadata.requires(f"{index}/{file.name}")
@@ -71,7 +69,7 @@ def test_metadata_beside_a_wheel_is_read_and_a_server_that_gives_only_all_of_it_
         wheel_metadata.requires(f"{index}/gone.whl")
 
 
-def test_what_is_not_there_and_what_is_no_wheel(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_file_that_is_not_a_wheel(tmp_path: Path) -> None:
     with pytest.raises(NetworkError, match="cannot be read"):
         wheel_metadata.requires(str(tmp_path / "gone.whl"))
     (tmp_path / "text.whl").write_text("no archive")

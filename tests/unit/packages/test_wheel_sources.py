@@ -1,4 +1,4 @@
-"""Extra wheel sources: which packages of a lock come from them, and which the default index gave instead."""
+"""Extra wheel sources: which packages of a lock come from them, and which from the default index instead."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def lock(checkout: Project, versions: dict[str, str]) -> Lock:
         (False, FROM_INDEX, {"cpu": ["torch==1.7.1"]}, ()),  # a company's own wheel of the same version
     ],
 )
-def test_a_lock_says_what_its_build_takes_from_a_source(
+def test_a_lock_tells_which_packages_come_from_a_source(
     tmp_path: Path, fallback: bool, versions: dict[str, str], needed: dict[str, list[str]], replaced: tuple[str, ...]
 ) -> None:
     here = checkout(tmp_path, fallback=fallback)
@@ -85,16 +85,16 @@ def replaceable(here: Project) -> bool:
     return may_be_replaced(here.matrix, LockStore(paths=here.paths), variant, source, wanted)
 
 
-def test_the_default_index_takes_the_place_of_a_source_where_the_matrix_says_so(tmp_path: Path) -> None:
+def test_the_default_index_replaces_a_source_if_the_matrix_allows_it(tmp_path: Path) -> None:
     assert replaceable(checkout(tmp_path))
     assert not replaceable(checkout(tmp_path, fallback=False))
     assert not replaceable(checkout(tmp_path, pin="torch==1.7.1+cpu")), "no public index has a local version"
 
 
-def test_a_lock_that_was_made_with_the_source_stays(tmp_path: Path) -> None:
+def test_a_lock_made_with_the_source_is_kept(tmp_path: Path) -> None:
     here = checkout(tmp_path)
     lock(here, FROM_INDEX)
     assert replaceable(here)
     lock(here, FROM_SOURCE)
     assert not replaceable(here)
-    assert replaceable(checkout(tmp_path, pin="torch==1.6.0")), "the matrix asks for another version now"
+    assert replaceable(checkout(tmp_path, pin="torch==1.6.0")), "the matrix requires another version now"
