@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from jinja2 import Environment
+from packaging.version import Version
 
 from build.images import file_names, patches
 from build.images.image import Image, bake_target
@@ -153,7 +154,7 @@ def cuda_environment(variant: Variant) -> dict[str, str]:
     return {
         "NVIDIA_VISIBLE_DEVICES": "all",
         "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",
-        "NVIDIA_REQUIRE_CUDA": f"cuda>={variant.cuda.version.split('.')[0]}.0",
+        "NVIDIA_REQUIRE_CUDA": f"cuda>={Version(variant.cuda.version).major}.0",
     }
 
 
