@@ -1,4 +1,4 @@
-"""Opens the catalogue in a real Chromium, uses it, and prints as JSON what a reader sees.
+"""Opens the catalogue in a real Chromium, uses it, and prints what a reader sees, as JSON.
 
 Runs in an environment of its own (requirements.txt). Usage: browse.py CHROMIUM SITE IMAGE PYTHON SCREENSHOTS
 """
@@ -27,7 +27,7 @@ complaints: list[str] = []
 
 
 def watched(page: Page) -> Page:
-    """Write down what the page loads and what the browser complains of."""
+    """Record what the page loads and what the browser reports as errors."""
     page.on("request", lambda request: requests.append(request.url))
     page.on("console", lambda message: complaints.append(message.text) if message.type != "log" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -40,7 +40,7 @@ def shown(page: Page) -> list[str]:
 
 
 def colours(page: Page) -> list[Any]:
-    """Of the page and of its text."""
+    """Return the colours of the page and of its text."""
     both: list[Any] = page.evaluate(
         "() => { const s = getComputedStyle(document.body); return [s.backgroundColor, s.color] }"
     )
@@ -48,17 +48,19 @@ def colours(page: Page) -> list[Any]:
 
 
 def barriers(context: Any, url: str) -> list[str]:
-    """What axe (https://github.com/dequelabs/axe-core) finds that keeps people out: contrast, names, structure.
+    """Return what axe (https://github.com/dequelabs/axe-core) finds: problems of contrast, names and structure.
 
-    In a page that is not watched: axe loads files by itself.
+    The page is not recorded, because axe loads files itself.
     """
     page = context.new_page()
     page.goto(url)
-    return [f"{found['id']}: {found['nodes'][0]['html'][:200]}" for found in Axe().run(page).response["violations"]]
+    return [
+        f"{problem['id']}: {problem['nodes'][0]['html'][:200]}" for problem in Axe().run(page).response["violations"]
+    ]
 
 
 def look(browser: Any) -> dict[str, Any]:
-    """Both colour schemes at both widths: colours, barriers, and what is wider than the screen."""
+    """Return colours, accessibility problems and overflow, for both colour schemes at both widths."""
     seen: dict[str, Any] = {}
     for size, viewport in SIZES.items():
         for scheme in ("light", "dark"):
@@ -78,45 +80,45 @@ def look(browser: Any) -> dict[str, Any]:
 
 
 def use(browser: Any) -> dict[str, Any]:
-    """Search, filter, sort, go to an image, and come back."""
+    """Search, filter, sort, open an image, and go back; return what was shown."""
     page = watched(browser.new_page())
     page.goto(INDEX)
-    found: dict[str, Any] = {"all": shown(page)}
+    result: dict[str, Any] = {"all": shown(page)}
     page.get_by_label("Search").fill(image)
-    found["by name"] = shown(page)
+    result["by name"] = shown(page)
     page.get_by_label("Search").fill("flask 3")
-    found["by package"] = shown(page)
-    found["hits"] = page.locator(f"[id='{image}'] .hits").inner_text()
+    result["by package"] = shown(page)
+    result["hits"] = page.locator(f"[id='{image}'] .hits").inner_text()
     page.get_by_label("Search").fill("no such thing")
-    found["nothing"] = [shown(page), page.locator("#none").inner_text()]
+    result["nothing"] = [shown(page), page.locator("#none").inner_text()]
     page.get_by_role("button", name="Show all").click()
     page.wait_for_function("document.querySelectorAll('#images tbody tr:not([hidden])').length > 0")
-    found["cleared"] = shown(page)
+    result["cleared"] = shown(page)
     page.get_by_label("Framework").select_option("sklearn")
     page.get_by_label("Python").select_option(python)
-    found["filtered"] = shown(page)
-    found["count"] = page.locator("#count").inner_text()
+    result["filtered"] = shown(page)
+    result["count"] = page.locator("#count").inner_text()
     page.get_by_label("Framework").select_option("minimal")
     page.locator(f"[id='{image}'] a.title").click()
     page.wait_for_url(IMAGE)
-    found["image"] = page.locator("main").inner_text()
+    result["image"] = page.locator("main").inner_text()
     page.get_by_label("Find a package or a licence").fill("gunicorn")
-    found["package"] = page.locator("#packages tbody tr:visible th").all_inner_texts()
+    result["package"] = page.locator("#packages tbody tr:visible th").all_inner_texts()
     page.get_by_label("Find a package or a licence").fill("libc6")
-    found["system package"] = page.locator("#packages tbody tr:visible th").all_inner_texts()
+    result["system package"] = page.locator("#packages tbody tr:visible th").all_inner_texts()
     page.go_back()
     page.wait_for_url(f"{INDEX}#*")
-    found["back"] = [shown(page), page.get_by_label("Framework").input_value()]
+    result["back"] = [shown(page), page.get_by_label("Framework").input_value()]
     page.get_by_role("button", name="Clear").click()
     page.wait_for_function("document.querySelector('#count').textContent.indexOf(' of ') < 0")
     page.get_by_role("button", name="Size").click()
     page.get_by_role("button", name="Size").click()
-    found["biggest first"] = shown(page)
-    return found
+    result["biggest first"] = shown(page)
+    return result
 
 
 def without_scripts(browser: Any) -> dict[str, Any]:
-    """What a reader sees whose browser runs no scripts."""
+    """Return what a reader sees whose browser runs no scripts."""
     context = browser.new_context(java_script_enabled=False)
     page = watched(context.new_page())
     page.goto(INDEX)

@@ -1,6 +1,6 @@
-"""Loads the Azure ML examples with Microsoft's own library; runs in an environment of its own (requirements.txt).
+"""Loads the Azure ML examples with Microsoft's library; runs in an environment of its own (requirements.txt).
 
-Usage: check_azureml.py ENDPOINT.yaml DEPLOYMENT.yaml; prints, as JSON, what it understood.
+Usage: check_azureml.py ENDPOINT.yaml DEPLOYMENT.yaml; prints what the library read, as JSON.
 """
 
 import json

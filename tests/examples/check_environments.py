@@ -1,7 +1,9 @@
-"""Loads environment assets with Microsoft's own library; runs in an environment of its own (requirements.txt).
+"""Loads environment assets with Microsoft's library; runs in an environment of its own (requirements.txt).
 
-Usage: check_environments.py FILE… [KEY=VALUE…], a key's value as options of `az ml environment create` replace it.
-It prints, as JSON, what the library makes of each file and would send to Azure.
+Usage: check_environments.py FILE… [KEY=VALUE…]
+
+KEY=VALUE replaces a value, as the options of `az ml environment create` do. It prints what the library would send to
+Azure for each file, as JSON.
 """
 
 import json

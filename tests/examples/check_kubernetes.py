@@ -1,6 +1,6 @@
-"""Validates manifests against Kubernetes' own schemas, strictly; runs in an environment of its own (requirements.txt).
+"""Validates manifests strictly against Kubernetes' schemas; runs in an environment of its own (requirements.txt).
 
-Usage: check_kubernetes.py MANIFEST VERSION…; it fails at the first error.
+Usage: check_kubernetes.py MANIFEST VERSION…; fails at the first error.
 """
 
 import sys

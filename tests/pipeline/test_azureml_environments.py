@@ -1,4 +1,4 @@
-"""The curated environments, read by Microsoft's own library as `az ml environment create` reads them."""
+"""The curated environments, read by Microsoft's library as `az ml environment create` reads them."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ Check = Callable[..., str]
 
 
 def load(check: Check, *arguments: str | Path) -> list[dict[str, Any]]:
-    """What the library makes of environment files."""
+    """Return what the library reads from environment files."""
     understood: list[dict[str, Any]] = json.loads(check("check_environments.py", *map(str, arguments)))
     return understood
 
 
-def test_every_image_has_an_environment_that_azure_takes(check: Check) -> None:
+def test_every_image_has_an_environment_that_azure_accepts(check: Check) -> None:
     opened = project.open_project(repository())
     files = {variant.name: ROOT / assets.path(variant.name) for variant in opened.variants}
     example = (ROOT / "docs/examples/azureml/deployment.yaml").read_text(encoding="utf-8")
-    routes = yaml.safe_load(example)["environment"]["inference_config"]  # test_docs.py asks a container for these
+    routes = yaml.safe_load(example)["environment"]["inference_config"]  # test_docs.py requests these from a container
     for variant, understood in zip(opened.variants, load(check, *files.values()), strict=True):
         assert understood["name"] == f"AzureML-{variant.name}"
         assert understood["image"].endswith(f"/azureml/{variant.name}:latest")
@@ -51,7 +51,7 @@ def _snake(name: str) -> str:
     return re.sub(r"([A-Z])", r"_\1", name).lower()
 
 
-def test_the_options_of_the_files_comment_make_it_ones_own(check: Check) -> None:
+def test_the_options_in_the_comment_change_name_and_image(check: Check) -> None:
     file = ROOT / assets.path(SKLEARN)
     comment = " ".join(re.findall(r"^#(.*)$", file.read_text(encoding="utf-8"), re.MULTILINE))
     options = dict(re.findall(r"--(name|image) (\S+)", comment))
@@ -70,9 +70,7 @@ def test_the_options_of_the_files_comment_make_it_ones_own(check: Check) -> None
         ("image: ", "# image: ", "Docker image or Dockerfile is required"),
     ],
 )
-def test_an_environment_that_azure_does_not_take_is_found(
-    check: Check, tmp_path: Path, old: str, new: str, says: str
-) -> None:
+def test_an_invalid_environment_is_detected(check: Check, tmp_path: Path, old: str, new: str, says: str) -> None:
     text = (ROOT / assets.path(SKLEARN)).read_text(encoding="utf-8")
     assert f"\n{old}" in text or f" {old}" in text
     (tmp_path / "environment.yaml").write_text(text.replace(old, new), encoding="utf-8")
@@ -80,7 +78,7 @@ def test_an_environment_that_azure_does_not_take_is_found(
         load(check, tmp_path / "environment.yaml")
 
 
-def test_with_a_registry_in_the_matrix_the_files_name_it(check: Check, checkout: Checkout) -> None:
+def test_a_registry_in_the_matrix_is_named_in_the_environments(check: Check, checkout: Checkout) -> None:
     checkout.edit("matrix.yaml", "  vendor: ", "  registry: registry.example.com/acme\n  vendor: ")
     assert checkout.run("generate").code == 0
     opened = project.open_project(checkout.paths)

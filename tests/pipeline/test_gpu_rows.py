@@ -19,7 +19,7 @@ BASE = {
     "glibc": "2.36",
     "bootstrap": {"suite": "bookworm"},
 }
-#: As a maintainer might write it: the toolkit that TensorFlow's build information names, 12.5.1.
+#: A mistake that a maintainer can make: 12.5.1 is what TensorFlow's build information names.
 TENSORFLOW = {
     "title": "TensorFlow",
     "versions": {"2.18": {"devices": ["cuda12.5.1"], "contract": ["tensorflow==2.18.0"]}},
@@ -53,11 +53,11 @@ def test_a_toolkit_that_the_framework_was_not_built_with(checkout: Checkout) -> 
     before = sorted(file.name for file in checkout.paths.locks.rglob("*.txt"))
     done = checkout.run("lock")
     assert done.code == 1
-    said = " ".join(done.one_screen().replace("|", " ").split())
+    output = " ".join(done.one_screen().replace("|", " ").split())
     assert (
         "tensorflow 2.18.0 was built for nvidia-cuda-runtime-cu12==12.5.82 (its extra 'and-cuda'), the lock has 12.5.39"
-    ) in said
-    assert '(cuda."cuda12.5.1")' in said and "matrix.yaml:" in said
+    ) in output
+    assert '(cuda."cuda12.5.1")' in output and "matrix.yaml:" in output
     assert sorted(file.name for file in checkout.paths.locks.rglob("*.txt")) == before
 
 
@@ -65,18 +65,18 @@ def test_a_version_that_the_packages_are_not(checkout: Checkout) -> None:
     with_one_row(checkout, TENSORFLOW, TOOLKIT | {"packages": ["nvidia-cuda-runtime-cu12==12.5.82"]})
     done = checkout.run("lock")
     assert done.code == 1
-    said = " ".join(done.one_screen().replace("|", " ").split())
-    assert "the matrix has CUDA 12.5.1, nvidia-cuda-runtime-cu12 is 12.5.82" in said
-    assert "the matrix has cuDNN 9.3.0.75, but no package contains it" in said
+    output = " ".join(done.one_screen().replace("|", " ").split())
+    assert "the matrix has CUDA 12.5.1, nvidia-cuda-runtime-cu12 is 12.5.82" in output
+    assert "the matrix has cuDNN 9.3.0.75, but no package contains it" in output
 
 
 def test_a_cuda_that_debian_does_not_have_lists_those_that_it_has(checkout: Checkout) -> None:
     with_one_row(checkout, TENSORFLOW, {"version": "12.5.1", "debian": ["libcudart11.0"]})
     done = checkout.run("lock")
     assert done.code == 1
-    said = " ".join(done.one_screen().split())
-    assert "Debian bookworm (non-free) has no CUDA 12.5.1" in said
-    assert "CUDA versions that it has: 11.8.0" in said
+    output = " ".join(done.one_screen().split())
+    assert "Debian bookworm (non-free) has no CUDA 12.5.1" in output
+    assert "CUDA versions that it has: 11.8.0" in output
 
 
 @pytest.mark.engine
@@ -84,6 +84,6 @@ def test_an_image_without_a_digest_is_not_built(checkout: Checkout) -> None:
     name = "tensorflow-2.4-ubuntu18.04-py37-cuda11.0.3-gpu-inference"
     done = checkout.run("build", name)
     assert done.code == 1
-    said = " ".join(done.one_screen().split())
-    assert "the CUDA cuda11.0.3 names its image without a digest" in said
-    assert "docker buildx imagetools inspect nvidia/cuda:11.0.3-cudnn8-runtime-ubuntu18.04" in said
+    output = " ".join(done.one_screen().split())
+    assert "the CUDA cuda11.0.3 names its image without a digest" in output
+    assert "docker buildx imagetools inspect nvidia/cuda:11.0.3-cudnn8-runtime-ubuntu18.04" in output

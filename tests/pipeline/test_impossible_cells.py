@@ -26,7 +26,7 @@ EXCLUDE = '  - {framework: xgboost, version: "3.4", base: debian12-py311, reason
 
 
 def write(checkout: Checkout, frameworks: str, exclude: str = "", sources: str = "") -> None:
-    """A matrix of these frameworks on the two bases of the committed one."""
+    """Write a matrix with these frameworks on two bases."""
     (checkout.root / "matrix.yaml").write_text(
         f"""\
 project: {{namespace: azureml, vendor: someone, exclude-newer: 2026-11-19, uv: "0.13.9"}}
@@ -58,15 +58,15 @@ def refused(checkout: Checkout) -> Ran:
     return done
 
 
-def test_no_wheel_for_this_python_comes_with_the_nearest_cells(checkout: Checkout) -> None:
+def test_no_wheel_for_this_python_names_the_nearest_cells(checkout: Checkout) -> None:
     write(checkout, XGBOOST)
-    said = refused(checkout).err
-    assert f"{CELL} cannot be built: xgboost-cpu 3.4.1 has no wheel for Python 3.11 (only for 3.12 and newer" in said
-    assert f"where: {line_of(checkout, 'xgboost-cpu==3.4.1')} (frameworks.xgboost.versions" in said
-    assert f"{BEFORE} (same base)" in said and f"{BESIDE} (same version)" in said
-    assert "pin xgboost-cpu 3.2.0" in said
-    # The exclude that it offers is one that the matrix takes, and that holds.
-    entry = said.partition("to exclude it: ")[2].splitlines()[0]
+    output = refused(checkout).err
+    assert f"{CELL} cannot be built: xgboost-cpu 3.4.1 has no wheel for Python 3.11 (only for 3.12 and newer" in output
+    assert f"where: {line_of(checkout, 'xgboost-cpu==3.4.1')} (frameworks.xgboost.versions" in output
+    assert f"{BEFORE} (same base)" in output and f"{BESIDE} (same version)" in output
+    assert "pin xgboost-cpu 3.2.0" in output
+    # The exclude that it offers is valid, and is still needed.
+    entry = output.partition("to exclude it: ")[2].splitlines()[0]
     write(checkout, XGBOOST, f"  {entry}\n")
     done = checkout.run("lock")
     assert done.code == 0, done.text
@@ -75,7 +75,7 @@ def test_no_wheel_for_this_python_comes_with_the_nearest_cells(checkout: Checkou
 
 
 def test_an_exclude_that_is_no_longer_needed(checkout: Checkout) -> None:
-    """It is reported by `lock --check` too, unless it is a choice."""
+    """By `lock --check` too, unless the exclude is a choice."""
     frameworks = XGBOOST.replace("xgboost-cpu==3.4.1", "xgboost-cpu==3.2.0")
     write(checkout, frameworks, EXCLUDE)
     assert checkout.run("lock").code == 0
@@ -89,8 +89,8 @@ def test_an_exclude_that_is_no_longer_needed(checkout: Checkout) -> None:
     assert "exclude[0]" not in done.err
 
 
-def test_an_exclude_of_cells_whose_pins_contradict_each_other_holds(checkout: Checkout) -> None:
-    """All pins have wheels; only the resolver knows that they do not fit."""
+def test_an_exclude_of_cells_whose_pins_conflict_is_still_needed(checkout: Checkout) -> None:
+    """All pins have wheels; only the resolver finds the conflict."""
     pins = "[xgboost-cpu==3.2.0, 'scipy<1.15', 'numpy>=2.4']"
     write(checkout, XGBOOST.replace("[xgboost-cpu==3.4.1]", pins + "\n        bases: [debian12-py311]"), EXCLUDE)
     done = checkout.run("lock")
@@ -115,56 +115,57 @@ def test_the_reason_why_a_pin_cannot_be_met(checkout: Checkout, pin: str, says: 
         checkout,
         f'  example:\n    title: Example\n    versions: {{"1": {{contract: ["{pin}"], bases: [debian12-py311]}}}}\n',
     )
-    said = refused(checkout).err
-    assert says in said
-    assert f"where: {line_of(checkout, pin)} (frameworks.example" in said
+    output = refused(checkout).err
+    assert says in output
+    assert f"where: {line_of(checkout, pin)} (frameworks.example" in output
 
 
-def test_pins_that_contradict_each_other_come_with_the_resolvers_reason(checkout: Checkout) -> None:
-    """Each has a wheel: what the indexes have does not explain it."""
+def test_pins_that_conflict_are_reported_with_the_resolvers_reason(checkout: Checkout) -> None:
+    """Each has a wheel, so the indexes do not explain it."""
     write(
         checkout,
         "  example:\n    title: Example\n    versions:\n"
         '      "1": {contract: ["numpy>=2.3", "numpy<2.0.1"], bases: [debian12-py311]}\n',
     )
-    said = " ".join(refused(checkout).err.replace("|", " ").split())
-    assert "you require numpy>=2.3 and numpy<2.0.1" in said
-    assert f"{line_of(checkout, 'numpy>=2.3')} (frameworks.example.versions" in said
+    output = " ".join(refused(checkout).err.replace("|", " ").split())
+    assert "you require numpy>=2.3 and numpy<2.0.1" in output
+    assert f"{line_of(checkout, 'numpy>=2.3')} (frameworks.example.versions" in output
 
 
-def test_a_release_after_exclude_newer_comes_with_its_day(checkout: Checkout) -> None:
+def test_a_release_after_exclude_newer_is_reported_with_its_date(checkout: Checkout) -> None:
     write(checkout, XGBOOST.replace('"3.4":\n', '"3.4":\n        bases: [debian13-py313]\n'))
     checkout.edit("matrix.yaml", "exclude-newer: 2026-11-19", "exclude-newer: 2026-08-10")
-    said = refused(checkout).err
-    assert "xgboost-cpu 3.4.1 was published on 2026-08-15" in said
-    assert "move exclude-newer to 2026-08-16 or later, or pin xgboost-cpu 3.4.0" in said
+    output = refused(checkout).err
+    assert "xgboost-cpu 3.4.1 was published on 2026-08-15" in output
+    assert "move exclude-newer to 2026-08-16 or later, or pin xgboost-cpu 3.4.0" in output
 
 
-def test_an_older_glibc(checkout: Checkout) -> None:
+def test_a_glibc_that_is_too_old(checkout: Checkout) -> None:
     write(checkout, XGBOOST.replace('"3.4":\n', '"3.4":\n        bases: [debian13-py313]\n'))
     checkout.edit("matrix.yaml", 'python: "3.11", glibc: "2.36"', 'python: "3.11", glibc: "2.27"')
-    said = refused(checkout).err
+    output = refused(checkout).err
     assert (
-        f"{BEFORE} cannot be built: xgboost-cpu 3.2.0 has wheels for Python 3.11 only with glibc 2.28 or newer" in said
+        f"{BEFORE} cannot be built: xgboost-cpu 3.2.0 has wheels for Python 3.11 only with glibc 2.28 or newer"
+        in output
     )
-    assert "pin xgboost-cpu 3.0.5" in said
+    assert "pin xgboost-cpu 3.0.5" in output
 
 
-def test_a_package_of_a_package_without_a_wheel(checkout: Checkout) -> None:
-    """jax is pure Python and fits; the jaxlib that it asks for ends at Python 3.12. No pin names that."""
+def test_a_dependency_without_a_wheel(checkout: Checkout) -> None:
+    """jax is pure Python and fits; the jaxlib that it requires has wheels up to Python 3.12. No pin names jaxlib."""
     write(
         checkout,
         "  example:\n    title: Example\n    versions:\n"
         '      "1": {contract: ["jax[cpu]==0.4.20"], bases: [debian13-py313]}\n',
     )
-    said = " ".join(refused(checkout).err.replace("|", " ").split())
-    assert "cannot be built: jaxlib 0.4.20 has no wheel for Python 3.13 (only for 3.9, 3.10, 3.11, 3.12)" in said
-    assert "jax[cpu]==0.4.20 depends on jaxlib==0.4.20" in said, "the package that requires it is not named"
-    assert f"where: {line_of(checkout, 'jax[cpu]')}" in said
+    output = " ".join(refused(checkout).err.replace("|", " ").split())
+    assert "cannot be built: jaxlib 0.4.20 has no wheel for Python 3.13 (only for 3.9, 3.10, 3.11, 3.12)" in output
+    assert "jax[cpu]==0.4.20 depends on jaxlib==0.4.20" in output, "the package that requires it is not named"
+    assert f"where: {line_of(checkout, 'jax[cpu]')}" in output
 
 
-def test_a_wheel_directory_without_the_wheel(checkout: Checkout, tmp_path: Path) -> None:
-    """What is asked of a wheel source is looked for there, and not on the index."""
+def test_a_wheel_directory_that_lacks_the_wheel(checkout: Checkout, tmp_path: Path) -> None:
+    """A package that belongs to a wheel source is searched for there, and not on the index."""
     wheels = tmp_path / "wheels"
     wheels.mkdir()
     (wheels / "xgboost_cpu-3.4.1-cp313-cp313-manylinux_2_28_x86_64.whl").touch()
@@ -173,6 +174,6 @@ def test_a_wheel_directory_without_the_wheel(checkout: Checkout, tmp_path: Path)
         XGBOOST.replace("    versions:", "    wheel-source: own\n    versions:", 1),
         sources=f"wheel-sources:\n  own: {{directory: {wheels}, packages: [xgboost-cpu]}}\n",
     )
-    said = " ".join(refused(checkout).err.replace("|", " ").split())
-    assert f"there is no xgboost-cpu 3.2.0 on {wheels}" in said
-    assert f"{CELL}: xgboost-cpu 3.4.1 has no wheel for Python 3.11 (only for 3.13)" in said
+    output = " ".join(refused(checkout).err.replace("|", " ").split())
+    assert f"there is no xgboost-cpu 3.2.0 on {wheels}" in output
+    assert f"{CELL}: xgboost-cpu 3.4.1 has no wheel for Python 3.11 (only for 3.13)" in output

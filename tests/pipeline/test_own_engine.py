@@ -1,4 +1,4 @@
-"""Real engines of this project's own: started, used, killed, stopped, each in a folder and a network of its own."""
+"""The project's own engine: started, used, killed and stopped, each time in a folder and a network of its own."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ pytestmark = pytest.mark.skipif(_missing() is not None, reason=str(_missing()))
 
 @pytest.fixture
 def root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """A folder for an own engine, short enough for sockets; whatever ran in it is stopped and gone afterwards."""
+    """A folder for an engine, with a path short enough for sockets; afterwards its engine is stopped and removed."""
     for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "BUILDX_BUILDER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     place = Path(tempfile.mkdtemp(prefix="own-", dir="/tmp"))
     monkeypatch.setenv(ROOT_VARIABLE, str(place))
-    # The machine's own default socket must not answer in its place.
+    # The machine's default socket must not answer instead.
     monkeypatch.setenv("DOCKER_HOST", folders().host)
     yield place
     monkeypatch.setenv(ROOT_VARIABLE, str(place))
@@ -63,13 +63,13 @@ def root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def own(root: Path) -> Engine:
-    """An own engine that runs."""
+    """A running engine of the project's own."""
     return engine_command.ensure()
 
 
 @pytest.fixture
 def sleeping(tmp_path: Path) -> Callable[[int], Path]:
-    """Makes a build context: an image with nothing but ``sleep``, whose one RUN lasts so many seconds."""
+    """Makes a build context for an image with only ``sleep``, whose RUN takes a given number of seconds."""
 
     def make(seconds: int) -> Path:
         context = tmp_path / f"sleep-{seconds}"
@@ -95,20 +95,20 @@ def bake(running: Engine, context: Path, tag: str) -> subprocess.CompletedProces
 
 
 def processes(root: Path) -> list[str]:
-    """Command lines that name the folder: dockerd, containerd, the containers' shims."""
+    """Return the command lines that name the folder: dockerd, containerd, the containers' shims."""
     listed = subprocess.check_output(["ps", "-ww", "-eo", "args"], text=True).splitlines()
     return [line for line in listed if f"{root}/" in line]
 
 
 def alive(number: int) -> bool:
-    """Whether a process runs; one that ended and waits for its parent does not."""
+    """Tell whether a process runs; a zombie does not."""
     with contextlib.suppress(FileNotFoundError):
         return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
 
 
 def interfaces() -> set[str]:
-    """The machine's network interfaces but those of single containers."""
+    """Return the machine's network interfaces, without those of containers."""
     return {place.name for place in Path("/sys/class/net").iterdir() if not place.name.startswith("veth")}
 
 
@@ -130,7 +130,7 @@ def kill(root: Path) -> None:
         time.sleep(0.02)
 
 
-def test_an_engine_is_started_once_found_again_builds_and_stops_without_a_trace(
+def test_an_engine_starts_once_builds_and_stops_completely(
     root: Path, sleeping: Callable[[int], Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = interfaces()
@@ -165,14 +165,14 @@ def test_an_engine_is_started_once_found_again_builds_and_stops_without_a_trace(
     assert list(root.iterdir()) == []
 
 
-def test_it_is_found_without_being_named(own: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_running_engine_is_found_without_docker_host(own: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DOCKER_HOST")
     found = engine_find.find(default_socket=ABSENT)
     assert found is not None
     assert (found.host, found.source) == (own.host, "engine of this project")
 
 
-def test_a_client_with_no_engine_behind_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_docker_client_without_an_engine_is_reported(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DOCKER_HOST")
     with pytest.raises(EngineError, match=r"no Docker engine answers here: \S+/docker is a client") as caught:
         engine_find.require(default_socket=ABSENT)
@@ -180,13 +180,13 @@ def test_a_client_with_no_engine_behind_it(root: Path, monkeypatch: pytest.Monke
     assert f"unix://{ABSENT} (default socket): no such socket" in str(caught.value.details)
 
 
-def test_a_client_with_no_buildx(own: Engine, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_docker_client_without_buildx_is_reported(own: Engine, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if shutil.which("docker") is None:
-        pytest.skip("there is no docker client on PATH")
+        pytest.skip("no docker client is on PATH")
     hide = "; ".join(f"mount -t tmpfs none {folder}" for folder in plugin_folders() if folder.is_dir())
-    # Seen from another project folder the engine is someone else's: nothing is installed for it.
+    # For another project folder this engine is someone else's, so nothing is installed for it.
     monkeypatch.setenv(ROOT_VARIABLE, str(root / "other"))
-    # In a mount namespace of its own, so nobody else misses the plugin.
+    # In a mount namespace of its own, so that only this command misses the plugin.
     done = command_line(prefix=("unshare", "--mount", "sh", "-ec", f'{hide}; exec "$@"', "sh"))
     assert done.returncode == EngineError.exit_code
     assert re.search(r"error: buildx is missing: the Docker client \S+/docker has no such plugin", done.stderr)
@@ -194,7 +194,7 @@ def test_a_client_with_no_buildx(own: Engine, root: Path, monkeypatch: pytest.Mo
     assert "Traceback" not in done.stderr
 
 
-def test_an_engine_killed_in_a_build_is_told_clearly_and_starts_again(
+def test_an_engine_killed_during_a_build_is_reported_and_starts_again(
     own: Engine, root: Path, sleeping: Callable[[int], Path]
 ) -> None:
     assert bake(own, sleeping(0), "own/sleep:1").returncode == 0
@@ -206,11 +206,11 @@ def test_an_engine_killed_in_a_build_is_told_clearly_and_starts_again(
         with pytest.raises(Exception) as caught:
             client.ping()
     for failure in (broken.stderr, caught.value):
-        told = explain(failure, own)
-        assert told is not None, failure
-        assert told.what == f"the engine at {own.host} stopped answering"
-        assert "nox -s engine" in str(told.fix)
-        assert told.details
+        explained = explain(failure, own)
+        assert explained is not None, failure
+        assert explained.what == f"the engine at {own.host} stopped answering"
+        assert "nox -s engine" in str(explained.fix)
+        assert explained.details
     with pytest.raises(EngineError, match="no Docker engine answers here"):
         engine_find.require()
 
@@ -220,7 +220,7 @@ def test_an_engine_killed_in_a_build_is_told_clearly_and_starts_again(
         assert client.containers.list() == []
 
 
-def test_stop_also_ends_what_a_killed_engine_left(own: Engine, root: Path, sleeping: Callable[[int], Path]) -> None:
+def test_stop_ends_the_containers_of_a_killed_engine(own: Engine, root: Path, sleeping: Callable[[int], Path]) -> None:
     assert bake(own, sleeping(0), "own/sleep:1").returncode == 0
     with contextlib.closing(connect(own).client) as client:
         client.containers.run("own/sleep:1", detach=True, network_mode="none")
@@ -233,7 +233,7 @@ def test_stop_also_ends_what_a_killed_engine_left(own: Engine, root: Path, sleep
     assert str(root) not in Path("/proc/self/mountinfo").read_text()
 
 
-def test_someone_elses_engine_is_not_stopped(own: Engine, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_of_another_project_is_not_stopped(own: Engine, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ROOT_VARIABLE, str(root / "other"))
     done = command_line("--stop")
     assert done.returncode == EngineError.exit_code
@@ -244,7 +244,7 @@ def test_someone_elses_engine_is_not_stopped(own: Engine, root: Path, monkeypatc
     assert found.source == "DOCKER_HOST"
 
 
-def test_an_engine_that_cannot_start_shows_why_and_leaves_nothing(root: Path) -> None:
+def test_an_engine_that_fails_to_start_shows_why_and_leaves_no_process(root: Path) -> None:
     (root / "data").mkdir()
     (root / "data" / "docker").write_text("not a folder")
     with pytest.raises(EngineError, match="the engine ended as it started, with exit code 1") as caught:
@@ -255,7 +255,7 @@ def test_an_engine_that_cannot_start_shows_why_and_leaves_nothing(root: Path) ->
     (root / "data" / "docker").unlink()
 
 
-def test_an_engine_that_hangs_is_told_and_can_be_stopped(
+def test_an_engine_that_hangs_is_reported_with_the_command_that_stops_it(
     own: Engine, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine_find, "_PROBE_TIMEOUT", 1)
@@ -268,7 +268,7 @@ def test_an_engine_that_hangs_is_told_and_can_be_stopped(
         os.kill(pid(root), signal.SIGCONT)
 
 
-def test_a_full_disk_names_the_folder_and_what_frees_room(root: Path, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_with_the_folder_and_a_command_that_frees_space(root: Path, tmp_path: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100m", "none", str(root)], check=True)
     try:
         running = engine_command.ensure()
@@ -278,18 +278,18 @@ def test_a_full_disk_names_the_folder_and_what_frees_room(root: Path, tmp_path: 
         (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY big /big\n")
         built = bake(running, tmp_path, "own/big:1")
         assert built.returncode != 0
-        told = explain(built.stderr, running)
-        assert told is not None
-        assert told.what == "the disk with the engine's data folder is full"
-        assert re.fullmatch(rf"{root}/data/docker \(.* free\)", str(told.where))
-        assert "docker buildx prune" in str(told.fix)
+        explained = explain(built.stderr, running)
+        assert explained is not None
+        assert explained.what == "the disk with the engine's data folder is full"
+        assert re.fullmatch(rf"{root}/data/docker \(.* free\)", str(explained.where))
+        assert "docker buildx prune" in str(explained.fix)
     finally:
         engine_command.stop(purge=True)
         subprocess.run(["umount", str(root)], check=True)
 
 
 def test_a_second_engine_in_one_network_is_refused(root: Path) -> None:
-    """Two dockerd in one network take each other's bridge and firewall rules away."""
+    """Two dockerd processes in one network namespace remove each other's bridge and firewall rules."""
     script = f"""
 from pathlib import Path
 from build.engine import daemon as engine_own

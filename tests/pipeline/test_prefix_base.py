@@ -1,4 +1,4 @@
-"""A base whose Python is a prefix: built and tested, left out where there is none, refused where it is wrong."""
+"""A base whose Python is a prefix: built and tested, skipped where the Python is missing, refused where it is wrong."""
 
 from __future__ import annotations
 
@@ -17,11 +17,18 @@ from build.locks import prefix_python
 from build.locks.prefix_python import RecordedPython
 from build.matrix.origins import PrefixPython
 from tests.conftest import ROOT, Checkout
-from tests.pipeline.rows import MINIMAL
+from tests.pipeline.helpers import reference
+from tests.pipeline.rows import MINIMAL, PROJECT, newest
 
-VERSION = "3.12.1"
-BASE = "debian12-py312"
-IMAGE = "minimal-debian12-py312-cpu-inference"
+#: A base of the matrix with a prefix Python and images of its own.
+BASE = next(variant.base_name for variant in PROJECT.variants if variant.base.prefix)
+PREFIX = PROJECT.matrix.bases[BASE].prefix
+assert PREFIX is not None
+VERSION = PREFIX.version
+IMAGE = newest("minimal", base=BASE).name
+#: The interpreter's name, and another patch release.
+PYTHON = f"python{PROJECT.matrix.bases[BASE].python}"
+OTHER = f"{PROJECT.matrix.bases[BASE].python}.99"
 
 
 @pytest.fixture
@@ -57,7 +64,7 @@ def without_pythons(checkout: Checkout, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.engine
-def test_an_image_with_python_from_a_prefix_keeps_the_contract(
+def test_an_image_with_a_prefix_python_passes_its_tests(
     checkout: Checkout, cpython: Path, engine_client: docker.DockerClient
 ) -> None:
     built = checkout.run("build", IMAGE)
@@ -65,19 +72,19 @@ def test_an_image_with_python_from_a_prefix_keeps_the_contract(
     verified = checkout.run("verify", IMAGE)
     assert verified.code == 0, verified.text
     assert " verified" in verified.out
-    (line,) = (line for line in built.out.splitlines() if line.startswith(IMAGE))
-    (image,) = (image for image in engine_client.images.list(f"azureml/{IMAGE}") if line.split()[-1] in str(image.id))
-    said = engine_client.containers.run(
-        image,
+    output = engine_client.containers.run(
+        reference(checkout, IMAGE),
         ["sh", "-c", "python -V; ls -d /usr/local/include/py* /usr/local/lib/*.a; python -m venv /tmp/v && echo made"],
         remove=True,
         stderr=False,
     ).decode()
-    assert said.splitlines() == [f"Python {VERSION}", "made"], "another Python, headers in an image, or no venv"
+    assert output.splitlines() == [f"Python {VERSION}", "made"], "another Python, headers in an image, or no venv"
 
 
 @pytest.mark.engine
-def test_bake_needs_nothing_of_this_projects_code(checkout: Checkout, cpython: Path, connection: Connection) -> None:
+def test_plain_bake_builds_it_from_the_committed_files(
+    checkout: Checkout, cpython: Path, connection: Connection
+) -> None:
     ran = checkout.run("bases", "--base", BASE)
     assert ran.code == 0, ran.text
     assert ran.out == f"ready: {BASE}\n"
@@ -95,7 +102,7 @@ def test_bake_needs_nothing_of_this_projects_code(checkout: Checkout, cpython: P
 
 @pytest.mark.engine
 @pytest.mark.usefixtures("bases_here")
-def test_without_the_prefix_its_rows_are_left_out(checkout: Checkout, without_pythons: dict[str, str]) -> None:
+def test_without_the_prefix_its_images_are_skipped(checkout: Checkout, without_pythons: dict[str, str]) -> None:
     for command in ("check", "list", "generate"):
         ran = checkout.run(command, env=without_pythons)
         assert ran.code == 0, ran.text
@@ -115,37 +122,39 @@ def test_without_the_prefix_its_rows_are_left_out(checkout: Checkout, without_py
     assert f"no CPython {VERSION} is on this machine" in asked.one_screen()
 
 
-def test_a_base_that_lacks_a_library_is_told_before_anything_is_built(checkout: Checkout, cpython: Path) -> None:
+def test_a_base_that_lacks_a_library_is_reported_before_the_build(checkout: Checkout, cpython: Path) -> None:
     checkout.edit("matrix.yaml", "        - libsqlite3-0\n", "")
     assert checkout.run("generate").code == 0
     ran = checkout.run("bases", "--base", BASE)
     assert ran.code == 1, ran.text
-    said = " ".join(ran.one_screen().split())
-    assert f"the base {BASE} lacks what CPython {VERSION} needs: libsqlite3.so.0" in said
-    assert "matrix.yaml:" in said
-    assert "libsqlite3-0" in said
-    assert "lib-dynload/_sqlite3" in said
+    output = " ".join(ran.one_screen().split())
+    assert f"the base {BASE} lacks what CPython {VERSION} needs: libsqlite3.so.0" in output
+    assert "matrix.yaml:" in output
+    assert "libsqlite3-0" in output
+    assert "lib-dynload/_sqlite3" in output
 
 
-def test_a_directory_with_another_python_is_told(checkout: Checkout, tmp_path: Path, cpython: Path) -> None:
+def test_a_directory_with_another_python_is_refused(checkout: Checkout, tmp_path: Path, cpython: Path) -> None:
     directory = checkout.root / "python"
     (directory / "bin").mkdir(parents=True)
-    (directory / "bin" / "python3.12").symlink_to(cpython / "bin" / "python3.12")
-    checkout.edit("matrix.yaml", f'prefix: {{version: "{VERSION}"}}', 'prefix: {version: "3.12.99", directory: python}')
+    (directory / "bin" / PYTHON).symlink_to(cpython / "bin" / PYTHON)
+    checkout.edit(
+        "matrix.yaml", f'prefix: {{version: "{VERSION}"}}', f'prefix: {{version: "{OTHER}", directory: python}}'
+    )
     assert checkout.run("generate").code == 0
     ran = checkout.run("bases", "--base", BASE)
     assert ran.code == 1, ran.text
-    said = " ".join(ran.one_screen().split())
-    assert f"this is CPython {VERSION}; the matrix asks for CPython 3.12.99" in said
-    assert f"{directory}/bin/python3.12" in ran.text.replace("\n", "")
+    output = " ".join(ran.one_screen().split())
+    assert f"this is CPython {VERSION}; the matrix asks for CPython {OTHER}" in output
+    assert f"{directory}/bin/{PYTHON}" in ran.text.replace("\n", "")
 
 
 def test_another_prefix_than_the_recorded_one_is_taken_with_a_warning(checkout: Checkout, cpython: Path) -> None:
     _record_another(checkout)
     ran = checkout.run("bases", "--base", BASE)
     assert ran.code == 0, ran.text
-    said = " ".join(ran.one_screen().split())
-    assert f"this machine's CPython {VERSION} is not the one that the lock of the base {BASE} records" in said
+    output = " ".join(ran.one_screen().split())
+    assert f"this machine's CPython {VERSION} is not the one that the lock of the base {BASE} records" in output
     locked = checkout.run("bases", "--base", BASE, "--locked")
     assert locked.code == 1, locked.text
     assert f"is not the one that the lock of the base {BASE} records" in " ".join(locked.one_screen().split())

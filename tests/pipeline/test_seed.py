@@ -1,6 +1,6 @@
-"""The images of 2021 on Python 3.7, where their base is out of reach: one of them, on the base that stands in for it.
+"""One of the images of 2021 on Python 3.7, built on the stand-in base because its own base cannot be reached.
 
-XGBoost has the most in one image: a package that is built from source, a patched pandas, the old scoring server.
+The XGBoost image covers the most: a package that is built from source, a patched pandas, and the old scoring server.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ STAND_IN = "ubuntu18.04=debian12-py37"
 
 @pytest.fixture
 def python37() -> None:
-    """A CPython 3.7 on this machine."""
+    """Skip where this machine has no CPython 3.7."""
     opened = project.open_project(Checkout(root=ROOT).paths)
     wanted = opened.matrix.bases["debian12-py37"].origin.python
     assert isinstance(wanted, PrefixPython)
@@ -32,7 +32,7 @@ def python37() -> None:
 
 
 @pytest.mark.usefixtures("python37", "connection")
-def test_it_keeps_the_contract() -> None:
+def test_it_passes_its_tests() -> None:
     checkout = Checkout(root=ROOT)
     built = checkout.run("build", XGBOOST, "--base", STAND_IN)
     assert built.code == 0, built.text

@@ -1,6 +1,6 @@
-"""Packages that exist as source alone, and patches of installed packages, built with a real engine.
+"""Packages that have no wheel, and patches of installed packages, built with a real engine.
 
-On the base of the default group, which every machine can build, and with packages of which no version has a wheel.
+The packages are ones of which no version has a wheel, on the base of the default group, which every machine can build.
 """
 
 from __future__ import annotations
@@ -14,12 +14,10 @@ from pathlib import Path
 
 import docker
 import pytest
-import yaml
 
-from build.builder import image_recipes
-from build.checkout import project
-from build.engine.images import LocalImage, find
+from build.engine.images import LocalImage
 from tests.conftest import Checkout, copy_checkout, link_large
+from tests.pipeline.helpers import edited_matrix, local_image
 from tests.pipeline.rows import BASE, BASE_NAME, MINIMAL
 
 pytestmark = [
@@ -50,18 +48,18 @@ PATCH = {
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A clone with a row of source-only packages, one of them patched, and little else; locked and generated."""
+    """A clone with one image that has source-only packages, one of them patched; locked and generated."""
     target = tmp_path_factory.mktemp("source") / "repository"
     target.mkdir()
     made = copy_checkout(target)
-    file = made.root / "matrix.yaml"
-    matrix = yaml.safe_load(file.read_text(encoding="utf-8"))
-    matrix = {key: matrix[key] for key in ("project", "server", "bases")} | {
-        "axes": {"base": [BASE_NAME], "device": ["cpu"]},
-        "frameworks": {"minimal": {"title": "No framework", "versions": ROWS}},
-        "patches": [PATCH],
-    }
-    file.write_text(yaml.safe_dump(matrix, sort_keys=False), encoding="utf-8")
+    with edited_matrix(made) as matrix:
+        for key in matrix.keys() - {"project", "server", "bases"}:
+            del matrix[key]
+        matrix |= {
+            "axes": {"base": [BASE_NAME], "device": ["cpu"]},
+            "frameworks": {"minimal": {"title": "No framework", "versions": ROWS}},
+            "patches": [PATCH],
+        }
     for command in ("lock", "generate", "check"):
         done = made.run(command)
         assert done.code == 0, done.text
@@ -72,24 +70,16 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 def built(clone: Checkout, engine_client: docker.DockerClient) -> LocalImage:
     done = clone.run("build", IMAGE)
     assert done.code == 0, done.text
-    return local(engine_client, clone)
+    return local_image(engine_client, clone, IMAGE)
 
 
 @pytest.fixture
 def copied(clone: Checkout, tmp_path: Path) -> Iterator[Checkout]:
-    """The clone again, to break something in."""
+    """A copy of the clone, for a test that breaks something in it."""
     root = tmp_path / "repository"
     shutil.copytree(clone.root, root, copy_function=link_large)
     yield Checkout(root=root)
     shutil.rmtree(root)
-
-
-def local(client: docker.DockerClient, checkout: Checkout) -> LocalImage:
-    opened = project.open_project(checkout.paths)
-    images = opened.images([variant for variant in opened.variants if variant.name == IMAGE])
-    image = find(client, f"azureml/{IMAGE}:{image_recipes.of(opened, images).known[IMAGE].tag}")
-    assert image is not None
-    return image
 
 
 def ask(client: docker.DockerClient, image: LocalImage, *command: str) -> str:
@@ -99,19 +89,19 @@ def ask(client: docker.DockerClient, image: LocalImage, *command: str) -> str:
 def test_a_c_extension_of_a_source_only_package_is_compiled(
     engine_client: docker.DockerClient, built: LocalImage
 ) -> None:
-    said = ask(engine_client, built, "python", "-c", "import crcmod._crcfunext as it; print(it.__file__)")
-    assert said.strip().endswith(".so")
+    output = ask(engine_client, built, "python", "-c", "import crcmod._crcfunext as it; print(it.__file__)")
+    assert output.strip().endswith(".so")
 
 
-def test_nothing_of_the_compiler_reaches_the_image(engine_client: docker.DockerClient, built: LocalImage) -> None:
+def test_nothing_of_the_compiler_is_in_the_image(engine_client: docker.DockerClient, built: LocalImage) -> None:
     look = "ls /usr/bin/*gcc* /usr/bin/cc /usr/include/python3* 2>/dev/null; pip list"
-    said = ask(engine_client, built, "sh", "-c", look)
-    assert "gcc" not in said
-    assert "/usr" not in said
-    assert "setuptools" not in said, "what builds is not installed"
+    output = ask(engine_client, built, "sh", "-c", look)
+    assert "gcc" not in output
+    assert "/usr" not in output
+    assert "setuptools" not in output, "a build requirement was installed"
 
 
-def test_a_patched_file_is_the_one_that_is_imported_and_that_record_tells(
+def test_the_patched_file_is_imported_and_record_has_its_hash(
     engine_client: docker.DockerClient, built: LocalImage
 ) -> None:
     assert ask(engine_client, built, "python", "-c", "import termcolor; print(termcolor.PATCHED)") == "True\n"
@@ -129,42 +119,44 @@ def test_a_patched_file_is_the_one_that_is_imported_and_that_record_tells(
     assert dict(built.labels)["inference-images.patches"] == "termcolor==1.1.0"
 
 
-def test_what_is_built_from_source_has_the_same_bytes_each_time(
+def test_a_build_from_source_gives_the_same_bytes_each_time(
     clone: Checkout, engine_client: docker.DockerClient, built: LocalImage
 ) -> None:
     done = clone.run("build", IMAGE, "--no-cache")
     assert done.code == 0, done.text
-    assert "compiler installed" in done.err, "it was not built anew"
-    assert local(engine_client, clone).layers == built.layers
+    assert "compiler installed" in done.err, "it was not built again"
+    assert local_image(engine_client, clone, IMAGE).layers == built.layers
 
 
-def test_a_patch_that_does_not_fit_tells_its_reason_and_its_line(copied: Checkout) -> None:
+def test_a_patch_that_does_not_fit_is_reported_with_its_reason_and_line(copied: Checkout) -> None:
     copied.edit("matrix.yaml", "find: def cprint(", "find: def printc(")
     assert copied.run("generate").code == 0
     done = copied.run("build", IMAGE)
     assert done.code == 1
-    said = done.one_screen()
-    assert "the patch of termcolor==1.1.0 does not fit: termcolor.py has its text 0 times, not once" in said
-    assert "Its reason: a test asks for it" in said
-    assert "matrix.yaml:" in said
-    assert "(patches[0])" in said
+    output = done.one_screen()
+    assert "the patch of termcolor==1.1.0 does not fit: termcolor.py has its text 0 times, not once" in output
+    assert "Its reason: a test asks for it" in output
+    assert "matrix.yaml:" in output
+    assert "(patches[0])" in output
 
 
 def test_a_c_extension_that_does_not_compile_fails_the_build(copied: Checkout) -> None:
     copied.edit("image/scripts/install-layer", "CFLAGS=-g0", "CFLAGS=-fno-such-option")
     done = copied.run("build", IMAGE)
     assert done.code == 1
-    said = done.one_screen()
-    assert "its layer rest-" in said
-    assert "error: unrecognized command-line option ‘-fno-such-option’" in said
-    assert "a package was built without its C extension" in said, "crcmod itself would be content with less"
+    output = done.one_screen()
+    assert "its layer rest-" in output
+    assert "error: unrecognized command-line option ‘-fno-such-option’" in output
+    assert "a package was built without its C extension" in output, (
+        "crcmod would have been installed without its extension"
+    )
 
 
-def test_a_compiler_that_is_not_there_fails_what_needs_it_and_no_other_image(copied: Checkout) -> None:
+def test_a_missing_compiler_fails_only_the_images_that_need_it(copied: Checkout) -> None:
     copied.edit("image/scripts/setup-compiler", " gcc ", " no-such-compiler ")
     done = copied.run("build", IMAGE, MINIMAL)
     assert done.code == 1
-    said = done.one_screen()
-    assert f"1 of 2 images were not built: {IMAGE}" in said
-    assert f"the compiler of its base {BASE_NAME} could not be installed" in said
-    assert "Unable to locate package no-such-compiler" in said
+    output = done.one_screen()
+    assert f"1 of 2 images were not built: {IMAGE}" in output
+    assert f"the compiler of its base {BASE_NAME} could not be installed" in output
+    assert "Unable to locate package no-such-compiler" in output
