@@ -34,6 +34,29 @@ class Platform:
         """The name of Debian's folders of its libraries: ``x86_64-linux-gnu``."""
         return f"{self.machine}-linux-gnu"
 
+    @property
+    def linux_tag(self) -> str:
+        """The platform of wheels that are built for one machine and name no glibc: ``linux_x86_64``."""
+        return f"linux_{self.machine}"
+
+    def manylinux(self, minor: int) -> str:
+        """The platform of wheels for a glibc and newer ones (PEP 600): ``manylinux_2_36_x86_64``.
+
+        Args:
+            minor: The minor version of the glibc: 36 for 2.36.
+        """
+        return f"manylinux_2_{minor}_{self.machine}"
+
+    def uv_name(self, glibc: str) -> str:
+        """As uv calls it: ``x86_64-manylinux_2_36``.
+
+        It names the base's own glibc: ``manylinux2014`` would silently choose old releases of modern packages.
+
+        Args:
+            glibc: The version of the glibc: ``2.36``.
+        """
+        return f"{self.machine}-manylinux_{glibc.replace('.', '_')}"
+
     def marker_environment(self, python: str, extra: str = "") -> dict[str, str]:
         """The variables of environment markers (PEP 508); none of them comes from this machine.
 
@@ -57,6 +80,10 @@ class Platform:
         }
 
 
+#: The kernel's names of processors → Go's.
+GO_NAMES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+#: The platform of every image.
 LINUX_AMD64 = Platform(
     machine="x86_64",
     debian="amd64",

@@ -14,11 +14,10 @@ from pathlib import Path
 from build.bases import elf
 from build.errors import PipelineError
 from build.matrix.origins import PrefixPython
+from build.platforms import LINUX_AMD64
 
 #: Directories, separated by ':', in which prefixes lie by their version (``3.12.1/bin/python3.12``).
 VARIABLE = "INFERENCE_IMAGES_PREFIXES"
-#: The loader of the one platform that images are made for (``recipe.PLATFORM``), with glibc.
-_LOADER = "/lib64/ld-linux-x86-64.so.2"
 
 _PROBE = """
 import importlib, json, platform, sys, sysconfig
@@ -83,7 +82,7 @@ def candidates(wanted: PrefixPython, root: Path) -> list[Path]:
         places.append(Path(pyenv) / "versions" / version)
     places.append(Path.home() / ".pyenv" / "versions" / version)
     if managed := _uv_directory():
-        places.append(managed / f"cpython-{version}-linux-x86_64-gnu")
+        places.append(managed / f"cpython-{version}-linux-{LINUX_AMD64.machine}-gnu")
     return list(dict.fromkeys(places))
 
 
@@ -118,10 +117,10 @@ def check(directory: Path, version: str) -> Found:
             fix="name the prefix that it was made from (`home` in its pyvenv.cfg, one folder up)",
         )
     form = elf.read(interpreter)
-    if form is None or form.machine != "x64" or (form.loader is not None and form.loader != _LOADER):
+    if form is None or form.machine != LINUX_AMD64.elf or form.loader not in (None, LINUX_AMD64.loader):
         what = f"for {form.machine}, loaded by {form.loader}" if form else "no ELF program"
         raise PrefixError(
-            "this Python is not one for Linux on x86-64 with glibc",
+            f"this Python is not one for Linux on {LINUX_AMD64.title} with glibc",
             where=str(interpreter),
             fix=f"take a CPython {version} that was built for it",
             details=f"it is {what}",

@@ -18,7 +18,7 @@ from build.images.image import Image
 from build.matrix.model import Base
 from build.matrix.origins import CudaImage
 from build.paths import ToolPaths
-from build.platforms import LINUX_AMD64, Platform
+from build.platforms import Platform
 from build.variants.cuda_base_images import CudaBaseImage
 
 #: The scripts that complete a base.
@@ -55,7 +55,7 @@ class Sources:
     facts: Mapping[str, BaseFacts | UnknownBase]
     #: The base images with CUDA by name.
     cuda_base_images: Mapping[str, CudaBaseImage]
-    platform: Platform = LINUX_AMD64
+    platform: Platform
 
 
 def read(project: Project, images: Iterable[Image]) -> Sources:
@@ -100,6 +100,7 @@ def _read(project: Project, names: set[str], paths: set[str]) -> Sources:
         bases=project.matrix.bases,
         facts=facts.read_all(project, sorted(below)),
         cuda_base_images=cuda_base_images,
+        platform=project.platform,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from build.platforms import LINUX_AMD64
 from build.registry import attachments
 from build.registry.client import Client
 from build.registry.manifests import Manifest
@@ -125,7 +126,7 @@ def _stored(client: Client, repository: str, manifest: Manifest) -> Stored:
     document = manifest.document
     if "manifests" in document:  # an index, from another tool or the registry itself: take the image for this platform
         entries = document["manifests"]
-        fitting = [entry for entry in entries if (entry.get("platform") or {}).get("architecture") == "amd64"]
+        fitting = [entry for entry in entries if (entry.get("platform") or {}).get("architecture") == LINUX_AMD64.go]
         document = client.manifest(repository, (fitting or entries)[0]["digest"]).document
     config = json.loads(client.read_blob(repository, document["config"]["digest"]))
     commands = [

@@ -14,6 +14,7 @@ from build.matrix.model import Matrix
 from build.matrix.reader import LoadedMatrix, load
 from build.paths import Paths, ToolPaths
 from build.paths import tool as tool_paths
+from build.platforms import LINUX_AMD64, Platform
 from build.variants import cuda_base_images, stand_in
 from build.variants.cuda_base_images import CudaBaseImage
 from build.variants.expand import expand
@@ -32,6 +33,8 @@ class Project:
     tool: ToolPaths
     paths: Paths
     loaded: LoadedMatrix
+    #: The platform that its images are made for.
+    platform: Platform = LINUX_AMD64
     #: All images of the matrix, by name.
     variants: tuple[Variant, ...]
 

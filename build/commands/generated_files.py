@@ -54,6 +54,7 @@ def files(project: Project) -> dict[str, str]:
             name: (base, debian.recorded(project.paths, name) or ()) for name, base in project.cuda_base_images.items()
         },
         templates=project.tool.dockerfile_templates,
+        platform=project.platform,
     ).render()
     content |= assets.render(images, project.matrix.project)
     content[str(project.paths.images_table.relative_to(project.paths.root))] = catalogue_table.render(

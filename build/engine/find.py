@@ -24,13 +24,12 @@ from docker.tls import TLSConfig
 from build.engine.connect import open_client
 from build.engine.model import OWN_SOURCE, START, Engine, check, folders
 from build.errors import EngineError
+from build.platforms import GO_NAMES
 
 #: Where Docker's client looks when nothing else is configured.
 DEFAULT_SOCKET = Path("/var/run/docker.sock")
 #: Seconds that an engine has for an answer to "who are you"; it also answers under a build's full load.
 _PROBE_TIMEOUT = 10
-#: The kernel's names of machines → those of image platforms.
-_GO_NAMES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,7 +208,7 @@ def _describe(candidate: Candidate, version: Mapping[str, Any], info: Mapping[st
         product="Podman" if podman else "Docker",
         version=str(version.get("Version", "")),
         api_version=str(version.get("ApiVersion", "")),
-        platform=f"{info.get('OSType', '')}/{_GO_NAMES.get(machine, machine)}",
+        platform=f"{info.get('OSType', '')}/{GO_NAMES.get(machine, machine)}",
         containerd_store=("driver-type", "io.containerd.snapshotter.v1") in driver,
         rootless=any("rootless" in option for option in options),
         data_root=str(info.get("DockerRootDir", "")),

@@ -14,6 +14,7 @@ from docker.tls import TLSConfig
 from packaging.version import Version
 
 from build.errors import EngineError
+from build.platforms import LINUX_AMD64
 
 #: The first Docker engine whose default builder is BuildKit (its release notes, February 2023).
 MINIMUM_ENGINE = Version("23.0")
@@ -130,11 +131,11 @@ def check(engine: Engine) -> None:
             where=where,
             fix="upgrade it (https://docs.docker.com/engine/install/), or name another in DOCKER_HOST",
         )
-    if engine.platform != "linux/amd64":
+    if engine.platform != LINUX_AMD64.oci:
         raise EngineError(
-            f"the engine runs on {engine.platform}, and these images are linux/amd64",
+            f"the engine runs on {engine.platform}, and these images are {LINUX_AMD64.oci}",
             where=where,
-            fix="name an engine on linux/amd64 in DOCKER_HOST",
+            fix=f"name an engine on {LINUX_AMD64.oci} in DOCKER_HOST",
         )
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from build.errors import LockError
 from build.matrix.model import Matrix
+from build.platforms import LINUX_AMD64, Platform
 
 #: The lock of the packages that every image of a base has; its packages form the server's layer.
 SERVER = "server"
@@ -85,12 +86,9 @@ class Lock:
         return {package.name: package.version for package in self.packages}
 
 
-def platform(glibc: str) -> str:
-    """Return uv's name for Linux on x86_64 with this glibc.
-
-    It names the base's own glibc: ``manylinux2014`` would silently choose old releases of modern packages.
-    """
-    return f"x86_64-manylinux_{glibc.replace('.', '_')}"
+def platform(glibc: str, of: Platform = LINUX_AMD64) -> str:
+    """Return uv's name for a platform with this glibc."""
+    return of.uv_name(glibc)
 
 
 def path(locks: Path, base_name: str, title: str) -> Path:

@@ -18,6 +18,7 @@ from packaging.version import Version
 
 from build.packages.distribution import ANY_GLIBC, Distribution, File, platforms, pythons
 from build.packages.target import Target
+from build.platforms import LINUX_AMD64
 from build.requirements import parse
 
 #: Number of versions listed where the requested one does not exist.
@@ -204,4 +205,4 @@ def _no_wheel(files: Sequence[File], target: Target) -> tuple[Kind, str]:
         return Kind.OTHER_PYTHON, f"{missing} (only for {versions}{requires})"
     if versions := pythons(wheels, ANY_GLIBC):
         return Kind.OTHER_PYTHON, f"{missing} (only for {versions} with a newer glibc than {glibc}{requires})"
-    return Kind.OTHER_PLATFORM, f"has no wheel for Linux on x86_64 (only for {platforms(wheels)})"
+    return Kind.OTHER_PLATFORM, f"has no wheel for Linux on {LINUX_AMD64.machine} (only for {platforms(wheels)})"

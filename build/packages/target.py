@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.version import Version
 
+from build.platforms import LINUX_AMD64, Platform
+
 #: Names that some glibc versions had as a platform before PEP 600: minor version of glibc → name.
-_OLD_NAMES = {17: "manylinux2014_x86_64", 12: "manylinux2010_x86_64", 5: "manylinux1_x86_64"}
+_OLD_NAMES = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 #: The oldest glibc (its minor version) that a manylinux tag names.
 _OLDEST = 5
 
@@ -32,39 +34,41 @@ def glibc_minor(glibc: str) -> int:
 
 
 @functools.cache
-def supported_tags(python: str, glibc: str) -> tuple[Tag, ...]:
-    """Return the wheel tags that a CPython supports on Linux for x86_64, best first.
+def supported_tags(python: str, glibc: str, platform: Platform = LINUX_AMD64) -> tuple[Tag, ...]:
+    """Return the wheel tags that a CPython supports on a platform, best first.
 
     Args:
         python: Its minor version: ``3.11``.
         glibc: The version of its glibc: ``2.36``.
+        platform: The platform.
     """
     version = Version(python).release
-    platforms = [*manylinux_platforms(glibc), "linux_x86_64"]
+    platforms = [*manylinux_platforms(glibc, platform), platform.linux_tag]
     interpreter = f"cp{version[0]}{version[1]}"
     return (*cpython_tags(version, platforms=platforms), *compatible_tags(version, interpreter, platforms))
 
 
-def manylinux_platforms(glibc: str) -> list[str]:
+def manylinux_platforms(glibc: str, platform: Platform = LINUX_AMD64) -> list[str]:
     """Return the manylinux platforms that run with a glibc, newest first, each followed by its name before PEP 600.
 
     Args:
         glibc: Its version: ``2.36``.
+        platform: The platform.
     """
     platforms = []
     for minor in range(glibc_minor(glibc), _OLDEST - 1, -1):
-        platforms.append(f"manylinux_2_{minor}_x86_64")
+        platforms.append(platform.manylinux(minor))
         if minor in _OLD_NAMES:
-            platforms.append(_OLD_NAMES[minor])
+            platforms.append(f"{_OLD_NAMES[minor]}_{platform.machine}")
     return platforms
 
 
-def oldest_glibc(tag: Tag) -> int | None:
-    """Return the minor version of the glibc that a tag's platform asks for; None if it is not manylinux on x86_64."""
+def oldest_glibc(tag: Tag, platform: Platform = LINUX_AMD64) -> int | None:
+    """Return the minor version of the glibc that a tag's platform asks for; None if it is not manylinux there."""
     for minor, name in _OLD_NAMES.items():
-        if tag.platform == name:
+        if tag.platform == f"{name}_{platform.machine}":
             return minor
-    prefix, suffix = "manylinux_2_", "_x86_64"
+    prefix, suffix = "manylinux_2_", f"_{platform.machine}"
     if tag.platform.startswith(prefix) and tag.platform.endswith(suffix):
         return int(tag.platform.removeprefix(prefix).removesuffix(suffix))
     return None

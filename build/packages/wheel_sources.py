@@ -21,6 +21,7 @@ from build.errors import PipelineError
 from build.matrix.model import WheelSource
 from build.packages.target import glibc_minor
 from build.paths import Paths
+from build.platforms import LINUX_AMD64
 from build.requirements import distribution_name
 from build.system import processes
 from build.variants.variant import Variant
@@ -176,10 +177,14 @@ def _download(variant: Variant, requirements: Sequence[str], places: Sequence[st
             *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"),
             *("--retries=1", "--timeout=20", f"--python-version={base.python}", "--implementation=cp"),
             *(
-                f"--platform=manylinux_2_{minor}_x86_64"
+                f"--platform={LINUX_AMD64.manylinux(minor)}"
                 for minor in range(glibc_minor(base.glibc), _OLDEST_GLIBC - 1, -1)
             ),
-            *("--platform=manylinux2014_x86_64", "--platform=linux_x86_64", "--platform=any"),
+            *(
+                f"--platform=manylinux2014_{LINUX_AMD64.machine}",
+                f"--platform={LINUX_AMD64.linux_tag}",
+                "--platform=any",
+            ),
             *(*places, f"--dest={target}", *requirements),
         ],
         environment={key: value for key, value in os.environ.items() if key not in _OTHER_PLACES},
