@@ -1,4 +1,4 @@
-"""What the tests share: the engine, a scratch copy of the checkout, and the command line as a user runs it."""
+"""Shared by the tests: the engine, a scratch copy of the checkout, and the command line as a user runs it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from build.variants.select import Selection
 ROOT = Path(__file__).resolve().parent.parent
 
 
-# A shell's background jobs ignore Ctrl-C, and hand that on to all they start: the tests of Ctrl-C need it heeded.
+# Background jobs of a shell ignore Ctrl-C, and so do the processes that they start; the tests of Ctrl-C need it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -62,7 +62,7 @@ class Ran:
         return self.out + self.err
 
     def one_screen(self) -> str:
-        """What was said, asserted to be no traceback and no more than a screen."""
+        """Return the output, after asserting that it has no traceback and fits on a screen."""
         assert "Traceback" not in self.text, self.text
         assert len(self.err.splitlines()) <= 60, self.err
         return self.text
@@ -70,7 +70,7 @@ class Ran:
 
 @dataclass(frozen=True, kw_only=True)
 class Checkout:
-    """A clone of this repository in another folder, with the bases that are bootstrapped here already."""
+    """A copy of this repository in another folder, with the bases that are already bootstrapped here."""
 
     root: Path
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -86,7 +86,7 @@ class Checkout:
         return {**os.environ, **self.environment, **(extra or {})}
 
     def run(self, *arguments: str, env: Mapping[str, str] | None = None, prefix: tuple[str, ...] = ()) -> Ran:
-        """Run one of the pipeline's commands in this checkout."""
+        """Run a command of the pipeline in this checkout, and wait for its end."""
         done = subprocess.run(
             [*prefix, *self.command(*arguments)],
             cwd=self.root,
@@ -99,7 +99,7 @@ class Checkout:
         return Ran(code=done.returncode, out=done.stdout, err=done.stderr)
 
     def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start a command and go on; its standard error is to be read by `wait_for`."""
+        """Start a command in the background; `wait_for` reads its standard error."""
         return subprocess.Popen(
             self.command(*arguments),
             cwd=self.root,
@@ -112,15 +112,15 @@ class Checkout:
         )
 
     def edit(self, path: str, old: str, new: str) -> None:
-        """Replace a text that must be there."""
+        """Replace a text in a file that must contain it."""
         file = self.root / path
         text = file.read_text(encoding="utf-8")
-        assert old in text, f"{path} has no {old!r}"
+        assert old in text, f"{path} does not contain {old!r}"
         file.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def wait_for(process: subprocess.Popen[str], text: str, *, seconds: float = 240) -> str:
-    """Read a started command's standard error until ``text`` comes; what was read."""
+    """Read a started command's standard error until a line has ``text``; return all that was read."""
     assert process.stderr is not None
     seen: list[str] = []
     deadline = time.monotonic() + seconds
@@ -131,18 +131,18 @@ def wait_for(process: subprocess.Popen[str], text: str, *, seconds: float = 240)
             return "".join(seen)
         if not line:
             break
-    raise AssertionError(f"{text!r} did not come:\n{''.join(seen)}")
+    raise AssertionError(f"{text!r} was not printed:\n{''.join(seen)}")
 
 
 def interrupt(process: subprocess.Popen[str], *, seconds: float = 60) -> Ran:
-    """Send Ctrl-C's signal to a started command and wait for its end."""
+    """Send a started command the signal of Ctrl-C, and wait for its end."""
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=seconds)
     return Ran(code=process.returncode, out=out, err=err)
 
 
 def copy_checkout(target: Path) -> Checkout:
-    """Copy what git has or would take, and link what was bootstrapped."""
+    """Copy the files that git tracks or would track, and link those that were bootstrapped."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -162,7 +162,7 @@ def copy_checkout(target: Path) -> Checkout:
 
 
 def link_large(source: str, target: str) -> None:
-    """Large files are linked (they are replaced, never written into), small ones copied."""
+    """Link a large file, which runs replace and never write into; copy a small one."""
     if Path(source).stat().st_size > 1_000_000:
         os.link(source, target)
     else:
@@ -171,7 +171,7 @@ def link_large(source: str, target: str) -> None:
 
 @pytest.fixture
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    """A scratch clone for one test."""
+    """A scratch copy of the checkout for one test."""
     root = tmp_path_factory.mktemp("clone") / "repository"
     root.mkdir()
     yield copy_checkout(root)
@@ -195,7 +195,7 @@ def engine_client(connection: Connection) -> docker.DockerClient:
 
 @pytest.fixture(scope="session")
 def registry_image(connection: Connection, bases_here: None) -> str:
-    """The embedded registry's image, built from a base of this checkout."""
+    """The image of the embedded registry, built on a base of this checkout."""
     opened = project.open_project(repository())
     return builder.build_registry(opened, connection=connection, log=opened.paths.logs / "build-registry.log")
 
@@ -210,7 +210,7 @@ def bases_here(connection: Connection) -> None:
 
 
 def take_port() -> int:
-    """A port of 127.0.0.1 that nothing listens on."""
+    """Return a port of 127.0.0.1 that nothing listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
@@ -218,12 +218,12 @@ def take_port() -> int:
 
 @pytest.fixture
 def free_port() -> Callable[[], int]:
-    """Ports of 127.0.0.1 that nothing listens on."""
+    """A function that returns ports of 127.0.0.1 that nothing listens on."""
     return take_port
 
 
 def environment_of(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The Python of an environment with the locked requirements of a folder of tests, and nothing else."""
+    """Create an environment with the locked requirements of a folder of tests, and return its Python."""
     environment = tmp_path_factory.mktemp("libraries") / "venv"
     python = str(environment / "bin/python")
     for arguments in (
@@ -237,9 +237,9 @@ def environment_of(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> st
 
 @pytest.fixture(scope="session")
 def check(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
-    """Run one of tests/examples' scripts with the platforms' own libraries.
+    """A function that runs a script of tests/examples with the platforms' libraries.
 
-    Not among the project's requirements, which everybody installs who builds an image: 60 packages for this test alone.
+    They are 60 packages for this alone, so they are not among the requirements of everybody who builds an image.
     """
     folder = ROOT / "tests/examples"
     python = environment_of(folder, tmp_path_factory)

@@ -1,8 +1,8 @@
-"""docs/deploying.md and the README's first use of an image, run as they stand: every command, with its promised output.
+"""docs/deploying.md and the README's first use of an image: every command runs as written and prints the stated output.
 
-On the page a file is a fenced block below a line that is its name (`app/score.py`:), commands are a ```sh block, and a
-```text block after it is what they print; `...` there stands for any text.  Replaced before it runs: the registry's
-images by those of this checkout, this machine's port 5001 by a free one, the containers' names by unique ones.
+On the page, a file is a fenced block below a line with its name (`app/score.py`:), commands are a ```sh block, and a
+```text block after it is what they print; `...` in it matches any text. Before a command runs, the registry's images
+are replaced by those of this checkout, port 5001 of this machine by a free one, and the containers' names by unique ones.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from build.builder import image_recipes
 from build.checkout import project
 from build.engine.connect import Connection
 from build.system.certificates import ca_bundle
-from tests.conftest import ROOT, Checkout, copy_checkout
+from tests.conftest import ROOT, Checkout, copy_checkout, take_port
 from tests.pipeline.rows import MINIMAL, SKLEARN
 
 pytestmark = pytest.mark.engine
@@ -35,7 +35,7 @@ PAGE = ROOT / "docs/deploying.md"
 EXAMPLES = ROOT / "docs/examples"
 #: Seconds for all commands of a page; a command that hangs is ended.
 PATIENCE = 300
-#: Of this section the commands bring the machine's CA themselves; the others get an image that has it.
+#: The commands of this section add the machine's CA themselves; for the others it is in the image.
 PROXY_SECTION = "Behind a proxy that inspects TLS"
 SCORING = {"AZUREML_ENTRY_SCRIPT": "score.py", "AZUREML_MODEL_DIR": "/model"}
 
@@ -46,10 +46,10 @@ class Block:
 
     line: int
     section: str
-    #: The file it is; empty for commands.
+    #: The name of the file; empty for commands.
     file: str
     text: str
-    #: What the commands print, where the page says it.
+    #: What the commands print, where the page states it.
     output: str | None = None
 
     @property
@@ -58,8 +58,8 @@ class Block:
 
 
 def blocks(page: Path) -> list[Block]:
-    """The files and commands of a page, in order."""
-    found: list[Block] = []
+    """Return the files and commands of a page, in order."""
+    page_blocks: list[Block] = []
     section = before = language = ""
     start = 0
     inside: list[str] | None = None
@@ -67,15 +67,15 @@ def blocks(page: Path) -> list[Block]:
         if inside is not None and line == "```":
             text, named = "\n".join(inside) + "\n", re.fullmatch(r"`([^`]+)`:", before)
             if named:
-                found.append(Block(line=start, section=section, file=named[1], text=text))
+                page_blocks.append(Block(line=start, section=section, file=named[1], text=text))
             elif language == "sh":
-                found.append(Block(line=start, section=section, file="", text=text))
+                page_blocks.append(Block(line=start, section=section, file="", text=text))
             elif language == "text":
-                last = found.pop()
-                assert not last.file and last.output is None, f"{page.name}:{number}: the output of no command"
-                found.append(Block(line=last.line, section=section, file="", text=last.text, output=text))
+                last = page_blocks.pop()
+                assert not last.file and last.output is None, f"{page.name}:{number}: an output block without commands"
+                page_blocks.append(Block(line=last.line, section=section, file="", text=last.text, output=text))
             else:
-                raise AssertionError(f"{page.name}:{number}: a block with neither a file's name nor commands")
+                raise AssertionError(f"{page.name}:{number}: a block that is neither a named file nor commands")
             inside, before = None, ""
         elif inside is not None:
             inside.append(line)
@@ -85,11 +85,11 @@ def blocks(page: Path) -> list[Block]:
             section, before = line.lstrip("# "), ""
         elif line:
             before = line
-    return found
+    return page_blocks
 
 
 def first_use() -> list[Block]:
-    """The README's block below "Use one of them"."""
+    """Return the README's block below "Use one of them"."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     line = text[: text.index("Use one of them:")].count("\n") + 1
     return [next(block for block in blocks(ROOT / "README.md") if block.line > line)]
@@ -135,7 +135,7 @@ def images(connection: Connection, bases_here: None, tmp_path_factory: pytest.Te
 
 @pytest.fixture(scope="module")
 def token(images: Images) -> Iterator[str]:
-    """A text in the name of every container and image that these tests make; they are removed at the end."""
+    """A text in the name of every container and image that these tests create; they are removed at the end."""
     token = f"docs-{uuid.uuid4().hex[:8]}"
     yield token
     for identity in images.docker("ps", "--all", "--quiet", "--filter", f"name={token}").stdout.split():
@@ -148,7 +148,7 @@ def token(images: Images) -> Iterator[str]:
 def company_images(images: Images, token: str, tmp_path_factory: pytest.TempPathFactory) -> Images:
     """The same images with this machine's CA certificates, as a company behind a proxy that inspects TLS has them.
 
-    So that the page's plain `pip install` works on such a machine too, as it stands.
+    With them the page's `pip install` works unchanged on such a machine too.
     """
     bundle = str(ca_bundle())
     if not bundle:
@@ -170,14 +170,14 @@ def company_images(images: Images, token: str, tmp_path_factory: pytest.TempPath
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """One shell that has run a page's blocks; outputs by number, only of those that were reached."""
+    """The result of running a page's blocks in one shell: the outputs, by number, of the blocks that finished."""
 
     finished: Mapping[int, str]
     failed: str
 
 
 def run_page(page: Sequence[Block], plain: Images, company: Images, token: str, port: int, folder: Path) -> Session:
-    """Run a page's blocks in one shell, which stops at the first command that fails."""
+    """Run a page's blocks in one shell that stops at the first command that fails."""
     work, logs = folder / "work", folder / "logs"
     work.mkdir()
     logs.mkdir()
@@ -187,8 +187,8 @@ def run_page(page: Sequence[Block], plain: Images, company: Images, token: str, 
     def localized(block: Block) -> str:
         images = plain if block.section == PROXY_SECTION else company
         text = re.sub(r"127\.0\.0\.1:5000/azureml/([\w.-]+)", lambda match: images.references[match[1]], block.text)
-        text = re.sub(r"^export DOCKER_HOST=.*$", "", text, flags=re.MULTILINE)  # the engine is known here
-        # Asked from inside of the container, the port stays.
+        text = re.sub(r"^export DOCKER_HOST=.*$", "", text, flags=re.MULTILINE)  # the environment names the engine
+        # Inside the container the port stays.
         text = re.sub(r"^(?!.*docker exec)(.*127\.0\.0\.1:)5001\b", rf"\g<1>{port}", text, flags=re.MULTILINE)
         text = text.replace("/etc/ssl/certs/ca-certificates.crt", str(ca_bundle()))
         for name in names:
@@ -218,42 +218,33 @@ def run_page(page: Sequence[Block], plain: Images, company: Images, token: str, 
         text=True,
     ) as shell:
         try:
-            _, said = shell.communicate(timeout=PATIENCE)
+            _, output = shell.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             shell.kill()
-            said = f"ended after {PATIENCE} s"
+            output = f"ended after {PATIENCE} s"
     outputs = {
         int(log.stem): log.read_text(encoding="utf-8").replace(f"{token}-", "")
         for log in sorted(logs.glob("*.log"), key=lambda log: int(log.stem))
     }
     finished = {number: text for number, text in outputs.items() if (logs / f"{number}.done").is_file()}
     broken = [f"{page[number].label}:\n{text}" for number, text in outputs.items() if number not in finished]
-    return Session(finished=finished, failed="\n".join([*broken, said]))
+    return Session(finished=finished, failed="\n".join([*broken, output]))
 
 
 @pytest.fixture(scope="module")
 def deploying(images: Images, company_images: Images, token: str, tmp_path_factory: pytest.TempPathFactory) -> Session:
-    """The page, run."""
+    """The result of running the page."""
     folder = tmp_path_factory.mktemp("deploying")
-    return run_page(blocks(PAGE), images, company_images, token, free(), folder)
-
-
-def free() -> int:
-    """A port of 127.0.0.1 that nothing listens on."""
-    import socket
-
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    return run_page(blocks(PAGE), images, company_images, token, take_port(), folder)
 
 
 def assert_done(session: Session, number: int, block: Block) -> None:
-    """The block's commands ran, and printed what the page says."""
-    assert number in session.finished, f"not reached, or failed: {session.failed}"
+    """Assert that a block's commands ran, and printed what the page states."""
+    assert number in session.finished, f"it did not run, or it failed: {session.failed}"
     if block.output is not None:
         promised = re.escape(block.output.strip()).replace(re.escape("..."), ".*")
-        said = session.finished[number].strip()
-        assert re.fullmatch(promised, said, re.DOTALL), f"promised:\n{block.output}\nprinted:\n{said}"
+        output = session.finished[number].strip()
+        assert re.fullmatch(promised, output, re.DOTALL), f"promised:\n{block.output}\nprinted:\n{output}"
 
 
 @pytest.mark.network
@@ -261,13 +252,13 @@ def assert_done(session: Session, number: int, block: Block) -> None:
     ("number", "block"),
     [pytest.param(n, block, id=block.label) for n, block in enumerate(blocks(PAGE)) if not block.file],
 )
-def test_what_the_page_on_deploying_says_works(deploying: Session, number: int, block: Block) -> None:
+def test_the_commands_of_the_page_on_deploying_work(deploying: Session, number: int, block: Block) -> None:
     assert_done(deploying, number, block)
 
 
 def test_the_readmes_first_use_works(images: Images, token: str, tmp_path: Path) -> None:
     page = first_use()
-    done = run_page(page, images, images, f"{token}-readme", free(), tmp_path)
+    done = run_page(page, images, images, f"{token}-readme", take_port(), tmp_path)
     assert_done(done, 0, page[0])
     assert '{"got": "{\\"x\\": 1}"}' in done.finished[0]
 
@@ -276,7 +267,7 @@ def exit_codes() -> list[int]:
     return [int(code) for code in re.findall(r"^\| (\d+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)]
 
 
-#: Why a container ends; code 0 is part of the page's own commands.
+#: Exit code and a setting that causes it; the page's commands show code 0 themselves.
 REASONS = [
     (1, "AZUREML_ENTRY_SCRIPT=no-such.py"),
     (1, "AML_APP_ROOT=/no/such/folder"),
@@ -290,12 +281,12 @@ REASONS = [
 ]
 
 
-def test_the_pages_exit_codes_are_those_that_are_tested() -> None:
+def test_every_exit_code_on_the_page_is_tested() -> None:
     assert exit_codes() == sorted({0, *(code for code, _ in REASONS)})
 
 
 @pytest.mark.parametrize(("code", "variable"), REASONS, ids=[variable for _, variable in REASONS])
-def test_an_exit_code_of_the_page(images: Images, token: str, tmp_path: Path, code: int, variable: str) -> None:
+def test_an_exit_code_on_the_page(images: Images, token: str, tmp_path: Path, code: int, variable: str) -> None:
     shutil.copy(EXAMPLES / "app/score.py", tmp_path)
     (tmp_path / "syntax.py").write_text("def init(:\n")
     tmp_path.chmod(0o755)
@@ -306,7 +297,7 @@ def test_an_exit_code_of_the_page(images: Images, token: str, tmp_path: Path, co
     assert done.returncode == code, done.stdout
 
 
-def test_the_examples_have_one_scoring_script_and_model() -> None:
+def test_page_and_examples_have_the_same_scoring_script_and_model() -> None:
     page = {block.file: block.text for block in blocks(PAGE) if block.file}
     kubernetes = manifest("ConfigMap")["data"]
     for name in ("app/score.py", "model/model.json"):
@@ -316,7 +307,7 @@ def test_the_examples_have_one_scoring_script_and_model() -> None:
 
 
 def manifest(kind: str) -> Any:
-    """The Kubernetes example's resource of that kind."""
+    """Return the Kubernetes example's resource of a kind."""
     with (EXAMPLES / "kubernetes/deployment.yaml").open(encoding="utf-8") as file:
         return next(resource for resource in yaml.safe_load_all(file) if resource["kind"] == kind)
 
@@ -328,11 +319,11 @@ def test_the_kubernetes_example_is_valid(check: Callable[..., str]) -> None:
 
 @pytest.mark.network
 def test_the_azure_ml_example_is_valid_and_serves(check: Callable[..., str], images: Images, token: str) -> None:
-    said = check("check_azureml.py", *(str(EXAMPLES / f"azureml/{name}.yaml") for name in ("endpoint", "deployment")))
-    example = json.loads(said)
+    output = check("check_azureml.py", *(str(EXAMPLES / f"azureml/{name}.yaml") for name in ("endpoint", "deployment")))
+    example = json.loads(output)
     assert example["kinds"] == ["ManagedOnlineEndpoint", "ManagedOnlineDeployment"]
     assert len(set(example["endpoints"])) == 1
-    # As the platform does it: its own paths, and the deployment's script, model, variables and routes.
+    # As the platform does: its own paths, and the deployment's script, model, variables and routes.
     script, model = Path(example["script"]), Path(example["model"])
     mounted = "/var/azureml-app/azureml-models/my-model/1"
     url = start(
@@ -349,7 +340,7 @@ def test_the_azure_ml_example_is_valid_and_serves(check: Callable[..., str], ima
 
 
 def test_the_kubernetes_example_serves(images: Images, token: str, tmp_path: Path) -> None:
-    """The pod's container, as a kubelet would start it."""
+    """Start the pod's container as a kubelet does."""
     pod = manifest("Deployment")["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     security = container["securityContext"]
@@ -365,7 +356,7 @@ def test_the_kubernetes_example_serves(images: Images, token: str, tmp_path: Pat
         if "emptyDir" in volume:
             options += ["--tmpfs", f"{mount['mountPath']}:exec"]
             continue
-        # A ConfigMap's files are links into a folder that is exchanged.
+        # A ConfigMap's files are symbolic links into a folder that Kubernetes replaces.
         folder = tmp_path / mount["name"]
         (folder / "..1").mkdir(parents=True)
         (folder / "..data").symlink_to("..1")
@@ -401,8 +392,8 @@ def start(
     mounts: Mapping[str, Path],
     options: Sequence[str] = (),
 ) -> str:
-    """Start a container; its URL, once it is healthy."""
-    port = free()
+    """Start a container, wait until it is healthy, and return its URL."""
+    port = take_port()
     done = images.docker(
         *("run", "--detach", "--name", name, "--publish", f"127.0.0.1:{port}:5001", *options),
         *(f"--env={key}={value}" for key, value in environment.items()),
@@ -422,5 +413,5 @@ def start(
 
 
 def score(url: str) -> Any:
-    """The answer to the page's request."""
+    """Return the answer to the page's request."""
     return requests.post(url, json={"x": [1, 2]}, timeout=60).json()
