@@ -1,8 +1,9 @@
 """docs/deploying.md and the README's first use of an image: every command runs as written and prints the stated output.
 
 On the page, a file is a fenced block below a line with its name (`app/score.py`:), commands are a ```sh block, and a
-```text block after it is what they print; `...` in it matches any text. Before a command runs, the registry's images
-are replaced by those of this checkout, port 5001 of this machine by a free one, and the containers' names by unique ones.
+```text block after it is what they print; `...` in it matches any text. Before a command runs, the registry's
+images are replaced by those of this checkout, port 5001 of this machine by a free one, and the names of containers by
+unique ones.
 """
 
 from __future__ import annotations
