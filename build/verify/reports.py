@@ -1,7 +1,7 @@
-"""Verification reports: what was asserted of an image and when, and what was found in it.
+"""Verification reports: the tests that an image passed, when, and the packages in it.
 
-`verify` writes one for each image that passed; `publish` attaches it to the image in the registry, so that the
-catalogue of another machine has it too. It is JSON: pydantic reads it, as it may come from anywhere.
+`verify` writes a report for each image that passed. `publish` attaches it to the image in the registry, so that the
+catalogue has it on every machine. It is JSON, and validated when it is read, since it may come from anywhere.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from build.paths import Paths, write_atomically
 
 #: The media type of a report, and the artifact type of the manifest that carries it.
 MEDIA_TYPE = "application/vnd.inference-images.verification.v1+json"
-#: Its file name for those who pull it (``oras pull``).
+#: Its file name when it is pulled (``oras pull``).
 FILE_NAME = "verification.json"
 
 
 class _Part(BaseModel):
-    # A later version of this program may write more: what is known here is taken.
+    # A later version of this program may write more: unknown keys are ignored.
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Check(_Part):
-    """One test of an image that passed or did not apply."""
+    """One test of an image that passed or was skipped."""
 
     #: The file of the tests without ``test_image_``: ``packages``.
     group: str
@@ -46,9 +46,9 @@ class Package(_Part):
 
     name: str
     version: str
-    #: None where nothing in the image names it.
+    #: None if nothing in the image names it.
     licence: str | None = None
-    #: Where the licence stands: ``License-Expression``, ``copyright file (DEP 5)``.
+    #: Where the licence was read: ``License-Expression``, ``copyright file (DEP 5)``.
     licence_source: str | None = None
     summary: str | None = None
 
@@ -57,19 +57,19 @@ class PackageLayer(_Part):
     """A layer of packages, as the Dockerfile names it."""
 
     name: str
-    #: ``numpy==2.4.6``, each.
+    #: ``numpy==2.4.6`` and so on.
     packages: tuple[str, ...]
 
 
 class Report(_Part):
-    """What was asserted of one image, and what was found in it."""
+    """The tests that one image passed, and the packages in it."""
 
     #: The image name.
     image: str
     recipe: str
-    #: The digest by which the engine of the verification knew it.
+    #: The image's digest in the engine in which it was verified.
     image_id: str
-    #: The hash of the tests and of what they were told to expect.
+    #: The hash of the tests and of what they expect.
     suite: str
     #: When, ISO 8601, UTC.
     time: str
@@ -91,12 +91,12 @@ class Report(_Part):
 
     @property
     def content(self) -> bytes:
-        """As it is stored and attached: the same report gives the same bytes."""
+        """The report as it is stored and attached. The same report gives the same bytes."""
         return (self.model_dump_json(indent=1) + "\n").encode()
 
 
 def parse(content: bytes) -> Report | None:
-    """Read a report; None where it is none, or of a version that this program does not know.
+    """Read a report; None if the content is not one, or is of a version that this program does not know.
 
     Args:
         content: JSON.
@@ -108,12 +108,12 @@ def parse(content: bytes) -> Report | None:
 
 
 def save(paths: Paths, report: Report) -> None:
-    """Keep a report in ``.pipeline/reports/images/``, by the image's id."""
+    """Write a report to ``.pipeline/reports/images/``, named by the image's ID."""
     write_atomically(_file(paths, report.image_id), report.content.decode())
 
 
 def load(paths: Paths, image_id: str) -> Report | None:
-    """The report of an image that was verified in this clone, or None."""
+    """Return the report of an image that was verified in this clone, or None."""
     try:
         return parse(_file(paths, image_id).read_bytes())
     except FileNotFoundError:
@@ -125,7 +125,7 @@ def _file(paths: Paths, image_id: str) -> Path:
 
 
 def describe(tests: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """What test files and tests say of themselves.
+    """Read the docstrings of test files and tests.
 
     Args:
         tests: The folder of the image tests.
@@ -146,25 +146,25 @@ def describe(tests: Path) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def group_of(module: str) -> str:
-    """The group of a test file: ``tests.images.test_image_packages`` → ``packages``."""
+    """Return the group of a test file: ``tests.images.test_image_packages`` → ``packages``."""
     return re.sub(r"^test_(image_)?", "", module.rpartition(".")[2])
 
 
 def title(test: str) -> str:
-    """A test's name for people: ``test_installed_set_is_the_lock`` → ``Installed set is the lock``."""
+    """Return a test's name for people: ``test_installed_set_is_the_lock`` → ``Installed set is the lock``."""
     name, _, parameters = test.partition(" (")
     words = name.removeprefix("test_").replace("_", " ")
     return f"{words[:1].upper()}{words[1:]}" + (f" ({parameters}" if parameters else "")
 
 
 def by_group(checks: Sequence[Check]) -> dict[str, list[Check]]:
-    """Checks by group, in the order in which they ran."""
-    found: dict[str, list[Check]] = {}
+    """Return checks by group, in the order in which they ran."""
+    groups: dict[str, list[Check]] = {}
     for check in checks:
-        found.setdefault(check.group, []).append(check)
-    return found
+        groups.setdefault(check.group, []).append(check)
+    return groups
 
 
 def _first_line(docstring: str | None) -> str:
-    """The first paragraph, on one line."""
+    """Return the first paragraph, on one line."""
     return " ".join((docstring or "").partition("\n\n")[0].split())

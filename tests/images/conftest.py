@@ -1,4 +1,4 @@
-"""Fixtures of the image tests: each image of the plan, one running container of it, and what was asked of it.
+"""Fixtures of the image tests: each image of the plan, a running container of it, and what its probes found.
 
 `nox -s verify` (`build.verify.verify`) writes the plan and runs these tests; without a plan they are skipped.
 A test that takes the ``image`` fixture, or one made from it, runs once for every image.
@@ -20,9 +20,9 @@ from image_plan import Image, image_of, read
 from xdist.scheduler import LoadScopeScheduling
 
 HERE = Path(__file__).parent
-#: What the contract gives to dockeruser, beside the Python environment.
+#: What belongs to dockeruser by the contract, in addition to the Python environment.
 OWNED = ("/var/azureml-app", "/var/azureml-app/azureml-models", "/var/log", "/var/runit", "/home/dockeruser")
-#: The memory that a sample script gets where it names none (``MEMORY``), MiB.
+#: The memory for a sample script that does not set ``MEMORY``, in MiB.
 MEMORY = 512
 MARKERS = {
     "applies(condition)": "run the test only for images (`image_plan.Image`) for which the condition is true",
@@ -32,7 +32,7 @@ MARKERS = {
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--plan", type=Path, help="what to verify: the JSON file that `nox -s verify` writes")
+    parser.addoption("--plan", type=Path, help="the images to verify: the JSON file that `nox -s verify` writes")
     parser.addoption("--results", type=Path, help="write the results to this file while the tests run, as JSON lines")
 
 
@@ -48,17 +48,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
-    """All tests of an image go to one worker, so that an image has one container.
+    """Send all tests of an image to one worker, so that an image has one container.
 
-    xdist's own ``--dist loadgroup`` groups nothing under pytest 9.2, without a word: it writes the group into
-    a private attribute that pytest no longer reads (seen with xdist 3.8.0).
+    xdist's own ``--dist loadgroup`` silently does nothing with pytest 9.2: it writes the group to a private attribute
+    that pytest no longer reads (seen with xdist 3.8.0).
     """
     plan = config.getoption("--plan", default=None)
     return ByImage(config, log) if plan else None
 
 
 class ByImage(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """xdist's scheduling by scope, where the scope is the image."""
+    """xdist's scheduling by scope, with the image as the scope."""
 
     def _split_scope(self, nodeid: str) -> str:
         images, _ = read(self.config.getoption("--plan"))
@@ -66,7 +66,7 @@ class ByImage(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test for each image."""
+    """Generate a test for each image."""
     if "image" not in metafunc.fixturenames:
         return
     plan = metafunc.config.getoption("--plan", default=None)
@@ -94,7 +94,7 @@ def _applies(item: pytest.Item) -> bool:
 
 @pytest.fixture(scope="session")
 def image(request: pytest.FixtureRequest) -> Image:
-    """What the plan promises of the image."""
+    """The image and what the plan promises of it."""
     value: Image = request.param
     return value
 
@@ -130,18 +130,18 @@ def environment(config: dict[str, Any]) -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Scoring:
-    """The sample script of a framework, and what it promises: the answer to its request."""
+    """The sample script of a framework, its request, and the right answer."""
 
     source: bytes
     request: Any
     answer: list[float]
-    #: The memory with which its container scores, MiB.
+    #: The memory of the container under the condition "little memory", in MiB.
     memory: int
 
 
 @pytest.fixture(scope="session")
 def scoring(image: Image) -> Scoring:
-    """``scoring/<framework>.py``; its constants are read, not run: the framework is not installed here."""
+    """``scoring/<framework>.py``. Its constants are read without running it: the framework is not installed here."""
     path = HERE / "scoring" / f"{image.framework}.py"
     if not path.is_file():
         pytest.fail(f"no sample script for '{image.framework}': write tests/images/scoring/{path.name}", pytrace=False)
@@ -163,7 +163,7 @@ def scoring(image: Image) -> Scoring:
 
 @pytest.fixture(scope="session")
 def container(image: Image, scoring: Scoring, pytestconfig: pytest.Config) -> Iterator[Container]:
-    """The one container of the image: its own CMD, with the sample script as ``main.py``."""
+    """The container that most tests share: the image's own CMD, with the sample script as ``main.py``."""
     _, labels = read(pytestconfig.getoption("--plan"))
     running = Container.start(image.image_id, files={"main.py": scoring.source}, labels=labels)
     yield running
@@ -172,7 +172,7 @@ def container(image: Image, scoring: Scoring, pytestconfig: pytest.Config) -> It
 
 @pytest.fixture(scope="module")
 def start(image: Image, pytestconfig: pytest.Config) -> Iterator[Start]:
-    """Containers with other scripts, variables or options than the one of `container`."""
+    """Start more containers, with other scripts, variables or options than `container`."""
     _, labels = read(pytestconfig.getoption("--plan"))
     started: list[Container] = []
 
@@ -202,7 +202,7 @@ def start(image: Image, pytestconfig: pytest.Config) -> Iterator[Start]:
 
 @pytest.fixture(scope="session")
 def host(container: Container) -> Any:
-    """testinfra's view of the container. Every question is one ``docker exec``: few questions, please."""
+    """testinfra's view of the container. Each call is a ``docker exec``, which takes time: use few."""
     container.must_run()
     return testinfra.get_host(f"docker://{container.id}")
 
@@ -215,7 +215,7 @@ def owned(environment: dict[str, str]) -> tuple[str, ...]:
 
 @pytest.fixture(scope="session")
 def seen(container: Container, owned: tuple[str, ...]) -> dict[str, Any]:
-    """What the image's user sees (``probe.user``), in one question."""
+    """What the image's user sees (``probe.user``), from one call."""
     container.must_run()
     value: dict[str, Any] = container.python("probe.py", "user", *owned)
     return value
@@ -223,7 +223,7 @@ def seen(container: Container, owned: tuple[str, ...]) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def files(container: Container, owned: tuple[str, ...]) -> dict[str, Any]:
-    """What lies in the file system (``probe.system``), in one question."""
+    """What is in the file system (``probe.system``), from one call."""
     container.must_run()
     value: dict[str, Any] = container.python("probe.py", "system", *owned, user="0")
     return value

@@ -1,4 +1,4 @@
-"""One running container of an image, through the docker command (it knows contexts, TLS and ssh hosts)."""
+"""A running container of an image, through the docker command (which supports contexts, TLS and ssh hosts)."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ import requests
 INSIDE = Path(__file__).parent / "inside"
 PORT = "5001/tcp"
 APP_ROOT = "/var/azureml-app"
-#: dockeruser, who owns what is copied in.
+#: dockeruser, the owner of the files that are copied in.
 UID = 1000
-#: How long a server may take to its first answer, seconds: TensorFlow's import on a small busy machine.
+#: Seconds until a server must answer: TensorFlow's import takes long on a small busy machine.
 START_TIMEOUT = 300.0
 
 
@@ -35,23 +35,23 @@ def docker(*arguments: str, stdin: bytes | None = None) -> str:
         Its standard output.
 
     Raises:
-        AssertionError: It failed; the message is what it said.
+        AssertionError: It failed. The message is its error output.
     """
     done = subprocess.run(["docker", *arguments], input=stdin, capture_output=True, check=False)
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip() or done.stdout.decode(errors="replace").strip()
-        raise AssertionError(f"docker {arguments[0]}: {said or f'exit code {done.returncode}'}")
+        output = done.stderr.decode(errors="replace").strip() or done.stdout.decode(errors="replace").strip()
+        raise AssertionError(f"docker {arguments[0]}: {output or f'exit code {done.returncode}'}")
     return done.stdout.decode(errors="replace")
 
 
 def inspect_image(image: str) -> dict[str, Any]:
-    """The engine's description of an image."""
+    """Return the engine's description of an image."""
     described: dict[str, Any] = json.loads(docker("image", "inspect", image))[0]
     return described
 
 
 def archive(files: dict[str, bytes]) -> bytes:
-    """A tar archive of ``files`` (path → content), owned by dockeruser, for ``docker cp``."""
+    """Return a tar archive of ``files`` (path → content), owned by dockeruser, for ``docker cp``."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for name, content in files.items():
@@ -78,9 +78,9 @@ class Container:
         options: Sequence[str] = (),
         command: Sequence[str] = (),
     ) -> Container:
-        """Start the image as a user does, with ``files`` (path below the app root → content) copied in.
+        """Start the image as a user does, with files copied in.
 
-        The files are copied, not mounted: the engine may be on another machine.
+        They are copied, not mounted: the engine may be on another machine.
 
         Args:
             image: Its reference or digest.
@@ -88,7 +88,7 @@ class Container:
             labels: The container's labels.
             environment: Variables to set.
             options: More options of ``docker create`` (``--read-only``).
-            command: Instead of the image's own.
+            command: The command to run instead of the image's own.
         """
         flags = [f"--label={key}={value}" for key, value in labels.items()]
         flags += [f"--env={key}={value}" for key, value in (environment or {}).items()]
@@ -108,12 +108,12 @@ class Container:
         docker("rm", "--force", "--volumes", self.id)
 
     def state(self) -> dict[str, Any]:
-        """The engine's description of its state (``Running``, ``ExitCode``)."""
+        """Return the engine's description of its state (``Running``, ``ExitCode``)."""
         state: dict[str, Any] = json.loads(docker("inspect", "--format", "{{json .State}}", self.id))
         return state
 
     def must_run(self) -> None:
-        """Fail where it ended: with its exit code, the first error of its log (the cause), and the log's end."""
+        """Fail the test if it has ended; the message has its exit code, first error (the cause) and last lines."""
         state = self.state()
         if not state["Running"]:
             log = self.logs()
@@ -122,7 +122,7 @@ class Container:
             pytest.fail(f"the container ended with exit code {state['ExitCode']}{cause}\n{log}", pytrace=False)
 
     def logs(self, lines: int = 100) -> str:
-        """The end of its output."""
+        """Return the end of its output."""
         done = subprocess.run(
             ["docker", "logs", "--tail", str(lines), self.id],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, text=True, errors="replace",
@@ -130,34 +130,34 @@ class Container:
         return done.stdout
 
     def python(self, script: str, *arguments: str, user: str | None = None) -> Any:
-        """Run a Python script of ours in the container.
+        """Run one of our Python scripts in the container.
 
         Args:
             script: The name of a file in ``inside/``; it prints JSON.
             arguments: Its arguments.
-            user: As whom, by number; the image's own user where it is None.
+            user: The user's number; by default the image's own user.
 
         Returns:
-            What it printed, parsed.
+            The parsed output.
         """
         identity = [] if user is None else ["--user", user]
         source = (INSIDE / script).read_text(encoding="utf-8")
         try:
             return json.loads(docker("exec", *identity, self.id, "python", "-B", "-c", source, *arguments))
         except AssertionError:
-            self.must_run()  # it says more where the container ended meanwhile
+            self.must_run()  # a better message, if the container has ended meanwhile
             raise
 
     def ask(self, request: Any) -> Any:
-        """Ask the server from inside, where there is no network to ask through.
+        """Send a scoring request from inside the container, which may have no network.
 
         Args:
-            request: What ``POST /score`` gets, as JSON.
+            request: The body of ``POST /score``, as JSON data.
 
         Returns:
-            The answer, parsed.
+            The parsed answer.
 
-        Fails the test where the container ended, lacks memory, does not answer in time, or answers with an error.
+        Fails the test if the container ends, runs out of memory, does not answer in time, or answers with an error.
         """
         give_up = time.monotonic() + START_TIMEOUT
         while True:
@@ -169,22 +169,22 @@ class Container:
                 return json.loads(answer["body"])
             self.must_run()
             if self.state()["OOMKilled"]:
-                pytest.fail(f"its memory is too little: the engine killed a process\n{self.logs()}", pytrace=False)
+                pytest.fail(f"out of memory: the kernel killed a process\n{self.logs()}", pytrace=False)
             if time.monotonic() > give_up:
                 pytest.fail(f"no answer to GET / in {START_TIMEOUT:.0f} s\n{self.logs()}", pytrace=False)
 
     def url(self) -> str:
-        """Where its server answers, seen from here."""
+        """Return the URL of its server, as seen from here."""
         address = docker("port", self.id, PORT).splitlines()[0]
         return f"http://{_engine_host()}:{address.rpartition(':')[2]}"
 
     def wait_until_it_answers(self) -> str:
-        """Wait for the first answer to ``GET /``, whatever it says.
+        """Wait for the first answer to ``GET /``, with any status.
 
         Returns:
             The server's URL.
 
-        Fails the test where the container ended or nothing answered in time, with the end of its log.
+        Fails the test if the container ends or does not answer in time, with the end of its log.
         """
         give_up = time.monotonic() + START_TIMEOUT
         while True:
@@ -202,7 +202,7 @@ class Container:
 
 
 class Start(Protocol):
-    """Starts one more container, of the image or of ``reference``; it is removed after the module's tests."""
+    """Starts another container, of the image or of ``reference``; it is removed after the module's tests."""
 
     def __call__(
         self,
@@ -216,11 +216,11 @@ class Start(Protocol):
 
 
 def _engine_host() -> str:
-    """The machine whose ports the engine publishes."""
+    """Return the machine on which the engine publishes ports."""
     endpoint = os.environ.get("DOCKER_HOST", "")
     return urllib.parse.urlsplit(endpoint).hostname or "127.0.0.1"
 
 
 def _bind_address() -> str:
-    """Published ports stay on the loopback, unless the engine is on another machine."""
+    """Return the address for published ports: the loopback, unless the engine is on another machine."""
     return "127.0.0.1" if _engine_host() in ("127.0.0.1", "localhost") else "0.0.0.0"

@@ -1,4 +1,4 @@
-"""What is verified: images, and what the matrix and the locks promise of each. `build.verify.verify` writes it."""
+"""The plan: the images to verify, and what the matrix and the locks promise of each. `build.verify` writes it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Image:
     device: str
     cuda: str | None
     cudnn: str | None
-    #: Why an image for CUDA has none in it (a stand-in base does not bring it), or None.
+    #: Why an image for CUDA does not contain CUDA (a stand-in base does not provide it), or None.
     cuda_absent: str | None
     #: ``debian12``.
     os: str
@@ -38,9 +38,9 @@ class Image:
     contract: tuple[str, ...]
     #: Distribution (normalised name) → version.
     lock: dict[str, str]
-    #: Distributions that the default index gave, because their own wheel source was not reached.
+    #: Distributions from the default index, because their own wheel source could not be reached.
     from_default_index: tuple[str, ...]
-    #: Distributions that were built from source, as there is no wheel of them.
+    #: Distributions that were built from source, because they have no wheel.
     from_source: tuple[str, ...]
     labels: dict[str, str]
 
@@ -64,7 +64,7 @@ def read(path: Path) -> tuple[list[Image], dict[str, str]]:
     """Read a plan.
 
     Returns:
-        The images, and the labels that every container gets (so that it is found again, whatever happens).
+        The images, and the labels of every container that is started (so that leftovers can be found).
     """
     plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     lists = ("contract", "from_default_index", "from_source")

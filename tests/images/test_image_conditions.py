@@ -26,7 +26,7 @@ CONDITIONS = {
 
 @pytest.fixture(scope="module")
 def scored(start: Any, scoring: Any) -> Iterator[dict[str, Future[Any]]]:
-    """The sample model's answer under each condition, asked from inside; two containers run at a time."""
+    """The sample model's answer under each condition, requested from inside; two containers run at a time."""
     code = start({"main.py": scoring.source}, options=["--network=none", "--volume=/var/azureml-app"], command=["true"])
 
     def score(options: tuple[str, ...]) -> Any:
@@ -36,7 +36,7 @@ def scored(start: Any, scoring: Any) -> Iterator[dict[str, Future[Any]]]:
             return one.ask(scoring.request)
         finally:
             if one.state()["Running"]:
-                docker("kill", one.id)  # its memory is free for the next
+                docker("kill", one.id)  # frees its memory for the next one
 
     with ThreadPoolExecutor(max_workers=min(2, os.cpu_count() or 1)) as side_by_side:
         yield {
@@ -47,6 +47,9 @@ def scored(start: Any, scoring: Any) -> Iterator[dict[str, Future[Any]]]:
 
 
 @pytest.mark.parametrize("condition", CONDITIONS)
-def test_it_scores_with(scored: dict[str, Future[Any]], scoring: Any, condition: str) -> None:
+def test_scores_with(scored: dict[str, Future[Any]], scoring: Any, condition: str) -> None:
+    """The framework's sample model gives the right answer under a condition of the platforms."""
     prediction = scored[condition].result()["prediction"]
-    assert prediction == pytest.approx(scoring.answer, rel=1e-3), f"scored {prediction}, right is {scoring.answer}"
+    assert prediction == pytest.approx(scoring.answer, rel=1e-3), (
+        f"the score is {prediction}, expected {scoring.answer}"
+    )

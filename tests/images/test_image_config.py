@@ -1,4 +1,4 @@
-"""The image as data: what the engine and the orchestrators read without starting it."""
+"""The image's configuration: what engines and orchestrators read without starting it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from image_plan import Image
 
 #: https://github.com/opencontainers/image-spec/blob/main/annotations.md
 OCI_LABELS = ("title", "version", "created", "base.name", "base.digest")
-#: Known where the build is made from a git checkout, and where the project is published.
+#: Present if the image was built from a git checkout, and if the project's address is known.
 OCI_LABELS_OF_THE_CHECKOUT = {
-    "revision": "it was not built from a git checkout",
-    "source": "matrix.yaml has no project.source, and the checkout no remote to take it from",
+    "revision": "the image was not built from a git checkout",
+    "source": "matrix.yaml has no project.source, and the checkout has no remote",
 }
 CONTRACT_ENVIRONMENT = {
     "WORKER_TIMEOUT": "300",
@@ -23,19 +23,19 @@ CONTRACT_ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "LC_ALL": "C.UTF-8",
 }
-#: Settings of whoever built the image, and those that change what a user's own software does.
+#: Settings of the machine that built the image, and settings that change the behaviour of a user's software.
 NOT_IN_ENVIRONMENT = re.compile(
     r"(?i)debian_frontend|ld_library_path|pip_.*|uv_.*|.*_proxy|ssl_cert_(file|dir)|requests_ca_bundle|curl_ca_bundle"
     r"|source_date_epoch|.*(token|password|secret).*"
 )
 
 
-def test_the_reference_is_this_image(image: Image) -> None:
+def test_reference_is_this_image(image: Image) -> None:
     assert inspect_image(image.reference)["Id"] == image.image_id, f"{image.reference} is another image"
 
 
-def test_the_user_is_a_number(config: dict[str, Any]) -> None:
-    """Kubernetes' runAsNonRoot cannot tell from a name that it is not root."""
+def test_user_is_numeric(config: dict[str, Any]) -> None:
+    """Kubernetes' runAsNonRoot accepts numbers only: a name could be another name of root."""
     user = config["User"]
     assert re.fullmatch(r"1000(:1000)?", user), f"the config's user is {user!r}, not 1000"
 
@@ -46,8 +46,8 @@ def test_environment(environment: dict[str, str], name: str) -> None:
     assert actual == expected, f"ENV {name} is {actual!r}, not {expected!r}"
 
 
-def test_nothing_else_is_left_in_the_environment(environment: dict[str, str]) -> None:
-    # Empty, a variable says nothing: so a base image's LD_LIBRARY_PATH, which no Dockerfile can take away, is put out.
+def test_environment_has_no_leftovers(environment: dict[str, str]) -> None:
+    # An empty value counts as unset: a Dockerfile cannot remove the base image's LD_LIBRARY_PATH, only empty it.
     left = sorted(name for name, value in environment.items() if value and NOT_IN_ENVIRONMENT.fullmatch(name))
     assert not left, f"ENV has {', '.join(left)}"
 
@@ -83,7 +83,7 @@ def test_labels_of_the_checkout(config: dict[str, Any], key: str) -> None:
     assert labels[f"org.opencontainers.image.{key}"], f"the label {key} is empty"
 
 
-def test_labels_say_what_the_matrix_says(image: Image, config: dict[str, Any]) -> None:
+def test_labels_match_the_matrix(image: Image, config: dict[str, Any]) -> None:
     labels = config.get("Labels") or {}
     wrong = [
         f"{key} is {labels.get(key)!r}, not {value!r}"

@@ -1,4 +1,4 @@
-"""CUDA in GPU images, shown without a GPU: each library once, found, and of the version that the matrix pins."""
+"""CUDA in GPU images, tested without a GPU: each library exists once, is found, and has the pinned version."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import pytest
 from image_container import Container
 from image_plan import Image, applies
 
-#: What only the driver brings, which the NVIDIA container runtime mounts.
+#: The driver's libraries, which the NVIDIA container runtime mounts.
 DRIVER = {"libcuda.so.1", "libnvidia-ml.so.1", "libnvcuvid.so.1", "libnvidia-encode.so.1"}
-#: Plugins that their library opens only where their network is there, and that need its own libraries.
+#: Plugins for network hardware: they are opened only where it exists, and need its libraries.
 FABRIC = re.compile(r"libcufile_rdma\.|libnvshmem_|nvshmem_")
-#: Triton's profiler brings the CUPTIs of two CUDAs and opens them by their paths: no loader finds them by name, and
-#: nothing else opens them, so they cannot be taken for the image's own.
+#: Triton's profiler contains CUPTI of two CUDA versions and opens them by path. No loader finds them by name, and
+#: nothing else opens them, so they are not mistaken for the image's own.
 OWN_COPIES = re.compile(r".*/site-packages/triton/backends/nvidia/lib/cupti[^/]*/[^/]*")
-#: A provider for libraries that nobody promises (TensorRT): the framework offers it, and does without.
+#: A provider for libraries that no image promises (TensorRT): the framework works without it.
 NOT_PROMISED = {"libonnxruntime_providers_tensorrt.so"}
-#: By which version of which distribution a library is measured; None: by the pins of CUDA and cuDNN.
+#: Library → the distribution whose pinned version it must have. CUDA and cuDNN have pins of their own.
 DISTRIBUTIONS = {
     "cublas": "nvidia-cublas",
     "cublasLt": "nvidia-cublas",
@@ -38,7 +38,7 @@ gpu_framework = applies(lambda image: image.cuda is not None and image.version i
 
 @pytest.fixture(scope="module")
 def cuda(image: Image, container: Container, files: dict[str, Any]) -> dict[str, Any]:
-    """What the libraries and the framework say (``probe_cuda.py``), in one question."""
+    """What the libraries and the framework report (``probe_cuda.py``), from one call."""
     if image.cuda_absent:
         pytest.skip(image.cuda_absent)
     container.must_run()
@@ -51,26 +51,26 @@ def numbers(version: str) -> list[int]:
     return [int(part) for part in re.findall(r"\d+", version)]
 
 
-def agree(told: list[int], pinned: list[int]) -> bool:
-    """Whether what a library tells is the beginning of what is pinned: not every library tells the patch."""
-    length = min(len(told), len(pinned))
-    return told[:length] == pinned[:length]
+def agree(reported: list[int], pinned: list[int]) -> bool:
+    """Tell whether two versions agree as far as both go: not every library reports its patch version."""
+    length = min(len(reported), len(pinned))
+    return reported[:length] == pinned[:length]
 
 
 @gpu
 def test_each_library_once(cuda: dict[str, Any]) -> None:
-    """By soname, which is what a loader tells libraries apart by; links are no copies."""
+    """By soname, by which loaders tell libraries apart; links do not count as copies."""
     paths = defaultdict(list)
     for path, soname in cuda["libraries"].items():
         # Some wheels bundle a library under a name with a hash: libcudart-9335f6a2.so.11.0.
         paths[re.sub(r"-[0-9a-f]{8}(?=[.])", "", soname or PurePosixPath(path).name)].append(path)
-    twice = [f"{soname}: {' and '.join(found)}" for soname, found in paths.items() if len(found) > 1]
+    twice = [f"{soname}: {' and '.join(copies)}" for soname, copies in paths.items() if len(copies) > 1]
     assert paths, "no CUDA library in a GPU image"
     assert not twice, f"more than one copy of {'; '.join(twice)}"
 
 
 @gpu
-def test_the_loader_finds_each_library_by_its_name(environment: dict[str, str], cuda: dict[str, Any]) -> None:
+def test_loader_finds_each_library_by_name(environment: dict[str, str], cuda: dict[str, Any]) -> None:
     assert not environment.get("LD_LIBRARY_PATH"), f"LD_LIBRARY_PATH is {environment['LD_LIBRARY_PATH']}"
     where = {soname: path for path, soname in cuda["libraries"].items()}
     wrong = []
@@ -84,8 +84,8 @@ def test_the_loader_finds_each_library_by_its_name(environment: dict[str, str], 
 
 
 @gpu
-def test_nothing_is_missing_but_the_driver(cuda: dict[str, Any]) -> None:
-    """What the framework links to, and what that links to (``ldd``)."""
+def test_only_the_driver_is_missing(cuda: dict[str, Any]) -> None:
+    """Every library that the framework links to, directly or indirectly, is in the image (``ldd``)."""
     lacking = [
         f"{PurePosixPath(path).name} lacks {', '.join(sorted(set(missing) - DRIVER))}"
         for path, missing in cuda["needing"].items()
@@ -95,65 +95,67 @@ def test_nothing_is_missing_but_the_driver(cuda: dict[str, Any]) -> None:
 
 
 @gpu
-def test_versions_that_the_libraries_tell(image: Image, cuda: dict[str, Any]) -> None:
+def test_library_versions_match_the_pins(image: Image, cuda: dict[str, Any]) -> None:
     assert image.cuda is not None
     pins = {"cudart": image.cuda, "cudnn": image.cudnn}
     for name, distribution in DISTRIBUTIONS.items():
-        found = [version for known, version in image.lock.items() if re.fullmatch(rf"{distribution}(-cu\d+)?", known)]
-        pins[name] = found[0] if found else None  # Debian's packages and base images pin the toolkit as a whole
-    told = {
+        versions = [
+            version for known, version in image.lock.items() if re.fullmatch(rf"{distribution}(-cu\d+)?", known)
+        ]
+        pins[name] = versions[0] if versions else None  # Debian's packages and base images pin the toolkit as a whole
+    reported = {
         soname.split(".so")[0].removeprefix("lib"): loaded["version"]
         for soname, loaded in cuda["loaded"].items()
         if loaded["version"]
     }
     wrong = []
-    for name, version in told.items():
+    for name, version in reported.items():
         pin = pins.get(name)
-        # cudart tells 13.0 of 13.0.3, and the pin may be its own version, 12.5.82.
+        # cudart reports 13.0 for 13.0.3, and the pin may be its own version, 12.5.82.
         if pin and not agree(version, numbers(pin)):
-            wrong.append(f"{name} says {'.'.join(map(str, version))}, pinned is {pin}")
+            wrong.append(f"{name} reports {'.'.join(map(str, version))}, but {pin} is pinned")
     assert not wrong, "; ".join(wrong)
     promised = {"cudnn"} if image.cudnn else set()
     promised |= {"cudart"} if any(path.split("/")[-1].startswith("libcudart") for path in cuda["libraries"]) else set()
-    silent = sorted(name for name in promised if name not in told)
-    assert not silent, f"no version told by {', '.join(silent)}"
+    silent = sorted(name for name in promised if name not in reported)
+    assert not silent, f"no version reported by {', '.join(silent)}"
 
 
 @gpu_framework
-def test_the_framework_was_built_for_these(image: Image, cuda: dict[str, Any]) -> None:
-    """CUDA of one major version is compatible, where what runs is not older than what was built with; so is cuDNN.
+def test_framework_was_built_for_this_cuda(image: Image, cuda: dict[str, Any]) -> None:
+    """It runs with the same major version of CUDA and of cuDNN as it was built with, and not with an older one.
 
     https://docs.nvidia.com/deploy/cuda-compatibility/, https://docs.nvidia.com/deeplearning/cudnn/backend/latest/developer/forward-compatibility.html
     """
     built = cuda["framework"]
     if built is None:
-        pytest.skip(f"'{image.framework}' is no framework that is built for a CUDA")
+        pytest.skip(f"'{image.framework}' is not built for a CUDA version")
     wrong = []
     for name, pin in (("cuda", image.cuda), ("cudnn", image.cudnn)):
         if not built[name] or not pin:
             continue
         wanted, pinned = numbers(built[name])[:2], numbers(pin)[:2]
         if wanted[0] != pinned[0] or wanted > pinned:
-            wrong.append(f"it was built for {name} {built[name]}, pinned is {pin}")
+            wrong.append(f"it was built for {name} {built[name]}, but {pin} is pinned")
     assert not wrong, "; ".join(wrong)
-    assert built["cuda"], f"{image.framework} tells no CUDA that it was built for: {built}"
+    assert built["cuda"], f"{image.framework} does not report the CUDA version that it was built for: {built}"
 
 
 @gpu_framework
-def test_the_framework_can_use_a_gpu(image: Image, cuda: dict[str, Any]) -> None:
-    """The provider or plugin is there, though no GPU is; the other tests show that it then answers on the CPU."""
+def test_framework_can_use_a_gpu(image: Image, cuda: dict[str, Any]) -> None:
+    """The provider or plugin is present. (Other tests show that without a GPU it answers on the CPU.)"""
     built = cuda["framework"]
     if built is None:
-        pytest.skip(f"'{image.framework}' is no framework that uses a GPU itself")
+        pytest.skip(f"'{image.framework}' does not use a GPU itself")
     assert any("cuda" in offer.lower() for offer in built["offers"]), f"it offers {built['offers']}"
 
 
-def test_the_container_runtime_is_told(image: Image, environment: dict[str, str]) -> None:
-    """NVIDIA's container runtime mounts the driver by these, and nothing of it in a CPU image."""
-    told = {name: value for name, value in environment.items() if name.startswith("NVIDIA_")}
+def test_variables_of_the_nvidia_container_runtime(image: Image, environment: dict[str, str]) -> None:
+    """They make NVIDIA's container runtime mount the driver; a CPU image does not set them."""
+    variables = {name: value for name, value in environment.items() if name.startswith("NVIDIA_")}
     if image.cuda is None:
-        assert not told, f"a CPU image asks for a GPU: {told}"
+        assert not variables, f"a CPU image asks for a GPU: {variables}"
         return
-    assert told["NVIDIA_VISIBLE_DEVICES"] == "all", told
-    assert set(told["NVIDIA_DRIVER_CAPABILITIES"].split(",")) == {"compute", "utility"}, told
-    assert told["NVIDIA_REQUIRE_CUDA"] == f"cuda>={image.cuda.split('.')[0]}.0", told
+    assert variables["NVIDIA_VISIBLE_DEVICES"] == "all", variables
+    assert set(variables["NVIDIA_DRIVER_CAPABILITIES"].split(",")) == {"compute", "utility"}, variables
+    assert variables["NVIDIA_REQUIRE_CUDA"] == f"cuda>={image.cuda.split('.')[0]}.0", variables

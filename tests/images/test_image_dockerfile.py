@@ -1,4 +1,4 @@
-"""The documented way to a user's own image: a Dockerfile that begins with FROM and one of these images."""
+"""A user's own image, made as documented: with a Dockerfile whose FROM is one of these images."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ class Derived:
     """A running container of the user's own image."""
 
     container: Container
-    #: Why there is nothing of apt in it, or None.
+    #: Why apt was not used, or None.
     without_apt: str | None
 
 
 @pytest.fixture(scope="module")
 def derived(image: Image, start: Any, container: Container, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The documented example, built and started; offline without its apt line."""
+    """The documented example, built and started; without its apt line where the archive cannot be reached."""
     container.must_run()
     without_apt = container.python("reach_archive.py")
     dockerfile = DOCKERFILE.format(image=image.reference, package=PACKAGE.name, apt="" if without_apt else APT)
@@ -78,9 +78,9 @@ def build(context: Path, tag: str) -> None:
     """Build an image as a user does.
 
     Raises:
-        AssertionError: It failed; the message is what the build said.
+        AssertionError: It failed. The message has the output of the build.
     """
-    # The engine's own builder: one that the user chose once may not have the engine's images.
+    # The engine's own builder: another one that the user selected may not have the engine's images.
     environment = {**os.environ, "BUILDX_BUILDER": os.environ.get("DOCKER_CONTEXT", "default")}
     command = [
         "docker",
@@ -97,8 +97,8 @@ def build(context: Path, tag: str) -> None:
     assert done.returncode == 0, f"the documented Dockerfile does not build:\n{done.stderr[-5000:]}"
 
 
-def test_the_documented_dockerfile_serves(derived: Derived) -> None:
-    """With the user's script, model and packages, as dockeruser."""
+def test_documented_dockerfile_serves(derived: Derived) -> None:
+    """It serves the user's script with the user's model and packages, as dockeruser."""
     answer = derived.container.ask({"packages": [PACKAGE.name]})
     assert answer["uid"] == 1000, f"it runs as uid {answer['uid']}"
     assert answer["model"] == ["model.txt"], f"in AZUREML_MODEL_DIR: {answer['model']}"
@@ -108,5 +108,5 @@ def test_the_documented_dockerfile_serves(derived: Derived) -> None:
 
 def test_apt_in_a_dockerfile(derived: Derived) -> None:
     if derived.without_apt is not None:
-        pytest.skip(f"the distribution's archive is not reached ({derived.without_apt})")
+        pytest.skip(f"the distribution's archive cannot be reached ({derived.without_apt})")
     docker("exec", derived.container.id, "dpkg", "--status", DEBIAN_PACKAGE)

@@ -1,4 +1,4 @@
-"""What users add without a new image: a folder of packages, a requirements file. And what they get wrong there."""
+"""Packages that users add without a new image (a folder, a requirements file), and mistakes in doing so."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ LIBRARY, REQUIREMENTS, CONDA = (
     "AZUREML_EXTRA_REQUIREMENTS_TXT",
     "AZUREML_EXTRA_CONDA_YAML",
 )
-#: A pure-Python package of every image that its server does not import: users replace it with their own version.
+#: A pure-Python package of every image that the server does not import: the tests replace it with other versions.
 OF_THE_IMAGE = "pytz"
-#: Another, which stays as it is.
+#: Another one, which is not replaced.
 UNTOUCHED = "idna"
 OLDER = TinyPackage(name=OF_THE_IMAGE, version="0.1")
 NEWER = TinyPackage(name=OF_THE_IMAGE, version="9999.1")
@@ -32,12 +32,12 @@ LATER = TinyPackage(name="tiny_later", version="1.0")
 BOTH_IN_FOLDER = TinyPackage(name="tiny_by_both", version="2.0")
 BOTH_BY_PIP = TinyPackage(name="tiny_by_both", version="3.0")
 
-#: The folder where packages go that cannot go into the image's environment.
-BESIDE = "/tmp/inference-server-packages/"
+#: The folder for packages where the image's environment is not writable.
+EXTRA_FOLDER = "/tmp/inference-server-packages/"
 
 
 def requirements(*packages: TinyPackage) -> bytes:
-    """A requirements file that needs no index: the wheels lie beside it."""
+    """Return a requirements file that needs no index: the wheels are next to it."""
     return "\n".join(
         ["--no-index", "--find-links wheels", *(f"{one.name}=={one.version}" for one in packages), ""]
     ).encode()
@@ -45,7 +45,7 @@ def requirements(*packages: TinyPackage) -> bytes:
 
 FOLDER = below("lib", BY_FOLDER.files, OLDER.files)
 PIP = {"requirements.txt": requirements(BY_PIP, NEWER), **below("wheels", wheelhouse(BY_PIP, NEWER, LATER))}
-#: Where the file systems are read-only, the code comes by a volume.
+#: With a read-only file system, the code is in a volume.
 READ_ONLY = ("--read-only", "--volume=/var/azureml-app")
 
 
@@ -93,15 +93,15 @@ GOOD = {
 
 @dataclass(frozen=True, kw_only=True)
 class Wrong:
-    """A way to get it wrong: what must be said, and the exit code."""
+    """A mistake, and the message and exit code that it must give."""
 
     environment: dict[str, str]
     code: int
-    #: Words of the one line that the start-up code says.
+    #: Parts of the one line that the start-up code prints.
     says: Sequence[str]
     files: dict[str, bytes] = field(default_factory=dict)
     options: Sequence[str] = ()
-    #: What pip says above it.
+    #: What pip prints before it.
     pip_says: str | None = None
 
 
@@ -119,7 +119,7 @@ WRONG = {
         environment={REQUIREMENTS: "requirements.txt"},
         code=95,
         says=["/var/azureml-app/requirements.txt"],
-        pip_says="No matching distribution found for tiny_missing==1.0",
+        pip_says="No matching distribution packages for tiny_missing==1.0",
     ),
     "nowhere to install": Wrong(
         files=PIP,
@@ -133,7 +133,7 @@ WRONG = {
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
-    """The containers of this module, started together: while one boots, the next is made."""
+    """The containers of this module. They are started together: one boots while the next is created."""
 
     good: dict[str, Container]
     wrong: dict[str, Container]
@@ -153,61 +153,61 @@ def started(start: Any) -> Started:
 
 
 def seen(container: Container, *names: str) -> dict[str, Any]:
-    """What the scoring script sees of packages."""
+    """Return what the scoring script sees of packages."""
     packages: dict[str, Any] = container.ask({"packages": names})["packages"]
     return packages
 
 
 def must_be(package: Any, version: str) -> None:
-    """Import system and distributions agree on the version."""
-    found = (package["imported"], package["installed"])
-    assert found == (version, version), (
-        f"{package['file']} has version {found[0]}, the distribution {found[1]}; the user's is {version}"
+    """The imported module and the installed distribution must both have this version."""
+    versions = (package["imported"], package["installed"])
+    assert versions == (version, version), (
+        f"{package['file']} has version {versions[0]}, the distribution {versions[1]}; expected {version}"
     )
 
 
 def test_a_folder_of_packages(started: Started) -> None:
-    """It comes before the image's own packages, also older; it needs no network and nothing writable."""
-    found = seen(started.good["folder"], BY_FOLDER.name, OLDER.name, UNTOUCHED)
-    must_be(found[BY_FOLDER.name], BY_FOLDER.version)
-    must_be(found[OLDER.name], OLDER.version)
-    assert found[BY_FOLDER.name]["file"].startswith("/var/azureml-app/code/lib/")
+    """It comes before the image's own packages, even with an older version; no network or writable folder is needed."""
+    packages = seen(started.good["folder"], BY_FOLDER.name, OLDER.name, UNTOUCHED)
+    must_be(packages[BY_FOLDER.name], BY_FOLDER.version)
+    must_be(packages[OLDER.name], OLDER.version)
+    assert packages[BY_FOLDER.name]["file"].startswith("/var/azureml-app/code/lib/")
 
 
 def test_requirements(started: Started, environment: dict[str, str]) -> None:
-    """They are installed into the image's environment, in place of its own versions."""
-    found = seen(started.good["requirements"], BY_PIP.name, NEWER.name)
-    must_be(found[BY_PIP.name], BY_PIP.version)
-    must_be(found[NEWER.name], NEWER.version)
+    """They are installed into the image's environment and replace its own versions."""
+    packages = seen(started.good["requirements"], BY_PIP.name, NEWER.name)
+    must_be(packages[BY_PIP.name], BY_PIP.version)
+    must_be(packages[NEWER.name], NEWER.version)
     place = environment["AZUREML_CONDA_ENVIRONMENT_PATH"]
-    assert found[BY_PIP.name]["file"].startswith(f"{place}/"), f"installed at {found[BY_PIP.name]['file']}"
+    assert packages[BY_PIP.name]["file"].startswith(f"{place}/"), f"installed at {packages[BY_PIP.name]['file']}"
 
 
 def test_a_folder_and_requirements(started: Started) -> None:
-    """The folder comes first. Here the paths are absolute."""
-    found = seen(started.good["both"], BY_FOLDER.name, BY_PIP.name, BOTH_IN_FOLDER.name)
-    must_be(found[BY_FOLDER.name], BY_FOLDER.version)
-    must_be(found[BY_PIP.name], BY_PIP.version)
-    must_be(found[BOTH_IN_FOLDER.name], BOTH_IN_FOLDER.version)
+    """The folder comes first. The paths in this test are absolute."""
+    packages = seen(started.good["both"], BY_FOLDER.name, BY_PIP.name, BOTH_IN_FOLDER.name)
+    must_be(packages[BY_FOLDER.name], BY_FOLDER.version)
+    must_be(packages[BY_PIP.name], BY_PIP.version)
+    must_be(packages[BOTH_IN_FOLDER.name], BOTH_IN_FOLDER.version)
 
 
 @pytest.mark.parametrize("condition", ["read-only root", "random user"])
 def test_requirements_where_the_environment_is_not_writable(
     started: Started, image: Image, environment: dict[str, str], condition: str
 ) -> None:
-    """They go into a folder beside it, before the image's own packages, which are still there."""
-    found = seen(started.good[f"requirements, {condition}"], BY_PIP.name, NEWER.name, UNTOUCHED)
-    must_be(found[BY_PIP.name], BY_PIP.version)
-    must_be(found[NEWER.name], NEWER.version)
-    assert found[NEWER.name]["file"].startswith(BESIDE), f"installed at {found[NEWER.name]['file']}"
-    place, version = found[UNTOUCHED]["file"], found[UNTOUCHED]["installed"]
+    """They go into another folder, which comes before the image's own packages; those are still importable."""
+    packages = seen(started.good[f"requirements, {condition}"], BY_PIP.name, NEWER.name, UNTOUCHED)
+    must_be(packages[BY_PIP.name], BY_PIP.version)
+    must_be(packages[NEWER.name], NEWER.version)
+    assert packages[NEWER.name]["file"].startswith(EXTRA_FOLDER), f"installed at {packages[NEWER.name]['file']}"
+    place, version = packages[UNTOUCHED]["file"], packages[UNTOUCHED]["installed"]
     expected = environment["AZUREML_CONDA_ENVIRONMENT_PATH"]
-    assert version == image.lock[UNTOUCHED], f"the image's {UNTOUCHED} {image.lock[UNTOUCHED]} became {version}"
+    assert version == image.lock[UNTOUCHED], f"{UNTOUCHED} {image.lock[UNTOUCHED]} of the image became {version}"
     assert place.startswith(f"{expected}/"), f"{UNTOUCHED} came from {place}, not from the image"
 
 
 def test_pip_in_a_running_container(started: Started) -> None:
-    """As the image's own user."""
+    """The image's own user can run ``pip install``."""
     container = started.good["requirements"]
     container.ask({"packages": []})
     wheel = f"/var/azureml-app/code/wheels/{LATER.wheel_name}"
@@ -217,7 +217,7 @@ def test_pip_in_a_running_container(started: Started) -> None:
 
 @pytest.mark.parametrize("mistake", WRONG)
 def test_a_mistake_ends_the_container(started: Started, mistake: str) -> None:
-    """With an exit code of its own, and one line that says what is wrong, the log's last."""
+    """It ends with the exit code of the mistake, and the last line of the log explains it."""
     wrong = WRONG[mistake]
     container = started.wrong[mistake]
     code, log = wait_for_end(container), container.logs()
@@ -225,9 +225,9 @@ def test_a_mistake_ends_the_container(started: Started, mistake: str) -> None:
     *before, last = log.splitlines() or [""]
     missing = [words for words in wrong.says if words not in last]
     assert last.startswith("start-server: "), f"the log ends with: {last}"
-    assert not missing, f"the last line names not {' or '.join(missing)}: {last}"
+    assert not missing, f"the last line does not contain {' or '.join(missing)}: {last}"
     if wrong.pip_says is None:
-        assert not before, f"one line was to say what is wrong; there was: {log}"
+        assert not before, f"expected one line that explains the mistake, got: {log}"
     else:
-        assert wrong.pip_says in "\n".join(before), f"pip's error is not above: {log}"
-        assert "Traceback" not in log, f"a traceback: {log}"
+        assert wrong.pip_says in "\n".join(before), f"pip's error is not before it: {log}"
+        assert "Traceback" not in log, f"the log has a traceback: {log}"

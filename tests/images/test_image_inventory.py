@@ -1,4 +1,4 @@
-"""The inventory: every package with its licence, as the catalogue shows it."""
+"""The inventory: every package in the image with its licence, as the catalogue shows it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from image_plan import Image
 def test_inventory_is_complete(
     image: Image, container: Container, record_inventory: Callable[[dict[str, Any]], None]
 ) -> None:
-    """Every distribution of the lock is in it, and the operating system's packages are."""
+    """It contains every distribution of the lock, and the operating system's packages."""
     container.must_run()
     inventory = container.python("inventory.py")
     record_inventory(inventory)
-    found = {package["name"] for package in inventory["python"]}
-    assert found == set(image.lock), f"not as in the lock: {', '.join(sorted(found ^ set(image.lock)))}"
+    names = {package["name"] for package in inventory["python"]}
+    assert names == set(image.lock), f"differs from the lock: {', '.join(sorted(names ^ set(image.lock)))}"
     system = {package["name"]: package for package in inventory["debian"]}
     assert {"base-files", "libc6", "ca-certificates"} <= set(system), f"only {len(system)} Debian packages were found"
-    assert system["ca-certificates"]["licence"], "the licence of Debian's packages is not read"
+    assert system["ca-certificates"]["licence"], "the licences of Debian packages were not read"

@@ -1,6 +1,6 @@
-"""Where the images that these replace are known to fail, and these must not.
+"""Known failures of the images that these replace; these images must not have them.
 
-Predictions here end when the test says so (``scripts/held.py``): that one is in flight is known, not guessed.
+Predictions end when the test lets them (``scripts/held.py``), so a test knows for certain that one is in progress.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from scoring_scripts import PATIENCE, Wanted, make_file, script, start_all, wait
 
 pytestmark = pytest.mark.depends("base")
 
-#: The platform's probe gives up after 2 s; these images answer in 1 s.
+#: Seconds. The platforms' probes time out after 2 s; these images must answer in 1 s.
 PROBE_TIMEOUT = 1
 PROBES = 3
-#: Scoring requests that wait at a time: more than any sensible number of threads.
+#: Scoring requests that wait at the same time: more than any sensible number of threads.
 QUEUE = 40
-#: Seconds that docker stop gives, as it does by default, for a server that has nothing to finish.
+#: The default grace period of ``docker stop``, in seconds: enough for a server with no request in progress.
 GRACE = 10
 
 HELD = {"main.py": script("held.py")}
@@ -39,10 +39,12 @@ CONTAINERS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Broken:
-    """A script that cannot be served, and the lines that its log must have at the end, the last one last."""
+    """A script that cannot be served, and how the log must end."""
 
     script: bytes
+    #: In the last traceback: where the error is.
     frame: str
+    #: In the last line.
     error: str
     environment: dict[str, str]
 
@@ -82,9 +84,9 @@ BROKEN = {
     "syntax": Broken(
         script=b"def init(:\n    pass\n" + RUN, frame='main.py", line 1', error="SyntaxError: ", environment={}
     ),
-    "init is killed": Broken(  # as the kernel does where there is no memory left
+    "init is killed": Broken(  # as the kernel does when memory runs out
         script=b"import os\n\n\ndef init():\n    os.kill(os.getpid(), 9)\n" + RUN,
-        frame="",  # nobody was left to write a traceback
+        frame="",  # the process could not write a traceback
         error="a worker died (SIGKILL) while the script was imported or its init() ran: give the container more memory",
         environment={},
     ),
@@ -112,13 +114,13 @@ BROKEN = {
 
 @pytest.fixture(scope="module")
 def containers(start: Start) -> dict[str, Container]:
-    """Those that serve: at once."""
+    """The containers that serve, started together."""
     return start_all(start, CONTAINERS)
 
 
 @pytest.fixture(scope="module")
 def broken(start: Start, containers: dict[str, Container]) -> dict[str, Container]:
-    """Those that end at their start: beside the others' tests."""
+    """The containers that end when they start. They do so during the tests of the others."""
     return start_all(
         start,
         {name: Wanted(files={"main.py": one.script}, environment=one.environment) for name, one in BROKEN.items()},
@@ -132,13 +134,13 @@ def server(containers: dict[str, Container]) -> str:
 
 
 def ask(url: str, do: str, name: str = "") -> requests.Response:
-    """Ask for a prediction of ``scripts/held.py``."""
+    """Request a prediction from ``scripts/held.py``."""
     return requests.post(f"{url}/score", json={"do": do, "name": name}, timeout=2 * PATIENCE)
 
 
 @contextmanager
 def in_flight(container: Container, url: str, do: str, name: str) -> Iterator[Future[requests.Response]]:
-    """A prediction runs; it is told to end at the end."""
+    """Start a prediction, which ends when the ``with`` block ends."""
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(ask, url, do, name)
         try:
@@ -150,7 +152,7 @@ def in_flight(container: Container, url: str, do: str, name: str) -> Iterator[Fu
 
 
 def assert_health(url: str) -> None:
-    """Each probe is answered in time."""
+    """Assert that health probes are answered in time."""
     for _ in range(PROBES):
         try:
             answer = requests.get(url, timeout=PROBE_TIMEOUT)
@@ -160,7 +162,7 @@ def assert_health(url: str) -> None:
 
 
 def connect(url: str) -> socket.socket:
-    """A connection that says what it is told to, when it is told to."""
+    """Open a connection on which the test itself sends bytes."""
     parts = urllib.parse.urlsplit(url)
     assert parts.hostname and parts.port
     return socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE)
@@ -173,25 +175,25 @@ def connect(url: str) -> socket.socket:
 def test_health_during_a_prediction(containers: dict[str, Container], server: str, prediction: str) -> None:
     with in_flight(containers["one worker"], server, prediction, f"health-{prediction}") as answer:
         assert_health(server)
-        assert not answer.done(), "no prediction was in flight"
+        assert not answer.done(), "no prediction was in progress"
     assert answer.result().json()["result"] == "released"
 
 
 def test_health_while_requests_wait(containers: dict[str, Container], server: str) -> None:
-    """Also where many of them wait; and they get their answers."""
+    """Many requests wait, health probes are answered, and then all requests get their answers."""
     with ThreadPoolExecutor(QUEUE) as pool:
         with in_flight(containers["one worker"], server, "sleep", "queue") as first:
             waiting = [pool.submit(ask, server, "nothing") for _ in range(QUEUE)]
             assert_health(server)
-            assert not first.done(), "no prediction was in flight"
+            assert not first.done(), "no prediction was in progress"
             early = [answer for answer in waiting if answer.done()]
-            assert not early, "run() was entered while another prediction was in it"
+            assert not early, "run() was called while another call was in progress"
         statuses = {answer.result().status_code for answer in waiting}
     assert statuses == {200}, f"the requests that waited got {statuses}"
 
 
 def test_health_while_all_workers_predict(containers: dict[str, Container]) -> None:
-    """Two workers, both with a prediction, and requests that wait."""
+    """Two workers, both with a prediction in progress, and requests that wait."""
     container = containers["preloaded"]
     url = container.wait_until_it_answers()
     with (
@@ -201,21 +203,21 @@ def test_health_while_all_workers_predict(containers: dict[str, Container]) -> N
     ):
         waiting = [pool.submit(ask, url, "nothing") for _ in range(QUEUE)]
         assert_health(url)
-        assert not first.done(), "no prediction was in flight"
-        assert not second.done(), "no prediction was in flight"
+        assert not first.done(), "no prediction was in progress"
+        assert not second.done(), "no prediction was in progress"
     statuses = {answer.result().status_code for answer in waiting}
     assert statuses == {200}, f"the requests that waited got {statuses}"
 
 
 def test_one_prediction_at_a_time(server: str) -> None:
-    """Scripts are not written for threads: run() is entered when it was left."""
+    """Scripts need not be thread-safe: run() is not called before the last call has returned."""
     with ThreadPoolExecutor(QUEUE) as pool:
         answers = list(pool.map(ask, [server] * QUEUE, ["rest"] * QUEUE))
     statuses = {answer.status_code for answer in answers}
     assert statuses == {200}, f"answers: {statuses}"
-    assert len({answer.json()["pid"] for answer in answers}) == 1, "WORKER_COUNT is 1, and several processes predict"
+    assert len({answer.json()["pid"] for answer in answers}) == 1, "WORKER_COUNT is 1, but several processes predict"
     at_a_time = max(answer.json()["most_inside"] for answer in answers)
-    assert at_a_time == 1, f"run() was entered {at_a_time} times at once"
+    assert at_a_time == 1, f"{at_a_time} calls of run() were in progress at once"
 
 
 @pytest.mark.parametrize(
@@ -223,8 +225,8 @@ def test_one_prediction_at_a_time(server: str) -> None:
     [b"", b"POST /score HTTP/1.1\r\nHost: x\r\n", b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 17\r\n\r\n{"],
     ids=["nothing", "half the headers", "half the body"],
 )
-def test_a_slow_client_holds_up_nobody(server: str, begin: bytes) -> None:
-    """The originals had nginx before the server, which waited for the whole request."""
+def test_a_slow_client_delays_nobody(server: str, begin: bytes) -> None:
+    """The original images had nginx in front of the server, which waited for the whole request."""
     request = b'POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 17\r\n\r\n{"do": "nothing"}'
     with connect(server) as slow:
         slow.sendall(begin)
@@ -234,8 +236,8 @@ def test_a_slow_client_holds_up_nobody(server: str, begin: bytes) -> None:
             try:
                 status = other.result(PATIENCE / 4).status_code
             except TimeoutError:
-                slow.shutdown(socket.SHUT_RDWR)  # else the other waits on
-                raise AssertionError("another client waits for the slow one") from None
+                slow.shutdown(socket.SHUT_RDWR)  # otherwise the other client keeps waiting
+                raise AssertionError("another client had to wait for the slow one") from None
         assert status == 200, f"another client got {status}"
         slow.sendall(request[len(begin) :])
         assert slow.recv(100).startswith(b"HTTP/1.1 200"), "the slow client got no answer"
@@ -246,20 +248,20 @@ def test_a_slow_client_holds_up_nobody(server: str, begin: bytes) -> None:
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_script(broken: dict[str, Container], name: str) -> None:
-    """The container ends with the server's own code; the end of its log is the traceback of the user's error."""
+    """The container ends with the server's exit code, and the log ends with the traceback of the user's error."""
     code = wait_for_end(broken[name])
     log = broken[name].logs()
     assert code == 3, f"exit code {code}, not 3\n{log}"
     last = log.rstrip().splitlines()[-1]
     assert BROKEN[name].error in last, f"the log's last line is not the user's error: {last}"
     trace = log[log.rfind("Traceback") :]
-    assert BROKEN[name].frame in trace, f"the log's end does not say where: {trace}"
+    assert BROKEN[name].frame in trace, f"the last traceback does not show where: {trace}"
 
 
-# 3: what is done at start
+# 3: the start
 
 
-def test_the_log_lists_no_packages(containers: dict[str, Container], server: str) -> None:
+def test_log_lists_no_packages(containers: dict[str, Container], server: str) -> None:
     """No ``pip freeze`` before the server starts."""
     log = containers["one worker"].logs(lines=10000)
     listed = re.findall(r"^.*\w==\d.*$", log, re.MULTILINE)
@@ -267,28 +269,30 @@ def test_the_log_lists_no_packages(containers: dict[str, Container], server: str
 
 
 @pytest.mark.parametrize(("name", "workers"), [("one worker", 1), ("preloaded", 2)])
-def test_nothing_runs_beside_the_server(containers: dict[str, Container], name: str, workers: int) -> None:
-    """The server is the container's first process, its workers the others."""
+def test_nothing_runs_next_to_the_server(containers: dict[str, Container], name: str, workers: int) -> None:
+    """The only processes are the server, which is the first one, and its workers."""
     containers[name].wait_until_it_answers()
     table = docker("top", containers[name].id, "-eo", "pid,ppid,args").splitlines()[1:]
     parents = dict(line.split(None, 2)[:2] for line in table)
     first = [process for process, parent in parents.items() if parent not in parents]
     children = [process for process, parent in parents.items() if parent in first]
-    assert (len(first), len(children), len(table)) == (1, workers, 1 + workers), f"{workers} workers, and: {table}"
+    assert (len(first), len(children), len(table)) == (1, workers, 1 + workers), (
+        f"expected the server and {workers} workers: {table}"
+    )
 
 
-# 4: the end; last, for it ends the containers that the others ask
+# 4: the end. These tests come last: they stop the containers that the others use.
 
 
 def test_stop_finishes_requests(containers: dict[str, Container], server: str) -> None:
-    """What docker stop sends, SIGTERM: the prediction in flight and those that wait end as if nothing were."""
+    """After SIGTERM, which docker stop sends, the request in progress and those that wait are still answered."""
     container = containers["one worker"]
     with ThreadPoolExecutor(3) as pool:
         with in_flight(container, server, "sleep", "stop") as first:
             waiting = [pool.submit(ask, server, "nothing") for _ in range(3)]
-            assert_health(server)  # accepted after the others, so those are accepted
+            assert_health(server)  # accepted after the others, so those have been accepted too
             docker("kill", "--signal", "TERM", container.id)
-            assert not first.done(), "no prediction was in flight"
+            assert not first.done(), "no prediction was in progress"
         answers = []
         for future in [first, *waiting]:
             try:
@@ -296,13 +300,13 @@ def test_stop_finishes_requests(containers: dict[str, Container], server: str) -
             except requests.RequestException as error:
                 answers.append(f"dropped: {error}")
     code = wait_for_end(container)
-    assert answers[0] == "200", f"the request in flight: {answers[0]}"
+    assert answers[0] == "200", f"the request in progress: {answers[0]}"
     assert set(answers) == {"200"}, f"requests that waited: {answers[1:]}"
     assert code == 0, f"exit code {code}\n{container.logs()}"
 
 
 def test_stop_without_requests(containers: dict[str, Container]) -> None:
-    """In less than docker's grace period, also where clients keep connections open."""
+    """It ends within docker's grace period, even if clients keep connections open."""
     container = containers["preloaded"]
     url = container.wait_until_it_answers()
     with connect(url) as silent, requests.Session() as kept:
@@ -315,14 +319,14 @@ def test_stop_without_requests(containers: dict[str, Container]) -> None:
 
 @pytest.mark.parametrize("name", ["starting", "starting the master"])
 def test_stop_while_it_starts(containers: dict[str, Container], name: str) -> None:
-    """In less than docker's grace period, also in a long init(): nobody waits for an answer yet."""
+    """It ends within docker's grace period, even during a long init(): no client waits for an answer yet."""
     wait_for_file(containers[name], "/tmp/entered.init")
     docker("stop", "--time", str(GRACE), containers[name].id)
     state = containers[name].state()
     assert state["ExitCode"] == 0, f"exit code {state['ExitCode']} (137: killed)\n{containers[name].logs()}"
 
 
-def test_workers_that_fail_together_are_waited_for_no_more(container: Container) -> None:
-    """Of two children's signals that come together one is left: the master must not wait for the other's."""
-    found = container.python("dead_workers.py")
-    assert found == {"code": 3, "waits_for": 0}, f"the server waits for dead workers: {found}"
+def test_workers_that_fail_together_end_the_server(container: Container) -> None:
+    """The kernel merges simultaneous signals of two children: the master must not wait for the second one."""
+    outcome = container.python("dead_workers.py")
+    assert outcome == {"code": 3, "waits_for": 0}, f"the server waits for dead workers: {outcome}"

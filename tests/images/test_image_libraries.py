@@ -1,4 +1,4 @@
-"""What users do most with the libraries of an image: old versions beside each other install, and then fail in use."""
+"""Common uses of the libraries in an image: old versions can be installed together and still fail in use."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from image_plan import Image, applies
 
 
 def must_work(container: Container, script: str, number: int) -> None:
-    """Run a script that prints what became of each use: null, or its error."""
+    """Run a script that prints the outcome of each use (null, or its error), and assert that there were no errors."""
     container.must_run()
-    found: dict[str, str | None] = container.python(script)
-    failed = [f"{name}: {error}" for name, error in found.items() if error is not None]
-    assert len(found) == number, f"{len(found)} were tried, not {number}"
+    outcomes: dict[str, str | None] = container.python(script)
+    failed = [f"{name}: {error}" for name, error in outcomes.items() if error is not None]
+    assert len(outcomes) == number, f"{len(outcomes)} were tried, not {number}"
     assert not failed, f"{len(failed)} of {number} fail: {'; '.join(failed)}"
 
 
@@ -22,5 +22,5 @@ def test_common_operations_of_pandas(image: Image, container: Container) -> None
 
 @applies(lambda image: image.framework == "tensorflow")
 def test_common_models_of_keras(image: Image, container: Container) -> None:
-    """Recurrent layers, convolutions, data sets, models in HDF5: trained, saved, loaded."""
+    """Recurrent layers, convolutions, data sets and models in HDF5 can be trained, saved and loaded."""
     must_work(container, "use_keras.py", 5)

@@ -1,4 +1,4 @@
-"""Versions: what the matrix promises, what the lock fixes, what is installed."""
+"""Versions: what the matrix promises, what the lock pins, what is installed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 @pytest.mark.depends("base")
 def test_operating_system(image: Image, files: dict[str, Any]) -> None:
-    assert files["os"] == image.os, f"the image says it is {files['os']}, its name says {image.os}"
+    assert files["os"] == image.os, f"the operating system is {files['os']}, not {image.os}"
 
 
 @pytest.mark.depends("base")
@@ -24,18 +24,18 @@ def test_python(image: Image, seen: dict[str, Any]) -> None:
 
 def test_python_is_the_virtual_environment(environment: dict[str, str], seen: dict[str, Any]) -> None:
     promised = environment.get("AZUREML_CONDA_ENVIRONMENT_PATH")
-    assert seen["prefix"] == promised, f"Python's environment is {seen['prefix']}, ENV says {promised}"
+    assert seen["prefix"] == promised, f"Python's environment is {seen['prefix']}, but ENV has {promised}"
 
 
 def test_commands_come_from_the_virtual_environment(seen: dict[str, Any]) -> None:
     wrong = [
         f"{name}: {path}" for name, path in seen["first_on_path"].items() if path != f"{seen['prefix']}/bin/{name}"
     ]
-    assert not wrong, f"first on PATH, but not of {seen['prefix']}: {', '.join(wrong)}"
+    assert not wrong, f"first on PATH, but not from {seen['prefix']}: {', '.join(wrong)}"
 
 
 def test_promised_versions(image: Image, seen: dict[str, Any]) -> None:
-    """Each contract pin, with the specifier's own semantics (PEP 440)."""
+    """Each contract pin is installed, by the rules of version specifiers (PEP 440)."""
     installed = dict(seen["distributions"])
     broken = []
     for text in image.contract:
@@ -44,7 +44,7 @@ def test_promised_versions(image: Image, seen: dict[str, Any]) -> None:
         if version is None or not pin.specifier.contains(version, prereleases=True):
             broken.append(f"{text} (installed: {version or 'none'})")
     assert image.contract, "the plan promises nothing"
-    assert not broken, f"promised, but not so: {', '.join(broken)}"
+    assert not broken, f"promised, but not installed: {', '.join(broken)}"
 
 
 def test_installed_set_is_the_lock(image: Image, seen: dict[str, Any]) -> None:
@@ -77,16 +77,16 @@ def test_pip_check(host: Any) -> None:
 
 @applies(lambda image: "wrapt" in image.from_source)
 def test_c_extensions_are_compiled(image: Image, container: Container) -> None:
-    """wrapt is built from source on Python 3.7, and falls back to slow Python where its C does not compile."""
+    """wrapt is built from source on Python 3.7, and falls back to slow Python if its C code does not compile."""
     assert container.python("probe.py", "accelerated"), "wrapt has no C extension"
 
 
 @applies(lambda image: image.labels.get("inference-images.patches"))
-def test_patched_packages_are_as_their_record_says(image: Image, container: Container) -> None:
-    """The label says what was edited; RECORD has the hash and the size of each file, also of an edited one."""
+def test_patched_packages_match_their_record(image: Image, container: Container) -> None:
+    """The label lists the patched packages; RECORD has the hash and size of each of their files, patched ones too."""
     patched = image.labels["inference-images.patches"]
     names = [pin.split("==")[0] for pin in patched.split(",")]
     assert [f"{name}=={image.lock.get(name)}" for name in names] == patched.split(",")
-    found = container.python("probe.py", "records", *names)
-    assert found["files"] > 0, "no file was compared"
-    assert not found["others"], f"other than RECORD says: {', '.join(found['others'])}"
+    records = container.python("probe.py", "records", *names)
+    assert records["files"] > 0, "no file was compared"
+    assert not records["others"], f"differ from RECORD: {', '.join(records['others'])}"

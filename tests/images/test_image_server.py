@@ -1,4 +1,4 @@
-"""The server that the image's own CMD starts, asked over HTTP."""
+"""The server that the image's own CMD starts, over HTTP."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from packaging.version import Version
 
 #: Seconds for one answer, on a small busy machine.
 PATIENCE = 60
-#: Frameworks and the version keys of image names that are not the beginning of a version: XGBoost had no 0.9.
+#: Version keys of image names that are not the beginning of a version: there was no XGBoost 0.9.
 CALLED = {("xgboost", "0.9"): "0.90"}
 
 
@@ -26,21 +26,23 @@ def test_health(server: str) -> None:
     assert (answer.status_code, answer.text.strip()) == (200, "Healthy"), f"GET / → {answer.status_code} {answer.text}"
 
 
-def test_the_framework_scores(scored: requests.Response, scoring: Any) -> None:
-    """A real model of the framework, whose right answer is known from its mathematics."""
+def test_framework_scores(scored: requests.Response, scoring: Any) -> None:
+    """A real model of the framework gives the right answer, which is known from its mathematics."""
     assert scored.status_code == 200, f"POST /score → {scored.status_code}: {scored.text[:300]}"
     prediction = scored.json()["prediction"]
-    assert prediction == pytest.approx(scoring.answer, rel=1e-3), f"scored {prediction}, right is {scoring.answer}"
+    assert prediction == pytest.approx(scoring.answer, rel=1e-3), (
+        f"the score is {prediction}, expected {scoring.answer}"
+    )
 
 
 @applies(lambda image: image.version is not None)
-def test_the_framework_that_scored_is_the_promised_one(image: Image, scored: requests.Response) -> None:
-    """What answered says its own version: that of the image's name."""
+def test_framework_version_is_the_promised_one(image: Image, scored: requests.Response) -> None:
+    """The framework that answered has the version in the image's name."""
     assert image.version is not None
     assert scored.status_code == 200, f"POST /score → {scored.status_code}: {scored.text[:300]}"
     version = CALLED.get((image.framework, image.version), image.version)
     promised, actual = Version(version).release, Version(scored.json()["version"]).release
-    assert actual[: len(promised)] == promised, f"{image.framework} {actual} scored, not {promised}"
+    assert actual[: len(promised)] == promised, f"{image.framework} {actual} answered, not {promised}"
 
 
 @pytest.mark.depends("base")
@@ -48,6 +50,6 @@ def test_the_framework_that_scored_is_the_promised_one(image: Image, scored: req
 def test_a_missing_entry_script_is_explained(host: Any, setting: str) -> None:
     name, value = setting.split("=")
     done = host.run(f"{setting} runsvdir /var/runit")
-    assert done.rc != 0, "it ended as if all were well"
-    assert len(done.stderr.splitlines()) == 1, f"one line was to say what is wrong; there was: {done.stderr}"
-    assert name in done.stderr and value in done.stderr, f"it names not {name} and {value}: {done.stderr}"
+    assert done.rc != 0, "the exit code is 0"
+    assert len(done.stderr.splitlines()) == 1, f"expected one line that explains it, got: {done.stderr}"
+    assert name in done.stderr and value in done.stderr, f"it does not name {name} and {value}: {done.stderr}"

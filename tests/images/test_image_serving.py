@@ -1,4 +1,4 @@
-"""The server's HTTP interface on port 5001: what clients send, what they get, and what the variables change."""
+"""The server's HTTP interface on port 5001: requests, answers, and the variables that change them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from scoring_scripts import PATIENCE, Wanted, script, start_all, wait_for_end, w
 pytestmark = pytest.mark.depends("base")
 
 SCORING_TIMEOUT_MS = 1000
-#: What the nginx in front of the originals let through.
+#: The largest body that nginx in front of the original images accepted, in bytes.
 LARGE = 100 * 1024 * 1024
-#: A client may take so many characters for an id of its own.
+#: The largest number of characters in a client's request ID.
 LONGEST_ID = 100
 
 CONTAINERS = {
@@ -60,20 +60,20 @@ CONTAINERS = {
 
 @pytest.fixture(scope="module")
 def containers(start: Start) -> dict[str, Container]:
-    """All of them at once: they start while the first is asked."""
+    """All containers, started together: the others boot while the first is tested."""
     return start_all(start, CONTAINERS)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def hanging(containers: dict[str, Container]) -> Iterator[Future[list[requests.Response]]]:
-    """What a server answers around a prediction that never ends; asked beside all the other questions here."""
+    """A server's answers before and after a prediction that never ends; requested during the other tests."""
 
     def answers() -> list[requests.Response]:
         url = containers["hanging"].wait_until_it_answers()
         before = score(url, {"do": "nothing"})
-        with contextlib.suppress(requests.ConnectionError):  # the answer goes with the process
+        with contextlib.suppress(requests.ConnectionError):  # the process ended without an answer
             hung = score(url, {"do": "hang", "name": "hanging"})
-            assert hung.status_code >= 500, said(hung)
+            assert hung.status_code >= 500, describe(hung)
         return [before, score(url, {"do": "nothing"})]
 
     with ThreadPoolExecutor(1) as pool:
@@ -88,7 +88,7 @@ def undecorated(containers: dict[str, Container]) -> str:
 
 @pytest.fixture(scope="module")
 def decorated(containers: dict[str, Container]) -> str:
-    """A server whose run() gets what its schemas say."""
+    """A server whose run() gets arguments by its schemas."""
     return containers["decorated"].wait_until_it_answers()
 
 
@@ -105,21 +105,21 @@ def workers(containers: dict[str, Container]) -> str:
 
 
 def score(url: str, body: Any, **more: Any) -> requests.Response:
-    """POST a request, as JSON, to /score."""
+    """POST a JSON request to /score."""
     return requests.post(f"{url}/score", json=body, timeout=PATIENCE, **more)
 
 
-def said(answer: requests.Response) -> str:
-    """An answer, for a failure's message."""
+def describe(answer: requests.Response) -> str:
+    """Describe an answer, for the message of a failure."""
     return f"{answer.request.method} {answer.request.path_url[:100]} → {answer.status_code}: {answer.text[:300]}"
 
 
 def message(answer: requests.Response, status: int) -> str:
-    """The message of an error that must be JSON."""
-    assert answer.status_code == status, said(answer)
-    assert answer.headers["Content-Type"] == "application/json", f"{answer.headers['Content-Type']}: {said(answer)}"
+    """Return the message of an error, which must be JSON."""
+    assert answer.status_code == status, describe(answer)
+    assert answer.headers["Content-Type"] == "application/json", f"{answer.headers['Content-Type']}: {describe(answer)}"
     body = answer.json()
-    assert list(body) == ["message"], said(answer)
+    assert list(body) == ["message"], describe(answer)
     return str(body["message"])
 
 
@@ -128,145 +128,145 @@ def message(answer: requests.Response, status: int) -> str:
 
 def test_post_gives_the_script_the_body_as_text(undecorated: str) -> None:
     answer = score(undecorated, {"x": 1})
-    assert answer.status_code == 200, said(answer)
-    assert answer.headers["Content-Type"] == "application/json", said(answer)
-    assert answer.headers["x-ms-run-function-failed"] == "False", said(answer)
-    assert float(answer.headers["x-ms-run-fn-exec-ms"]) >= 0, said(answer)
-    assert answer.json()["text"] is True, said(answer)
-    assert answer.json()["asked"] == {"x": 1}, said(answer)
+    assert answer.status_code == 200, describe(answer)
+    assert answer.headers["Content-Type"] == "application/json", describe(answer)
+    assert answer.headers["x-ms-run-function-failed"] == "False", describe(answer)
+    assert float(answer.headers["x-ms-run-fn-exec-ms"]) >= 0, describe(answer)
+    assert answer.json()["text"] is True, describe(answer)
+    assert answer.json()["asked"] == {"x": 1}, describe(answer)
 
 
 def test_get_gives_the_script_the_query(undecorated: str) -> None:
     answer = requests.get(f"{undecorated}/score?x=1&y=a&z=1&z=2", timeout=PATIENCE)
-    assert answer.status_code == 200, said(answer)
-    assert answer.json()["asked"] == {"x": 1, "y": "a", "z": [1, 2]}, said(answer)
+    assert answer.status_code == 200, describe(answer)
+    assert answer.json()["asked"] == {"x": 1, "y": "a", "z": [1, 2]}, describe(answer)
 
 
 def test_options(undecorated: str) -> None:
     answer = requests.options(f"{undecorated}/score", timeout=PATIENCE)
-    assert (answer.status_code, answer.text) == (200, ""), said(answer)
+    assert (answer.status_code, answer.text) == (200, ""), describe(answer)
 
 
 def test_script_sees_model_modules_and_headers(undecorated: str) -> None:
-    """AZUREML_MODEL_DIR, modules beside the script, and the request's headers."""
+    """AZUREML_MODEL_DIR, modules next to the script, and the request's headers."""
     answer = score(undecorated, {}, headers={"X-Of-The-User": "yes"})
-    assert answer.status_code == 200, said(answer)
+    assert answer.status_code == 200, describe(answer)
     body = answer.json()
-    assert (body["model"], body["beside"], body["header"]) == ("a model", "beside", "yes"), said(answer)
+    assert (body["model"], body["beside"], body["header"]) == ("a model", "beside", "yes"), describe(answer)
 
 
 def test_script_runs_on_one_thread(undecorated: str) -> None:
-    """init() and run() on the main thread: libraries keep sessions and event loops per thread."""
+    """init() and run() are called on the main thread: libraries keep sessions and event loops per thread."""
     answer = score(undecorated, {})
-    assert answer.status_code == 200, said(answer)
+    assert answer.status_code == 200, describe(answer)
     assert answer.json()["main_thread"] is True, "init() and run() are not both on the main thread"
 
 
-def test_text_that_is_no_json_reaches_the_script(undecorated: str) -> None:
+def test_text_that_is_not_json_reaches_the_script(undecorated: str) -> None:
     answer = requests.post(f"{undecorated}/score", data=b"{", timeout=PATIENCE)
-    assert (answer.status_code, answer.text) == (200, '{"characters": 1}'), said(answer)
+    assert (answer.status_code, answer.text) == (200, '{"characters": 1}'), describe(answer)
 
 
-def test_bytes_that_are_no_text(undecorated: str) -> None:
+def test_bytes_that_are_not_text(undecorated: str) -> None:
     answer = requests.post(f"{undecorated}/score", data=b"\xff\xfe", timeout=PATIENCE)
-    assert "UTF-8" in message(answer, 400), said(answer)
+    assert "UTF-8" in message(answer, 400), describe(answer)
 
 
 def test_large_body(undecorated: str) -> None:
     answer = requests.post(f"{undecorated}/score", data=b"a" * LARGE, timeout=PATIENCE)
-    assert (answer.status_code, answer.text) == (200, json.dumps({"characters": LARGE})), said(answer)
+    assert (answer.status_code, answer.text) == (200, json.dumps({"characters": LARGE})), describe(answer)
 
 
 def test_body_in_chunks(undecorated: str) -> None:
-    """A body whose length the client does not say."""
+    """A body whose length the client does not announce."""
     answer = requests.post(f"{undecorated}/score", data=iter([b"one ", b"two"]), timeout=PATIENCE)
-    assert (answer.status_code, answer.text) == (200, '{"characters": 7}'), said(answer)
+    assert (answer.status_code, answer.text) == (200, '{"characters": 7}'), describe(answer)
 
 
 def test_one_connection_for_several_requests(undecorated: str) -> None:
     with requests.Session() as session:
-        asked: list[tuple[str, str, int]] = [
+        steps: list[tuple[str, str, int]] = [
             ("POST", "/score", 200), ("POST", "/nowhere", 404), ("PUT", "/score", 405), ("GET", "/", 200),
             ("POST", "/score", 200),
         ]  # fmt: skip
         statuses = [
             session.request(method, undecorated + path, data=b"x" * 1000, timeout=PATIENCE).status_code
-            for method, path, _ in asked
+            for method, path, _ in steps
         ]
-    assert statuses == [status for _, _, status in asked], f"{asked} → {statuses}"
+    assert statuses == [status for _, _, status in steps], f"{steps} → {statuses}"
 
 
-# What goes wrong in a script
+# Failures of a script
 
 
 def test_a_script_that_raises(undecorated: str, containers: dict[str, Container]) -> None:
     answer = score(undecorated, {"do": "raise"})
-    assert "scoring script" in message(answer, 500), said(answer)
-    assert answer.headers["x-ms-run-function-failed"] == "True", said(answer)
+    assert "scoring script" in message(answer, 500), describe(answer)
+    assert answer.headers["x-ms-run-function-failed"] == "True", describe(answer)
     wait_for_log(containers["undecorated"], "ValueError: the model said no")
 
 
-def test_a_result_that_is_no_json(undecorated: str, containers: dict[str, Container]) -> None:
+def test_a_result_that_is_not_json(undecorated: str, containers: dict[str, Container]) -> None:
     answer = score(undecorated, {"do": "unserialisable"})
-    assert "internal error" in message(answer, 500), said(answer)
+    assert "internal error" in message(answer, 500), describe(answer)
     wait_for_log(containers["undecorated"], "set is not JSON serializable")
 
 
 @pytest.mark.parametrize("prediction", ["sleep", "compute"])
 def test_scoring_timeout(undecorated: str, prediction: str) -> None:
-    """SCORING_TIMEOUT_MS interrupts run(), whatever it does."""
+    """SCORING_TIMEOUT_MS interrupts run(), whether it sleeps or computes."""
     answer = score(undecorated, {"do": prediction})
-    assert message(answer, 500) == f"Scoring timeout after {SCORING_TIMEOUT_MS} ms", said(answer)
-    assert answer.headers["x-ms-run-function-failed"] == "True", said(answer)
-    assert score(undecorated, {}).status_code == 200, "the server does not go on"
+    assert message(answer, 500) == f"Scoring timeout after {SCORING_TIMEOUT_MS} ms", describe(answer)
+    assert answer.headers["x-ms-run-function-failed"] == "True", describe(answer)
+    assert score(undecorated, {}).status_code == 200, "the server does not continue"
 
 
 def test_a_script_that_exits(undecorated: str) -> None:
-    """sys.exit() in run() is a script's failure as any exception is: nobody else notices."""
+    """sys.exit() in run() fails that request, as any exception does; other requests are not affected."""
     answer = score(undecorated, {"do": "exit"})
-    assert "scoring script" in message(answer, 500), said(answer)
-    assert answer.headers["x-ms-run-function-failed"] == "True", said(answer)
+    assert "scoring script" in message(answer, 500), describe(answer)
+    assert answer.headers["x-ms-run-function-failed"] == "True", describe(answer)
     answer = score(undecorated, {})
-    assert answer.status_code == 200, said(answer)
+    assert answer.status_code == 200, describe(answer)
 
 
 def test_a_script_whose_process_is_killed(undecorated: str) -> None:
-    """As the kernel does where memory is short: that request is lost, the server goes on."""
-    with contextlib.suppress(requests.ConnectionError):  # the answer goes with the process
+    """As by the kernel when memory runs out: that request is lost, and the server continues."""
+    with contextlib.suppress(requests.ConnectionError):  # the process ended without an answer
         answer = score(undecorated, {"do": "die"})
-        assert answer.status_code >= 500, said(answer)
+        assert answer.status_code >= 500, describe(answer)
     answer = score(undecorated, {})
-    assert answer.status_code == 200, said(answer)
+    assert answer.status_code == 200, describe(answer)
 
 
 def test_health(undecorated: str) -> None:
-    """Also after all that went wrong."""
+    """The server is still healthy after all these failures."""
     answer = requests.get(undecorated, timeout=PATIENCE)
-    assert (answer.status_code, answer.text) == (200, "Healthy"), said(answer)
+    assert (answer.status_code, answer.text) == (200, "Healthy"), describe(answer)
 
 
-# Requests that are wrong for any script
+# Requests that are wrong for every script
 
 
 @pytest.mark.parametrize(("method", "path"), [("PUT", "/score"), ("DELETE", "/score"), ("POST", "/")])
 def test_wrong_method(undecorated: str, method: str, path: str) -> None:
     answer = requests.request(method, undecorated + path, timeout=PATIENCE)
-    assert "method is not allowed" in message(answer, 405), said(answer)
+    assert "method is not allowed" in message(answer, 405), describe(answer)
 
 
 def test_unknown_path(undecorated: str) -> None:
     answer = requests.get(f"{undecorated}/nowhere", timeout=PATIENCE)
-    assert "not found" in message(answer, 404), said(answer)
+    assert "not found" in message(answer, 404), describe(answer)
 
 
 @pytest.mark.parametrize("header", ["x-request-id", "x-ms-request-id", "x-ms-client-request-id"])
 def test_request_id(undecorated: str, header: str) -> None:
-    """Given back where it is short enough."""
+    """It is returned in the answer, and refused if it is too long."""
     good = score(undecorated, {}, headers={header: "i" * LONGEST_ID})
-    assert good.status_code == 200, said(good)
-    assert good.headers[header] == "i" * LONGEST_ID, f"{header} is not given back: {good.headers}"
+    assert good.status_code == 200, describe(good)
+    assert good.headers[header] == "i" * LONGEST_ID, f"{header} is not returned: {good.headers}"
     bad = score(undecorated, {}, headers={header: "i" * (LONGEST_ID + 1)})
-    assert f"exceed {LONGEST_ID}" in message(bad, 431), said(bad)
+    assert f"exceed {LONGEST_ID}" in message(bad, 431), describe(bad)
 
 
 def test_server_version(image: Image, undecorated: str) -> None:
@@ -280,21 +280,21 @@ def test_server_version(image: Image, undecorated: str) -> None:
     [("https://one.example", True), ("https://two.example", True), ("https://three.example", False)],
 )
 def test_cors(undecorated: str, origin: str, allowed: bool) -> None:
-    """AML_CORS_ORIGINS."""
-    asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    """AML_CORS_ORIGINS lists the origins that are allowed."""
+    preflight = {"Origin": origin, "Access-Control-Request-Method": "POST"}
     for answer in (
-        requests.options(f"{undecorated}/score", headers=asked, timeout=PATIENCE),
+        requests.options(f"{undecorated}/score", headers=preflight, timeout=PATIENCE),
         score(undecorated, {}, headers={"Origin": origin}),
     ):
-        assert answer.status_code == 200, said(answer)
+        assert answer.status_code == 200, describe(answer)
         actual = answer.headers.get("Access-Control-Allow-Origin")
         assert actual == (origin if allowed else None), f"{answer.request.method}: allowed for {origin}: {actual}"
 
 
 def test_no_cors_by_default(decorated: str) -> None:
     answer = requests.options(f"{decorated}/score", headers={"Origin": "https://one.example"}, timeout=PATIENCE)
-    assert answer.status_code == 200, said(answer)
-    assert "Access-Control-Allow-Origin" not in answer.headers, "any page may ask"
+    assert answer.status_code == 200, describe(answer)
+    assert "Access-Control-Allow-Origin" not in answer.headers, "every page may send requests"
 
 
 # Scripts with schemas
@@ -302,17 +302,17 @@ def test_no_cors_by_default(decorated: str) -> None:
 
 @pytest.mark.depends("image")  # numpy, where it is installed
 def test_decorated(image: Image, decorated: str) -> None:
-    """Each parameter gets what its schema says; one with a default may be left out."""
+    """Each parameter gets the type of its schema; one with a default may be omitted."""
     answer = score(decorated, {"table": [[1.0, 2.0], [3.0, 4.0]], "name": "n"})
-    assert answer.status_code == 200, said(answer)
+    assert answer.status_code == 200, describe(answer)
     expected = "ndarray" if "numpy" in image.lock else "list"
-    assert answer.json() == {"sum": 10.0, "name": "n", "type": expected}, said(answer)
+    assert answer.json() == {"sum": 10.0, "name": "n", "type": expected}, describe(answer)
 
 
 def test_decorated_get(decorated: str) -> None:
     answer = requests.get(f"{decorated}/score?table=[[1.0,2.0],[3.0,4.0]]&name=n&factor=2", timeout=PATIENCE)
-    assert answer.status_code == 200, said(answer)
-    assert answer.json()["sum"] == 20.0, said(answer)
+    assert answer.status_code == 200, describe(answer)
+    assert answer.json()["sum"] == 20.0, describe(answer)
 
 
 @pytest.mark.parametrize(
@@ -330,14 +330,14 @@ def test_decorated_get(decorated: str) -> None:
 def test_decorated_bad_input(decorated: str, body: bytes, content_type: str, status: int, why: str) -> None:
     headers = {"Content-Type": content_type}
     answer = requests.post(f"{decorated}/score", data=body, headers=headers, timeout=PATIENCE)
-    assert why in message(answer, status), said(answer)
+    assert why in message(answer, status), describe(answer)
 
 
 def test_decorated_wrong_type(decorated: str, containers: dict[str, Container]) -> None:
-    """inference_schema checks types inside run(): to the server the script failed, and the log says why."""
+    """inference_schema checks types inside run(): for the server the script failed, and the log says why."""
     answer = score(decorated, {"table": [[1.0, 2.0]], "name": 5})
-    assert "scoring script" in message(answer, 500), said(answer)
-    assert answer.headers["x-ms-run-function-failed"] == "True", said(answer)
+    assert "scoring script" in message(answer, 500), describe(answer)
+    assert answer.headers["x-ms-run-function-failed"] == "True", describe(answer)
     wait_for_log(containers["decorated"], "Invalid input data type")
 
 
@@ -352,9 +352,9 @@ def test_decorated_wrong_type(decorated: str, containers: dict[str, Container]) 
 )
 def test_swagger(decorated: str, query: str, key: str, version: str) -> None:
     answer = requests.get(f"{decorated}/swagger.json{query}", timeout=PATIENCE)
-    assert answer.status_code == 200, said(answer)
+    assert answer.status_code == 200, describe(answer)
     swagger = answer.json()
-    assert str(swagger.get(key)).startswith(version), said(answer)
+    assert str(swagger.get(key)).startswith(version), describe(answer)
     assert set(swagger["paths"]) == {"/", "/score", "/swagger.json"}, f"paths: {set(swagger['paths'])}"
     schemas = swagger["definitions"] if key == "swagger" else swagger["components"]["schemas"]
     assert set(schemas["ServiceInput"]["properties"]) == {"table", "name", "factor"}, schemas["ServiceInput"]
@@ -364,73 +364,73 @@ def test_swagger(decorated: str, query: str, key: str, version: str) -> None:
 
 def test_swagger_of_an_unknown_version(decorated: str) -> None:
     answer = requests.get(f"{decorated}/swagger.json?version=9", timeout=PATIENCE)
-    assert "[9] is not valid" in message(answer, 404), said(answer)
+    assert "[9] is not valid" in message(answer, 404), describe(answer)
 
 
 def test_swagger_of_a_script_without_schemas(undecorated: str) -> None:
     answer = requests.get(f"{undecorated}/swagger.json", timeout=PATIENCE)
-    assert answer.status_code == 200, said(answer)
-    assert answer.json()["definitions"]["ServiceInput"] == {"type": "object", "example": {}}, said(answer)
+    assert answer.status_code == 200, describe(answer)
+    assert answer.json()["definitions"]["ServiceInput"] == {"type": "object", "example": {}}, describe(answer)
 
 
-# Scripts that get the request
+# Scripts that get the raw request
 
 
 @pytest.mark.parametrize("method", ["GET", "OPTIONS"])
 def test_raw_request(raw: str, method: str) -> None:
     answer = requests.request(method, f"{raw}/score?x=1", timeout=PATIENCE)
-    assert answer.status_code == 200, said(answer)
-    assert answer.json() == {"method": method, "query": "x=1"}, said(answer)
+    assert answer.status_code == 200, describe(answer)
+    assert answer.json() == {"method": method, "query": "x=1"}, describe(answer)
 
 
 def test_raw_bytes(raw: str) -> None:
     answer = requests.post(f"{raw}/score", data=b"\x00\x01\xff", timeout=PATIENCE)
-    assert (answer.status_code, answer.content) == (200, b"\xff\x01\x00"), said(answer)
+    assert (answer.status_code, answer.content) == (200, b"\xff\x01\x00"), describe(answer)
     assert answer.headers["Content-Type"] == "image/png", f"Content-Type: {answer.headers['Content-Type']}"
 
 
 @pytest.mark.parametrize(("status", "failed"), [(204, "False"), (404, "False"), (503, "True")])
 def test_raw_status(raw: str, status: int, failed: str) -> None:
     answer = requests.get(f"{raw}/score?status={status}", timeout=PATIENCE)
-    assert answer.status_code == status, said(answer)
+    assert answer.status_code == status, describe(answer)
     actual = answer.headers["x-ms-run-function-failed"]
     assert actual == failed, f"x-ms-run-function-failed: {actual}"
 
 
 def test_raw_parts(raw: str) -> None:
-    """A response that the script makes part by part."""
+    """A response that the script generates in parts."""
     answer = requests.get(f"{raw}/score?stream=1", timeout=PATIENCE)
-    assert (answer.status_code, answer.text) == (200, "one two"), said(answer)
+    assert (answer.status_code, answer.text) == (200, "one two"), describe(answer)
 
 
 # Workers
 
 
 def test_worker_count(workers: str) -> None:
-    """Two requests at a time are predicted at a time: each waits until the other worker predicts too."""
+    """Two workers predict at the same time: each prediction waits until the other one has started."""
     seen: set[int] = set()
     give_up = time.monotonic() + PATIENCE
-    while len(seen) < 2:  # the second may still start
-        assert time.monotonic() < give_up, f"only the worker {seen} answers"
+    while len(seen) < 2:  # the second may still be starting
+        assert time.monotonic() < give_up, f"only worker {seen} answers"
         seen.add(score(workers, {"do": "nothing"}).json()["pid"])
     for number in range(8):
         with ThreadPoolExecutor(2) as pool:
             answers = list(pool.map(score, [workers] * 2, [{"do": "meet", "name": str(number)}] * 2))
         for answer in answers:
-            assert answer.status_code == 200, said(answer)
+            assert answer.status_code == 200, describe(answer)
         results = [answer.json()["result"] for answer in answers]
-        assert results == ["met", "met"], f"a worker was free, and one predicted alone (attempt {number + 1})"
+        assert results == ["met", "met"], f"one worker predicted alone while the other was free (attempt {number + 1})"
 
 
 def test_two_slashes_are_the_same_route(undecorated: str) -> None:
-    """The server takes //score for /score: it must be predicted on the main thread, too."""
+    """The server treats //score as /score, so this prediction must run on the main thread too."""
     answer = requests.post(undecorated + "//score", json={"do": "nothing"}, timeout=PATIENCE)
-    assert answer.status_code == 200, said(answer)
+    assert answer.status_code == 200, describe(answer)
     assert answer.json()["main_thread"]
 
 
 def test_an_answer_does_not_wait_for_the_next_prediction(undecorated: str) -> None:
-    """Three requests at a time are answered one after the other, as each prediction ends, and not all at the end."""
+    """Each of three simultaneous requests is answered when its prediction ends, not when all have ended."""
 
     def arrival(_: int) -> float:
         assert score(undecorated, {"do": "nap"}).status_code == 200
@@ -438,18 +438,18 @@ def test_an_answer_does_not_wait_for_the_next_prediction(undecorated: str) -> No
 
     with ThreadPoolExecutor(3) as pool:
         first, _, last = sorted(pool.map(arrival, range(3)))
-    assert last - first > NAP, "the first answer waited for the predictions after it"
+    assert last - first > NAP, "the first answer waited for the later predictions"
 
 
 def test_worker_timeout(hanging: Future[list[requests.Response]]) -> None:
-    """A worker that predicts longer than WORKER_TIMEOUT is replaced; the server goes on."""
+    """A worker whose prediction takes longer than WORKER_TIMEOUT is replaced, and the server continues."""
     before, after = hanging.result(2 * PATIENCE)
-    assert after.status_code == 200, said(after)
+    assert after.status_code == 200, describe(after)
     assert after.json()["pid"] != before.json()["pid"], "the worker that hung was not replaced"
 
 
 def test_worker_timeout_is_not_for_init(containers: dict[str, Container]) -> None:
-    """A model that takes longer to load than any prediction may: its worker is not replaced meanwhile."""
+    """A worker whose init() takes longer than WORKER_TIMEOUT is not replaced."""
     url = containers["slow init"].wait_until_it_answers()
     calls = score(url, {}).json()
     assert calls == 1, f"init() was called {calls} times"
@@ -466,12 +466,12 @@ def test_worker_timeout_is_not_for_init(containers: dict[str, Container]) -> Non
     ],
 )
 def test_nothing_to_serve(containers: dict[str, Container], container: str, parts: tuple[str, ...]) -> None:
-    """One line says what is missing and what to do."""
+    """The log is one line that says what is missing and what to do."""
     code = wait_for_end(containers[container])
     log = containers[container].logs()
     assert code == 1, f"exit code {code}: {log}"
-    assert len(log.splitlines()) == 1, f"one line was to say what is wrong; there was: {log}"
-    assert all(part in log for part in parts), f"it names not {' and '.join(parts)}: {log}"
+    assert len(log.splitlines()) == 1, f"expected one line that explains it, got: {log}"
+    assert all(part in log for part in parts), f"it does not name {' and '.join(parts)}: {log}"
 
 
 #: Seconds of a prediction in scripts/undecorated.py.
@@ -482,14 +482,14 @@ READY = "ready for serving traffic"
 @pytest.mark.parametrize(
     ("container", "has", "has_not"),
     [
-        # A line of DEBUG stands in the log after an error of HTTP, one of INFO after the start.
+        # A DEBUG line is logged after an HTTP error, and an INFO line after the start.
         ("raw", "D [", "no level"),
         ("undecorated", READY, " D ["),
         ("workers", "", READY),
     ],
 )
 def test_log_level(containers: dict[str, Container], container: str, has: str, has_not: str) -> None:
-    """AZUREML_LOG_LEVEL, in upper and lower case; INFO without it."""
+    """AZUREML_LOG_LEVEL sets it, in upper or lower case; the default is INFO."""
     url = containers[container].wait_until_it_answers()
     requests.get(url + "/no-such-path", timeout=PATIENCE)
     requests.put(url + "/score", timeout=PATIENCE)
@@ -497,5 +497,5 @@ def test_log_level(containers: dict[str, Container], container: str, has: str, h
     assert has_not not in log, log
 
 
-def test_what_scripts_print_is_in_the_log(undecorated: str, containers: dict[str, Container]) -> None:
+def test_script_output_is_in_the_log(undecorated: str, containers: dict[str, Container]) -> None:
     wait_for_log(containers["undecorated"], "init() was called")

@@ -1,4 +1,4 @@
-"""Tiny pure-Python distributions, made here: what a user adds to an image, without a package index."""
+"""Tiny pure-Python distributions, made on the spot: packages that a user adds to an image, without an index."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class TinyPackage:
-    """A distribution with one module of its own name, which knows its version."""
+    """A distribution with one module of the same name, which has a ``__version__``."""
 
     name: str
     version: str
 
     @property
     def files(self) -> dict[str, bytes]:
-        """Path → content, as it lies in a folder that ``pip install --target`` made."""
+        """Path → content, as in a folder that ``pip install --target`` made."""
         info = f"{self.name}-{self.version}.dist-info"
         return {
             f"{self.name}.py": f"__version__ = {self.version!r}\n".encode(),
@@ -30,11 +30,11 @@ class TinyPackage:
 
     @property
     def wheel(self) -> bytes:
-        """The content of its wheel: https://packaging.python.org/en/latest/specifications/binary-distribution-format/"""
+        """The content of its wheel, https://packaging.python.org/en/latest/specifications/binary-distribution-format/"""
         info = f"{self.name}-{self.version}.dist-info"
         tags = b"Wheel-Version: 1.0\nGenerator: tiny\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         files = {**self.files, f"{info}/WHEEL": tags}
-        # RECORD needs no hashes; it names itself too.
+        # RECORD does not need hashes; it lists itself too.
         record = "".join(f"{path},,\n" for path in (*files, f"{info}/RECORD"))
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
@@ -44,10 +44,10 @@ class TinyPackage:
 
 
 def below(folder: str, *files: dict[str, bytes]) -> dict[str, bytes]:
-    """All the files, each path below ``folder``."""
+    """Return all the files, with each path moved below ``folder``."""
     return {f"{folder}/{path}": content for some in files for path, content in some.items()}
 
 
 def wheelhouse(*packages: TinyPackage) -> dict[str, bytes]:
-    """Wheels by their file names."""
+    """Return wheels by file name."""
     return {package.wheel_name: package.wheel for package in packages}

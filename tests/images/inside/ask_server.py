@@ -1,9 +1,9 @@
-"""Runs inside a container and asks its server, as JSON: the way in where there is no network.
+"""Send a scoring request to the server from inside its container, which may have no network.
 
     python -c "$(cat ask_server.py)" '{"data": 1}'
 
-It prints the answer to ``POST /score``, or null where the server does not answer ``GET /`` in some seconds.
-Standard library only, and nothing newer than Python 3.7 has.
+Prints the answer to ``POST /score`` as JSON, or null if the server does not answer ``GET /`` within some seconds.
+Standard library only, and only features of Python 3.7.
 """
 
 import http.client
@@ -11,7 +11,7 @@ import json
 import sys
 import time
 
-#: Seconds to wait for the first answer: whoever asks looks from time to time whether the container still runs.
+#: Seconds to wait for the first answer. The caller tries again, and checks in between that the container still runs.
 START = 5
 #: Seconds for a prediction.
 PATIENCE = 60

@@ -1,8 +1,8 @@
-"""Runs inside an image and prints, as JSON, how gunicorn's master takes it when two workers could not boot at once.
+"""Print, as JSON, how gunicorn's master reacts when two workers fail to boot at the same time; runs inside an image.
 
     python -c "$(cat dead_workers.py)"
 
-Of two children's signals that come together one is left. Real processes, and the image's own gunicorn.
+The kernel merges simultaneous signals of two children. The test uses real processes and the image's own gunicorn.
 """
 
 import json

@@ -1,6 +1,7 @@
-"""Runs inside an image and prints every package in it with its licence, as JSON: Python distributions and Debian's.
+"""Print every package in the image with its licence, as JSON: Python distributions and Debian packages.
 
-Standard library only, and nothing newer than Python 3.7 has. What names no licence has None: nothing is guessed.
+Runs inside an image. Standard library only, and only features of Python 3.7. The licence of a package that does not
+name one is None: nothing is guessed.
 """
 
 import json
@@ -9,12 +10,12 @@ from pathlib import Path
 
 try:
     from importlib import metadata
-except ImportError:  # Python 3.7; the server brings the backport
+except ImportError:  # Python 3.7; the server installs the backport
     import importlib_metadata as metadata
 
 STATUS = Path("/var/lib/dpkg/status")
 COPYRIGHT = "/usr/share/doc/{}/copyright"
-#: A whole licence in the field for its name: then its first line is the name.
+#: Some distributions put the whole licence into the field for its name. A first line longer than this is not a name.
 LONG = 100
 
 
@@ -38,7 +39,7 @@ def python_packages():
 
 
 def python_licence(expression, text, classifiers):
-    """A distribution's licence and which field of its metadata says so.
+    """Return a distribution's licence, and the field of its metadata that names it.
 
     https://packaging.python.org/en/latest/specifications/core-metadata/: License-Expression is exact (PEP 639);
     before it, License was free text and the classifiers were coarse.
@@ -83,7 +84,7 @@ def debian_packages():
 
 
 def debian_licence(text):
-    """A Debian package's licences from its copyright file: the names of DEP 5, else the common ones it refers to.
+    """Return a Debian package's licences by its copyright file: the names by DEP 5, else the common ones it refers to.
 
     https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
     """

@@ -1,11 +1,11 @@
-"""Runs inside an image and prints what there is, as JSON: one question instead of hundreds.
+"""Print what is in an image, as JSON: one call instead of hundreds; runs inside the image.
 
     python -c "$(cat probe.py)" user      what the image's user sees
-    python -c "$(cat probe.py)" system    the whole file system (as root, who may read all of it)
-    python -c "$(cat probe.py)" records pandas ...    whether files of distributions are those of their RECORD
-    python -c "$(cat probe.py)" accelerated           whether packages that can do without their C have it
+    python -c "$(cat probe.py)" system    the whole file system (as root, who may read everything)
+    python -c "$(cat probe.py)" records pandas ...    whether the files of distributions match their RECORD
+    python -c "$(cat probe.py)" accelerated           whether packages with optional C extensions have them
 
-Standard library only, and nothing newer than Python 3.7 has.
+Standard library only, and only features of Python 3.7.
 """
 # It walks tens of thousands of files: a Path for each would double the time.
 # ruff: noqa: PTH111, PTH112, PTH116, PTH118, PTH119, PTH123, PTH208
@@ -24,7 +24,7 @@ import sysconfig
 
 try:
     from importlib import metadata
-except ImportError:  # Python 3.7; the server brings the backport
+except ImportError:  # Python 3.7; the server installs the backport
     import importlib_metadata as metadata
 
 COMPILER = re.compile(r"([\w.]+-)*(gcc|g\+\+|cc|c\+\+|cpp|clang|clang\+\+|gfortran|tcc|rustc|nvcc|go)(-[\d.]+)?")
@@ -33,14 +33,14 @@ CUDA = re.compile(
     r"|nvrtc|nvtoolsext)[\w.-]*\.so(\.[\d.]+)?",
     re.IGNORECASE,
 )
-#: What running containers have in addition, and what is no file system of the image.
+#: File systems of the running container that are not in the image.
 NOT_THE_IMAGE = ("/proc", "/sys", "/dev")
-#: How many paths of a kind are listed; more says nothing new.
+#: How many paths of a kind are listed.
 FEW = 20
 
 
 def user():
-    """Who the process is, what it sees first, what is installed."""
+    """Return the user of the process, the commands first on PATH, and the installed distributions."""
     return {
         "uid": os.getuid(),
         "gid": os.getgid(),
@@ -57,7 +57,7 @@ def user():
 
 
 def system():
-    """What lies in the file system. The further arguments are the folders that must be the user's."""
+    """Return what is in the file system. The other arguments are the folders that must belong to the user."""
     return {
         "os": os_release(),
         "foreign": {path: foreign(path, uid=1000, gid=1000) for path in sys.argv[2:]},
@@ -71,7 +71,7 @@ def system():
 
 
 def records():
-    """The files of the distributions named by the further arguments, against hash and size in RECORD (PEP 376)."""
+    """Compare the files of the distributions in the other arguments with hash and size in RECORD (PEP 376)."""
     count, others = 0, []
     for name in sys.argv[2:]:
         for file in metadata.distribution(name).files:
@@ -100,7 +100,7 @@ def os_release():
 
 
 def foreign(path, uid, gid):
-    """What lies in ``path`` and is not the user's; the path itself where it is missing."""
+    """Return what is in ``path`` and does not belong to the user; the path itself if it is missing."""
     if not os.path.isdir(path):
         return [path + " (missing)"]
     entries = {path}
@@ -123,9 +123,9 @@ def compilers():
 
 
 def package_caches():
-    """apt's downloaded archives and lists, and the caches of pip, uv and others.
+    """Return apt's downloaded archives and lists, and the caches of pip, uv and others.
 
-    Of the image: what the server that runs here has written since (ONNX Runtime at its import) is not in it.
+    Files newer than the container do not count: ONNX Runtime writes some when the server imports it.
     """
     started = os.stat("/etc/hostname").st_mtime  # the engine writes it when the container starts
     found = [path for path in files_below("/var/lib/apt/lists") if os.path.basename(path) != "lock"]
@@ -141,7 +141,7 @@ def files_below(path):
 
 
 def cuda_libraries():
-    """Each CUDA library, by its real path (links to it are no copies)."""
+    """Return the real path of each CUDA library (links do not count as copies)."""
     found = set()
     for folder, folders, files in os.walk("/"):
         folders[:] = [name for name in folders if os.path.join(folder, name) not in NOT_THE_IMAGE]
@@ -150,7 +150,7 @@ def cuda_libraries():
 
 
 def certificates():
-    """The system's trusted certificates against those of Debian's own package."""
+    """Compare the system's trusted certificates with those of Debian's own package."""
     folder = "/usr/share/ca-certificates"
     with open("/etc/ca-certificates.conf") as file:
         enabled = [line.strip() for line in file if line.strip() and line[0] not in "#!"]
@@ -180,7 +180,7 @@ def pem(path):
 
 
 def bytecode():
-    """How modules are compiled: not, out of date, or checked by their hash instead of time and size."""
+    """Count modules whose bytecode is missing, outdated, or checked by hash instead of time and size."""
     total, missing, stale, hashed = 0, [], [], []
     for root in {sysconfig.get_path("purelib"), sysconfig.get_path("stdlib")}:
         for folder, folders, files in os.walk(root):
@@ -191,7 +191,7 @@ def bytecode():
                     continue
                 path = os.path.join(folder, name)
                 if re.search(r"/tests?/(.*/)?(test_[^/]*|conftest)[.]py$", path):
-                    continue  # packages' own tests: install-layer leaves them uncompiled
+                    continue  # packages' own tests, which install-layer does not compile
                 total += 1
                 try:
                     with open(importlib.util.cache_from_source(path), "rb") as file:

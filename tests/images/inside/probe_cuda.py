@@ -1,9 +1,9 @@
-"""Runs inside an image and prints what its CUDA libraries and its framework say of themselves, as JSON.
+"""Print what the CUDA libraries and the framework of an image report of themselves, as JSON; runs inside the image.
 
     python -c "$(cat probe_cuda.py)" FRAMEWORK LIBRARY...
 
-No GPU and no driver is needed.  Standard library only, and nothing newer than Python 3.7 has; the framework is
-imported where there is one.
+No GPU and no driver is needed. Standard library only, and only features of Python 3.7. The framework is imported if
+there is one.
 """
 # It walks tens of thousands of files: a Path for each would double the time.
 # ruff: noqa: PTH110, PTH118, PTH119, PTH123
@@ -20,12 +20,12 @@ import sysconfig
 #: Tags of an ELF file's segments and of its dynamic section (https://refspecs.linuxfoundation.org/elf/gabi4+/).
 PT_LOAD, PT_DYNAMIC = 1, 2
 DT_NEEDED, DT_STRTAB, DT_SONAME = 1, 5, 14
-#: How a library tells its version, by the beginning of its name.
+#: Libraries that report their version by a function ``<name>GetProperty``.
 PROPERTIES = ("cublas", "cublasLt", "cufft", "curand", "cusolver", "cusparse")
 
 
 def dynamic(path):
-    """The SONAME and the NEEDED names of a shared library (no image has readelf), or None of what is none."""
+    """Return SONAME and NEEDED of a shared library (no image has readelf), or None for another file."""
     with open(path, "rb") as file:
         header = file.read(64)
         if len(header) < 64 or header[:6] != b"\x7fELF\x02\x01":  # 64 bits, little-endian
@@ -60,7 +60,7 @@ def dynamic(path):
 
 
 def load(soname):
-    """Loads a library by its name alone, as any program's loader does, and asks it for its version."""
+    """Load a library by its name alone, as programs' loaders do, and return its path and version."""
     library = ctypes.CDLL(soname)
     with open("/proc/self/maps") as file:
         mapped = {line.split(None, 5)[5].rstrip("\n") for line in file if "/" in line}
@@ -70,14 +70,14 @@ def load(soname):
 
 
 def version(library, soname, paths):
-    """The numbers of its version, as many as it tells, or None where it has no such function."""
+    """Return the numbers of its version, as many as it reports, or None if it has no such function."""
     name = soname[len("lib") :].split(".so")[0]
     number, minor = ctypes.c_int(-1), ctypes.c_int(-1)
     if name == "cudart":
         if library.cudaRuntimeGetVersion(ctypes.byref(number)):
-            # Before CUDA 12 it tells only where there is a driver; the file's name does: libcudart.so.11.8.89.
-            told = [[int(part) for part in re.findall(r"[0-9]+", path.rpartition(".so.")[2])] for path in paths]
-            return max(told, key=len)[:2]
+            # Before CUDA 12 it only works with a driver, but the file name has the version: libcudart.so.11.8.89.
+            versions = [[int(part) for part in re.findall(r"[0-9]+", path.rpartition(".so.")[2])] for path in paths]
+            return max(versions, key=len)[:2]
         return [number.value // 1000, number.value % 1000 // 10]
     if name == "cudnn":
         library.cudnnGetVersion.restype = ctypes.c_size_t
@@ -98,7 +98,7 @@ def version(library, soname, paths):
 
 
 def ask(soname):
-    """``load`` in a process of its own: what another library loaded before would be found whatever its path is."""
+    """``load`` in a process of its own: a library that is already loaded would be found by name in any folder."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -116,7 +116,7 @@ def ask(soname):
 
 
 def needing(sonames):
-    """The installed modules and libraries that need CUDA libraries, each with what the loader does not find for it."""
+    """Return the installed files that need CUDA libraries, each with the libraries that its loader does not find."""
     found = {}
     root = sysconfig.get_path("purelib")
     for folder, folders, files in os.walk(root):
@@ -131,7 +131,7 @@ def needing(sonames):
 
 
 def framework(name):
-    """What it was built for, and what it says of a GPU where there is none. None: it does not tell."""
+    """Return what a framework was built for, and what it offers without a GPU; None for an unknown framework."""
     if name == "onnxruntime":
         import onnxruntime
         from onnxruntime.capi import build_and_package_info
@@ -174,7 +174,7 @@ def framework(name):
 
 
 def cudnn_numbers(number):
-    """cuDNN's version from its number: 91200 is 9.12.0, and before 9, 8005 is 8.0.5."""
+    """Split cuDNN's version number: 91200 is 9.12.0; before version 9, 8005 is 8.0.5."""
     major = 10000 if number >= 90000 else 1000
     return [number // major, number % major // 100, number % 100]
 

@@ -1,6 +1,6 @@
-"""Runs inside a container and prints, as JSON, why the distribution's archive is not reached; null where it is.
+"""Print, as JSON, why the distribution's archive cannot be reached, or null if it can; runs inside a container.
 
-It asks for the first index file of apt's own sources. Standard library only, and nothing newer than Python 3.7 has.
+Requests the index file of the first of apt's sources. Standard library only, and only features of Python 3.7.
 """
 
 import json
@@ -13,7 +13,7 @@ PATIENCE = 10
 
 
 def index():
-    """The URL of the first source's index, in either of apt's formats."""
+    """Return the URL of the first source's index. apt has two formats of sources."""
     apt = Path("/etc/apt")
     files = [*apt.glob("sources.list"), *apt.glob("sources.list.d/*")]
     text = "\n".join(path.read_text() for path in files)

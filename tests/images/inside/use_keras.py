@@ -1,9 +1,9 @@
-"""Runs inside an image and prints, as JSON, what became of common uses of Keras in TensorFlow: null, or the error.
+"""Print, as JSON, the outcome of common uses of Keras in TensorFlow (null, or the error); runs inside an image.
 
     python -c "$(cat use_keras.py)"
 
-TensorFlow 1.15, 2.4 and 2.21 all take it. 1.15.0 fails with the recurrent layers where numpy is 1.20 (a symbolic
-tensor's ``__array__`` raises NotImplementedError, where it looked for TypeError), and with HDF5 where h5py is 3.
+It passes with TensorFlow 1.15, 2.4 and 2.21. 1.15.0 fails with the recurrent layers if numpy is 1.20 (a symbolic
+tensor's ``__array__`` raises NotImplementedError instead of TypeError), and with HDF5 if h5py is 3.
 """
 
 import json
@@ -24,7 +24,7 @@ def use(function):
 
 
 def train(*layers, shape):
-    """A model of some layers and a dense one, after one step of training; it must predict a number for each row."""
+    """Train a model of some layers and a dense one for a step, and assert that it predicts a number for each row."""
     model = keras.Sequential([keras.layers.InputLayer(shape), *layers, keras.layers.Dense(1)])
     model.compile(optimizer="adam", loss=keras.losses.MeanSquaredError())
     model.fit(numpy.ones((4, *shape)), numpy.ones((4, 1)), verbose=0)
@@ -76,7 +76,7 @@ def saved_as_hdf5():
 def attempt(function):
     try:
         function()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
+    except Exception as error:  # noqa: BLE001 - any error is the outcome
         return f"{type(error).__name__}: {error}"
     return None
 

@@ -1,9 +1,9 @@
-"""Runs inside an image and prints, as JSON, what became of each of 36 common operations of pandas: null, or its error.
+"""Print, as JSON, the outcome of 36 common operations of pandas (null, or the error); runs inside an image.
 
     python -c "$(cat use_pandas.py)"
 
-pandas 0.25, 1.1 and 3.1 all take it. With numpy 1.20, pandas 0.25.1 as it was released fails in six of them:
-it takes numpy's scalar types for what they were before (``pandas/core/dtypes/cast.py``).
+They pass with pandas 0.25, 1.1 and 3.1. With numpy 1.20, pandas 0.25.1 as released fails in six of them: it relies on
+older definitions of numpy's scalar types (``pandas/core/dtypes/cast.py``).
 """
 
 import io
@@ -238,7 +238,7 @@ def json_and_pickle():
 def attempt(function):
     try:
         function()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
+    except Exception as error:  # noqa: BLE001 - any error is the outcome
         return f"{type(error).__name__}: {error}"
     return None
 

@@ -1,4 +1,4 @@
-"""LightGBM: one tree, one split, which learns a step: 10 below x = 4, 20 from there on."""
+"""LightGBM: one tree, one split, which learns a step: 10 below x = 4, and 20 from 4 on."""
 
 import json
 
@@ -7,7 +7,7 @@ import numpy
 
 REQUEST = {"data": [[1.0], [6.0]]}
 ANSWER = [10.0, 20.0]
-#: MiB with which a container scores.
+#: MiB of memory that are enough for a container to score.
 MEMORY = 192
 
 

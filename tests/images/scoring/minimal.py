@@ -1,10 +1,10 @@
-"""An image without a framework: plain Python behind the server."""
+"""An image without a framework: the model is plain Python."""
 
 import json
 
 REQUEST = {"data": [[10.0], [20.0]]}
 ANSWER = [21.0, 41.0]
-#: MiB with which a container scores.
+#: MiB of memory that are enough for a container to score.
 MEMORY = 64
 
 

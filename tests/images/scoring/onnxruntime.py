@@ -11,7 +11,7 @@ import onnxruntime
 
 REQUEST = {"data": [[10.0], [20.0]]}
 ANSWER = [21.0, 41.0]
-#: MiB with which a container scores.
+#: MiB of memory that are enough for a container to score.
 MEMORY = 96
 
 PROVIDERS = onnxruntime.get_available_providers()
@@ -23,7 +23,7 @@ def varint(number):
 
 
 def field(number, value):
-    """One field of a protobuf message: a number, a text, or a message within."""
+    """Return a field of a protobuf message: a number, a text, or a nested message."""
     if isinstance(value, int):
         return varint(number << 3) + varint(value)
     content = value.encode() if isinstance(value, str) else value
@@ -55,13 +55,13 @@ def linear_model():
         + field(11, column("x"))
         + field(12, column("y"))
     )
-    ir_version, opset = 7, 13  # what 1.6 reads, and all later versions
+    ir_version, opset = 7, 13  # 1.6 and all later versions read these
     return field(1, ir_version) + field(7, graph) + field(8, field(1, "") + field(2, opset))
 
 
 def init():
     global session
-    # As a script that is for both asks: the GPU first, where the build has it.
+    # As in a script for both: the GPU first, if the build supports it.
     wanted = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in PROVIDERS]
     session = onnxruntime.InferenceSession(linear_model(), providers=wanted)
 

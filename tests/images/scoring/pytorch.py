@@ -6,9 +6,9 @@ import torch
 
 REQUEST = {"data": [[10.0], [20.0]]}
 ANSWER = [21.0, 41.0]
-#: MiB with which a container scores.
+#: MiB of memory that are enough for a container to score.
 MEMORY = 320
-#: The same where torch loads CUDA's libraries with itself.
+#: The same if torch loads CUDA's libraries.
 MEMORY_WITH_CUDA = 512
 
 

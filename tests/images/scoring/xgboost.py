@@ -1,4 +1,4 @@
-"""XGBoost: one tree, one split, which learns a step: 10 below x = 4, 20 from there on."""
+"""XGBoost: one tree, one split, which learns a step: 10 below x = 4, and 20 from 4 on."""
 
 import json
 
@@ -7,11 +7,11 @@ import xgboost
 
 REQUEST = {"data": [[1.0], [6.0]]}
 ANSWER = [10.0, 20.0]
-#: MiB with which a container scores.
+#: MiB of memory that are enough for a container to score.
 MEMORY = 192
 
 
-#: With CUDA the GPU is asked for; XGBoost takes the CPU where there is none. (0.90 has no such question.)
+#: A CUDA build is asked to use the GPU, and falls back to the CPU. (0.90 does not have this parameter.)
 CUDA = getattr(xgboost, "build_info", dict)().get("USE_CUDA", False)
 
 

@@ -1,10 +1,10 @@
-"""Predictions that end when they are told to: files in /tmp are the signals, so that no test measures time."""
+"""Predictions that end on a signal (a file in /tmp), so that no test measures time."""
 
 import json
 import os
 import time
 
-#: Seconds after which a prediction that nobody ends gives up.
+#: Seconds after which a prediction ends without its signal.
 AT_MOST = 60
 
 inside = 0
@@ -28,16 +28,16 @@ def run(data):
 
 
 def nothing(name):
-    """Says who predicts."""
+    """Return which process predicts."""
 
 
 def rest(name):
-    """Long enough that another thread would enter meanwhile."""
+    """Take long enough that another thread would enter in the meantime."""
     time.sleep(0.01)
 
 
 def sleep(name):
-    """A prediction that waits, as one in native code that releases the interpreter's lock."""
+    """A prediction that waits, like native code that releases the interpreter's lock."""
     return hold(name, lambda: time.sleep(0.01))
 
 
@@ -62,7 +62,7 @@ def hold(name, work):
 
 
 def meet(name):
-    """Ends when another worker's prediction of this name runs at the same time."""
+    """Wait until another worker's prediction of the same name runs at the same time."""
     touch("meet." + name + "." + str(os.getpid()))
     end = time.monotonic() + 3
     while time.monotonic() < end:

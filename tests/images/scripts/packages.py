@@ -1,4 +1,4 @@
-"""The scoring script of the extension tests: it tells which packages it sees. Python 3.7 or newer."""
+"""The scoring script of the extension tests: it returns which packages it sees."""
 
 import importlib
 import json
@@ -7,7 +7,7 @@ from pathlib import Path
 
 try:
     from importlib import metadata
-except ImportError:  # Python 3.7; the server brings the backport
+except ImportError:  # Python 3.7; the server installs the backport
     import importlib_metadata as metadata
 
 
@@ -25,7 +25,7 @@ def run(data):
 
 
 def look(name):
-    """Its version by the import system and by the installed distributions, and where it lies."""
+    """Return the version of the module and of the installed distribution, and the module's file."""
     module = importlib.import_module(name)
     return {
         "imported": getattr(module, "__version__", None),

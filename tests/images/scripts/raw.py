@@ -1,4 +1,4 @@
-"""A raw HTTP script: run() gets the request and may give the response."""
+"""A raw HTTP script: run() gets the request and may return a response."""
 
 from azureml.contrib.services.aml_request import AMLRequest, rawhttp
 from azureml.contrib.services.aml_response import AMLResponse

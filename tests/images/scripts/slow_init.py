@@ -1,4 +1,4 @@
-"""A script whose init() takes longer than its test's WORKER_TIMEOUT (SECONDS); run() says how often it was called."""
+"""A script whose init() takes longer than its test's WORKER_TIMEOUT (SECONDS); run() returns the number of calls."""
 
 import time
 

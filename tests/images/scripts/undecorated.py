@@ -1,4 +1,4 @@
-"""An undecorated script: run() gets the body as text. The request says what to do; Python 3.7 can read this."""
+"""An undecorated script: run() gets the body as text. The request says what to do."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 
-import beside  # a module of the user's, in the app root
+import beside  # a user's module, in the app root
 
 
 def init():

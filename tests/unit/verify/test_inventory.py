@@ -1,4 +1,4 @@
-"""Licences as the image's packages name them: what is taken, and what is left unknown."""
+"""Licences in the inventory: which ones are read from a package, and which are left unknown."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ WHOLE = "Copyright (c) 2001-2002 Enthought, Inc. 2003, SciPy Developers.\nAll ri
         (None, "UNKNOWN", [], None, None),
     ],
 )  # fmt: skip
-def test_a_distributions_licence(
+def test_licence_of_a_distribution(
     inventory: ModuleType,
     expression: str | None,
     text: str | None,
@@ -76,5 +76,5 @@ License: MPL-2.0
         ("This software is free. License: yes.", None, None),
     ],
 )
-def test_a_debian_packages_licence(inventory: ModuleType, text: str, licence: str | None, source: str | None) -> None:
+def test_licence_of_a_debian_package(inventory: ModuleType, text: str, licence: str | None, source: str | None) -> None:
     assert inventory.debian_licence(text) == (licence, source)

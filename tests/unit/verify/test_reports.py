@@ -26,23 +26,23 @@ REPORT = Report(
 )
 
 
-def test_a_report_survives_the_way_to_the_registry_and_back() -> None:
+def test_a_report_survives_writing_and_reading() -> None:
     assert reports.parse(REPORT.content) == REPORT
     assert REPORT.passed == 1
     assert [check.reason for check in REPORT.skipped] == ["a CPU image"]
 
 
-def test_a_report_of_a_later_version_is_read_as_far_as_it_is_known() -> None:
+def test_unknown_keys_of_a_report_are_ignored() -> None:
     later = json.loads(REPORT.content) | {"signed-by": "somebody"}
     assert reports.parse(json.dumps(later).encode()) == REPORT
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"image": 1}', b"\xff"])
-def test_what_is_no_report_is_none(content: bytes) -> None:
+def test_content_that_is_not_a_report_is_none(content: bytes) -> None:
     assert reports.parse(content) is None
 
 
-def test_a_report_is_kept_for_its_image(tmp_path: Path) -> None:
+def test_a_report_is_stored_by_image(tmp_path: Path) -> None:
     paths = Paths(root=tmp_path)
     assert reports.load(paths, REPORT.image_id) is None
     reports.save(paths, REPORT)
@@ -50,13 +50,13 @@ def test_a_report_is_kept_for_its_image(tmp_path: Path) -> None:
     assert reports.load(paths, "sha256:" + "2" * 64) is None
 
 
-def test_the_image_tests_say_what_they_are() -> None:
+def test_docstrings_of_the_image_tests_are_read() -> None:
     groups, says = reports.describe(repository().root / "tests" / "images")
-    assert groups["packages"] == "Versions: what the matrix promises, what the lock fixes, what is installed."
+    assert groups["packages"] == "Versions: what the matrix promises, what the lock pins, what is installed."
     assert says["packages.test_promised_versions"].startswith("Each contract pin")
-    assert all(groups.values()), "a file of tests says nothing of itself"
+    assert all(groups.values()), "a file of tests has no docstring"
 
 
-def test_a_tests_name_for_people() -> None:
+def test_the_name_of_a_test_for_people() -> None:
     assert reports.title("test_installed_set_is_the_lock") == "Installed set is the lock"
     assert reports.title("test_environment (LANG)") == "Environment (LANG)"

@@ -1,4 +1,4 @@
-"""What stays known of a verification, and what makes it void."""
+"""The record of verified images, and what invalidates an entry."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ def remember(paths: Paths, image: str = IMAGE, suite: str = "s") -> None:
     verified.record(paths, image, name="sklearn", recipe="r", suite=suite, passed=3, skipped=1)
 
 
-def test_an_image_is_verified_once_it_passed(paths: Paths) -> None:
+def test_an_image_that_passed_is_verified(paths: Paths) -> None:
     assert not verified.is_verified(paths, IMAGE, "s")
     remember(paths)
     assert verified.is_verified(paths, IMAGE, "s")
     assert not verified.is_verified(paths, OTHER, "s")
 
 
-def test_it_is_not_once_the_tests_are_others(paths: Paths) -> None:
+def test_an_image_is_not_verified_by_other_tests(paths: Paths) -> None:
     remember(paths)
     assert not verified.is_verified(paths, IMAGE, "other tests")
 
 
-def test_it_is_not_once_it_failed(paths: Paths) -> None:
+def test_an_image_that_failed_later_is_not_verified(paths: Paths) -> None:
     remember(paths)
     remember(paths, OTHER)
     verified.forget(paths, IMAGE)
@@ -66,12 +66,12 @@ def test_a_broken_record_means_not_verified(paths: Paths, content: str) -> None:
     assert verified.is_verified(paths, IMAGE, "s")
 
 
-def test_the_record_says_when_and_what(paths: Paths) -> None:
+def test_an_entry_has_its_time_and_counts(paths: Paths) -> None:
     remember(paths)
-    found = verified.lookup(paths, IMAGE)
-    assert found is not None
-    assert (found.name, found.recipe, found.passed, found.skipped) == ("sklearn", "r", 3, 1)
-    assert found.time.endswith("+00:00")
+    entry = verified.lookup(paths, IMAGE)
+    assert entry is not None
+    assert (entry.name, entry.recipe, entry.passed, entry.skipped) == ("sklearn", "r", 3, 1)
+    assert entry.time.endswith("+00:00")
 
 
 def test_two_clones_have_the_same_suite(tests: Path, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_two_clones_have_the_same_suite(tests: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file", ["test_image_user.py", "conftest.py", "scoring/sklearn.py"])
-def test_an_edit_of_a_test_is_another_suite(tests: Path, file: str) -> None:
+def test_an_edited_test_changes_the_suite(tests: Path, file: str) -> None:
     before = suite_hash(tests)
     with (tests / file).open("a") as opened:
         opened.write("\n")

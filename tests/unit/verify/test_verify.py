@@ -1,7 +1,7 @@
-"""Verifying: what a person is told, what is remembered, and that no container stays.
+"""Verification: the messages, the record of what passed, and that no container is left.
 
-With an engine, the real runner runs a small suite on small images; the suite of the project itself runs on
-the project's images (`nox -s verify`).
+With an engine, the real runner runs a small suite on small images. The project's own suite runs on the project's
+images (`nox -s verify`).
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from build.verify.results import Outcome, VerifyResult
 from build.verify.target import Target, suite_of
 from tests.unit.fixture_project import PROJECT
 
-#: What the images of these tests are told apart by.
+#: The names of the two images: one passes the tests, the other does not.
 GOOD, BAD = "sklearn-1.9-debian12-py311-cpu-inference", "minimal-debian12-py311-cpu-inference"
 
 SUITE = """
     import pytest
 
     def test_good_images_pass(image):
-        assert "sklearn" in image.name, f"{image.framework} is no good"
+        assert "sklearn" in image.name, f"{image.framework} is not good"
 
     def test_with_a_skip(image):
         pytest.skip("no GPU here")
@@ -49,7 +49,7 @@ SUITE = """
         assert config["Labels"]["of"] == "a test"
 """
 
-#: Two tests an image; each writes down the container that it got.
+#: Two tests; each writes down which container it got.
 CONTAINERS = """
     import pathlib
     import time
@@ -77,7 +77,7 @@ def result(name: str, *failures: tuple[str, str], passed: int = 3) -> VerifyResu
     )
 
 
-# What a person is told.
+# Messages.
 
 
 def test_nothing_to_verify(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_no_docker_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert "nox -s engine" in (failure.value.fix or "")
 
 
-@pytest.mark.skipif(shutil.which("docker") is None, reason="there is no docker command here")
+@pytest.mark.skipif(shutil.which("docker") is None, reason="the docker command is not installed")
 def test_no_engine_behind_the_address(tmp_path: Path) -> None:
     address = f"unix://{tmp_path}/no.sock"
     with pytest.raises(EngineError) as failure:
@@ -100,7 +100,7 @@ def test_no_engine_behind_the_address(tmp_path: Path) -> None:
     assert failure.value.where == address
 
 
-def test_a_failure_says_what_failed_where(tmp_path: Path) -> None:
+def test_a_failure_lists_tests_and_images(tmp_path: Path) -> None:
     paths = Paths(root=tmp_path)
     results = [
         result("one", ("test_port", "EXPOSE is []"), ("test_user", "root")),
@@ -118,7 +118,7 @@ def test_a_failure_says_what_failed_where(tmp_path: Path) -> None:
     assert ".pipeline/reports/verify.xml" in (failure.value.where or "")
 
 
-def test_one_cause_is_told_once(tmp_path: Path) -> None:
+def test_one_cause_is_listed_once(tmp_path: Path) -> None:
     cause = "the container ended with exit code 3 (OSError: libgomp.so.1)"
     failures = [(f"test_{number}", cause) for number in range(20)]
     with pytest.raises(VerifyError) as failure:
@@ -126,7 +126,7 @@ def test_one_cause_is_told_once(tmp_path: Path) -> None:
     assert failure.value.details == f"test_0 and 19 more: {cause}"
 
 
-def test_an_image_that_nothing_was_asked_of_has_not_passed(tmp_path: Path) -> None:
+def test_an_image_without_tests_has_not_passed(tmp_path: Path) -> None:
     with pytest.raises(VerifyError) as failure:
         summary.raise_for([result("one", passed=0)], Paths(root=tmp_path))
     assert "no test passed" in (failure.value.details or "")
@@ -153,10 +153,10 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert "skipped test_gpu: no GPU here (one)" in shown.err
 
 
-# What voids a verification.
+# What invalidates a verification.
 
 
-def test_the_suite_of_an_image_is_what_it_must_keep() -> None:
+def test_the_suite_of_an_image_includes_its_expectations() -> None:
     tests = tool().image_tests
     first = target(GOOD)
     assert suite_of(first, tests) == suite_of(replace(first, reference="another:tag"), tests)
@@ -238,8 +238,8 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 def root_file_system() -> bytes:
-    """The smallest that a container can be started from: a program that waits, and the app root."""
-    wait = bytes.fromhex("b822000000 0f05 ebf7")  # again: pause(); goto again (x86-64)
+    """The smallest root file system that a container can start from: a program that waits, and the app root."""
+    wait = bytes.fromhex("b822000000 0f05 ebf7")  # loop: pause(); goto loop (x86-64)
     size = 64 + 56 + len(wait)
     elf = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 2, 62, 1, 0x400078, 64, 0, 0, 64, 56, 1, 0, 0, 0)
     segment = struct.pack("<IIQQQQQQ", 1, 5, 0, 0x400000, 0x400000, size, size, 0x1000)
@@ -254,19 +254,19 @@ def root_file_system() -> bytes:
 
 
 @pytest.mark.engine
-def test_results_image_by_image(bench: Bench) -> None:
+def test_each_image_has_its_results(bench: Bench) -> None:
     good, bad = bench.run()
     assert (good.name, good.passed, good.failures) == (GOOD, 2, ())
     assert (bad.name, bad.passed) == (BAD, 1)
-    assert bad.failures == (Outcome(test="test_good_images_pass", reason="minimal is no good"),)
+    assert bad.failures == (Outcome(test="test_good_images_pass", reason="minimal is not good"),)
     assert good.skips == (Outcome(test="test_with_a_skip", reason="no GPU here"),)
     assert good.seconds > 0
-    assert "minimal is no good" in (bench.paths.logs / "verify.log").read_text()
+    assert "minimal is not good" in (bench.paths.logs / "verify.log").read_text()
     assert (bench.paths.reports / "verify.xml").is_file()
 
 
 @pytest.mark.engine
-def test_what_passed_is_remembered_and_not_asked_again(bench: Bench) -> None:
+def test_an_image_that_passed_is_not_tested_again(bench: Bench) -> None:
     bench.run()
     good, bad = bench.targets
     assert verify.is_verified(good, bench.tool, bench.paths)
@@ -277,7 +277,7 @@ def test_what_passed_is_remembered_and_not_asked_again(bench: Bench) -> None:
 
 
 @pytest.mark.engine
-def test_what_was_asserted_of_an_image_that_passed_is_written_down(bench: Bench) -> None:
+def test_an_image_that_passed_has_a_report(bench: Bench) -> None:
     bench.suite(
         """
         '''What is in an image.'''
@@ -299,7 +299,7 @@ def test_what_was_asserted_of_an_image_that_passed_is_written_down(bench: Bench)
     layers = (PackageLayer(name="numpy-2.4.6", packages=("numpy==2.4.6",)),)
     replace(bench, targets=[replace(target, layers=layers) for target in bench.targets]).run()
     good, bad = (reports.load(bench.paths, target.image_id) for target in bench.targets)
-    assert bad is None, "a report of an image that failed"
+    assert bad is None, "an image that failed has a report"
     assert good is not None
     assert (good.image, good.recipe, good.layers) == (GOOD, "r", layers)
     assert good.suite == suite_of(bench.targets[0], bench.tool.image_tests)
@@ -311,23 +311,23 @@ def test_what_was_asserted_of_an_image_that_passed_is_written_down(bench: Bench)
         ("test_labels (vendor)", "passed", "", ""),
         ("test_gpu", "skipped", "no GPU here", ""),
     }
-    # Without its report an image has to be asked again: else it would be published without one.
+    # Without its report an image is tested again: otherwise it would be published without one.
     shutil.rmtree(bench.paths.reports / "images")
     assert [one.remembered for one in bench.run()] == [False, False]
 
 
 @pytest.mark.engine
-def test_a_later_failure_is_not_overlooked(bench: Bench) -> None:
+def test_a_later_failure_invalidates_an_earlier_success(bench: Bench) -> None:
     bench.run()
     bench.suite(SUITE.replace('"sklearn" in', '"nothing" in'))
     assert not verify.is_verified(bench.targets[0], bench.tool, bench.paths)
     bench.run()
-    bench.suite(SUITE)  # the tests that it once passed
+    bench.suite(SUITE)  # the tests that it passed before
     assert [one.remembered for one in replace(bench, targets=bench.targets[:1]).run()] == [False]
 
 
 @pytest.mark.engine
-def test_some_of_the_tests_verify_nothing(bench: Bench) -> None:
+def test_a_part_of_the_tests_verifies_nothing(bench: Bench) -> None:
     assert [one.passed for one in bench.run(keywords="labels")] == [1, 1]
     assert not verify.is_verified(bench.targets[0], bench.tool, bench.paths)
     with pytest.raises(UsageError, match="no test matches 'lables'"):
@@ -344,7 +344,7 @@ def test_a_broken_suite_verifies_nothing(bench: Bench, broken: str) -> None:
 
 
 @pytest.mark.engine
-def test_each_image_has_one_container_and_none_stays(bench: Bench) -> None:
+def test_each_image_has_one_container_and_none_is_left(bench: Bench) -> None:
     bench.suite(CONTAINERS)
     bench.run()
     started = (bench.paths.root / "started").read_text().split()
@@ -365,12 +365,12 @@ def test_ctrl_c_leaves_nothing_running(bench: Bench) -> None:
 
 
 @pytest.mark.engine
-def test_the_next_run_removes_what_a_killed_one_left(bench: Bench) -> None:
+def test_the_next_run_removes_containers_of_a_killed_one(bench: Bench) -> None:
     bench.suite(CONTAINERS + "        time.sleep(600)\n")
     process = started_elsewhere(bench)
     wait_for(lambda: len(bench.containers()) == 2)
     for pid in pids_of(bench):
-        os.kill(pid, signal.SIGSTOP)  # as if it were gone too: it shall not clean up by itself
+        os.kill(pid, signal.SIGSTOP)  # so that it cannot clean up by itself
     process.kill()
     process.wait()
     left = bench.containers()
@@ -383,7 +383,7 @@ def test_the_next_run_removes_what_a_killed_one_left(bench: Bench) -> None:
 
 
 def started_elsewhere(bench: Bench) -> subprocess.Popen[bytes]:
-    """The bench's run, in a process of its own."""
+    """Start the bench's run in a process of its own."""
     (bench.paths.root / "bench.pickle").write_bytes(pickle.dumps((bench.targets, bench.host, bench.tool, bench.paths)))
     script = """
         import pickle, sys
@@ -396,8 +396,8 @@ def started_elsewhere(bench: Bench) -> subprocess.Popen[bytes]:
 
 
 def pids_of(bench: Bench) -> list[int]:
-    """The pytest processes (and workers) that run this bench's tests."""
-    found = []
+    """Return the processes of pytest and its workers that run this bench's tests."""
+    pids = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -405,12 +405,12 @@ def pids_of(bench: Bench) -> list[int]:
             except OSError:
                 continue
             if here == bench.paths.root and b"python" in command:
-                found.append(int(entry.name))
-    return found
+                pids.append(int(entry.name))
+    return pids
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
     end = time.monotonic() + 60
     while not condition():
-        assert time.monotonic() < end, "it did not happen"
+        assert time.monotonic() < end, "the condition did not become true in time"
         time.sleep(0.1)
