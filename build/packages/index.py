@@ -200,9 +200,7 @@ def from_options(text: str, client: IndexClient | None = None) -> PackageIndex:
             extra += values
         elif option == "--find-links":
             links += values
-    if os.environ.get("UV_NO_INDEX", "").lower() in ("1", "true", "yes"):
-        return PackageIndex((), links, client=client)
-    # uv searches the default index last.
+    # uv searches the default index last; with ``no-index`` it names none.
     return PackageIndex([*extra, *default], links, client=client)
 
 

@@ -93,6 +93,7 @@ def test_an_invalid_configuration_of_uv_is_reported(tmp_path: Path, monkeypatch:
         package_index.configured()
 
 
-def test_no_index_means_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UV_NO_INDEX", "1")
-    assert package_index.from_options("--index-url https://default.example/simple\n").indexes == ()
+def test_no_index_means_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "uv.toml").write_text("[pip]\nno-index = true\n")
+    monkeypatch.setenv("UV_CONFIG_FILE", str(tmp_path / "uv.toml"))
+    assert package_index.configured().indexes == ()
