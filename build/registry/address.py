@@ -1,4 +1,4 @@
-"""Where the registry is: its host, and the namespace in it.  Pure."""
+"""The address of the registry: its host, and the namespace in it.  Pure."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 from build.errors import UsageError
 
-#: Names another registry than the embedded one: ``host[:port][/namespace]``.
+#: The variable that names another registry than the embedded one: ``host[:port][/namespace]``.
 REGISTRY_VARIABLE = "REGISTRY"
-#: Moves the embedded registry to another port of 127.0.0.1.
+#: The variable that moves the embedded registry to another port of 127.0.0.1.
 PORT_VARIABLE = "INFERENCE_IMAGES_REGISTRY_PORT"
 #: CNCF Distribution's own port.
 DEFAULT_PORT = 5000
 
 _HOST = re.compile(r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?$")
-# One component of a repository's name, as the distribution specification has it.
+# One component of a repository's name (distribution specification, "Pulling manifests").
 _COMPONENT = re.compile(r"^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$")
 
 
@@ -32,21 +32,21 @@ class Registry:
     namespace: str | None = None
     #: Plain HTTP.
     insecure: bool = False
-    #: The pipeline's own, run by ``build.engine.embedded_registry``.
+    #: The pipeline's own registry, which ``build.engine.embedded_registry`` runs.
     embedded: bool = False
 
     def repository(self, variant_repository: str) -> str:
-        """The repository in this registry: ``azureml/sklearn-…`` → ``acme/sklearn-…``.
+        """Return the repository in this registry: ``azureml/sklearn-…`` → ``acme/sklearn-…``.
 
         Args:
-            variant_repository: As the matrix gives it, ``namespace/name``.
+            variant_repository: The repository in the matrix, ``namespace/name``.
         """
         if self.namespace is None:
             return variant_repository
         return f"{self.namespace}/{variant_repository.split('/', 1)[-1]}"
 
     def reference(self, variant_repository: str, tag: str) -> str:
-        """What ``docker pull`` takes: ``127.0.0.1:5000/azureml/sklearn-…:tag``."""
+        """Return the reference for ``docker pull``: ``127.0.0.1:5000/azureml/sklearn-…:tag``."""
         return f"{self.host}/{self.repository(variant_repository)}:{tag}"
 
     def __str__(self) -> str:
@@ -54,13 +54,13 @@ class Registry:
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> Registry:
-    """The registry that the environment names: ``REGISTRY``, or the embedded one on 127.0.0.1.
+    """Return the registry that ``REGISTRY`` names, or the embedded one on 127.0.0.1.
 
     Args:
         environment: The variables; None is the process's own.
 
     Raises:
-        UsageError: ``REGISTRY`` or the port is not written as it must be.
+        UsageError: The value of ``REGISTRY`` or of the port is invalid.
     """
     variables = os.environ if environment is None else environment
     text = variables.get(REGISTRY_VARIABLE, "").strip()
@@ -70,7 +70,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Registry:
 
 
 def embedded_port(environment: Mapping[str, str] | None = None) -> int:
-    """The embedded registry's port on 127.0.0.1.
+    """Return the port of the embedded registry on 127.0.0.1.
 
     Args:
         environment: The variables; None is the process's own.
@@ -88,13 +88,13 @@ def embedded_port(environment: Mapping[str, str] | None = None) -> int:
 
 
 def parse(text: str) -> Registry:
-    """Read ``[http[s]://]host[:port][/namespace]``; without a scheme, this machine's are plain HTTP.
+    """Read ``[http[s]://]host[:port][/namespace]``. Without a scheme, only this machine speaks plain HTTP.
 
     Args:
-        text: What a person wrote in ``REGISTRY``.
+        text: The value of ``REGISTRY``.
 
     Raises:
-        UsageError: It is not written so.
+        UsageError: It is not of that form.
     """
     scheme, separator, rest = text.partition("://")
     if not separator:
@@ -129,7 +129,7 @@ def parse(text: str) -> Registry:
 
 
 def _is_this_machine(host: str) -> bool:
-    """Whether Docker, too, speaks plain HTTP with this host unasked: localhost and 127.0.0.0/8."""
+    """Tell whether Docker speaks plain HTTP with this host by default: localhost and 127.0.0.0/8."""
     name = host[1 : host.index("]")] if host.startswith("[") else host.partition(":")[0]
     if name == "localhost":
         return True

@@ -1,6 +1,6 @@
-"""Documents attached to an image in a registry, so that whoever finds the image finds them too.
+"""Documents that are attached to an image in a registry.
 
-An attachment is a manifest of its own whose ``subject`` is the image's (OCI image specification 1.1, artifacts;
+An attachment is a manifest whose ``subject`` is the image (OCI image specification 1.1, artifacts;
 distribution specification 1.1, referrers). Registries without the referrers API keep the list in a tag made of the
 subject's digest, as the specification says. ``oras discover`` and ``oras pull`` read both.
 """
@@ -32,17 +32,17 @@ def attach(
     """Attach a document to an image.
 
     Args:
-        client: The registry's.
-        repository: As the matrix names it.
-        subject: The image's manifest, which the repository has.
+        client: The client of the registry.
+        repository: The repository in the matrix.
+        subject: The manifest of the image, which the repository has.
         content: The document.
-        media_type: Its type, which is the attachment's too.
-        title: The file's name for those who pull it.
+        media_type: Its media type, which is also the attachment's type.
+        title: The file name for those who pull it.
         created: ISO 8601, UTC.
-        annotations: More words about it, in the list of attachments too.
+        annotations: Further annotations, which are shown in the list of attachments too.
 
     Returns:
-        Whether the registry takes such manifests; where it does not, nothing is changed.
+        Whether the registry accepts such manifests; if it does not, nothing is changed.
 
     Raises:
         RegistryError: The registry is not there, refuses, or fails.
@@ -58,10 +58,10 @@ def attach(
         "annotations": notes,
     }
     manifest = to_manifest(document, MANIFEST)
-    listed = client.put_artifact(repository, manifest, [_EMPTY_CONTENT, content])
-    if listed is None:
+    is_listed = client.put_artifact(repository, manifest, [_EMPTY_CONTENT, content])
+    if is_listed is None:
         return False
-    if not listed:
+    if not is_listed:
         entry = descriptor(MANIFEST, manifest.content) | {"artifactType": media_type, "annotations": notes}
         others = [each for each in _in_tag(client, repository, subject.digest) if each["digest"] != entry["digest"]]
         index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [*others, entry]}
@@ -70,26 +70,31 @@ def attach(
 
 
 def attached(client: Client, repository: str, digest: str, media_type: str) -> list[dict[str, Any]]:
-    """The descriptors of an image's attachments of one type, the newest first.
+    """List the descriptors of an image's attachments of one type, the newest first.
 
     Args:
-        client: The registry's.
-        repository: As the matrix names it.
-        digest: Of the image's manifest.
-        media_type: The attachments' type.
+        client: The client of the registry.
+        repository: The repository in the matrix.
+        digest: The digest of the image's manifest.
+        media_type: The type of the attachments.
 
     Raises:
         RegistryError: The registry is not there, refuses, or fails.
     """
-    found = client.referrers(repository, digest)
-    if not found:  # no such API, or attached before the registry had it
-        found = _in_tag(client, repository, digest)
-    mine = [each for each in found if each.get("artifactType") == media_type]
-    return sorted(mine, key=lambda each: str((each.get("annotations") or {}).get(_CREATED, "")), reverse=True)
+    entries = client.referrers(repository, digest)
+    if not entries:  # no such API, or attached before the registry had it
+        entries = _in_tag(client, repository, digest)
+    wanted = [each for each in entries if each.get("artifactType") == media_type]
+    return sorted(wanted, key=lambda each: str((each.get("annotations") or {}).get(_CREATED, "")), reverse=True)
 
 
 def read(client: Client, repository: str, attachment: dict[str, Any]) -> bytes:
-    """The document of an attachment that `attached` found.
+    """Read the document of an attachment.
+
+    Args:
+        client: The client of the registry.
+        repository: The repository in the matrix.
+        attachment: The descriptor that `attached` returned.
 
     Raises:
         RegistryError: The registry is not there, refuses, or fails.
@@ -101,8 +106,8 @@ def read(client: Client, repository: str, attachment: dict[str, Any]) -> bytes:
 def _in_tag(client: Client, repository: str, digest: str) -> list[dict[str, Any]]:
     if client.digest(repository, _tag(digest)) is None:
         return []
-    found = client.manifest(repository, _tag(digest)).document.get("manifests")
-    return list(found) if isinstance(found, list) else []
+    entries = client.manifest(repository, _tag(digest)).document.get("manifests")
+    return list(entries) if isinstance(entries, list) else []
 
 
 def _tag(digest: str) -> str:

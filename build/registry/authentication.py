@@ -35,11 +35,11 @@ def challenges(header: str) -> dict[str, dict[str, str]]:
     Returns:
         Scheme in lower case (``bearer``, ``basic``) → its parameters.
     """
-    found: dict[str, dict[str, str]] = {}
+    schemes: dict[str, dict[str, str]] = {}
     for match in _CHALLENGE.finditer(header):
         pairs = re.finditer(_PARAMETER, match[2])
-        found[match[1].lower()] = {pair[1].lower(): pair[2] or pair[3] or "" for pair in pairs}
-    return found
+        schemes[match[1].lower()] = {pair[1].lower(): pair[2] or pair[3] or "" for pair in pairs}
+    return schemes
 
 
 class Authenticator:

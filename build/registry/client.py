@@ -128,15 +128,15 @@ class Client:
     def blobs(self, repository: str, manifest: Manifest) -> tuple[Blob, ...]:
         """List all that an image consists of in addition to manifests; for an index, of all its images."""
         with self._understood(f"reading {repository}@{manifest.digest}"):
-            found: dict[str, Blob] = {}
+            blobs: dict[str, Blob] = {}
             document = manifest.document
             if manifest.media_type in INDEXES:
                 for entry in document["manifests"]:
                     child = self.manifest(repository, entry["digest"])
-                    found.update((blob.digest, blob) for blob in self.blobs(repository, child))
+                    blobs.update((blob.digest, blob) for blob in self.blobs(repository, child))
             else:
-                found = blobs_of(manifest, self.read_blob(repository, document["config"]["digest"]))
-            return tuple(found.values())
+                blobs = blobs_of(manifest, self.read_blob(repository, document["config"]["digest"]))
+            return tuple(blobs.values())
 
     def size(self, repository: str, manifest: Manifest) -> int:
         """Add up the bytes of all blobs of an image; for an index, of all its images."""

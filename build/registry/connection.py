@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from build.registry import failures
 from build.registry.address import Registry
@@ -64,9 +64,10 @@ class Connection:
         """
         url = urljoin(self._root, path)
         wanted = frozenset(scopes)
-        login = self._authenticator.header(wanted) if url.startswith(self._root) else None
+        is_own = _server(url) == _server(self._root)  # an upload may be sent to another server: it gets no login
+        login = self._authenticator.header(wanted) if is_own else None
         response = self._send(method, url, headers, body, login, doing)
-        if response.status == 401 and url.startswith(self._root):
+        if response.status == 401 and is_own:
             renewed = self._authenticator.answer(response, wanted, login)
             if renewed is not None:
                 response = self._send(method, url, headers, body, renewed, doing)
@@ -104,6 +105,12 @@ class Connection:
             return self._http.request(method, url, headers=sent, body=body, retry=True)
         except HttpError as failure:
             raise failures.from_http(self.registry, failure, doing) from failure
+
+
+def _server(url: str) -> tuple[str, str | None, int]:
+    """The scheme, host and port of an address."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _next_page(response: Response) -> str | None:

@@ -20,32 +20,32 @@ class DateTag:
     number: int
     #: The whole tag.
     tag: str
-    #: The base that stands in; empty where none does.
+    #: The stand-in base; empty where there is none.
     stand_in: str = ""
 
 
 def dated(tags: Sequence[str]) -> list[DateTag]:
-    """The immutable tags among ``tags``, the newest first; others are left out."""
-    found = []
+    """Return the immutable tags, the newest first; other tags are left out."""
+    tags_found = []
     for tag in tags:
         if match := _DATED.fullmatch(tag):
             year, month, day, number = map(int, match.groups()[:4])
             try:
                 date = datetime.date(year, month, day)
-            except ValueError:  # eight digits that are no day
+            except ValueError:  # eight digits that are not a date
                 continue
-            found.append(DateTag(date=date, number=number, tag=tag, stand_in=match[5] or ""))
-    return sorted(found, reverse=True)
+            tags_found.append(DateTag(date=date, number=number, tag=tag, stand_in=match[5] or ""))
+    return sorted(tags_found, reverse=True)
 
 
 def date_tag(today: datetime.date, taken: Sequence[Sequence[str]]) -> str:
-    """The immutable tag of a run: ``YYYYMMDD.vN`` with the smallest N that no image of the run has.
+    """Return the immutable tag of a run: ``YYYYMMDD.vN`` with the smallest N that no image of the run has.
 
-    On images of a stand-in base, ``-<its name>`` follows: they are not what the plain tag promises.
+    On images of a stand-in base, ``-<name of that base>`` follows.
 
     Args:
-        today: The day of the run.
-        taken: The tags that the images have.
+        today: The day of the run (UTC).
+        taken: The tags of each image.
     """
     numbers = {each.number for tags in taken for each in dated(tags) if each.date == today}
     number = 1

@@ -1,4 +1,4 @@
-"""Publishing with a real engine and real registries: what a registry has afterwards, and when it fails."""
+"""Publishing with a real engine and real registries: the content of the registry afterwards, and failures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import io
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -69,7 +68,7 @@ def wait_until_answers(port: int) -> None:
 
 @dataclass(frozen=True)
 class Running:
-    """A registry of its own in a container; what is in it is read in its storage and log too."""
+    """A registry in a container of its own; the tests read its storage and log too."""
 
     registry: Registry
     container: Container
@@ -86,7 +85,7 @@ class Running:
         return sum(int(size) for size in self.run(f"find {BLOBS} -name data -printf '%s\\n'").split())
 
     def uploads(self) -> int:
-        """How many blobs were sent to it in a request body, mounted ones not counted."""
+        """The number of blobs that were sent to it; mounted ones are not counted."""
         log = self.container.logs().decode()
         return len(re.findall(r'"PUT /v2/\S+/blobs/uploads/\S+ HTTP/1.1" 201', log))
 
@@ -103,7 +102,7 @@ class Running:
             return len(client.manifest(repository, digest).content)
 
     def forbid_writing(self, path: str) -> None:
-        """Let the registry fail wherever it writes below ``path`` (under its repositories)."""
+        """Make each write of the registry below ``path`` (under its repositories) fail."""
         self.run(f"mkdir -p {REPOSITORIES}/{path}; chown -R 0:0 {REPOSITORIES}/{path}")
 
     def allow_writing(self, path: str) -> None:
@@ -121,7 +120,7 @@ def running(
     port = free_port()
     if client.networks.list(names=["bridge"]):
         options["ports"] = {"5000/tcp": ("127.0.0.1", port)}
-    else:  # an engine beside another: no published ports
+    else:  # an engine next to another one has no published ports
         options["network_mode"] = "host"
         options["environment"] = {"REGISTRY_HTTP_ADDR": f"127.0.0.1:{port}"} | options.get("environment", {})
     container = client.containers.create(image, name=f"test-registry-{uuid.uuid4().hex[:8]}", **options)
@@ -146,7 +145,7 @@ Load = Callable[[str, Sequence[Layer]], Publication]
 
 @pytest.fixture
 def load(engine_client: DockerClient) -> Iterator[Load]:
-    """Puts an image of given layers into the engine, under its own name, and says how it is published."""
+    """Load an image of given layers into the engine under a name of its own, and return its publication."""
     loaded: list[str] = []
 
     def _load(name: str, layers: Sequence[Layer]) -> Publication:
@@ -168,7 +167,7 @@ def archive_of(layers: Sequence[Layer], tag: str) -> tuple[bytes, str]:
     diff_ids, descriptors = [], []
     for files in layers:
         layer = tar_of(files)
-        # Compressed, as layers are; not the big ones, which take seconds and are random anyway.
+        # Compressed, as layers are. Big layers take seconds and are random anyway: they are only stored.
         compressed = gzip.compress(layer, compresslevel=1 if len(layer) < 10_000_000 else 0, mtime=0)
         diff_ids.append(digest_of(layer))
         descriptors.append({"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip"} | add(blobs, compressed))
@@ -231,7 +230,7 @@ def add(blobs: dict[str, bytes], content: bytes) -> dict[str, Any]:
 
 
 def names_in(client: DockerClient) -> list[str]:
-    # Not images.list(): it asks for each image again, and others may remove theirs meanwhile.
+    # Not images.list(): it inspects each image, and other tests may remove theirs in the meantime.
     return [name for image in client.api.images() for name in image.get("RepoTags") or []]
 
 
@@ -244,7 +243,7 @@ def as_json(document: object) -> bytes:
 
 
 def random_layer(size: int) -> Layer:
-    """A layer that no test before had and that does not compress."""
+    """A layer that no other test had and that does not compress."""
     return {"random": os.urandom(size)}
 
 
@@ -266,12 +265,12 @@ def test_images_arrive_under_three_tags_of_one_digest(engine_client: DockerClien
         assert set(result.references) == {
             f"127.0.0.1:{there.port}/{item.repository}:{tag}@{result.digest}" for tag in expected
         }
-    # What stands in the registry runs through the engine again.
+    # The engine can pull the image again.
     engine_client.images.pull(f"{there.registry.host}/azureml/one", tag="20261123.v1")
     engine_client.images.remove(f"{there.registry.host}/azureml/one:20261123.v1", force=True)
 
 
-def test_the_engine_is_left_with_no_further_names(engine_client: DockerClient, there: Running, load: Load) -> None:
+def test_the_engine_keeps_no_further_names(engine_client: DockerClient, there: Running, load: Load) -> None:
     publish([load("one", [random_layer(1000)])], there.registry, engine_client, MONDAY)
 
     names = names_in(engine_client)
@@ -293,7 +292,7 @@ def test_publishing_twice_sends_nothing_and_moves_nothing(
     assert after == before
 
 
-def test_the_registrys_image_wins_over_another_of_the_same_recipe(
+def test_the_image_in_the_registry_wins_over_another_of_the_same_recipe(
     engine_client: DockerClient, there: Running, load: Load
 ) -> None:
     item = load("one", [random_layer(1000)])
@@ -369,7 +368,7 @@ def test_the_bytes_sent_are_those_that_the_registry_stored(
 
     manifests = sum(there.manifest_size(f"azureml/{result.name}", result.digest) for result in results)
     assert sum(result.bytes_sent for result in results) == there.stored_blobs() - manifests
-    # Two shared layers once, and a layer and a configuration of each: nothing was sent to be thrown away.
+    # Two shared layers once, and a layer and a configuration of each image: nothing was sent twice.
     assert there.uploads() == 2 + 3 * 2
     assert results[0].bytes_sent > 540_000
     assert all(40_000 < result.bytes_sent < 45_000 for result in results[1:])
@@ -380,7 +379,7 @@ def test_layers_that_another_machine_pushed_are_not_sent_again(
 ) -> None:
     shared = random_layer(300_000)
     first, second = load("one", [shared]), load("two", [shared, random_layer(1000)])
-    # The engine remembers by host what it pushed where; under the other name it knows of nothing.
+    # The engine remembers its pushes by host; under another name of the host it remembers none.
     other_name = Registry(host=f"localhost:{there.port}", insecure=True)
     publish([first], other_name, engine_client, MONDAY)
     uploads = there.uploads()
@@ -392,7 +391,7 @@ def test_layers_that_another_machine_pushed_are_not_sent_again(
     assert there.uploads() - uploads == 2
 
 
-def test_a_namespace_replaces_the_matrixs_own(engine_client: DockerClient, there: Running, load: Load) -> None:
+def test_a_namespace_replaces_that_of_the_matrix(engine_client: DockerClient, there: Running, load: Load) -> None:
     registry = Registry(host=there.registry.host, namespace="acme/ml", insecure=True)
 
     (result,) = publish([load("one", [random_layer(1000)])], registry, engine_client, MONDAY)
@@ -415,7 +414,7 @@ def test_an_image_that_the_engine_lacks_stops_before_anything_is_sent(
     assert there.tags("azureml/one") == []
 
 
-def test_a_registry_that_is_not_there_is_named(engine_client: DockerClient, load: Load) -> None:
+def test_a_registry_that_does_not_answer_is_named(engine_client: DockerClient, load: Load) -> None:
     registry = Registry(host=f"127.0.0.1:{free_port()}", insecure=True)
 
     with pytest.raises(RegistryError, match=f"{registry.host} is not there") as failure:
@@ -453,9 +452,7 @@ def test_one_image_that_fails_leaves_every_latest_where_it_was(
     assert there.tag("azureml/one", "latest") == there.tag("azureml/one", "20261124.v1") == results["one"].digest
 
 
-def test_latest_is_moved_back_where_not_all_can_be_moved(
-    engine_client: DockerClient, there: Running, load: Load
-) -> None:
+def test_latest_is_moved_back_if_not_all_can_be_moved(engine_client: DockerClient, there: Running, load: Load) -> None:
     (old, _) = publish(
         [load("one", [random_layer(1000)]), load("two", [random_layer(1000)])],
         there.registry,
@@ -477,7 +474,7 @@ def test_latest_is_moved_back_where_not_all_can_be_moved(
     assert there.tag("azureml/one", "20261124.v1") != old.digest
 
 
-def test_a_registry_that_dies_in_a_push_is_named_and_the_next_run_mends_it(
+def test_a_registry_that_dies_in_a_push_is_named_and_the_next_run_completes_it(
     engine_client: DockerClient, there: Running, load: Load
 ) -> None:
     item = load("big", [random_layer(200_000_000)])
@@ -520,7 +517,7 @@ def test_ctrl_c_in_a_push_moves_no_tag(engine_client: DockerClient, there: Runni
 
 @pytest.fixture
 def guarded(engine_client: DockerClient, registry_image: str) -> Iterator[Running]:
-    """A registry that wants a login: tester, secret."""
+    """A registry that asks for a login: tester, secret."""
     environment = {
         "REGISTRY_AUTH": "htpasswd",
         "REGISTRY_AUTH_HTPASSWD_REALM": "test",
@@ -532,28 +529,28 @@ def guarded(engine_client: DockerClient, registry_image: str) -> Iterator[Runnin
 
 
 def log_in(monkeypatch: pytest.MonkeyPatch, folder: Path, host: str, login: str | None) -> None:
-    """What ``docker login`` leaves."""
+    """Write the file that ``docker login`` writes."""
     auths = {host: {"auth": base64.b64encode(login.encode()).decode()}} if login else {}
     (folder / "config.json").write_text(json.dumps({"auths": auths}), encoding="utf-8")
     monkeypatch.setenv("DOCKER_CONFIG", str(folder))
 
 
 @pytest.mark.parametrize(
-    ("login", "said"),
+    ("login", "words"),
     [(None, "asks for a login and none is stored"), ("tester:wrong", "refused the stored login")],
 )
-def test_a_login_that_is_refused_is_told_with_the_command_that_mends_it(
+def test_a_refused_login_is_reported_with_the_command_that_fixes_it(
     engine_client: DockerClient,
     guarded: Running,
     load: Load,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     login: str | None,
-    said: str,
+    words: str,
 ) -> None:
     log_in(monkeypatch, tmp_path, guarded.registry.host, login)
 
-    with pytest.raises(RegistryError, match=said) as failure:
+    with pytest.raises(RegistryError, match=words) as failure:
         publish([load("one", [random_layer(1000)])], guarded.registry, engine_client, MONDAY)
 
     assert failure.value.fix == f"docker login {guarded.registry.host}"
@@ -574,11 +571,9 @@ def test_the_login_of_docker_login_is_used(
     assert guarded.tag("azureml/one", "latest") == result.digest
 
 
-def test_a_certificate_is_trusted_only_where_a_bundle_names_it(
+def test_a_certificate_is_trusted_only_if_a_bundle_has_it(
     engine_client: DockerClient, registry_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl, which makes the test's certificate, is not installed")
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test -keyout key.pem"
     subprocess.run(
@@ -611,7 +606,7 @@ def test_a_certificate_is_trusted_only_where_a_bundle_names_it(
 
 @pytest.fixture
 def own_port(engine_client: DockerClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A port for an embedded registry beside the user's own."""
+    """A port for an embedded registry next to the user's own."""
     port = free_port()
     monkeypatch.setenv(PORT_VARIABLE, str(port))
     yield port
@@ -627,16 +622,16 @@ def test_the_embedded_registry_keeps_its_images_through_stop_and_a_new_image(
     (result,) = publish([load("one", [random_layer(1000)])], registry, engine_client, MONDAY)
     container = engine_client.containers.get(embedded_registry.name(own_port))
 
-    # Running already: the same container goes on.
+    # It runs already: the same container stays.
     embedded_registry.ensure_running(engine_client, registry_image)
     assert engine_client.containers.get(embedded_registry.name(own_port)).id == container.id
 
-    # Stopped by somebody: started again.
+    # Somebody stopped it: it is started again.
     container.stop(timeout=2)
     embedded_registry.ensure_running(engine_client, registry_image)
     assert engine_client.containers.get(embedded_registry.name(own_port)).id == container.id
 
-    # From an image that has changed since: another container, the same images.
+    # Its image has changed: another container, with the same images.
     newer = f"publish-test/registry:{uuid.uuid4().hex[:8]}"
     container.commit(*newer.split(":"), changes='LABEL "newer"="yes"')
     try:
@@ -652,7 +647,7 @@ def test_the_embedded_registry_keeps_its_images_through_stop_and_a_new_image(
         engine_client.images.remove(newer, force=True)
 
 
-def test_the_embedded_registry_does_not_run_as_root_and_is_for_this_machine_alone(
+def test_the_embedded_registry_does_not_run_as_root_and_serves_this_machine_only(
     engine_client: DockerClient, registry_image: str, own_port: int
 ) -> None:
     embedded_registry.ensure_running(engine_client, registry_image)
@@ -667,7 +662,7 @@ def test_the_embedded_registry_does_not_run_as_root_and_is_for_this_machine_alon
     assert binding["HostIp"] == "127.0.0.1"
 
 
-def test_a_port_that_is_taken_is_told_and_leaves_no_container(
+def test_a_taken_port_is_reported_and_leaves_no_container(
     engine_client: DockerClient, registry_image: str, own_port: int
 ) -> None:
     with socket.socket() as taken:

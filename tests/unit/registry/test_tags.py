@@ -1,4 +1,4 @@
-"""Tags of runs: which there are, and the next one."""
+"""Tags of runs: reading them, and the next one."""
 
 from __future__ import annotations
 
