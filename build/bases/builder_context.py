@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import shutil
 
-from build.bases import prefix_archive
 from build.bases.local import LocalBase
+from build.bases.prefix_files import HEADERS, RUNTIME
 from build.matrix.origins import BaseOrigin, Bootstrapped, PrefixPython
 from build.paths import write_atomically
 
@@ -46,7 +46,7 @@ def prepare(local: LocalBase, python: str) -> None:
 def _files(origin: BaseOrigin) -> list[str]:
     names = [LocalBase.ROOTFS] if isinstance(origin, Bootstrapped) else []
     if isinstance(origin.python, PrefixPython):
-        names += [prefix_archive.RUNTIME, prefix_archive.HEADERS]
+        names += [RUNTIME, HEADERS]
     return names
 
 

@@ -1,7 +1,4 @@
-"""What the loader asks of ELF files: the libraries they need, the glibc, the loader itself.
-
-Reads files (pyelftools); nothing is run.
-"""
+"""What ELF files need to run: libraries, a glibc, a loader.  Reads files (pyelftools); runs nothing."""
 
 from __future__ import annotations
 
@@ -20,23 +17,23 @@ from elftools.elf.segments import InterpSegment
 class Elf:
     """One executable or shared library."""
 
-    #: ``x64``, as pyelftools calls x86-64.
+    #: As pyelftools calls it: ``x64``.
     machine: str
     #: The loader that an executable names: ``/lib64/ld-linux-x86-64.so.2``; None for a library.
     loader: str | None
-    #: The sonames it needs, in its order.
+    #: The sonames that it needs, in its order.
     needed: tuple[str, ...]
     #: The newest glibc whose symbols it uses: ``(2, 34)``; None where it uses none.
     glibc: tuple[int, int] | None
-    #: Whether it carries debug information.
+    #: Whether it has debug information.
     debug: bool
 
 
 def read(path: Path) -> Elf | None:
-    """What an ELF file asks for; None where the file is none.
+    """Read the needs of an ELF file; None where the file is not ELF.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
     """
     with path.open("rb") as stream:
         if stream.read(4) != b"\x7fELF":

@@ -1,6 +1,6 @@
-"""A Python from a prefix: finding a CPython that was built elsewhere, and knowing that it is the one asked for.
+"""Find a CPython that was built elsewhere (a prefix), and check that it is the one that the matrix asks for.
 
-Its interpreter is run once, isolated.  `build.bases.prefix_archive` makes the archive that a base takes.
+Effects: runs its interpreter once, isolated, and uv.  ``build.bases.prefix_archive`` packs it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from build.bases import elf
 from build.errors import PipelineError
 from build.matrix.origins import PrefixPython
 from build.platforms import LINUX_AMD64
+from build.system import processes
 
-#: Directories, separated by ':', in which prefixes lie by their version (``3.12.1/bin/python3.12``).
+#: The variable with directories, separated by ':', that have prefixes by version (``3.12.1/bin/python3.12``).
 VARIABLE = "INFERENCE_IMAGES_PREFIXES"
 
 _PROBE = """
@@ -31,11 +32,11 @@ print(json.dumps({
 
 
 class PrefixNotFoundError(PipelineError):
-    """No CPython of that version lies where it was looked for; rows on such a base are left out."""
+    """No CPython of that version is where it was searched for; images on such a base are left out."""
 
 
 class PrefixError(PipelineError):
-    """What lies there is not the Python that the matrix asks for, or does not fit the base."""
+    """The prefix is not the Python that the matrix asks for, or does not fit the base."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,20 +45,20 @@ class Found:
 
     directory: Path
     interpreter: Path
-    #: The directory that it was configured for, which its build variables name; at times another one.
+    #: The directory that it was configured for, as its build variables name it; it may be in another one now.
     built_for: str
 
 
 def find(wanted: PrefixPython, root: Path) -> Found:
-    """Find a CPython and check that it is the one.
+    """Find a CPython on this machine and check it.
 
     Args:
-        wanted: Its version, and where the matrix says it lies.
-        root: The checkout, where a relative ``directory`` begins.
+        wanted: Its version, and its directory where the matrix names one.
+        root: The folder that a relative directory begins at.
 
     Raises:
-        PrefixNotFoundError: It is nowhere.
-        PrefixError: What lies there is something else.
+        PrefixNotFoundError: It is in none of the usual places.
+        PrefixError: It is not the one wanted.
     """
     minor = wanted.minor
     places = candidates(wanted, root)
@@ -73,7 +74,7 @@ def find(wanted: PrefixPython, root: Path) -> Found:
 
 
 def candidates(wanted: PrefixPython, root: Path) -> list[Path]:
-    """Where a prefix may lie, in the order in which it is looked for there."""
+    """The directories that a prefix may be, in the order of the search."""
     if wanted.directory is not None:
         return [root / Path(wanted.directory).expanduser()]
     version = wanted.version
@@ -87,38 +88,38 @@ def candidates(wanted: PrefixPython, root: Path) -> list[Path]:
 
 
 def in_variable(version: str) -> list[Path]:
-    """Where a prefix may lie in the directories that the variable names."""
+    """The directories that a prefix may be according to the variable."""
     return [Path(folder) / version for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
 
 
 def _uv_directory() -> Path | None:
-    """Where uv keeps the Pythons that it installs (python-build-standalone)."""
+    """The directory of the Pythons that uv installs (python-build-standalone)."""
     import uv
 
-    done = subprocess.run([uv.find_uv_bin(), "python", "dir"], capture_output=True, text=True, check=False)
+    done = processes.run([uv.find_uv_bin(), "python", "dir"])
     return Path(done.stdout.strip()) if done.returncode == 0 and done.stdout.strip() else None
 
 
 def check(directory: Path, version: str) -> Found:
-    """Assert that a prefix is a CPython of a version, for Linux on x86-64 with glibc.
+    """Raise where a prefix is not a CPython of a version, built for the platform of the images.
 
     Args:
         directory: The prefix.
         version: The version wanted: ``3.12.1``.
 
     Raises:
-        PrefixError: It is not.
+        PrefixError: It is not, or it does not run.
     """
     interpreter = directory / "bin" / f"python{version.rpartition('.')[0]}"
     if (directory / "pyvenv.cfg").is_file():
         raise PrefixError(
             "this is a virtual environment, not a CPython with its own library",
             where=str(directory),
-            fix="name the prefix that it was made from (`home` in its pyvenv.cfg, one folder up)",
+            fix="name the prefix that it was made from (the folder above `home` in its pyvenv.cfg)",
         )
     form = elf.read(interpreter)
     if form is None or form.machine != LINUX_AMD64.elf or form.loader not in (None, LINUX_AMD64.loader):
-        what = f"for {form.machine}, loaded by {form.loader}" if form else "no ELF program"
+        what = f"for {form.machine}, with the loader {form.loader}" if form else "not an ELF program"
         raise PrefixError(
             f"this Python is not one for Linux on {LINUX_AMD64.title} with glibc",
             where=str(interpreter),
@@ -126,18 +127,17 @@ def check(directory: Path, version: str) -> Found:
             details=f"it is {what}",
         )
     try:
-        done = subprocess.run(
-            [str(interpreter), "-I", "-S", "-c", _PROBE], capture_output=True, text=True, timeout=60, check=True
-        )
-        said = json.loads(done.stdout)
+        done = processes.run([interpreter, "-I", "-S", "-c", _PROBE], timeout=60)
+        done.check_returncode()
+        answer = json.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         details = getattr(error, "stderr", None) or str(error)
         raise PrefixError(
-            "this Python does not run", where=str(interpreter), fix="build it anew", details=details.strip()[-800:]
+            "this Python does not run", where=str(interpreter), fix="build it again", details=details.strip()[-800:]
         ) from None
-    if said["implementation"] != "CPython" or said["version"] != version:
+    if answer["implementation"] != "CPython" or answer["version"] != version:
         raise PrefixError(
-            f"this is {said['implementation']} {said['version']}; the matrix asks for CPython {version}",
+            f"this is {answer['implementation']} {answer['version']}; the matrix asks for CPython {version}",
             where=str(interpreter),
             fix="correct the prefix's version or its directory in matrix.yaml",
         )
@@ -147,4 +147,4 @@ def check(directory: Path, version: str) -> Found:
             where=str(interpreter),
             fix=f"name the prefix itself, the folder with bin and lib: perhaps {interpreter.resolve().parent.parent}",
         )
-    return Found(directory=directory.resolve(), interpreter=interpreter, built_for=said["built_for"])
+    return Found(directory=directory.resolve(), interpreter=interpreter, built_for=answer["built_for"])

@@ -13,6 +13,7 @@ from build.bases.facts import UnknownBase
 from build.bases.local import LocalBase, local_base
 from build.bases.prefix import PrefixNotFoundError
 from build.bases.prefix_archive import Archive
+from build.bases.prefix_fit import check_fits
 from build.bases.rootfs import Rootfs
 from build.checkout.project import Project
 from build.errors import DriftError, PipelineError
@@ -85,7 +86,7 @@ def prepare(project: Project, base_names: Iterable[str], *, locked: bool, refres
         if archive is not None:
             _compare_python(local, archive, locked=locked)
             if tree is not None:
-                prefix_archive.check_fits(
+                check_fits(
                     archive,
                     name,
                     rootfs=local.rootfs_file,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +17,12 @@ from build.bases.local import LocalBase
 from build.errors import EngineError, NetworkError, PipelineError
 from build.locks import debian
 from build.matrix.origins import Bootstrapped, DistributionPython
-from build.system import state
+from build.system import processes, state
 
 #: Time of everything in a root file system (mmdebstrap is reproducible under a fixed SOURCE_DATE_EPOCH).
 _EPOCH = "315532800"
 
-#: What a slim base leaves out: docs (licences stay: Debian's policy and law ask for them), manuals, locales.
+#: Files that a base leaves out: documentation but for licences, which Debian's policy and law require; locales.
 _LEFT_OUT = (
     "path-exclude=/usr/share/man/*",
     "path-exclude=/usr/share/info/*",
@@ -113,7 +112,7 @@ def bootstrap(local: LocalBase, origin: Bootstrapped, log: Path) -> Rootfs:
     tool = shutil.which("mmdebstrap")
     if tool is None:
         raise EngineError(
-            "mmdebstrap is not installed; it makes the Debian bases",
+            "mmdebstrap is not installed; it bootstraps the Debian bases",
             fix="sudo apt-get install mmdebstrap debian-archive-keyring (on Debian or Ubuntu); "
             "elsewhere give the base an 'image' in matrix.yaml",
         )
@@ -123,16 +122,10 @@ def bootstrap(local: LocalBase, origin: Bootstrapped, log: Path) -> Rootfs:
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [tool, *arguments(origin), str(incoming)]
     try:
+        environment = {**os.environ, "SOURCE_DATE_EPOCH": _EPOCH, "LC_ALL": "C"}
         with log.open("w", encoding="utf-8") as output:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, "SOURCE_DATE_EPOCH": _EPOCH, "LC_ALL": "C"},
-                check=False,
-            )
-        if done.returncode != 0:
+            code = processes.run_logged(command, output, environment=environment)
+        if code != 0:
             raise _failure(log, local.name)
         packages = installed(incoming)
         local.bootstrap_record.unlink(missing_ok=True)  # a new tar never has the old list of packages

@@ -6,13 +6,13 @@ Effects: installs the wheel of ``locks/tools.txt`` into ``.pipeline/tools``.
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 
 from build.errors import NetworkError, PipelineError
 from build.locks import lock as locks
 from build.locks.lock import Lock
 from build.paths import Paths, write_atomically
+from build.system import processes
 
 
 def prepare(paths: Paths, lock: Lock) -> None:
@@ -43,7 +43,7 @@ def prepare(paths: Paths, lock: Lock) -> None:
         *("--python-platform", lock.platform, "--python-version", lock.python, "--python", sys.executable),
         *("--requirement", str(requirements)),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = processes.run(command)
     if done.returncode != 0:
         failure = explain(done.stderr, [package.requirement for package in lock.packages])
         if isinstance(failure, NetworkError):

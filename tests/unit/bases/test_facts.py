@@ -10,6 +10,7 @@ import pytest
 from build.bases import facts, prefix_archive, rootfs
 from build.bases.facts import BaseFacts, UnknownBase
 from build.bases.local import LocalBase
+from build.bases.prefix_files import HEADERS, RUNTIME
 from build.errors import LockError, PipelineError
 from build.locks import debian, prefix_python
 from build.locks.prefix_python import RecordedPython
@@ -75,7 +76,7 @@ def test_the_prefix_that_this_clone_packed_counts_more_than_the_lock(tmp_path: P
     debian.record(base.paths, base.name, ["libc6=2.36-9"])
     prefix_python.record(base.paths, base.name, RECORDED)
     base.folder.mkdir(parents=True)
-    for name in (prefix_archive.RUNTIME, prefix_archive.HEADERS):
+    for name in (RUNTIME, HEADERS):
         (base.folder / name).touch()
     packed = {
         "wanted": {"edition": prefix_archive.EDITION, "version": "3.12.1", "directory": None},

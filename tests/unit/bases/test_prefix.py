@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from build.bases import prefix, prefix_archive
+from build.bases import prefix, prefix_archive, prefix_files, prefix_pack
 from build.bases.prefix import PrefixError, PrefixNotFoundError
-from build.bases.prefix_archive import HEADERS, RUNTIME, Archive
+from build.bases.prefix_archive import Archive
+from build.bases.prefix_files import HEADERS, RUNTIME
+from build.bases.prefix_fit import check_fits
 from build.matrix.origins import PrefixPython
 from build.paths import Paths
 
@@ -105,8 +107,8 @@ def test_a_link_to_a_python_elsewhere_is_told_with_its_prefix(tmp_path: Path) ->
 def test_what_strip_does_not_know_is_told_in_its_words(tmp_path: Path) -> None:
     broken = tmp_path / "broken.so"
     broken.write_bytes(b"\x7fELF and no more")
-    with pytest.raises(PrefixError, match="cannot be taken out") as failure:
-        prefix_archive._strip([broken])
+    with pytest.raises(PrefixError, match="cannot be removed") as failure:
+        prefix_pack.strip([broken])
     assert "broken.so" in str(failure.value.details)
 
 
@@ -136,12 +138,12 @@ def test_what_strip_does_not_know_is_told_in_its_words(tmp_path: Path) -> None:
     ],
 )
 def test_what_goes_where(path: str, archive: str | None) -> None:
-    assert prefix_archive.destination(path, "3.12") == archive
+    assert prefix_files.destination(path, "3.12") == archive
 
 
 def test_the_directory_of_the_machine_is_replaced_and_no_other() -> None:
     text = b"-L/root/.pyenv/versions/3.12.1/lib /root/.pyenv/versions/3.12.10/lib '/install' /install-sh"
-    assert prefix_archive.relocated(text, ("/root/.pyenv/versions/3.12.1", "/install")) == (
+    assert prefix_files.relocated(text, ("/root/.pyenv/versions/3.12.1", "/install")) == (
         b"-L/usr/local/lib /root/.pyenv/versions/3.12.10/lib '/usr/local' /install-sh"
     )
 
@@ -167,7 +169,7 @@ def test_the_same_prefix_gives_the_same_bytes(wanted: PrefixPython, tmp_path: Pa
         data = archive.extractfile(next(name for name in names if re.search(r"/_sysconfigdata[\w-]*[.]py$", name)))
         assert data is not None
         assert own in ("/usr", "/usr/local") or own not in data.read().decode()
-    assert {(entry.mtime, entry.uid, entry.gid) for entry in entries} == {(prefix_archive.EPOCH, 0, 0)}
+    assert {(entry.mtime, entry.uid, entry.gid) for entry in entries} == {(prefix_pack.EPOCH, 0, 0)}
     minor = wanted.version.rpartition(".")[0]
     tag = f"cpython-{minor.replace('.', '')}"
     assert f"usr/local/lib/python{minor}/json/__pycache__/decoder.{tag}.pyc" in names
@@ -237,10 +239,10 @@ def test_a_base_without_a_library_is_told_with_the_module_and_debians_package(tm
     archive = Archive(version="3.12.1", digest="d", needs=needs, glibc=(2, 35))
     tar = rootfs(tmp_path, "libc.so.6")
     with pytest.raises(PrefixError, match=r"lacks what CPython 3\.12\.1 needs: libsqlite3\.so\.0$") as failure:
-        prefix_archive.check_fits(archive, "mine", rootfs=tar, glibc="2.36", where="matrix.yaml:7")
+        check_fits(archive, "mine", rootfs=tar, glibc="2.36", where="matrix.yaml:7")
     assert "libsqlite3-0" in str(failure.value.fix)
     assert failure.value.details == "libsqlite3.so.0 is needed by lib/python3.12/lib-dynload/_sqlite3.so"
     tar = rootfs(tmp_path, "libc.so.6", "libsqlite3.so.0")
-    prefix_archive.check_fits(archive, "mine", rootfs=tar, glibc="2.36", where="matrix.yaml:7")
+    check_fits(archive, "mine", rootfs=tar, glibc="2.36", where="matrix.yaml:7")
     with pytest.raises(PrefixError, match=r"built for glibc 2\.35 or newer; the base mine has 2\.31"):
-        prefix_archive.check_fits(archive, "mine", rootfs=tar, glibc="2.31", where="matrix.yaml:7")
+        check_fits(archive, "mine", rootfs=tar, glibc="2.31", where="matrix.yaml:7")
