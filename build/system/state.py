@@ -1,4 +1,4 @@
-"""What a run remembers in ``.pipeline/``: JSON files written atomically, and the lock that keeps two runs apart."""
+"""The state in ``.pipeline/``: JSON files that are written atomically, and the lock that keeps two runs apart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from build.paths import Paths, write_atomically
 
 
 def read_json(path: Path) -> Any | None:
-    """The content of a JSON file of the state, or None where it is missing or broken (then it is made anew)."""
+    """Read a JSON file of the state; None where it is missing or broken, so that it is written again."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
@@ -35,7 +35,7 @@ def exclusive(paths: Paths, command: str) -> Iterator[None]:
 
     Args:
         paths: The checkout.
-        command: What runs, told to whoever finds the clone busy.
+        command: The command that runs; a second run names it in its message.
 
     Raises:
         BusyError: Another run holds it.
@@ -51,7 +51,7 @@ def exclusive(paths: Paths, command: str) -> Iterator[None]:
             f"another run works in this clone: '{run.get('command', 'unknown')}', process {run.get('pid', '?')}, "
             f"since {run.get('since', '?')}",
             where=str(paths.root),
-            fix="wait for it, or stop it with Ctrl-C; for work side by side use another clone",
+            fix="wait for it, or stop it with Ctrl-C; use another clone to work in parallel",
         ) from None
     try:
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import email.utils
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -368,3 +371,47 @@ def test_parallel_work_is_bounded() -> None:
     run_parallel(work, range(20), workers=4)
 
     assert 1 < most[0] <= 4
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        "client.get(url)",
+        "run_parallel(lambda _: client.get(url), range(4))",
+    ],
+)
+@pytest.mark.parametrize("silent", [True, False], ids=["a silent server", "a wait for the next attempt"])
+def test_ctrl_c_does_not_wait(work: str, silent: bool) -> None:
+    program = f"""
+import signal, sys
+from build.system.http import HttpClient
+from build.system.parallel import run_parallel
+from build.system.retries import RetryPolicy
+signal.signal(signal.SIGINT, signal.default_int_handler)
+url = sys.argv[1]
+with HttpClient(policy=RetryPolicy(first_wait=60.0)) as client:
+    {work}
+"""
+    asked = threading.Event()
+    done = threading.Event()
+
+    def respond(request: Request) -> Answer:
+        asked.set()
+        if silent:
+            done.wait(20)
+        return Answer(status=503)
+
+    with serving(respond) as server:
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, f"http://{server.host}/"], stderr=subprocess.PIPE, text=True
+        )
+        assert asked.wait(20)
+        time.sleep(0.3)  # until the answer has arrived and the wait has begun
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+        took = time.monotonic() - began
+        done.set()
+
+    assert "KeyboardInterrupt" in errors
+    assert took < 3
