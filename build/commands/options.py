@@ -66,9 +66,6 @@ def selecting(command: Command) -> Command:
 
 
 #: For the commands that publish.
-verbose_publishing = click.option(
-    "--verbose", is_flag=True, help="Print status, sizes and all tags of each published image too."
-)
 latest_for_stand_ins = click.option(
     "--latest-for-stand-ins", is_flag=True, help="Move the tag 'latest' to images on a stand-in base, too."
 )

@@ -15,7 +15,7 @@ from build.builder.progress import Display
 from build.checkout.project import DEFAULT_GROUP, Project, open_project
 from build.commands.building import building
 from build.commands.generated_files import check_drift
-from build.commands.options import Session, latest_for_stand_ins, selecting, verbose_publishing
+from build.commands.options import Session, latest_for_stand_ins, selecting
 from build.engine import embedded_registry, images
 from build.engine.connect import Connection, connect
 from build.engine.find import require
@@ -339,7 +339,11 @@ class Run:
     "--workers", type=click.IntRange(1), help="Number of images tested at a time.  [default: the number of CPUs]"
 )
 @latest_for_stand_ins
-@verbose_publishing
+@click.option(
+    "--verbose",
+    is_flag=True,
+    help="Also print the status, sizes and tags of each published image, and a table for release notes.",
+)
 @selecting
 def pipeline(
     selection: Selection, options: Options, workers: int | None, latest_for_stand_ins: bool, verbose: bool

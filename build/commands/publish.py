@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from build.commands.options import Session, latest_for_stand_ins, selecting, verbose_publishing
+from build.commands.options import Session, latest_for_stand_ins, selecting
 from build.commands.pipeline import Run
 from build.paths import repository
 from build.publish import output
@@ -14,8 +14,8 @@ from build.variants.select import Selection
 
 @click.command(cls=Session)
 @latest_for_stand_ins
-@verbose_publishing
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option("--verbose", is_flag=True, help="Also print the status, sizes and tags of each image.")
+@click.option("--json", "as_json", is_flag=True, help="Print all of this as JSON.")
 @selecting
 def publish(selection: Selection, latest_for_stand_ins: bool, verbose: bool, as_json: bool) -> None:
     """Push verified images to the registry, and print the reference of each.
