@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -22,6 +21,7 @@ from build.locks.lock import LockedPackage
 from build.locks.resolve import UnsatisfiableError
 from build.packages.compatibility import Finding
 from build.requirements import distribution_name
+from build.system import processes
 from build.variants.variant import Variant
 
 #: Number of requests to indexes in parallel.
@@ -149,7 +149,7 @@ def check_pins(facts: Facts) -> tuple[Verdict, ...]:
     def look_up(variant: Variant) -> Verdict:
         return verdict(facts, variant.name, variant, variant.requirements)
 
-    with ThreadPoolExecutor(max_workers=QUESTIONS) as pool:
+    with processes.worker_threads(QUESTIONS) as pool:
         verdicts = [item for item in pool.map(look_up, facts.project.variants) if item.findings]
     questions = {
         (finding.requirement, item.variant.base_name, str(facts.links(item.variant))): (item.variant, finding)
@@ -158,7 +158,7 @@ def check_pins(facts: Facts) -> tuple[Verdict, ...]:
         for finding in item.findings
     }
     # The resolver decides: it may search places that are not known here.
-    with ThreadPoolExecutor(max_workers=RESOLUTIONS) as pool:
+    with processes.worker_threads(RESOLUTIONS) as pool:
         answers = pool.map(lambda question: _has_no_wheel(facts, *question), questions.values())
         refuted = {
             finding.says for (_, finding), confirmed in zip(questions.values(), answers, strict=True) if not confirmed

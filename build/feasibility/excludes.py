@@ -6,7 +6,6 @@ Effects: searches indexes and runs uv.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from build.feasibility.cells import QUESTIONS, RESOLUTIONS, Verdict, blamed, built_from_source, verdict, with_neighbours
@@ -14,6 +13,7 @@ from build.feasibility.facts import Facts
 from build.locks import resolve
 from build.locks.lock import LockedPackage
 from build.locks.resolve import UnsatisfiableError
+from build.system import processes
 from build.variants.expand import Excluded, excluded
 from build.variants.variant import Variant
 
@@ -55,7 +55,7 @@ def check_excludes(facts: Facts) -> tuple[CheckedExclude, ...]:
         for cell in excluded(facts.project.loaded)
         if not any(exclusions[index].because == "choice" for index in cell.by)
     ]
-    with ThreadPoolExecutor(max_workers=QUESTIONS) as pool:
+    with processes.worker_threads(QUESTIONS) as pool:
         quick = list(pool.map(lambda cell: _from_indexes(facts, cell), cells))
     undecided = [item.variant for item in quick if item.possible and item.variant is not None]
     resolved = _from_resolver(facts, undecided)
@@ -90,7 +90,7 @@ def _from_indexes(facts: Facts, cell: Excluded) -> Verdict:
 
 def _from_resolver(facts: Facts, variants: Sequence[Variant]) -> Mapping[str, Verdict]:
     """Resolve cells all of whose own pins have wheels; this is expensive."""
-    with ThreadPoolExecutor(max_workers=RESOLUTIONS) as pool:
+    with processes.worker_threads(RESOLUTIONS) as pool:
         return {result.name: result for result in pool.map(lambda variant: _resolved(facts, variant), variants)}
 
 

@@ -9,7 +9,6 @@ Effects: runs uv (``build.locks.resolve``).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from build.locks.resolve import UnsatisfiableError, resolve
 from build.packages.cuda import is_cuda
 from build.packages.target import Target
 from build.requirements import distribution_name
+from build.system import processes
 from build.variants.variant import CPU, Variant
 
 #: Number of resolutions in parallel: they wait for the index more than they compute.
@@ -54,7 +54,7 @@ class BaseResolution:
             if unsatisfiable := self._unsatisfiable_alone():
                 return dict(unsatisfiable)
             constraints = self._largest_agreement()
-        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        with processes.worker_threads(_AT_ONCE) as pool:
             made = pool.map(lambda title: self._lock(title, constraints), self._requirements)
             results = dict(zip(self._requirements, made, strict=True))
         failures = {title: result for title, result in results.items() if isinstance(result, UnsatisfiableError)}
@@ -90,7 +90,7 @@ class BaseResolution:
 
     def _unsatisfiable_alone(self) -> dict[str, UnsatisfiableError]:
         """Return the failures of the images that have no solution even alone, by title."""
-        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        with processes.worker_threads(_AT_ONCE) as pool:
             results = zip(self._requirements, pool.map(self._failure_alone, self._requirements), strict=True)
             return {title: failure for title, failure in results if failure is not None}
 

@@ -6,7 +6,6 @@ Effects: fetches wheels from extra wheel sources into ``.pipeline/``, and runs u
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from build.packages import wheel_sources
 from build.packages.target import Target
 from build.packages.wheel_sources import SourceNotReachedError
 from build.requirements import distribution_name
+from build.system import processes
 from build.variants.variant import Variant
 
 
@@ -136,7 +136,7 @@ def make_locks(matrix: Matrix, variants: Sequence[Variant], store: LockStore, ba
     """
     maker = _Maker(matrix=matrix, variants=tuple(variants), store=store)
     result = NewLocks(locks={}, not_reached={}, replaced={}, failed={})
-    with ThreadPoolExecutor() as pool:
+    with processes.worker_threads() as pool:
         for base_name, (made, wheels) in zip(base_names, pool.map(maker.base, base_names), strict=True):
             result.not_reached.update(wheels.not_reached)
             result.replaced.update(wheels.replaced)

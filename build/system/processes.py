@@ -10,8 +10,10 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -23,6 +25,11 @@ PATIENCE = 15.0
 _KILL_PATIENCE = 5.0
 
 Output = int | IO[str] | IO[bytes]
+
+#: The programs of `started` that run now.
+_running: set[subprocess.Popen[str]] = set()
+#: Set by Ctrl-C in `worker_threads`.
+_interrupted = threading.Event()
 
 
 def run(
@@ -131,17 +138,45 @@ def started(
 
     Raises:
         OSError: The program cannot be started.
+        KeyboardInterrupt: In a thread of `worker_threads`: Ctrl-C stopped it.
     """
     process = start(command, cwd=cwd, environment=environment, stdin=stdin, stdout=stdout, stderr=stderr)
+    _running.add(process)
     try:
+        _raise_if_interrupted()
         yield process
         _close_pipes(process)
         process.wait()
+        _raise_if_interrupted()
     except BaseException:
         stop(process, patience=patience)
         raise
     finally:
+        _running.discard(process)
         _close_pipes(process)
+
+
+@contextlib.contextmanager
+def worker_threads(count: int | None = None) -> Iterator[ThreadPoolExecutor]:
+    """Start threads that run programs, and stop these programs on Ctrl-C, which only the main thread notices.
+
+    Args:
+        count: The number of threads; None: as many as suit the machine.
+    """
+    with ThreadPoolExecutor(count) as pool:
+        try:
+            yield pool
+        except KeyboardInterrupt:
+            _interrupted.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in tuple(_running):
+                stop(process)
+            raise
+
+
+def _raise_if_interrupted() -> None:
+    if _interrupted.is_set() and threading.current_thread() is not threading.main_thread():
+        raise KeyboardInterrupt
 
 
 def _close_pipes(process: subprocess.Popen[str]) -> None:

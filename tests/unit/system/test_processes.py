@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -93,3 +94,15 @@ def test_children_whose_parent_ended_are_stopped_too() -> None:
     processes.stop(process)
     process.stdout.close()
     assert not alive(child)
+
+
+def test_ctrl_c_stops_the_programs_of_all_threads_and_starts_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_interrupted", threading.Event())
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), processes.worker_threads(2) as pool:
+        waiting = [pool.submit(processes.run, ["sleep", "600"]) for _ in range(4)]
+        while len(processes._running) < 2:
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+    assert time.monotonic() - began < 10
+    assert all(each.cancelled() or isinstance(each.exception(), KeyboardInterrupt) for each in waiting)
