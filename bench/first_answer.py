@@ -1,4 +1,4 @@
-"""Time to the first scored answer, and memory at idle: our image, the plain image and the bare server, in turns.
+"""Time to the first scored answer, and memory at idle: our image, the plain image and the bare server, in turn.
 
 The clock runs from the start of ``docker run -d`` to the first answer 200 of ``POST /score``.  Figures and targets
 are in ``bench.first_answer_report``.
@@ -63,12 +63,12 @@ class Contender:
 
     name: str
     image: str
-    #: Instead of the image's own.
+    #: Replaces the image's own command.
     command: tuple[str, ...] = ()
 
 
 def contenders(*, ours: str | None, plain: str | None) -> list[Contender]:
-    """Who is compared.
+    """Return the images that are compared.
 
     Args:
         ours: The reference of our image, None where our side does not run.
@@ -85,7 +85,7 @@ def contenders(*, ours: str | None, plain: str | None) -> list[Contender]:
 
 
 def measure(place: Place, compared: Sequence[Contender], script: Path, work: Path, *, rounds: int) -> FirstAnswer:
-    """Start each contender once a round, in turns; no result is left out, and no container stays.
+    """Start each contender once a round, in turn; no result is left out, and no container stays.
 
     Args:
         place: The engine; nothing else should run on it.
@@ -101,8 +101,8 @@ def measure(place: Place, compared: Sequence[Contender], script: Path, work: Pat
     program = shutil.which("docker")
     if program is None:
         raise EngineError(
-            "the benchmark starts containers by the docker command, and there is none on PATH",
-            fix="apt-get install docker-cli (or your system's package of it)",
+            "the benchmark starts containers with the docker command, which is not on PATH",
+            fix="apt-get install docker-cli, or your system's package",
         )
     app = work / "app"
     app.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -138,7 +138,7 @@ def _command(program: str, place: Place, name: str, image: str, app: Path, *opti
 
 @contextlib.contextmanager
 def _gone_afterwards(place: Place, process: subprocess.Popen[str], name: str) -> Any:
-    """Whatever happens: wait until `docker run` has done what it does, then remove what it made."""
+    """Wait until `docker run` ends, then remove its container, whatever happens."""
     try:
         yield
     finally:
@@ -160,7 +160,7 @@ def _popen(command: Sequence[str], place: Place) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # Ctrl-C must not end it in the middle: then a container could appear after all
+        start_new_session=True,  # Ctrl-C must not stop it halfway: its container could then appear after the clean-up
     )
 
 
@@ -185,7 +185,7 @@ def _start(place: Place, program: str, contender: Contender, app: Path) -> Start
     with _gone_afterwards(place, process, name):
         answered, body = _first_answer(place, process, contender, name, began + _PATIENCE)
         if not _right(body):
-            raise PipelineError(f"{contender.name} answers wrongly: {body!r}", where=contender.image)
+            raise PipelineError(f"{contender.name} gives a wrong answer: {body!r}", where=contender.image)
         process.wait(_PATIENCE)
         memory, anonymous = _idle_memory(place, name)
     return Start(seconds=answered - began, memory=memory, anonymous=anonymous)
@@ -194,7 +194,7 @@ def _start(place: Place, program: str, contender: Contender, app: Path) -> Start
 def _first_answer(
     place: Place, process: subprocess.Popen[str], contender: Contender, name: str, end: float
 ) -> tuple[float, bytes]:
-    """Ask until the answer is 200; returns when it came (monotonic clock), and its body."""
+    """Send requests until the answer is 200; return its time (monotonic clock) and its body."""
     said = "nothing listens"
     looked = time.monotonic()
     while time.monotonic() < end:
@@ -224,7 +224,7 @@ def _ask(place: Place, end: float) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection(place.address, place.port, timeout=_CONNECT)
     with contextlib.closing(connection):
         connection.connect()
-        # From here on somebody listens: the answer comes when the model is there, and asking again would only disturb.
+        # The server listens: the answer comes when the model is loaded, and another request would only disturb it.
         connection.sock.settimeout(max(1.0, end - time.monotonic()))
         connection.request("POST", "/score", body=_REQUEST, headers={"Content-Type": "application/json"})
         answer = connection.getresponse()
@@ -232,7 +232,7 @@ def _ask(place: Place, end: float) -> tuple[int, bytes]:
 
 
 def _right(body: bytes) -> bool:
-    """Whether the model predicted, to the last digits of a float."""
+    """Tell whether the answer is the model's, with the tolerance of floats."""
     try:
         return all(math.isclose(*pair) for pair in zip(json.loads(body), _ANSWER, strict=True))
     except (ValueError, TypeError):
@@ -240,7 +240,7 @@ def _right(body: bytes) -> bool:
 
 
 def _runs(place: Place, process: subprocess.Popen[str], contender: Contender, name: str) -> bool:
-    """Whether the container runs, or is still being started.
+    """Tell whether the container runs or is still being started.
 
     Raises:
         EngineError: `docker run` failed.
@@ -255,7 +255,7 @@ def _runs(place: Place, process: subprocess.Popen[str], contender: Contender, na
 
 
 def _idle_memory(place: Place, name: str) -> tuple[int, int]:
-    """Bytes used once that has settled, and bytes of them that are no file's."""
+    """Return the bytes in use once they have settled, and those of them that do not belong to files."""
     container = place.client.containers.get(name)
     before = 0
     end = time.monotonic() + _SETTLE_END

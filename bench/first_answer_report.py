@@ -1,4 +1,4 @@
-"""What the first scored answer and an idle server take: figures, targets, lines of the benchmark's table.  Pure."""
+"""Figures of the first scored answer and of an idle server: targets, and lines of the benchmark's table.  Pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from bench.report import Row
 from build.system import console
 
-#: Who is compared, in the order of the first round: our image, the plain image, and our image in which Microsoft's
-#: server is started by hand.
+#: The contenders, in the order of the first round: our image, the plain image, and our image with Microsoft's server
+#: started by hand.
 OURS, PLAIN, BARE = "ours", "plain", "bare"
 
-#: To be reached: our median as a share of the plain image's, and of the bare server's.
+#: Targets: our median as a share of the plain image's, and of the bare server's.
 PLAIN_SHARE = 1.0
 BARE_SHARE = 1.10
 
@@ -33,30 +33,30 @@ class Start:
 
 @dataclass(frozen=True, kw_only=True)
 class FirstAnswer:
-    """All starts; none is left out."""
+    """All starts of all contenders."""
 
     #: Contender → its starts, round by round.
     starts: Mapping[str, Sequence[Start]]
-    #: Seconds of `docker run` of our image with the command `true`, until it ended: what no server can go below.
+    #: Seconds of `docker run` of our image with the command `true`, until it ended: the lower bound for every server.
     container: Sequence[float] = field(default_factory=tuple)
 
     def seconds(self, contender: str) -> list[float]:
-        """Seconds to the first answer, round by round; empty where the contender did not run."""
+        """Seconds to the first answer, round by round; empty if the contender did not run."""
         return [start.seconds for start in self.starts.get(contender, ())]
 
     def memory(self, contender: str) -> float | None:
-        """Median bytes at idle; None where the contender did not run."""
+        """Median bytes at idle; None if the contender did not run."""
         values = [start.memory for start in self.starts.get(contender, ())]
         return statistics.median(values) if values else None
 
     def share(self, contender: str) -> float | None:
-        """Our median seconds as a share of a contender's; None where one of them did not run."""
+        """Our median seconds as a share of a contender's; None if one of them did not run."""
         ours, other = self.seconds(OURS), self.seconds(contender)
         return statistics.median(ours) / statistics.median(other) if ours and other else None
 
 
 def rotated(contenders: Sequence[str], number: int) -> list[str]:
-    """The order of one round: each contender comes first, second, … equally often, whatever that does to it."""
+    """Return the order of one round: each contender is first, second, … equally often."""
     shift = number % len(contenders)
     return [*contenders[shift:], *contenders[:shift]]
 
@@ -69,7 +69,7 @@ def memory_used(stats: Mapping[str, Any]) -> tuple[int, int]:
 
     Returns:
         Bytes used, as `docker stats` counts them (cgroup v2: ``memory.current`` less ``inactive_file``), and bytes of
-        them that are no file's.
+        them that do not belong to files.
     """
     memory = stats["memory_stats"]
     usage, details = int(memory["usage"]), memory["stats"]
@@ -79,7 +79,7 @@ def memory_used(stats: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def rows(first: FirstAnswer | None) -> list[Row]:
-    """The table's lines; a contender that did not run is a ``-``."""
+    """Return the lines of the table; a contender that did not run is a ``-``."""
     if first is None:
         return []
     plain, ours, bare = (first.seconds(name) for name in (PLAIN, OURS, BARE))
@@ -124,7 +124,7 @@ def _size(count: float | None) -> str:
 
 
 def as_json(first: FirstAnswer | None) -> dict[str, Any] | None:
-    """All raw figures, for the JSON file: bytes and seconds, unrounded; None where nothing was measured."""
+    """Return all figures for the JSON file: bytes and seconds, not rounded; None if nothing was measured."""
     if first is None:
         return None
     contenders = {

@@ -1,4 +1,4 @@
-"""The machine's own limit: the same packages installed, compiled and compressed once, each with all cores."""
+"""The limit of this machine: the same packages, installed, compiled and compressed once, each step on all cores."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from pathlib import Path
 
 import uv
 
-from bench.engine import command
 from bench.report import Limit
+from bench.steps import step
 from build.locks.lock import Lock, LockedPackage
 
 _CHUNK = 4_000_000
@@ -33,12 +33,12 @@ def union(locks: Iterable[Lock]) -> tuple[LockedPackage, ...]:
 
 
 def measure(locks: Sequence[Lock], work: Path, *, log: Path, variables: Mapping[str, str]) -> Limit:
-    """Measure it.
+    """Measure the limit.
 
     Args:
-        locks: Of the rows; they agree on shared packages.
+        locks: The locks of the rows, which agree on shared packages.
         work: An empty folder on a disk; deleted afterwards.
-        log: Where uv's output goes.
+        log: The file for uv's output.
         variables: Added to uv's environment (the CA bundle).
 
     Raises:
@@ -49,7 +49,7 @@ def measure(locks: Sequence[Lock], work: Path, *, log: Path, variables: Mapping[
     try:
         wanted, site, tar = work / "union.txt", work / "site", work / "site.tar"
         wanted.write_text("".join(f"{package.requirement}\n" for package in packages), encoding="utf-8")
-        install = command(
+        install = step(
             [
                 *(uv.find_uv_bin(), "pip", "install", "--quiet", "--no-config", "--no-cache", "--link-mode", "copy"),
                 *("--target", str(site), "--no-deps", "--require-hashes", "--only-binary", ":all:"),
@@ -67,7 +67,7 @@ def measure(locks: Sequence[Lock], work: Path, *, log: Path, variables: Mapping[
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            check=False,  # some packages ship templates that are no valid Python
+            check=False,  # some packages contain templates that are not valid Python
         )
         bytecode = time.monotonic() - began
         with tarfile.open(tar, "w") as archive:
@@ -100,7 +100,7 @@ def _zstd(tar: Path) -> tuple[float | None, int | None]:
 
 
 def gzip(tar: Path) -> int:
-    """Compress with zlib at its usual level, in pieces on all cores; returns the bytes."""
+    """Compress with zlib at its default level, in pieces on all cores, and return the bytes."""
 
     def piece(content: bytes) -> int:
         return len(zlib.compress(content, 6))

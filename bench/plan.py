@@ -1,4 +1,4 @@
-"""What the benchmark puts before both sides: copies, requirements, the changed pin, the changed base."""
+"""The inputs of both sides: copies, requirements, the changed pin, the changed base."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from build.variants.variant import Variant
 
 #: The group of the matrix that is measured.
 GROUP = "bench"
-#: The pin that changes: in one of the rows only, to a version whose own requirements are the same.
+#: The pin that is changed: only one row has it, and the other version has the same requirements.
 PIN = ("lightgbm", "4.6.0")
-#: The file that a changed base has more, and the line in its set of packages.
+#: The file that is added to a changed base, and its line in the list of packages.
 BASE_FILE = "./usr/share/bench-security-update"
 BASE_PACKAGE = "bench-security-update=1"
 
-#: What a copy of the checkout leaves out where git is not there to say it.
+#: Left out of a copy of the checkout if git cannot list the files.
 _LEFT_OUT = (".git", ".pipeline", ".venv", ".venv-nox", ".nox", "__pycache__", ".mypy_cache", ".ruff_cache")
 
 
@@ -50,8 +50,8 @@ def rows(project: Project) -> tuple[Row, ...]:
     """The group's rows.
 
     Raises:
-        PipelineError: One has no plain counterpart, or they are not on one base.
-        LockError: One has no lock.
+        PipelineError: A row has no plain Dockerfile, or the rows are on several bases.
+        LockError: A row has no lock.
     """
     variants = project.select(Selection(group=GROUP))
     found = tuple(Row(variant=variant, lock=project.lock(variant)) for variant in variants)
@@ -64,7 +64,7 @@ def rows(project: Project) -> tuple[Row, ...]:
             )
     if len({row.variant.base_name for row in found}) != 1:
         raise PipelineError(
-            f"the images of the group '{GROUP}' are on several bases, and the plain side has one",
+            f"the images of the group '{GROUP}' are on several bases; the plain side supports only one",
             where="matrix.yaml (groups.bench)",
         )
     return found
@@ -79,14 +79,14 @@ def suite(found: Sequence[Row]) -> str:
     bootstrap = found[0].variant.base.bootstrap
     if bootstrap is None:
         raise PipelineError(
-            "the plain side bootstraps the same Debian, and the base of the benchmark's rows is an image",
+            "the plain side bootstraps the same Debian release, but the base of the benchmark's rows is an image",
             where=f"matrix.yaml (groups.{GROUP})",
         )
     return bootstrap.suite
 
 
 def plain_base(found: Sequence[Row]) -> str:
-    """What the plain Dockerfiles stand on: ``debian:trixie-slim``."""
+    """The base of the plain Dockerfiles: ``debian:trixie-slim``."""
     return f"debian:{suite(found)}-slim"
 
 
@@ -96,7 +96,7 @@ def requirements(lock: Lock) -> str:
 
 
 def copy_checkout(paths: Paths, target: Path) -> Paths:
-    """Copy what is committed, and what would be, so that the benchmark's edits touch nothing of the user's.
+    """Copy the files that git has or would add, so that the benchmark edits no file of the user.
 
     Args:
         paths: The checkout.
@@ -121,11 +121,11 @@ def copy_checkout(paths: Paths, target: Path) -> Paths:
 
 
 def changed_lock(lock: Lock, name: str, version: str, target: Target) -> Lock:
-    """A lock with one package in another version, all else as it is.
+    """Return a lock with one package in another version and everything else unchanged.
 
     Raises:
         LockError: The index does not have that version.
-        NetworkError: The index is not reached.
+        NetworkError: The index cannot be reached.
     """
     found = {package.name: package for package in resolve.resolve([f"{name}=={version}"], target)}
     old = lock.versions()[name]
@@ -137,14 +137,14 @@ def changed_lock(lock: Lock, name: str, version: str, target: Target) -> Lock:
 
 
 def change_pin(paths: Paths, *, plain: Path) -> str:
-    """Change one pin of one row, on both sides: in matrix and lock of ours, in the plain requirements.
+    """Change one pin of one row on both sides: in our matrix and lock, and in the plain requirements.
 
     Args:
         paths: The copy of the checkout; its Dockerfiles must be generated afterwards.
         plain: The plain side's folder.
 
     Returns:
-        What changed: ``lightgbm 4.7.0 -> 4.6.0``.
+        The change in words: ``lightgbm 4.7.0 -> 4.6.0``.
 
     Raises:
         PipelineError: Not exactly one row has the package.
@@ -165,7 +165,7 @@ def change_pin(paths: Paths, *, plain: Path) -> str:
     write_atomically(file, locks.to_text(lock))
     matrix = paths.matrix.read_text(encoding="utf-8")
     write_atomically(paths.matrix, matrix.replace(f"{name}=={old}", f"{name}=={version}"))
-    # Other bases have the row too: their locks must fit the matrix, or the check refuses to build.
+    # Other bases have the row too: their locks must agree with the matrix, or `check` fails.
     for other in project.variants:
         if other.framework == row.variant.framework and other.name != row.variant.name:
             there = project.lock(other)
@@ -180,9 +180,9 @@ def change_pin(paths: Paths, *, plain: Path) -> str:
 
 
 def change_tar(tar: Path) -> None:
-    """Put one more file into a root file system, as a security update would change some.
+    """Add a file to a root file system; a security update would change some.
 
-    The archive becomes another file: a hard link to it keeps the old content.
+    The archive is replaced, so that hard links to it keep the old content.
 
     Args:
         tar: Uncompressed.
@@ -213,7 +213,7 @@ def change_base(paths: Paths, base_name: str, *, plain: Path) -> None:
 
 
 def prepare_plain(paths: Paths, found: Sequence[Row], target: Path, rootfs: Path) -> None:
-    """Lay out the plain side: its committed files, requirements with the locks' versions, the base.
+    """Write the plain side: its committed files, requirements with the versions of the locks, the base.
 
     Args:
         paths: The checkout.

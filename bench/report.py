@@ -1,4 +1,4 @@
-"""What the benchmark found: figures, targets, and the table that compares them.  Pure."""
+"""The results of the benchmark: figures, targets, and the table that compares them.  Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from build.errors import UsageError
 from build.system import console
 
-#: What may stand after ``--only``: phases, in the order in which they run, and the two sides.
+#: The values of ``--only``: phases, in the order in which they run, and the two sides.
 PHASES = ("limit", "cold", "unchanged", "pin", "base", "first-answer")
 SIDES = ("ours", "plain")
 
@@ -20,13 +20,13 @@ _TITLES = {
     "base": "the base changed",
 }
 
-#: To be reached: at least so many times faster than the plain way.
+#: Target: at least this many times faster than the plain side.
 FASTER = {"cold": 5.0, "pin": 10.0, "base": 10.0}
-#: To be reached: the cold build and push in at most so many times the machine's limit.
+#: Target: the cold build and push take at most this many times the machine's limit.
 LIMIT_RATIO = 2.0
-#: To be reached: seconds where nothing changed.
+#: Target: seconds if nothing changed.
 UNCHANGED_SECONDS = 2.0
-#: To be reached: our unique bytes as a share of the plain way's sum.
+#: Target: our unique bytes as a share of the plain side's sum.
 FAMILY_SHARE = 0.45
 
 
@@ -39,7 +39,7 @@ class Measure:
     push: float
     #: Wall-clock seconds of the whole; more than build and push where a process starts in between.
     total: float
-    #: Bytes of blobs and manifests that the registry did not have before.
+    #: Bytes of blobs and manifests that the registry did not have before the phase.
     pushed: int
 
 
@@ -48,7 +48,7 @@ class Side:
     """All phases of one side."""
 
     phases: Mapping[str, Measure]
-    #: Compressed bytes of the family as the cold phase left it: each blob once, and image by image.
+    #: Compressed bytes of all images after the cold phase: each blob once, and image by image.
     unique: int
     summed: int
     #: Compressed bytes of each image.
@@ -58,17 +58,17 @@ class Side:
     #: Layers in all images after the base changed, and how many of them have the digest they had before.
     layers: int | None = None
     layers_kept: int | None = None
-    #: Seconds for what is not in the clock: the base's root file system.
+    #: Seconds for the base's root file system, which is not timed as a phase.
     bootstrap: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limit:
-    """What the machine takes for the same packages, each step done once with all cores; seconds."""
+    """Seconds that this machine needs for the same packages, each step done once on all cores."""
 
     install: float
     bytecode: float
-    #: None where no zstd is on this machine.
+    #: None if this machine has no zstd.
     zstd: float | None
     #: For information.
     gzip: float
@@ -80,7 +80,7 @@ class Limit:
 
     @property
     def total(self) -> float:
-        """Install, bytecode and zstd; without zstd the limit is the stricter."""
+        """Install, bytecode and zstd; without zstd the limit is stricter."""
         return self.install + self.bytecode + (self.zstd or 0.0)
 
 
@@ -93,7 +93,7 @@ class Row:
     ours: str
     ratio: str = "-"
     target: str = "-"
-    #: None: there is no target.
+    #: None if there is no target.
     reached: bool | None = None
 
     @property
@@ -104,14 +104,14 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """Which phases of which sides run."""
+    """The phases and sides that run."""
 
     phases: tuple[str, ...] = PHASES
     sides: tuple[str, ...] = SIDES
 
     @property
     def builds(self) -> tuple[str, ...]:
-        """The phases that build; all of them stand on the cold one."""
+        """The phases that build; all of them follow the cold one."""
         chosen = [phase for phase in _TITLES if phase in self.phases]
         return ("cold", *(phase for phase in chosen if phase != "cold")) if chosen else ()
 
@@ -120,10 +120,10 @@ def choose(only: Sequence[str]) -> Choice:
     """Read ``--only``.
 
     Args:
-        only: Names of phases and sides; none of a kind means all of it.
+        only: Names of phases and sides; without a phase all phases run, without a side both.
 
     Raises:
-        UsageError: A name is neither.
+        UsageError: A name is neither a phase nor a side.
     """
     unknown = [name for name in only if name not in (*PHASES, *SIDES)]
     if unknown:
@@ -137,7 +137,7 @@ def choose(only: Sequence[str]) -> Choice:
 
 
 def rows(plain: Side | None, ours: Side | None, limit: Limit | None) -> list[Row]:
-    """The table's lines, from what was measured; a side or phase that did not run is a ``-``."""
+    """Return the lines of the table; a side or phase that did not run is a ``-``."""
     found = []
     for phase, title in _TITLES.items():
         left, right = _phase(plain, phase), _phase(ours, phase)
@@ -231,7 +231,7 @@ def _family_rows(plain: Side | None, ours: Side | None) -> list[Row]:
         share = ours.unique / plain.summed
         found.append(
             Row(
-                phase="our unique bytes of the plain way's sum",
+                phase="our unique bytes as a share of the plain sum",
                 plain=console.size(plain.summed),
                 ours=console.size(ours.unique),
                 ratio=f"{share:.1%}",
@@ -243,19 +243,19 @@ def _family_rows(plain: Side | None, ours: Side | None) -> list[Row]:
 
 
 def verdict(table: Sequence[Row]) -> str:
-    """One sentence: how many targets were reached, and which were not."""
+    """Return one sentence: how many targets were reached, and which were missed."""
     with_target = [row for row in table if row.reached is not None]
     missed = [row.phase for row in with_target if not row.reached]
     if not with_target:
         return "no target was measured"
     if not missed:
         return f"all {len(with_target)} targets reached"
-    return f"{len(with_target) - len(missed)} of {len(with_target)} targets reached; not: {'; '.join(missed)}"
+    return f"{len(with_target) - len(missed)} of {len(with_target)} targets reached; missed: {'; '.join(missed)}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """One image as a registry has it."""
+    """One image in a registry."""
 
     #: Digest → compressed bytes: configuration and layers.
     blobs: Mapping[str, int]
@@ -265,7 +265,7 @@ class Image:
 
 @dataclass(frozen=True, kw_only=True)
 class Inventory:
-    """What a registry holds."""
+    """The contents of a registry."""
 
     #: Digest → bytes of everything that a tag reaches: manifests, configurations, layers.
     everything: Mapping[str, int] = field(default_factory=dict)
@@ -279,17 +279,17 @@ class Inventory:
 
     @property
     def summed(self) -> int:
-        """Bytes of the images' blobs, image by image: what four machines would pull that have one each."""
+        """Bytes of the images' blobs, image by image, as machines with one image each would pull them."""
         return sum(sum(image.blobs.values()) for image in self.images.values())
 
 
 def new_bytes(before: Mapping[str, int], after: Mapping[str, int]) -> int:
-    """Bytes of what ``after`` has and ``before`` had not, by digest."""
+    """Return the bytes of everything that is in ``after`` and not in ``before``, by digest."""
     return sum(size for digest, size in after.items() if digest not in before)
 
 
 def layers_kept(before: Inventory, after: Inventory) -> tuple[int, int]:
-    """Of the layers of ``after``'s images: how many there are, and how many the same image had before."""
+    """Return the number of layers of ``after``'s images, and how many of them the same image had before."""
     total = kept = 0
     for repository, image in after.images.items():
         old = before.images[repository].layers if repository in before.images else ()
@@ -306,7 +306,7 @@ def as_json(
     limit: Limit | None,
     table: Sequence[Row],
 ) -> dict[str, Any]:
-    """All raw figures, for the JSON file: bytes and seconds, unrounded."""
+    """Return all figures for the JSON file: bytes and seconds, not rounded."""
     from dataclasses import asdict
 
     return {

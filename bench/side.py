@@ -1,13 +1,14 @@
 """Our side of the benchmark: ``python -m bench.side FILE``, run in the benchmark's copy of the checkout.
 
-What ``pipeline`` does, in one process and by the same functions, without ``verify``: check, build, publish.
-Publishing demands verified images everywhere else; here the tests are left out because the plain way has none.
+It does the work of ``pipeline`` without ``verify``, in one process and with the same functions: check, build, publish.
+Everywhere else, publishing requires verified images; here the tests are left out because the plain side has none.
 """
 
 from __future__ import annotations
 
 import datetime
 import re
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -36,10 +37,10 @@ def peak_memory() -> int:
 
 
 def build_and_publish(report: Path) -> None:
-    """Check, build and publish the benchmark's images, and write what it took.
+    """Check, build and publish the benchmark's images, and write the figures.
 
     Args:
-        report: JSON: seconds, bytes, status for each image.
+        report: The JSON file: seconds, bytes, and the status of each image.
 
     Raises:
         PipelineError: A step failed.
@@ -94,5 +95,10 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _terminated(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _terminated)  # the benchmark stops its steps so; builds and containers end with them
     sys.exit(main(sys.argv[1:]))

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from bench import engine as bench_engine
 from bench import limit as bench_limit
 from bench import plan as bench_plan
 from bench import report as bench_report
+from bench.registry import take_inventory
 from bench.report import Image, Inventory, Limit, Measure, Side
 from build.errors import UsageError
 from build.locks import lock as locks
@@ -141,7 +141,7 @@ def test_an_inventory_goes_through_indexes_and_keeps_attestations_out_of_the_fam
         ]
     }
     manifests: dict[str, dict[str, Any]] = {"index": index, "m1": image, "m2": attestation}
-    found = bench_engine.take_inventory(_Contents(manifests))
+    found = take_inventory(_Contents(manifests))
     sizes = {name: len(json.dumps(document)) for name, document in manifests.items()}
     assert found.images == {"plain/x": Image(blobs={"c": 5, "l": 50}, layers=("l",))}
     assert found.everything == {**sizes, "c": 5, "l": 50, "ac": 3, "al": 30}
