@@ -59,7 +59,7 @@ def test_all_targets_reached_exactly_at_their_bounds() -> None:
 def test_each_missed_target_is_named() -> None:
     table = bench_report.rows(PLAIN, side(40.1, 2.0, 6.1, 20.1, unique=226, summed=300), LIMIT)
     verdict = bench_report.verdict(table)
-    assert verdict.startswith("0 of 6 targets reached; not: ")
+    assert verdict.startswith("0 of 6 targets reached; missed: ")
     for words in ("cold, build", "machine's limit", "nothing changed", "one pin", "base changed", "unique bytes"):
         assert words in verdict
 
