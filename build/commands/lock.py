@@ -124,7 +124,9 @@ def _write(project: Project, new: NewLocks, changed: Iterable[str]) -> None:
         write_atomically(paths.root / path, locks.to_text(new.locks[path]))
     kept = new.locks.keys() | {project.lock_path(variant) for variant in project.variants}
     kept |= {f"locks/{name}/debian.txt" for name in (*project.matrix.bases, *project.cuda_base_images)}
-    kept |= {f"locks/{name}/python.txt" for name, base in project.matrix.bases.items() if base.prefix}
+    kept |= {
+        f"locks/{name}/python.txt" for name, base in project.matrix.bases.items() if base.origin.python.kind == "prefix"
+    }
     for file in sorted(paths.locks.glob("*/*.txt")):
         path = str(file.relative_to(paths.root))
         if path not in kept:

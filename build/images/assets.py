@@ -1,4 +1,4 @@
-"""Curated environments: for each image the asset that ``az ml environment create --file`` takes.  Pure.
+"""Curated environments: the file of each image that ``az ml environment create --file`` takes.  Pure.
 
 The format is Azure's CLI (v2) environment YAML schema
 (https://learn.microsoft.com/azure/machine-learning/reference-yaml-environment);
@@ -17,13 +17,13 @@ from build.images.titles import device_title, framework_version, title
 from build.matrix.model import Project
 from build.registry.address import DEFAULT_PORT, parse
 
-#: Microsoft's names of its curated environments begin so, and the catalogue's do.
+#: The names of Microsoft's curated environments begin with this, and so do these.
 PREFIX = "AzureML-"
-#: Where the assets lie, from the root: a folder for each.
+#: The folder of all assets, from the root; each has a folder in it.
 FOLDER = "environments"
-#: The tag that an asset names: a new version of an asset takes the image of its day.
+#: The tag that an asset names: a new version of an asset gets the image of its day.
 TAG = "latest"
-#: Where images are where the matrix names no registry: the embedded one.
+#: The registry of the images where the matrix names none: the embedded one.
 EMBEDDED = f"127.0.0.1:{DEFAULT_PORT}"
 PORT = 5001
 #: libyaml writes the same text in an eighth of the time.
@@ -32,11 +32,11 @@ HEALTH_ROUTE, SCORING_ROUTE = "/", "/score"
 
 
 def render(images: Iterable[Image], project: Project) -> dict[str, str]:
-    """Every asset's file.
+    """The files of all assets.
 
     Args:
         images: All images of the matrix.
-        project: The matrix's part on what all images share.
+        project: What the matrix says of all images.
 
     Returns:
         Path from the root, with ``/`` → content.
@@ -45,12 +45,12 @@ def render(images: Iterable[Image], project: Project) -> dict[str, str]:
 
 
 def path(image_name: str) -> str:
-    """Where an image's asset lies, from the root."""
+    """The path of the asset of an image, from the root."""
     return f"{FOLDER}/{PREFIX}{image_name}/environment.yaml"
 
 
 def own_name(image_name: str) -> str:
-    """A name under which Azure registers the asset in a user's workspace: ``sklearn-1-9-debian12-…``.
+    """The name for the asset in a user's workspace: ``sklearn-1-9-debian12-…``.
 
     Names there must not begin with ``AzureML`` (https://learn.microsoft.com/python/api/azureml-core/
     azureml.core.environment(class)) and consist of letters, digits, ``-`` and ``_``
@@ -60,11 +60,11 @@ def own_name(image_name: str) -> str:
 
 
 def text(image: Image, project: Project) -> str:
-    """The file: a comment on how it is made and used, and the asset as YAML.
+    """The file of an asset: a comment on how it is made and used, and the asset as YAML.
 
     Args:
         image: The image.
-        project: The matrix's part on what all images share.
+        project: What the matrix says of all images.
     """
     variant = image.variant
     lock = f"locks/{variant.base_name}/{variant.name}.txt"
@@ -88,12 +88,12 @@ def text(image: Image, project: Project) -> str:
 def asset(image: Image, project: Project) -> dict[str, Any]:
     """The asset as data.
 
-    Its version is the day of its packages, so that newer packages are a new version: Azure lets nobody change
-    the image of one that is there.
+    Its version is the day of its packages, so that newer packages give a new version: Azure does not allow a change of
+    the image of an existing version.
 
     Args:
         image: The image.
-        project: The matrix's part on what all images share.
+        project: What the matrix says of all images.
     """
     variant = image.variant
     registry = parse(project.registry or EMBEDDED)
@@ -116,7 +116,7 @@ def asset(image: Image, project: Project) -> dict[str, Any]:
 
 
 def tags(image: Image) -> dict[str, str]:
-    """What an asset can be found by: framework, versions, device, lifecycle; all values are text."""
+    """The tags that an asset is searched by: framework, versions, device, lifecycle; all values are text."""
     variant, life = image.variant, image.variant.lifecycle
     named = {
         "framework": variant.framework,

@@ -1,9 +1,9 @@
-"""Layers by package group: which packages of a lock share an image layer.
+"""Group the packages of a lock into image layers.
 
-The server and its closure are one layer, the same in every image of a Python; each heavy distribution, and
-what a version promises as its own, is one by itself; the small rest is one.  CUDA's small distributions are one
-too, apart from the rest, so that all images with the same pins share it.  Two images whose locks agree on numpy
-name the same layer, so it is built, pushed, stored and pulled once.  Pure.
+One layer has the server and all that it needs; it is the same in every image with that Python.  Each heavy
+distribution, and each that a version promises as its own, has a layer to itself.  CUDA's small distributions share one,
+so that all images with the same CUDA pins have it in common; so do all other small ones.  Two images whose locks agree
+on numpy name the same layer, so it is built, pushed, stored and pulled once.  Pure.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from build.locks.lock import Lock, LockedPackage
 from build.matrix.model import Patch
 from build.packages.cuda import is_cuda
 
-#: A distribution whose file has this many bytes or more is a layer by itself.  Below it a layer's own cost
-#: (a request at each push and pull, a start of the install stage) outweighs what sharing it saves.
+#: A distribution whose file has this many bytes or more gets a layer to itself. For a smaller one, the cost of a layer
+#: (a request at each push and pull, a start of the install stage) is more than what sharing it saves.
 OWN_LAYER_BYTES = 4_000_000
 #: The kinds of a layer: packages of the server, small CUDA packages, the small rest, the loader's links to CUDA's
 #: libraries, and one package by itself. A layer of several packages is named by its kind and its content.
@@ -43,7 +43,7 @@ COMPILER = "compiler"
 class Layer:
     """Packages that are installed together: one stage of a Dockerfile, one layer of an image."""
 
-    #: The stage's and the file's name, unique for its content on a base: ``numpy-2.4.6``, ``rest-1f2e3d4c``.
+    #: The name of its stage and of its file, unique for its content on a base: ``numpy-2.4.6``, ``rest-1f2e3d4c``.
     name: str
     packages: tuple[LockedPackage, ...]
     #: Extra wheel sources that its packages come from, by name.
@@ -53,17 +53,17 @@ class Layer:
 
     @functools.cached_property
     def source_only(self) -> tuple[str, ...]:
-        """Its packages that exist as source alone; they are built."""
+        """Its packages that exist only as source: they are built."""
         return tuple(package.name for package in self.packages if package.source_only)
 
     @property
     def stage(self) -> str:
-        """The stage it is installed in: ``COMPILER`` where something must be built, else ``BUILDER``."""
+        """The stage that it is installed in: ``COMPILER`` if a package must be built, else ``BUILDER``."""
         return COMPILER if self.source_only else BUILDER
 
     @functools.cached_property
     def is_cuda(self) -> bool:
-        """Whether it is a layer of CUDA libraries: then the loader must be told of what is in it."""
+        """Whether it has CUDA libraries: then the loader needs links to them."""
         return any(is_cuda(package.name) for package in self.packages)
 
     @property
@@ -88,15 +88,16 @@ def group(
     Args:
         lock: The image's lock.
         server: The lock of the server alone, of the same base.
-        own: The version's own promised distributions (requirement texts): they come after the shared ones,
-            so that images share a longer run of layers.
-        order: Distributions that come first among the heavy ones, the most shared first.
+        own: What the version itself promises (requirement texts). These come after the shared distributions, so that
+            images have a longer run of layers in common.
+        order: Distributions that come first among the heavy ones, those that most images share first.
         wheel_sources: Distribution name → extra wheel source.
         patches: The matrix's edits of distributions.
 
     Returns:
-        The server's layer, CUDA's (gigabytes: in all images with these pins on top of the same layers, so that an
-        engine unpacks them once), heavy distributions in their order, the version's own, the rest.
+        The layer of the server; those of CUDA, which have gigabytes: in all images with the same pins they are on top
+        of the same layers, so that an engine unpacks them once; the heavy distributions in their order; those that the
+        version itself promises; the rest.
     """
     sources = wheel_sources or {}
     of_server = {package.name for package in server.packages}
@@ -121,30 +122,30 @@ def group(
 
 
 def links_name(layers: Sequence[Layer]) -> str | None:
-    """The name of the stage that makes the loader's links to CUDA's libraries, unique for the layers it links to.
+    """The name of the stage that links CUDA's libraries for the loader, unique for the layers that it links to.
 
     Args:
         layers: All layers of an image.
 
     Returns:
-        ``cuda-links-1f2e3d4c``, or None where no layer is CUDA's.
+        ``cuda-links-1f2e3d4c``; None where no layer has CUDA libraries.
     """
     text = "".join(layer.text for layer in layers if layer.is_cuda)
     return f"cuda-links-{hashlib.sha256(text.encode()).hexdigest()[:8]}" if text else None
 
 
 def stacked(layers: Sequence[Layer]) -> list[tuple[str, tuple[LockedPackage, ...]]]:
-    """The layers that an image's Dockerfile puts on the base, in its order: name and packages.
+    """The layers that a Dockerfile adds to its base image, lowest first: name and packages.
 
     Args:
-        layers: All layers of an image; the links to CUDA's libraries come right after its last one of CUDA.
+        layers: All layers of an image. The links to CUDA's libraries come right after the last layer that has any.
     """
-    found = [(layer.name, layer.packages) for layer in layers]
+    names = [(layer.name, layer.packages) for layer in layers]
     links = links_name(layers)
     if links:
         last = max(number for number, layer in enumerate(layers) if layer.is_cuda)
-        found.insert(last + 1, (links, ()))
-    return found
+        names.insert(last + 1, (links, ()))
+    return names
 
 
 def kind_of(name: str) -> Kind:
@@ -175,7 +176,7 @@ def _one(package: LockedPackage, sources: dict[str, str], patches: Sequence[Patc
 
 
 def _many(label: str, packages: Sequence[LockedPackage], sources: dict[str, str], patches: Sequence[Patch]) -> Layer:
-    """A layer of several packages is named by its content: another image may have another such group."""
+    """A layer of several packages, named by its content: another image may have another group of that label."""
     text = "".join(f"{package.requirement}\n" for package in packages)
     edits = patching.of(packages, patches)
     if edits:

@@ -1,7 +1,7 @@
-"""Patches: edits of installed distributions that the matrix names, and the layers they belong to.
+"""Patches: the matrix's edits of installed distributions, and the layers that they belong to.
 
-A patch is applied right after the install, by ``image/scripts/patch-layer``, in every layer that holds exactly
-its distribution.  Pure.
+``image/scripts/patch-layer`` applies a patch right after the install, in every layer with its distribution in exactly
+its version.  Pure.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from build.matrix.reader import LoadedMatrix
 
 
 def of(packages: Iterable[LockedPackage], patches: Sequence[Patch]) -> tuple[Patch, ...]:
-    """The patches of the matrix that these packages get, in the matrix's order."""
+    """The patches that apply to these packages, in the order of the matrix."""
     versions = {package.name: package.version for package in packages}
     return tuple(patch for patch in patches if _meets(patch, versions))
 
@@ -32,7 +32,7 @@ def _meets(patch: Patch, versions: Mapping[str, str]) -> bool:
 
 
 def distribution(patch: Patch) -> tuple[str, Version]:
-    """What a patch is for: the normalised name and the version."""
+    """The distribution that a patch edits: its normalised name and its version."""
     return _pinned(patch.distribution)
 
 
@@ -43,18 +43,18 @@ def _pinned(text: str) -> tuple[str, Version]:
 
 
 def distributions(patches: Iterable[Patch]) -> list[tuple[str, Version]]:
-    """What some patches are for, each once, sorted."""
+    """The distributions that patches edit, each once, sorted."""
     return sorted({distribution(patch) for patch in patches})
 
 
 def digest(patches: Sequence[Patch]) -> str:
-    """SHA-256, hexadecimal, of what the patches do: a reason in other words changes no layer."""
+    """SHA-256, hexadecimal, of the edits; other words in a reason change no layer."""
     edits = [[patch.distribution, patch.file, patch.find, patch.replace] for patch in patches]
     return hashlib.sha256(json.dumps(edits).encode()).hexdigest()
 
 
 def to_text(patches: Sequence[Patch]) -> str:
-    """The file that ``patch-layer`` reads: JSON, as Python 3.7's standard library knows no YAML."""
+    """The file that ``patch-layer`` reads: JSON, since the standard library of Python has no YAML."""
     content = {
         "generated": "from matrix.yaml by `nox -s generate`; do not edit",
         "patches": [patch.model_dump() for patch in patches],
@@ -63,14 +63,14 @@ def to_text(patches: Sequence[Patch]) -> str:
 
 
 def check_used(loaded: LoadedMatrix, packages: Iterable[LockedPackage]) -> None:
-    """Raise where a patch has nothing to do.
+    """Raise where a patch applies to no lock.
 
     Args:
         loaded: The matrix.
-        packages: Those of all locks.
+        packages: The packages of all locks.
 
     Raises:
-        MatrixError: No lock has a patch's distribution in its version; all such patches together.
+        MatrixError: No lock has the distribution of a patch in its version; it names all such patches.
     """
     versions: dict[str, set[str]] = {}
     for package in packages:
@@ -78,13 +78,13 @@ def check_used(loaded: LoadedMatrix, packages: Iterable[LockedPackage]) -> None:
     problems = []
     for index, patch in enumerate(loaded.matrix.patches):
         name, version = distribution(patch)
-        there = sorted(versions.get(name, ()), key=Version)
-        if version not in map(Version, there):
+        locked = sorted(versions.get(name, ()), key=Version)
+        if version not in map(Version, locked):
             problems.append(
                 Problem(
                     what=f"this patch matches nothing: no lock has {patch.distribution}",
                     where=loaded.where("patches", index, "distribution"),
-                    fix=(f"the locks have {name} {', '.join(there)}: correct it" if there else "correct the name")
+                    fix=(f"the locks have {name} {', '.join(locked)}: correct it" if locked else "correct the name")
                     + ", or remove the patch, if it is obsolete",
                 )
             )

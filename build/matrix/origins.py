@@ -13,6 +13,7 @@ from typing import ClassVar, Literal
 class DistributionPython:
     """The Python that the distribution packages."""
 
+    kind: ClassVar[Literal["distribution"]] = "distribution"
     #: ``3.11``.
     minor: str
 
@@ -21,6 +22,7 @@ class DistributionPython:
 class PrefixPython:
     """A CPython built elsewhere, taken from a directory of this machine (a prefix)."""
 
+    kind: ClassVar[Literal["prefix"]] = "prefix"
     #: The full version: ``3.12.1``.
     version: str
     #: The prefix, absolute or from the project's root; where it is None, the usual places are searched.
