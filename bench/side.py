@@ -15,9 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.plan import GROUP
-from build.builder.builder import Options
+from build.builder.options import Options
+from build.builder.outcomes import built_images
+from build.commands.build import build_images
+from build.commands.build import report as report_build
 from build.commands.generated_files import check_drift
-from build.commands.pipeline import Local, Run
+from build.commands.run import opened
 from build.errors import INTERRUPTED_EXIT_CODE, PipelineError
 from build.publish import output, publish
 from build.publish.publication import Publication
@@ -46,37 +49,32 @@ def build_and_publish(report: Path) -> None:
         PipelineError: A step failed.
     """
     began = time.monotonic()
-    run = Run.open(Selection(group=GROUP))
-    check_drift(run.project)
-    built = run.build(Options())
-    run.report_built(built)
-    built_after = time.monotonic()
-    there = [
-        Local(image=item.image, recipe=item.recipe, local=item.local)
-        for item in built
-        if item.recipe is not None and item.local is not None
-    ]
-    published = publish.publish(
-        [
-            Publication(
-                name=item.image.variant.name,
-                repository=item.image.variant.repository,
-                local_reference=item.reference,
-                recipe=item.recipe.digest,
-            )
-            for item in there
-        ],
-        address.from_environment(),
-        run.connection.client,
-        datetime.datetime.now(datetime.UTC).date(),
-    )
+    with opened(Selection(group=GROUP)) as run:
+        check_drift(run.project)
+        outcomes = build_images(run, Options())
+        report_build(run, outcomes)
+        built_after = time.monotonic()
+        published = publish.publish(
+            [
+                Publication(
+                    name=built.name,
+                    repository=built.image.variant.repository,
+                    local_reference=built.local.reference,
+                    recipe=built.recipe.digest,
+                )
+                for built in built_images(outcomes)
+            ],
+            address.from_environment(),
+            run.connection.client,
+            datetime.datetime.now(datetime.UTC).date(),
+        )
     output.print_results(published)
     state.write_json(
         report,
         {
             "build": built_after - began,
             "push": time.monotonic() - built_after,
-            "status": {item.name: item.status for item in built},
+            "status": {item.name: item.status for item in outcomes},
             "bytes_sent": {item.name: item.bytes_sent for item in published},
             "peak_memory": peak_memory(),
         },

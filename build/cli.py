@@ -97,12 +97,11 @@ def _interrupted(began: float) -> int:
 
 
 def _unexpected() -> int:
-    from build.commands.pipeline import in_use
     from build.engine.failures import explain
 
     failure = sys.exc_info()[1]
     assert failure is not None
-    explained = explain(failure, in_use[-1] if in_use else None)
+    explained = explain(failure)
     if explained is not None:
         console.error(explained)
         return explained.exit_code

@@ -17,7 +17,7 @@ import docker
 import pytest
 import uv
 
-from build.builder import builder
+from build.builder.registry_image import build_registry
 from build.checkout import project
 from build.engine.connect import Connection, connect
 from build.engine.find import require
@@ -197,7 +197,7 @@ def engine_client(connection: Connection) -> docker.DockerClient:
 def registry_image(connection: Connection, bases_here: None) -> str:
     """The image of the embedded registry, built on a base of this checkout."""
     opened = project.open_project(repository())
-    return builder.build_registry(opened, connection=connection, log=opened.paths.logs / "build-registry.log")
+    return build_registry(opened, connection=connection, log=opened.paths.logs / "build-registry.log")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Live progress of a build: one moving block on a terminal, a line for each finished step elsewhere."""
+"""Show the progress of a build: one moving block on a terminal, a line for each finished part elsewhere."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ from types import TracebackType
 from rich.live import Live
 from rich.text import Text
 
-from build.builder.bake import Event
-from build.images.layers import COMPILER
+from build.builder.events import Event
 from build.system import console
+
+#: Running parts that the block shows.
+_SHOWN = 12
 
 
 class Display:
-    """Shows bake's events while it is entered.
+    """Shows the events of a build while it is entered.
 
     Args:
-        total: How many images are asked for.
+        total: The number of images of the build.
     """
 
     def __init__(self, total: int) -> None:
         self._total = total
         self._images = 0
         self._began = time.monotonic()
-        self._running: dict[tuple[str, str], float] = {}
+        self._running: dict[tuple[str, str], tuple[Event, float]] = {}
         self._live: Live | None = None
         if console.err.is_terminal:
             self._live = Live(console=console.err, refresh_per_second=8, transient=True, get_renderable=self._draw)
@@ -41,32 +43,37 @@ class Display:
             self._live.__exit__(kind, value, trace)
 
     def __call__(self, event: Event) -> None:
-        """Take one event in."""
-        key = (event.target, event.stage)
+        """Show one event."""
+        key = (event.target, event.name)
         if event.kind == "began":
-            self._running[key] = time.monotonic()
+            self._running[key] = (event, time.monotonic())
             return
         self._running.pop(key, None)
         if event.kind == "failed":
-            return  # the summary says why
-        image = event.stage == "image"
-        base = event.target.startswith(("base-", "builder-", "compiler-"))
-        if image and not base:
+            return  # the summary explains it
+        if event.part == "image":
             self._images += 1
         if event.kind == "done":
-            took = console.seconds(event.seconds or 0.0)
-            if image:
-                name = event.target.replace("_", ".")
-                count = "" if base else f"[{self._images}/{self._total}] "
-                console.info(f"{count}{name} exported, {took}")
-            elif event.stage == COMPILER:
-                console.info(f"compiler installed, {took}")
-            elif not base and not event.stage.startswith("stage-"):
-                console.info(f"layer {event.stage} installed, {took}")
+            self._print_finished(event)
+
+    def _print_finished(self, event: Event) -> None:
+        duration = console.seconds(event.seconds or 0.0)
+        match event.part:
+            case "image":
+                console.info(f"[{self._images}/{self._total}] {event.name} exported, {duration}")
+            case "base image":
+                console.info(f"{event.name} exported, {duration}")
+            case "compiler":
+                console.info(f"compiler installed, {duration}")
+            case "layer":
+                console.info(f"layer {event.name} installed, {duration}")
+            case "setup":
+                pass
 
     def _draw(self) -> Text:
         text = Text(f"    {self._images}/{self._total} images, {console.seconds(time.monotonic() - self._began)}")
-        for (target, stage), since in list(self._running.items())[:12]:
-            what = f"exporting {target.replace('_', '.')}" if stage == "image" else f"installing {stage}"
-            text.append(f"\n      {what}  {console.seconds(time.monotonic() - since)}", style="dim")
+        for event, since in list(self._running.values())[:_SHOWN]:
+            verb = "exporting" if event.part in ("image", "base image") else "installing"
+            duration = console.seconds(time.monotonic() - since)
+            text.append(f"\n      {verb} {event.name}  {duration}", style="dim")
         return text

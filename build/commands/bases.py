@@ -7,8 +7,8 @@ import dataclasses
 import click
 
 from build.bases import prepare
-from build.builder import builder
-from build.builder.builder import Options
+from build.builder import wheels
+from build.builder.options import Options
 from build.checkout.project import DEFAULT_GROUP, open_project
 from build.commands.building import building
 from build.commands.options import Session, selecting
@@ -36,7 +36,7 @@ def bases(selection: Selection, options: Options) -> None:
                 raise missed
             console.warn(f"{name} is left out: {missed.what} (searched: {missed.where})")
         prepare.prepare(project, names, locked=options.locked, refresh=options.refresh_bases)
-        for image, failure in builder.fetch_all_wheels(project, variants).items():
+        for image, failure in wheels.fetch_all(project, variants).items():
             console.warn(f"{image} cannot be built: {failure.what} (searched: {failure.where})")
             for name in dict(project.variant(image).wheel_sources):  # bake asks for the folder all the same
                 folder(project.paths, name, image).mkdir(parents=True, exist_ok=True)

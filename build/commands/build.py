@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Sequence
+
 import click
 
-from build.builder.builder import Options
+from build.builder.builder import Builder
+from build.builder.options import Options
+from build.builder.outcomes import Built, Failed, Outcome, Skipped, UpToDate, built_images
+from build.builder.progress import Display
 from build.commands.building import building
 from build.commands.generated_files import check_drift
 from build.commands.options import Session, selecting
-from build.commands.pipeline import Run
+from build.commands.run import Run, opened
+from build.engine.images import Weight, unique_bytes, weights
+from build.errors import BuildError
 from build.paths import repository
-from build.system import state
+from build.system import console, state
 from build.variants.select import Selection
 
 
@@ -19,7 +27,89 @@ from build.variants.select import Selection
 @selecting
 def build(selection: Selection, options: Options) -> None:
     """Build images. IMAGE is a name or a glob; the default is the group 'default'."""
-    with state.exclusive(repository(), "build"):
-        run = Run.open(selection)
+    with state.exclusive(repository(), "build"), opened(selection) as run:
         check_drift(run.project)
-        run.report_built(run.build(options))
+        report(run, build_images(run, options))
+
+
+def build_images(run: Run, options: Options) -> list[Outcome]:
+    """Build the images that are missing, and show the progress; a failed image is an outcome.
+
+    Raises:
+        PipelineError: Something failed that concerns all images.
+    """
+    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+    console.step(f"build: {len(run.images)} images with the engine at {run.connection.engine.host}")
+    with Display(len(run.images)) as progress:
+        builder = Builder(
+            project=run.project,
+            connection=run.connection,
+            options=options,
+            progress=progress,
+            log=run.project.paths.logs / f"build-{stamp}.log",
+        )
+        return builder.build(run.images)
+
+
+def report(run: Run, outcomes: Sequence[Outcome]) -> None:
+    """Print the summary of a build.
+
+    Raises:
+        BuildError: An image failed, or one that was asked for by name was skipped.
+    """
+    _print_table(outcomes)
+    failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
+    skipped = [outcome for outcome in outcomes if isinstance(outcome, Skipped)]
+    for each in skipped:
+        console.warn(f"{each.name} skipped: {each.reason}; {each.fix}")
+    nothing_built = not built_images(outcomes)
+    not_built: list[Failed | Skipped] = [
+        *failed,
+        *(each for each in skipped if each.name in run.asked_for or nothing_built),
+    ]
+    if not_built:
+        details = []
+        for failure in failed:
+            details.append(f"{failure.name}: {failure.reason}")
+            details += [f"  {line}" for line in failure.details.splitlines()]
+        raise BuildError(
+            f"{len(not_built)} of {len(outcomes)} images were not built: "
+            + ", ".join(outcome.name for outcome in not_built),
+            where=str(run.project.paths.logs),
+            fix="see the lines below, and the whole log in that folder" if failed else "see the warnings above",
+            details="\n".join(details),
+        )
+
+
+def _print_table(outcomes: Sequence[Outcome]) -> None:
+    """Print a row for each image, and the sum of their sizes."""
+    built = built_images(outcomes)
+    local_images = [each.local for each in built]
+    by_name = dict(zip([each.name for each in built], weights(local_images), strict=True))
+    console.table(
+        ("image", "status", "size>", "shared layers>", "own layers>", "ready after>", "digest"),
+        [_row(outcome, by_name) for outcome in outcomes],
+    )
+    if built:
+        total = sum(local.size for local in local_images)
+        console.out.print(
+            f"{len(built)} images, {console.size(total)} unpacked in all, "
+            f"{console.size(unique_bytes(local_images))} with shared layers counted once"
+        )
+
+
+def _row(outcome: Outcome, by_name: dict[str, Weight]) -> tuple[str, ...]:
+    match outcome:
+        case Failed() | Skipped():
+            return (outcome.name, outcome.status, "-", "-", "-", "-", "-")
+        case UpToDate() | Built():
+            local, weight = outcome.built.local, by_name[outcome.name]
+            return (
+                outcome.name,
+                outcome.status,
+                console.size(local.size),
+                f"{console.size(weight.shared)} in {weight.shared_layers}",
+                f"{console.size(weight.own)} in {weight.own_layers}",
+                console.seconds(outcome.seconds) if isinstance(outcome, Built) else "-",
+                local.id.removeprefix("sha256:")[:12],
+            )

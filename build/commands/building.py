@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from build.builder.builder import Options
+from build.builder.options import Options
 from build.commands.options import Command
 
 

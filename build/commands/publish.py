@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Sequence
+
 import click
 
+from build.builder.registry_image import build_registry
 from build.commands.options import Session, latest_for_stand_ins, selecting
-from build.commands.pipeline import Run
+from build.commands.run import Run, find_images, opened
+from build.commands.verify import target
+from build.engine import embedded_registry
+from build.engine.built import BuiltImage
+from build.errors import VerifyError
 from build.paths import repository
 from build.publish import output
+from build.publish.publication import Publication, Published
+from build.publish.publish import publish as push
+from build.registry import address
 from build.system import console, state
 from build.variants.select import Selection
+from build.verify import reports
+from build.verify.verify import is_verified
 
 
 @click.command(cls=Session)
@@ -22,11 +35,66 @@ def publish(selection: Selection, latest_for_stand_ins: bool, verbose: bool, as_
 
     A reference has the immutable tag and the digest. IMAGE is a name or a glob; the default is the group 'default'.
     """
-    with state.exclusive(repository(), "publish"):
-        run = Run.open(selection, latest_for_stand_ins=latest_for_stand_ins)
-        images = run.local_images()
-        results = run.publish(images)
+    with state.exclusive(repository(), "publish"), opened(selection) as run:
+        results = publish_images(run, find_images(run), latest_for_stand_ins=latest_for_stand_ins)
         if as_json:
             console.out.print(output.to_json(results), soft_wrap=True, markup=False)
         else:
             output.print_results(results, verbose=verbose)
+
+
+def publish_images(run: Run, images: Sequence[BuiltImage], *, latest_for_stand_ins: bool) -> list[Published]:
+    """Push verified images.
+
+    Args:
+        run: The command's setting.
+        images: The images to push.
+        latest_for_stand_ins: Move ``latest`` to images on a stand-in base, too.
+
+    Raises:
+        VerifyError: One of them is not verified; nothing is pushed.
+        RegistryError: The registry cannot be reached, refuses, or stopped answering.
+    """
+    _check_verified(run, images)
+    registry = address.from_environment()
+    console.step(f"publish: {len(images)} images to {registry.host}")
+    if registry.embedded:
+        _start_embedded_registry(run)
+    today = datetime.datetime.now(datetime.UTC).date()
+    publications = [_publication(run, image, latest_for_stand_ins=latest_for_stand_ins) for image in images]
+    with console.err.status("pushing") as status:  # moves on a terminal, prints nothing elsewhere
+
+        def show(name: str, sent: int, total: int) -> None:
+            status.update(f"pushing {name}: {console.size(sent)} of {console.size(total)}")
+
+        return push(publications, registry, run.connection.client, today, progress=show)
+
+
+def _check_verified(run: Run, images: Sequence[BuiltImage]) -> None:
+    project = run.project
+    not_verified = [image.name for image in images if not is_verified(target(run, image), project.tool, project.paths)]
+    if not_verified:
+        raise VerifyError(
+            "only verified images are published; not verified: " + ", ".join(not_verified),
+            fix="nox -s verify -- " + " ".join(not_verified),
+        )
+
+
+def _start_embedded_registry(run: Run) -> None:
+    """Build the registry's image on one of our bases, and start it."""
+    log = run.project.paths.logs / "build-registry.log"
+    reference = build_registry(run.project, connection=run.connection, log=log)
+    embedded_registry.ensure_running(run.connection.client, reference)
+
+
+def _publication(run: Run, built: BuiltImage, *, latest_for_stand_ins: bool) -> Publication:
+    variant = built.image.variant
+    return Publication(
+        name=variant.name,
+        repository=variant.repository,
+        local_reference=built.local.id,  # the image that was verified, wherever its tags point by now
+        recipe=built.recipe.digest,
+        stand_in=variant.stand_in,
+        rolling=variant.stand_in is None or latest_for_stand_ins,
+        report=reports.load(run.project.paths, built.local.id),
+    )

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from build.commands.options import Session, selecting
-from build.commands.pipeline import Run
+from build.commands.run import Run, find_images, opened
+from build.engine.built import BuiltImage
+from build.images import layers
+from build.images.labels import image_labels
 from build.paths import repository
-from build.system import state
+from build.system import console, state
 from build.variants.select import Selection
+from build.verify.reports import PackageLayer
+from build.verify.target import Target
+from build.verify.verify import verify as run_tests
 
 
 @click.command(cls=Session)
@@ -19,6 +27,46 @@ from build.variants.select import Selection
 @selecting
 def verify(selection: Selection, force: bool, workers: int | None) -> None:
     """Test built images in running containers. IMAGE is a name or a glob; the default is the group 'default'."""
-    with state.exclusive(repository(), "verify"):
-        run = Run.open(selection)
-        run.verify(run.local_images(), force=force, workers=workers)
+    with state.exclusive(repository(), "verify"), opened(selection) as run:
+        verify_images(run, find_images(run), force=force, workers=workers)
+
+
+def verify_images(run: Run, images: Sequence[BuiltImage], *, force: bool, workers: int | None) -> None:
+    """Test images in running containers.
+
+    Args:
+        run: The command's setting.
+        images: The images to test.
+        force: Test those again that passed before.
+        workers: The number of images tested at a time; by default the number of CPUs.
+
+    Raises:
+        VerifyError: An image does not keep the contract.
+    """
+    console.step(f"verify: {len(images)} images in running containers")
+    run_tests(
+        [target(run, image) for image in images],
+        docker_host=run.connection.engine.host,
+        tool=run.project.tool,
+        paths=run.project.paths,
+        workers=workers,
+        force=force,
+    )
+
+
+def target(run: Run, built: BuiltImage) -> Target:
+    """Return a built image with all that its tests expect."""
+    image = built.image
+    return Target(
+        variant=image.variant,
+        reference=built.local.reference,
+        image_id=built.local.id,
+        lock=image.lock.versions(),
+        recipe=built.recipe.digest,
+        from_source=tuple(package.name for package in image.lock.packages if package.source_only),
+        labels=image_labels(image, run.project.matrix.project),
+        layers=tuple(
+            PackageLayer(name=name, packages=tuple(f"{each.name}=={each.version}" for each in packages))
+            for name, packages in layers.stacked(image.layers)
+        ),
+    )

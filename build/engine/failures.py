@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import re
 import urllib.parse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +16,7 @@ from docker.errors import DockerException
 
 from build.engine.find import answers, causes
 from build.engine.model import START, Engine, folders, free_bytes
-from build.errors import EngineError
+from build.errors import EngineError, PipelineError
 from build.system.console import size
 
 #: Messages of Docker's client and of buildx when the engine is gone.  A refused connection alone does not count:
@@ -75,6 +77,24 @@ def explain(failure: BaseException | str, engine: Engine | None = None) -> Engin
     if kind == "full":
         return _full(engine)
     return _gone(engine) if kind == "gone" else None
+
+
+@contextlib.contextmanager
+def explaining(engine: Engine) -> Iterator[None]:
+    """Replace an exception of the body by its explanation, where the engine is the cause.
+
+    Raises:
+        EngineError: The engine stopped answering, or its disk is full.
+    """
+    try:
+        yield
+    except PipelineError:
+        raise
+    except Exception as error:
+        explanation = explain(error, engine)
+        if explanation is None:
+            raise
+        raise explanation from error
 
 
 def _classify_exception(error: BaseException, engine: Engine | None) -> Literal["gone", "full"] | None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from build.builder import builder
-from build.builder.bake import Failure
+from build.builder import blame
+from build.builder.buildx_log import Failure
 from build.checkout import project
 from build.commands import generated_files as generate
 from build.images import layers, recipe
@@ -124,9 +124,9 @@ def test_a_compiler_that_fails_fails_every_image_that_needs_it_and_no_other() ->
     second = dataclasses.replace(other, layers=(BUILT, *other.layers))
     images = {"a": first, "b": second, "c": other}
     why = Failure(target="compiler-debian12-py311", stage="compiler", lines="E: no gcc")
-    assert builder._failed_with(why, images) == ["a", "b"]
-    assert builder._failed_with(dataclasses.replace(why, target="b"), images) == ["a", "b"]
-    assert "the compiler of its base debian12-py311" in builder._reason(PROJECT, first, why)
+    assert blame.failed_targets(why, images) == ["a", "b"]
+    assert blame.failed_targets(dataclasses.replace(why, target="b"), images) == ["a", "b"]
+    assert "the compiler of its base debian12-py311" in blame.reason(PROJECT, first, why)
 
 
 def test_distributions_that_bring_one_file_differently_are_named(tmp_path: Path) -> None:

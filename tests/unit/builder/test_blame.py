@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from build.builder import builder
-from build.builder.bake import Failure
+from build.builder import blame
+from build.builder.buildx_log import Failure
 from build.images.image import Image
 from tests.unit.fixture_project import PROJECT
 
@@ -14,7 +14,7 @@ ON_13 = "lightgbm-4_7-debian13-py313-cpu-inference"
 
 
 def failed(target: str | None, stage: str | None, left: dict[str, Image] = LEFT) -> list[str]:
-    return builder._failed_with(Failure(target=target, stage=stage, lines=""), left)
+    return blame.failed_targets(Failure(target=target, stage=stage, lines=""), left)
 
 
 def test_a_layer_of_the_same_name_on_another_base_is_another_layer() -> None:
@@ -40,11 +40,11 @@ def test_what_belongs_to_no_image_takes_none_down() -> None:
 
 
 def test_a_base_whose_image_may_be_out_of_reach_comes_with_another_way() -> None:
-    advice = "where its image is out of reach, build on another base: --base ubuntu18.04=<a base with Python 3.7>"
-    assert builder._other_base(PROJECT, ["ubuntu18.04", "ubuntu18.04-cuda11.0.3"]) == advice
-    assert builder._other_base(PROJECT, ["debian12-py311"]) is None
+    advice = "if its image cannot be reached, build on another base: --base ubuntu18.04=<a base with Python 3.7>"
+    assert blame.base_fix(PROJECT, ["ubuntu18.04", "ubuntu18.04-cuda11.0.3"]) == advice
+    assert blame.base_fix(PROJECT, ["debian12-py311"]) is None
 
 
 def test_a_base_with_pinned_debian_packages_comes_with_how_to_record_newer_ones() -> None:
-    advice = builder._other_base(PROJECT, ["debian12-py311", "debian12-py311-cuda11.8.0"])
+    advice = blame.base_fix(PROJECT, ["debian12-py311", "debian12-py311-cuda11.8.0"])
     assert "nox -s lock -- --bases" in str(advice)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from build.builder.bake import Event, Parser, failure
+from build.builder.buildx_log import Parser, Step, failure
 
 LOG = (Path(__file__).parents[1] / "data/bake-hash-mismatch.log").read_text(encoding="utf-8")
 
 
-def events(text: str, only: str = "") -> list[Event]:
+def steps(text: str, only: str = "") -> list[Step]:
     parser = Parser(only=only)
-    return [event for line in text.splitlines() if (event := parser.feed(line)) is not None]
+    return [step for line in text.splitlines() if (step := parser.feed(line)) is not None]
 
 
 def test_stages_and_exports_are_told_and_nothing_else() -> None:
@@ -25,7 +25,7 @@ def test_stages_and_exports_are_told_and_nothing_else() -> None:
 #60 [x-1_0] exporting to image
 #60 exporting layers 1.0s done
 #60 DONE 1.4s"""
-    assert [(event.kind, event.target, event.stage, event.seconds) for event in events(text)] == [
+    assert [(step.kind, step.target, step.stage, step.seconds) for step in steps(text)] == [
         ("began", "x-1_0", "numpy-2.4.6", None),
         ("began", "builder", "stage-1", None),
         ("cached", "builder", "stage-1", None),
@@ -37,12 +37,12 @@ def test_stages_and_exports_are_told_and_nothing_else() -> None:
 
 def test_a_single_target_that_buildx_does_not_name_is_known() -> None:
     text = "#9 exporting to image\n#9 DONE 0.1s"
-    assert {event.target for event in events(text, only="base-debian12-py311")} == {"base-debian12-py311"}
+    assert {step.target for step in steps(text, only="base-debian12-py311")} == {"base-debian12-py311"}
 
 
 def test_a_real_failure_is_an_event_of_its_stage() -> None:
-    failed = [event for event in events(LOG) if event.kind == "failed"]
-    assert ("sklearn", "numpy-2.4.6") in {(event.target, event.stage) for event in failed}
+    failed = [step for step in steps(LOG) if step.kind == "failed"]
+    assert ("sklearn", "numpy-2.4.6") in {(step.target, step.stage) for step in failed}
 
 
 def test_a_real_failure_names_stage_and_target_and_the_lines_that_matter() -> None:

@@ -1,0 +1,212 @@
+"""Build a batch of images in one engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from build.builder import blame, overrides
+from build.builder.bake import Baker, Request, Result
+from build.builder.buildx_log import Step, failure
+from build.builder.events import Event, event
+from build.builder.existing import find_one
+from build.builder.options import Options
+from build.builder.outcomes import Built, Failed, Outcome
+from build.builder.overrides import BaseImage
+from build.checkout.project import Project
+from build.engine.connect import Connection
+from build.engine.failures import explain
+from build.engine.images import LocalImage, find
+from build.errors import PipelineError
+from build.images.image import Image
+from build.images.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What all batches of a build have in common."""
+
+    project: Project
+    connection: Connection
+    options: Options
+    #: Called with each event of the build.
+    progress: Callable[[Event], None]
+    #: The file for buildx's whole output.
+    log: Path
+    #: Image name → recipe.
+    recipes: Mapping[str, Recipe]
+    #: Name → base image, for every base image below the images.
+    base_images: Mapping[str, BaseImage]
+
+    @property
+    def baker(self) -> Baker:
+        return Baker(paths=self.project.paths, connection=self.connection, log=self.log)
+
+
+class Batch:
+    """Images that are built together, in up to three states; a failed image leaves the batch, and the others go on.
+
+    1. While base images are new, they are built, and the stages of all images with them.  Their digests go into the
+       images' labels.
+    2. In containerd's image store, the image with the most layers is exported alone: exports at the same time would
+       each unpack the layers that the images share.
+    3. All other images are exported.
+
+    Args:
+        job: What all batches have in common.
+        images: The images of this batch.
+        new_bases: The names of the base images that the engine does not have.
+    """
+
+    def __init__(self, job: Job, images: Sequence[Image], new_bases: set[str]) -> None:
+        self._job = job
+        self._images = images
+        #: Bake target → image, for those that are neither exported nor failed.
+        self._remaining = {image.target: image for image in images}
+        variants = [image.variant for image in images]
+        self._base_names = job.project.base_image_names(variants)
+        self._used_bases = job.project.build_base_names(variants)
+        self._new_bases = [job.base_images[name] for name in self._base_names if name in new_bases]
+        self._largest_first = len(images) > 1 and job.connection.engine.containerd_store
+        self._stages_built = False
+        self._no_cache = job.options.no_cache
+        self._image_overrides: dict[str, Any] = {}
+        #: Bake target → seconds from the start of the batch to the end of its export.
+        self._exported_after: dict[str, float] = {}
+        self._seconds = 0.0
+        self._failed: list[Failed] = []
+        #: The names of the base images that this batch has built.
+        self.built_bases: set[str] = set()
+
+    def run(self) -> list[Outcome]:
+        """Build the batch and return an outcome for each of its images.
+
+        Raises:
+            PipelineError: The engine or a base image failed, which concerns all images.
+        """
+        while self._remaining:
+            if self._new_bases:
+                self._build_bases()
+            elif self._largest_first:
+                self._export_largest()
+            else:
+                self._export(list(self._remaining))
+        exported = [image for image in self._images if image.target in self._exported_after]
+        return [*self._failed, *(self._built(image) for image in exported)]
+
+    # ---- the states
+
+    def _build_bases(self) -> None:
+        """Build the new base images and the stages of all images."""
+        job = self._job
+        result = self._bake(
+            targets=[*(base.target for base in self._new_bases), *self._remaining],
+            images=self._stage_overrides(self._remaining),
+            bases=overrides.of_base_images(self._new_bases, job.connection.engine),
+        )
+        if result.returncode != 0:
+            self._drop_failed(result)
+            return
+        self.built_bases |= {base.name for base in self._new_bases}
+        self._new_bases = []
+
+    def _export_largest(self) -> None:
+        """Export the image with the most layers, and build the stages of the others."""
+        largest = max(self._remaining, key=lambda target: len(self._remaining[target].layers))
+        if self._export([largest]):
+            self._largest_first = False
+
+    def _export(self, targets: Sequence[str]) -> bool:
+        """Export images, and build the stages of the others unless they are built; tell whether it succeeded."""
+        if not self._image_overrides:
+            self._image_overrides = self._compute_image_overrides()
+        others = {target: image for target, image in self._remaining.items() if target not in targets}
+        began = self._seconds
+        result = self._bake(
+            # Where the stages are built, asking for them again would only take time.
+            targets=[target for target in self._remaining if target in targets or not self._stages_built],
+            images={
+                **{target: self._image_overrides[target] for target in targets},
+                **self._stage_overrides(others),
+            },
+        )
+        if result.returncode != 0:
+            self._drop_failed(result)
+            return False
+        for target in targets:
+            self._exported_after[target] = began + result.exported_after.get(target, result.seconds)
+            del self._remaining[target]
+        return True
+
+    # ---- their parts
+
+    def _bake(
+        self, *, targets: Sequence[str], images: Mapping[str, Any], bases: Mapping[str, Any] | None = None
+    ) -> Result:
+        builders = overrides.of_builders(self._job.project, self._used_bases)
+        request = Request(targets=targets, overrides={**builders, **(bases or {}), **images}, no_cache=self._no_cache)
+        result = self._job.baker.run(request, self._report)
+        self._seconds += result.seconds
+        if result.returncode == 0:
+            self._stages_built, self._no_cache = True, False
+        return result
+
+    def _report(self, step: Step) -> None:
+        images = {image.target: image.variant.name for image in self._images}
+        base_images = {base.target: f"base-{base.name}" for base in self._job.base_images.values()}
+        self._job.progress(event(step, images, base_images))
+
+    def _stage_overrides(self, images: Mapping[str, Image]) -> dict[str, Any]:
+        return {target: overrides.of_stages(image) for target, image in images.items()}
+
+    def _compute_image_overrides(self) -> dict[str, Any]:
+        job = self._job
+        return overrides.of_images(
+            job.project,
+            [(image, job.recipes[image.variant.name]) for image in self._remaining.values()],
+            {name: self._base_in_engine(name) for name in self._base_names},
+            job.connection.engine,
+        )
+
+    def _base_in_engine(self, name: str) -> LocalImage:
+        reference = self._job.base_images[name].reference
+        local = find(self._job.connection.client, reference)
+        if local is None:
+            raise PipelineError(f"the engine does not have {reference} after its build", where=str(self._job.log))
+        return local
+
+    def _drop_failed(self, result: Result) -> None:
+        """Take the images out of the batch that failed.
+
+        Raises:
+            PipelineError: The engine or a base image failed, or nothing that an image has.
+        """
+        job = self._job
+        if explained := explain(result.log, job.connection.engine):
+            raise explained
+        cause = failure(result.log)
+        targets = blame.failed_targets(cause, self._remaining)
+        if self._new_bases and not any(cause.stage in blame.own_stages(self._remaining[target]) for target in targets):
+            names = [base.name for base in self._new_bases]
+            raise PipelineError(
+                "a base failed to build",
+                where=str(job.log),
+                fix=blame.base_fix(job.project, names),
+                details=cause.lines,
+            )
+        if not targets:
+            raise PipelineError("the build failed", where=str(job.log), details=cause.lines)
+        for target in targets:
+            image = self._remaining.pop(target)
+            self._failed.append(
+                Failed(image=image, reason=blame.reason(job.project, image, cause), details=cause.lines)
+            )
+
+    def _built(self, image: Image) -> Built:
+        job = self._job
+        built = find_one(job.connection.client, image, job.recipes[image.variant.name])
+        if built is None:
+            raise PipelineError(f"the engine does not have {image.variant.name} after its build", where=str(job.log))
+        return Built(built=built, seconds=self._exported_after[image.target])

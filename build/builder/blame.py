@@ -1,0 +1,79 @@
+"""Decide which images fail with a failed step, and say why.  Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from build.builder.buildx_log import Failure
+from build.checkout.project import Project
+from build.images import layers
+from build.images.image import Image, bake_target
+from build.matrix.origins import DebianPackages, FromImage
+
+
+def failed_targets(failure: Failure, remaining: Mapping[str, Image]) -> list[str]:
+    """Return the targets that fail with a step: the one that buildx names, and those that share its stage.
+
+    Args:
+        failure: From the log.
+        remaining: Bake target → image, for all that were to be built.
+    """
+    compiler = re.fullmatch(r"compiler-(.+)", failure.target or "")
+    if compiler:
+        base = compiler[1]
+        return [
+            target
+            for target, image in remaining.items()
+            if image.needs_compiler and bake_target(image.variant.build_base_name) == base
+        ]
+    named = remaining.get(failure.target) if failure.target else None
+    if failure.target is None and len(remaining) == 1:  # buildx leaves the name out where it builds only one
+        named = next(iter(remaining.values()))
+    if named is None:
+        return []
+    return [
+        target
+        for target, image in remaining.items()
+        if _bases(image) == _bases(named) and failure.stage in own_stages(image)
+    ] or [named.target]
+
+
+def own_stages(image: Image) -> set[str]:
+    """Return the stages whose failure is the image's: its layers, and the stages in which they are installed."""
+    return {name for layer in image.layers for name in (layer.name, layer.stage)}
+
+
+def _bases(image: Image) -> tuple[str, str]:
+    """Return what two images must have in common to share the stages of one name."""
+    return image.variant.base_name, image.variant.build_base_name
+
+
+def reason(project: Project, image: Image, failure: Failure) -> str:
+    """Say which part of an image failed, and where a patch is in the matrix that did not fit."""
+    if failure.stage is None:
+        return "its build failed"
+    if failure.stage == layers.COMPILER:
+        return f"the compiler of its base {image.variant.build_base_name} could not be installed"
+    patches = [patch for layer in image.layers if layer.name == failure.stage for patch in layer.patches]
+    places = [
+        project.loaded.where("patches", index)
+        for index, patch in enumerate(project.matrix.patches)
+        if patch in patches and f"the patch of {patch.distribution} does not fit: " in failure.lines
+    ]
+    return f"its layer {failure.stage} failed" + (f": {', '.join(places)}" if places else "")
+
+
+def base_fix(project: Project, base_names: Sequence[str]) -> str | None:
+    """Return the fix for base images whose source may be unreachable: an image, or pinned Debian packages."""
+    replacements = []
+    for name in base_names:
+        cuda_base_image = project.cuda_base_images.get(name)
+        if cuda_base_image and isinstance(cuda_base_image.origin, DebianPackages):
+            return "where Debian's archive has newer packages by now, record them: nox -s lock -- --bases"
+        base = cuda_base_image.base if cuda_base_image else project.matrix.bases[name]
+        if cuda_base_image or isinstance(base.origin, FromImage):
+            own_name = cuda_base_image.base_name if cuda_base_image else name
+            replacements.append(f"--base {own_name}=<a base with Python {base.python}>")
+    options = " ".join(dict.fromkeys(replacements))
+    return f"if its image cannot be reached, build on another base: {options}" if options else None

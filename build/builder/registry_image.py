@@ -1,0 +1,65 @@
+"""Build the image of the embedded registry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from build.bases import prepare
+from build.builder.bake import Baker, Request
+from build.builder.buildx_log import failure
+from build.builder.overrides import output
+from build.checkout.project import Project
+from build.engine.connect import Connection
+from build.engine.failures import explain
+from build.engine.images import find, reference_of
+from build.errors import PipelineError
+from build.images import dockerfiles, recipe
+from build.images.recipe import Recipe
+from build.platforms import LINUX_AMD64
+from build.system import console
+
+
+def build_registry(project: Project, *, connection: Connection, log: Path) -> str:
+    """Build the embedded registry's image on one of our bases, unless the engine has it.
+
+    It is built again when its own files change and not when its base does: a registry that holds images is not
+    replaced without a reason.
+
+    Args:
+        project: The checkout.
+        connection: The engine.
+        log: The file for the output.
+
+    Returns:
+        The image's reference in the engine.
+
+    Raises:
+        PipelineError: It does not build.
+    """
+    reference = reference_of(f"{project.matrix.project.namespace}/registry", _recipe(project.tool.registry))
+    if find(connection.client, reference) is not None:
+        return reference
+    console.info("building the embedded registry's image (once)")
+    prepare.prepare(project, [dockerfiles.registry_base(project.matrix)], locked=False, refresh=False)
+    result = Baker(paths=project.paths, connection=connection, log=log).run(
+        Request(
+            targets=["registry"],
+            overrides={"registry": {"tags": [reference], "output": [output(connection.engine)]}},
+        ),
+        on_step=lambda step: None,
+    )
+    if result.returncode != 0:
+        raise explain(result.log, connection.engine) or PipelineError(
+            "the embedded registry's image failed to build", where=str(log), details=failure(result.log).lines
+        )
+    return reference
+
+
+def _recipe(folder: Path) -> Recipe:
+    return Recipe(
+        inputs={
+            "platform": LINUX_AMD64.oci,
+            "dockerfile": recipe.content((folder / "Dockerfile").read_text(encoding="utf-8")),
+            "config": recipe.exact((folder / "config.yml").read_text(encoding="utf-8")),
+        }
+    )
