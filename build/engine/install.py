@@ -9,12 +9,13 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.version import Version
 
+from build.engine.apt_sources import FROM_TRIXIE, TARGETS_FORMAT, preferences, read_targets, trixie_source
 from build.engine.buildx import find_buildx
 from build.engine.model import MINIMUM_ENGINE, parse_version
 from build.errors import EngineError, NetworkError
@@ -28,13 +29,6 @@ _SOURCES = Path("/etc/apt/sources.list.d/inference-images.sources")
 _PREFERENCES = Path("/etc/apt/preferences.d/inference-images")
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-#: Debian 12's docker.io is 20.10 and has no buildx.  These packages of Debian 13 work with Debian 12's libc
-#: (runc does not, so Debian 12's is used).
-_FROM_TRIXIE = ("docker.io", "docker-cli", "docker-buildx", "containerd")
-_TRIXIE = "trixie"
-
-
-# ---- what to install -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,98 +111,6 @@ def this_machine() -> Machine:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class AptTarget:
-    """One package index that apt knows."""
-
-    #: ``/etc/apt/sources.list.d/debian.sources:1``: the file, and the stanza or line in it, counted from 1.
-    entry: str
-    uri: str
-    release: str
-    codename: str
-    component: str
-
-
-#: What ``read_targets`` reads: ``apt-get indextargets --format`` (apt-get(8); fields: apt's
-#: acquire-additional-files documentation).
-TARGETS_FORMAT = "$(CREATED_BY)|$(SOURCESENTRY)|$(REPO_URI)|$(RELEASE)|$(CODENAME)|$(COMPONENT)"
-
-
-def read_targets(text: str) -> tuple[AptTarget, ...]:
-    """Return the package indexes in the output of ``apt-get indextargets`` in ``TARGETS_FORMAT``."""
-    targets = []
-    for line in text.splitlines():
-        kind, *values = line.split("|")
-        if kind == "Packages" and len(values) == 5:
-            entry, uri, release, codename, component = values
-            # A field that apt does not know yet (no list fetched) is printed as it is in the format.
-            codename = "" if codename.startswith("$(") else codename
-            targets.append(AptTarget(entry=entry, uri=uri, release=release, codename=codename, component=component))
-    return tuple(targets)
-
-
-def trixie_source(targets: Sequence[AptTarget], read: Callable[[Path], str]) -> str | None:
-    """Return the apt source for Debian 13, from the mirror of the machine's Debian 12.
-
-    Args:
-        targets: The package indexes that apt knows.
-        read: Returns a file's text.
-
-    Returns:
-        The content of a ``.sources`` file (sources.list(5)), or None where apt has that suite already.
-
-    Raises:
-        EngineError: apt has no source for Debian 12.
-    """
-    main = [target for target in targets if target.component == "main"]
-    if any(_TRIXIE in (target.release, target.codename) for target in main):
-        return None
-    for target in main:
-        if "bookworm" in (target.release, target.codename):
-            signed = _signed_by(target.entry, read)
-            return (
-                "# Written by inference-images: Docker for Debian 12 (see preferences.d/inference-images).\n"
-                f"Types: deb\nURIs: {target.uri}\nSuites: {_TRIXIE}\nComponents: main\n" + signed
-            )
-    raise EngineError(
-        "apt has no source for Debian 12 (bookworm main), so there is no mirror to take Docker from",
-        where="/etc/apt/sources.list.d",
-        fix="install a Docker engine 23 or newer with buildx, or fix apt's sources and run this command again",
-    )
-
-
-def _signed_by(entry: str, read: Callable[[Path], str]) -> str:
-    """Return the ``Signed-By`` field of a source as a ``.sources`` file has it; empty where the source has none."""
-    name, _, number = entry.rpartition(":")
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        text = read(Path(name))
-        if name.endswith(".sources"):
-            stanzas = [part for part in re.split(r"\n\s*\n", text) if re.search(r"^URIs:", part, re.M | re.I)]
-            # The value may continue in lines that begin with a space: a key written out.
-            match = re.search(r"^Signed-By:.*\n?(?:[ \t].*\n?)*", stanzas[int(number) - 1], re.M | re.I)
-            return match[0].rstrip("\n") + "\n" if match else ""
-        match = re.search(r"\bsigned-by=([^\s\]]+)", text.splitlines()[int(number) - 1], re.I)
-        return f"Signed-By: {match[1]}\n" if match else ""
-    return ""
-
-
-def preferences(*, added_source: bool) -> str:
-    """Return the content of apt's pin: these packages of Debian 13 and no others (apt_preferences(5)).
-
-    Args:
-        added_source: The suite comes from our own source.  Where the machine had it already, its other packages
-            keep their priority.
-    """
-    rest = f"Package: *\nPin: release n={_TRIXIE}\nPin-Priority: -10\n\n" if added_source else ""
-    return (
-        "Explanation: Written by inference-images: Docker and buildx for Debian 12.\n"
-        f"{rest}Package: {' '.join(_FROM_TRIXIE)}\nPin: release n={_TRIXIE}\nPin-Priority: 700\n"
-    )
-
-
-# ---- installing ------------------------------------------------------------------------------------------
-
-
 def install(machine: Machine) -> tuple[str, ...]:
     """Install the missing packages.  On Debian 12, Docker comes from Debian 13 by a pin.
 
@@ -244,7 +146,7 @@ def install(machine: Machine) -> tuple[str, ...]:
     # A source that cannot be reached and is not needed must not stop the work; the installation shows what is missing.
     update = _apt("update")
     with contextlib.ExitStack() as undo:
-        if machine.needs_trixie and set(packages) & set(_FROM_TRIXIE):
+        if machine.needs_trixie and set(packages) & set(FROM_TRIXIE):
             _add_trixie(undo, update.stderr)
         with no_service_starts(_POLICY):
             done = _apt("install", "--yes", "--no-install-recommends", *packages)
@@ -271,7 +173,7 @@ def _add_trixie(undo: contextlib.ExitStack, update_errors: str) -> None:
     targets = [target for target in read_targets(listed.stdout) if not target.entry.startswith(f"{_SOURCES}:")]
     if not targets and _UNREACHABLE.search(update_errors):
         # A machine that never fetched a list, and no network: apt knows no index.
-        raise _apt_failure(_FROM_TRIXIE, update_errors)
+        raise _apt_failure(FROM_TRIXIE, update_errors)
     source = trixie_source(targets, lambda path: path.read_text(encoding="utf-8"))
     undo.callback(_PREFERENCES.unlink, missing_ok=True)
     write_atomically(_PREFERENCES, preferences(added_source=source is not None))
@@ -289,7 +191,7 @@ def _add_trixie(undo: contextlib.ExitStack, update_errors: str) -> None:
     )
     done = _apt("update", *only)
     if done.returncode != 0:
-        raise _apt_failure(_FROM_TRIXIE, done.stderr)
+        raise _apt_failure(FROM_TRIXIE, done.stderr)
 
 
 def _apt(*arguments: str) -> subprocess.CompletedProcess[str]:
