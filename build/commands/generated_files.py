@@ -102,9 +102,7 @@ def drift(project: Project) -> list[Drift]:
     }
     wanted_locks |= {project.lock_path(variant) for variant in project.variants}
     wanted_locks |= {f"locks/{name}/{title}.txt" for name in project.matrix.bases for title in ("server", "debian")}
-    wanted_locks |= {
-        f"locks/{name}/python.txt" for name, base in project.matrix.bases.items() if base.origin.python.kind == "prefix"
-    }
+    wanted_locks |= prefix_python.lock_files(project.matrix.bases)
     wanted_locks |= {f"locks/{name}/{locks.BUILD}.txt" for name in project.bases_with_source_packages}
     for file in sorted(paths.locks.glob("*/*.txt")):
         relative = str(file.relative_to(paths.root))

@@ -23,7 +23,7 @@ from build.feasibility import reports as cell_reports
 from build.feasibility.cells import Verdict, built_from_source, check_pins, explain_failure, with_neighbours
 from build.feasibility.excludes import check_excludes
 from build.feasibility.facts import Facts
-from build.locks import debian, debian_index
+from build.locks import debian, debian_index, prefix_python
 from build.locks import lock as locks
 from build.locks.lock import Lock
 from build.locks.make import NewLocks, make_locks
@@ -124,9 +124,7 @@ def _write(project: Project, new: NewLocks, changed: Iterable[str]) -> None:
         write_atomically(paths.root / path, locks.to_text(new.locks[path]))
     kept = new.locks.keys() | {project.lock_path(variant) for variant in project.variants}
     kept |= {f"locks/{name}/debian.txt" for name in (*project.matrix.bases, *project.cuda_base_images)}
-    kept |= {
-        f"locks/{name}/python.txt" for name, base in project.matrix.bases.items() if base.origin.python.kind == "prefix"
-    }
+    kept |= prefix_python.lock_files(project.matrix.bases)
     for file in sorted(paths.locks.glob("*/*.txt")):
         path = str(file.relative_to(paths.root))
         if path not in kept:

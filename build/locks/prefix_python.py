@@ -7,10 +7,13 @@ no Python on this machine.  Effects: reads and writes that file.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from build.errors import LockError
+from build.matrix.model import Base
+from build.matrix.origins import PrefixPython
 from build.paths import Paths, write_atomically
 
 _HEADER = """\
@@ -40,6 +43,11 @@ class RecordedPython:
 def lock_file(paths: Paths, base_name: str) -> Path:
     """The file in which the Python of a base is recorded; it may not exist."""
     return paths.locks / base_name / "python.txt"
+
+
+def lock_files(bases: Mapping[str, Base]) -> set[str]:
+    """The files that these bases need here, by their paths from the project's root."""
+    return {f"locks/{name}/python.txt" for name, base in bases.items() if isinstance(base.origin.python, PrefixPython)}
 
 
 def recorded(paths: Paths, base_name: str) -> RecordedPython | None:
