@@ -1,4 +1,5 @@
-"""The start-up of every image: from the container's environment to Microsoft's scoring server on port 5001.
+"""Start Microsoft's scoring server on port 5001 by the environment variables of the container.
 
-Runs on the image's Python, 3.7 or newer, before any package is imported: standard library only, but for `worker`.
+It runs on the image's Python (3.7 or newer) before any package is imported: only `starting` and `worker` import more
+than the standard library.
 """

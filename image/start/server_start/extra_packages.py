@@ -1,4 +1,4 @@
-"""Packages that a user adds without a new image: a folder of them, or a requirements file.
+"""Packages that a user adds without building an image: a folder of packages, or a requirements file.
 
 Microsoft documents both in "Python package extensibility for prebuilt Docker images".
 """
@@ -21,30 +21,30 @@ LIBRARY = "AZUREML_EXTRA_PYTHON_LIB_PATH"
 REQUIREMENTS = "AZUREML_EXTRA_REQUIREMENTS_TXT"
 CONDA = "AZUREML_EXTRA_CONDA_YAML"
 
-#: The folder (in the one for temporary files) that requirements go to where the environment is not writable.
+#: The folder for installed requirements, in a temporary folder, if the image's environment is not writable.
 FOLDER = "inference-server-packages"
 
 
 def prepare(environment: Mapping[str, str], script_folder: str) -> list[str]:
-    """Check and install what the user adds.
+    """Check and install the packages that the user adds.
 
     Args:
         environment: The container's variables.
         script_folder: The entry script's folder; the paths are relative to it.
 
     Returns:
-        The folders to put before the image's own packages on the import path, first one first.
+        The folders that come before the image's own packages on the import path, in order.
 
     Raises:
-        StartFailure: Something is not there, or pip failed.
+        StartFailure: A folder or file does not exist, or pip failed.
     """
     if environment.get(CONDA):
         raise StartFailure(
-            f"{CONDA} needs conda, which this image does not carry: list the packages in a requirements file "
+            f"{CONDA} needs conda, which is not in this image: list the packages in a requirements file "
             f"and set {REQUIREMENTS} to it",
             NO_CONDA,
         )
-    # Both are looked at before pip runs: what is wrong is said at once.
+    # Check both before pip runs, so that mistakes are reported at once.
     library = _library(environment, script_folder)
     requirements = _requirements(environment, script_folder)
     folders = [library] if library else []
@@ -59,9 +59,9 @@ def _library(environment: Mapping[str, str], script_folder: str) -> str | None:
         return None
     path = _path(value, script_folder)
     if not os.path.isdir(path):
-        what = "is not a directory" if os.path.exists(path) else "is not there"
+        what = "is not a directory" if os.path.exists(path) else "does not exist"
         raise StartFailure(
-            f"{LIBRARY}={value}: {path} {what}; mount or copy a folder made with `pip install --target`, "
+            f"{LIBRARY}={value}: {path} {what}; mount or copy a folder made with `pip install --target`; "
             "the path is relative to the scoring script's folder",
             NO_LIBRARY,
         )
@@ -74,9 +74,9 @@ def _requirements(environment: Mapping[str, str], script_folder: str) -> str | N
         return None
     path = _path(value, script_folder)
     if not os.path.isfile(path):
-        what = "is not a file" if os.path.exists(path) else "is not there"
+        what = "is not a file" if os.path.exists(path) else "does not exist"
         raise StartFailure(
-            f"{REQUIREMENTS}={value}: {path} {what}; mount or copy a pip requirements file, "
+            f"{REQUIREMENTS}={value}: {path} {what}; mount or copy a pip requirements file; "
             "the path is relative to the scoring script's folder",
             NO_REQUIREMENTS,
         )
@@ -84,7 +84,7 @@ def _requirements(environment: Mapping[str, str], script_folder: str) -> str | N
 
 
 def _path(value: str, script_folder: str) -> str:
-    """Where a user's path leads: relative to the script's folder, as in the originals; else an absolute one."""
+    """Resolve a user's path: relative to the script's folder as in the original images, or else absolute."""
     relative = os.path.normpath(os.path.join(script_folder, value.lstrip("/")))
     if os.path.isabs(value) and os.path.exists(value) and not os.path.exists(relative):
         return os.path.normpath(value)
@@ -92,8 +92,8 @@ def _path(value: str, script_folder: str) -> str:
 
 
 def _install(requirements: str) -> list[str]:
-    """Install into the image's environment, or beside it where that is not writable (read-only, another user)."""
-    import sysconfig  # these cost a moment at each start, which only this needs
+    """Install into the image's environment, or elsewhere if that is not writable (read-only, or another user)."""
+    import sysconfig  # here, so that other starts do not pay for it
 
     if os.access(sysconfig.get_path("purelib"), os.W_OK) and os.access(sysconfig.get_path("scripts"), os.W_OK):
         _pip(sys.executable, requirements)
@@ -104,11 +104,11 @@ def _install(requirements: str) -> list[str]:
 
 
 def _environment_beside(requirements: str) -> str:
-    """A virtual environment that sees the image's packages, in which pip installs only what those do not give."""
+    """Create a virtual environment that sees the image's packages: pip installs only what is missing there."""
     import sysconfig
     import venv
 
-    # Not tempfile's choice: it ends with the current folder, the user's own code.
+    # Not tempfile.gettempdir(): it may return the current folder, which has the user's code.
     folders = [folder for folder in (os.environ.get("TMPDIR"), "/tmp", "/var/tmp") if folder]
     folder = os.path.join(next((folder for folder in folders if os.access(folder, os.W_OK)), folders[0]), FOLDER)
     try:
@@ -117,7 +117,7 @@ def _environment_beside(requirements: str) -> str:
             file.write(sysconfig.get_path("purelib") + "\n")
     except OSError as error:
         raise StartFailure(
-            f"the packages of {requirements} cannot be installed, nothing here is writable ({error}): "
+            f"the packages of {requirements} cannot be installed, since no folder is writable ({error}): "
             "mount a folder for them at /tmp (docker: `--tmpfs /tmp:exec`; Kubernetes: an emptyDir)",
             REQUIREMENTS_FAILED,
         ) from error
@@ -133,7 +133,7 @@ def _pip(python: str, requirements: str) -> None:
     import subprocess
 
     command = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-cache-dir", "--no-input"]
-    # As in the originals, paths in the file are relative to its folder.
+    # As in the original images, paths in the file are relative to its folder.
     done = subprocess.run([*command, "--requirement", requirements], cwd=os.path.dirname(requirements))
     if done.returncode:
         raise StartFailure(

@@ -1,4 +1,4 @@
-"""What the container's environment asks for, checked."""
+"""The settings in the container's environment variables, validated."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Mapping, NamedTuple
 
 from server_start.failure import WRONG_SETTING, StartFailure
 
-#: Where the user's code lies by default.
+#: The default folder of the user's code.
 APP_ROOT = "/var/azureml-app"
-#: What AZUREML_LOG_LEVEL may be, in upper or lower case.
+#: Values of AZUREML_LOG_LEVEL, in upper or lower case.
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 class Settings(NamedTuple):
-    """What to serve."""
+    """The script to serve."""
 
     app_root: str
     #: Relative to the app root.
@@ -27,13 +27,13 @@ class Settings(NamedTuple):
 
 
 def read(environment: Mapping[str, str]) -> Settings:
-    """The settings of a container.
+    """Read the settings of a container.
 
     Args:
         environment: Its variables.
 
     Raises:
-        StartFailure: The app root or the script is not there, or a number is none.
+        StartFailure: The app root or the script does not exist, or a variable has an invalid value.
     """
     app_root = environment.get("AML_APP_ROOT") or APP_ROOT
     named = environment.get("AZUREML_ENTRY_SCRIPT") or "main.py"
@@ -42,12 +42,12 @@ def read(environment: Mapping[str, str]) -> Settings:
         entry_script = os.path.relpath(named, app_root)
     if not os.path.isdir(app_root):
         raise StartFailure(
-            f"no folder {app_root}: mount or copy your code there, or set AML_APP_ROOT to the folder where it is",
+            f"{app_root} is not a directory: mount or copy your code there, or set AML_APP_ROOT to its folder",
             WRONG_SETTING,
         )
     if not os.path.isfile(os.path.join(app_root, entry_script)):
         raise StartFailure(
-            f"no file {app_root}/{entry_script}: mount or copy your code to {app_root}, "
+            f"{app_root}/{entry_script} does not exist: mount or copy your code to {app_root}, "
             "or set AZUREML_ENTRY_SCRIPT to your scoring script",
             WRONG_SETTING,
         )
@@ -60,7 +60,7 @@ def read(environment: Mapping[str, str]) -> Settings:
     level = environment.get("AZUREML_LOG_LEVEL", "")
     if level and level.upper() not in LOG_LEVELS:
         raise StartFailure(
-            f"AZUREML_LOG_LEVEL={level!r} is no level: set one of {', '.join(LOG_LEVELS)}, or leave it out",
+            f"AZUREML_LOG_LEVEL={level!r} is not a log level: set one of {', '.join(LOG_LEVELS)}, or unset it",
             WRONG_SETTING,
         )
     return Settings(app_root=app_root, entry_script=entry_script)
@@ -70,6 +70,6 @@ def _number(environment: Mapping[str, str], name: str, unit: str, least: int) ->
     text = environment.get(name)
     if text is not None and not (text.isdecimal() and int(text) >= least):
         raise StartFailure(
-            f"{name}={text!r} is no number of {unit}: set a whole number, {least} or more, or leave it out",
+            f"{name}={text!r} is not a valid number of {unit}: set a whole number, {least} or more, or unset it",
             WRONG_SETTING,
         )

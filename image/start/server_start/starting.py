@@ -1,8 +1,7 @@
-"""Workers that start: their init() has all the time it needs, and where one dies in it the server ends.
+"""The start of workers: init() may take as long as it needs, and if a worker dies in it, the server ends.
 
-gunicorn 20.1, which the server of Python 3.7 needs, counts WORKER_TIMEOUT from a worker's fork on; and any gunicorn
-replaces a worker that died, also one that comes to the same end each time: with a model too big for the container's
-memory, for ever.
+gunicorn 20.1, which the server for Python 3.7 needs, counts WORKER_TIMEOUT from the fork of a worker. And every version
+of gunicorn replaces a worker that died, for ever if each one dies: with a model too large for the container's memory.
 """
 
 from __future__ import annotations
@@ -18,33 +17,33 @@ from gunicorn.workers.workertmp import WorkerTmp
 
 from server_start.failure import SCRIPT_FAILED
 
-#: Why the server was ended here: a worker died while it started.
+#: Why this module ended the server: how a worker died while it started.
 _reason = ""
 
 
 class Heartbeat(WorkerTmp):  # type: ignore[misc]  # gunicorn has no types
-    """A worker's sign of life to its master, which does not look for it while the worker starts."""
+    """A worker's heartbeat for its master, which does not expect it while the worker starts."""
 
     def __init__(self, cfg: Any) -> None:
         super().__init__(cfg)
-        # Shared by master and worker. No thread that beats meanwhile: native code may keep Python's global lock.
+        # Shared by master and worker. A thread could not send heartbeats: native code may hold Python's global lock.
         self._started = mmap.mmap(-1, 1)
 
     @property
     def starting(self) -> bool:
-        """Whether the worker has neither called init() to its end nor been told to go."""
+        """True until init() has returned or the worker has been told to stop."""
         return self._started[0] == 0
 
     def begin(self) -> None:
-        """In the worker: it serves, or it leaves because it was told to."""
+        """End the start, in the worker: it serves now, or it stops because it was told to."""
         self.notify()
         self._started[0] = 1
 
     def last_update(self) -> float:
-        """When the worker gave its last sign (gunicorn's own clock).
+        """Return the time of the worker's last heartbeat (by gunicorn's own clock).
 
         Raises:
-            ValueError: It starts; gunicorn passes over such a worker.
+            ValueError: The worker is starting. gunicorn skips such a worker.
         """
         if self.starting:
             raise ValueError("the worker has not started yet")
@@ -53,18 +52,18 @@ class Heartbeat(WorkerTmp):  # type: ignore[misc]  # gunicorn has no types
 
 
 def end_where_one_dies() -> None:
-    """Have gunicorn's master end where a worker dies while it starts. Call it before gunicorn runs."""
+    """Make gunicorn's master end if a worker dies while it starts. Call this before gunicorn runs."""
     reap_workers = Arbiter.reap_workers
 
     def reap(arbiter: Any) -> None:
         starting = [(pid, worker, _end_of(pid)) for pid, worker in list(arbiter.WORKERS.items()) if worker.tmp.starting]
         try:
-            reap_workers(arbiter)  # it halts the server itself where a worker says that it could not boot
+            reap_workers(arbiter)  # it ends the server itself if a worker reports that it could not boot
         except HaltServer:
             _forget_the_dead(arbiter)
             raise
         ends = [end for pid, worker, end in starting if pid not in arbiter.WORKERS and worker.tmp.starting]
-        if ends and arbiter.LISTENERS:  # it has none where it is ending already
+        if ends and arbiter.LISTENERS:  # no listeners: it is ending already
             global _reason
             _reason = describe(ends[0])
             raise HaltServer("A worker died while it started.", SCRIPT_FAILED)
@@ -73,7 +72,7 @@ def end_where_one_dies() -> None:
 
 
 def _forget_the_dead(arbiter: Any) -> None:
-    """Reap what died with the worker that halts the server: of two signals that come together one is left.
+    """Reap workers that died at the same time as the one that ends the server: simultaneous signals are merged.
 
     gunicorn stops at the first worker that could not boot, and would wait for the others until the grace period ends.
     """
@@ -88,7 +87,7 @@ def _forget_the_dead(arbiter: Any) -> None:
 
 
 def _end_of(pid: int) -> tuple[int, int] | None:
-    """How a child ended that is still to be reaped: waitid's code and status; None where it lives."""
+    """Return how a child that is not yet reaped ended: waitid's code and status; None if it is alive."""
     try:
         end = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
@@ -97,15 +96,15 @@ def _end_of(pid: int) -> tuple[int, int] | None:
 
 
 def reason() -> str:
-    """Why the server was ended here; empty where it was not."""
+    """Return why this module ended the server; empty if it did not."""
     return _reason
 
 
 def describe(end: tuple[int, int] | None) -> str:
-    """For people: how a worker ended, and what to look at.
+    """Explain how a worker ended, and what to check.
 
     Args:
-        end: waitid's code and status (the exit code, or the signal); None where they are not known.
+        end: waitid's code and status (the exit code, or the signal); None if they are not known.
     """
     how, why = "", "see the log above"
     if end is not None and end[0] == os.CLD_EXITED:

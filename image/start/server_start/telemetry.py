@@ -1,8 +1,8 @@
-"""Leaves the telemetry exporter out of the start where telemetry is off: a third of the server's imports.
+"""Skip the import of the telemetry exporter if telemetry is off: it is a third of the server's imports.
 
-Microsoft's server imports the exporter of Application Insights always, and uses it only where
-AML_APP_INSIGHTS_ENABLED and AML_APP_INSIGHTS_KEY say so.  Where they do not, the one module that imports
-it gets empty stand-ins instead.  A scoring script that imports such a package itself gets the real one.
+Microsoft's server always imports the exporter of Application Insights, but uses it only if AML_APP_INSIGHTS_ENABLED and
+AML_APP_INSIGHTS_KEY are set. Otherwise the one module that imports it gets empty stand-ins. A scoring script that
+imports such a package itself gets the real one.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from typing import Any
 
 #: The module that imports the exporter.
 CLIENT = "azureml_inference_server_http.server.appinsights_client"
-#: The packages of the exporter: of server 1.x, and of 0.8.
+#: The exporter's packages, for server 1.x and 0.8.
 EXPORTERS = ("azure.monitor", "opentelemetry", "opencensus")
 
 
 def install() -> None:
-    """Watch for the import of the server's telemetry client. Call it before the server is imported."""
+    """Intercept the import of the server's telemetry client. Call this before the server is imported."""
     sys.meta_path.insert(0, _ClientFinder())
 
 
 def is_enabled() -> bool:
-    """Whether the server will send telemetry; its own configuration says it."""
+    """Tell whether the server will send telemetry, by its own configuration."""
     from azureml_inference_server_http.server.config import config
 
     return bool(config.app_insights_enabled and config.app_insights_key)
@@ -61,7 +61,7 @@ class _WithoutExporter(Loader):
             self._loader.exec_module(module)
         finally:
             sys.meta_path.remove(finder)
-            # It looks for models' names to send, and logs a traceback where a file lies beside them.
+            # It looks for the names of models to send, and logs a traceback if there is a file next to them.
             if hasattr(module, "AppInsightsClient"):
                 module.AppInsightsClient._get_model_ids = lambda self: []
             for name in set(sys.modules) - before:
@@ -70,7 +70,7 @@ class _WithoutExporter(Loader):
 
 
 class _StandIn(ModuleType):
-    """A module that has every name; nothing of it is used while telemetry is off."""
+    """A module that has every attribute; none is used while telemetry is off."""
 
     __path__: Any = ()
 

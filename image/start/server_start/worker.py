@@ -1,11 +1,11 @@
-"""The gunicorn worker of the images: it predicts on its main thread and answers everything else meanwhile.
+"""The gunicorn worker of the images: it predicts on its main thread and answers all other requests in the meantime.
 
-gunicorn's own choices have a flaw each: its sync worker does not answer the platform's health probe while it
-predicts, its threaded worker enters a script's run() several times at once, off the main thread, where the server's
-SCORING_TIMEOUT_MS (an alarm signal) does not work.  Here the threaded worker's loop and its requests have threads,
-and what calls run() is handed to the main thread, one request after the other.
+Each of gunicorn's own workers has a flaw here. The sync worker does not answer health probes while it predicts. The
+threaded worker calls a script's run() several times at once, and not on the main thread, where the server's
+SCORING_TIMEOUT_MS (an alarm signal) does not work. In this worker, the threaded worker's loop and its requests run in
+threads, and calls of run() are passed to the main thread, one request after the other.
 
-Works with gunicorn 20.1 (the server of Python 3.7 needs it) and later.
+Works with gunicorn 20.1 (which the server for Python 3.7 needs) and later.
 """
 
 from __future__ import annotations
@@ -35,26 +35,26 @@ from server_start import starting
 #: The one route that runs the user's code.
 SCORE = "/score"
 
-#: Shared by the workers: a byte for each that has nothing to do is 1; `watch` makes it.
+#: Shared by the workers: a byte for each worker, which is 1 while the worker is idle. Created by `watch`.
 _idle: mmap.mmap | None = None
-#: Seconds that a worker with something to do leaves a new connection to one without.
+#: Seconds for which a busy worker leaves a new connection to an idle one.
 POLITENESS = 0.1
 
-#: Where a worker that cannot boot tells its master why; `watch` makes it.
+#: Through this pipe a worker that cannot boot tells its master why. Created by `watch`.
 _pipe: tuple[int, int] | None = None
 
 _Job = Tuple["Future[Any]", Callable[..., Any], Tuple[Any, ...]]
 
 
-#: The server's own words where a script raises an exception.
+#: The server's own message for a script that raises an exception.
 SCRIPT_ENDED = b'{"message": "An unexpected error occurred in scoring script. Check the logs for more info."}'
 
-#: To a client that went away, or said a wrong length.
+#: For a client that went away, or announced a wrong length.
 INCOMPLETE = b'{"message": "The body of the request is shorter than its Content-Length."}'
 
 
 class ScriptEnded(Exception):
-    """run() raised what ends a process (sys.exit): here it ends the request."""
+    """run() raised an exception that ends processes (sys.exit): here it only ends the request."""
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -66,18 +66,18 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         super().__init__(*args, **kwargs)
         self.tmp.close()
         self.tmp = starting.Heartbeat(self.cfg)
-        # In the master, where this runs:
+        # This runs in the master:
         set_log_level()
         gc.enable()
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        #: Steps of answers that are being streamed: they come before the next prediction.
+        #: Steps of streamed answers, which come before the next prediction.
         self._streams: deque[_Job] = deque()
         self._closing = threading.Lock()
         self._closed = False
         self._predicting = False
-        #: Connections on which no request has come yet.
+        #: Connections without a request so far.
         self._silent: set[Any] = set()
-        #: Connections that have, or may turn out to have, work for the main thread.
+        #: Connections that have, or may have, work for the main thread.
         self._claims: set[Any] = set()
         self._thread = threading.local()
         self.wsgi: Any
@@ -86,7 +86,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """Import the server and the user's script, and call its init()."""
         gc.disable()
         try:
-            import azureml_inference_server_http.server.config  # noqa: F401  # it sets the loggers up
+            import azureml_inference_server_http.server.config  # noqa: F401  # it sets up the loggers
 
             set_log_level()
             _collect_from_init_on()
@@ -100,8 +100,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.tmp.begin()
 
     def run(self) -> None:
-        """Run jobs until the loop, in its thread, has ended: every request is answered, or the grace period is over."""
-        # gunicorn has signals restart system calls, so one alone does not wake a main thread that waits for a job.
+        """Run jobs until the loop has ended in its thread: all requests are answered, or the grace period is over."""
+        # gunicorn makes signals restart system calls, so a signal alone does not wake a main thread that waits.
         self.poller.register(self.PIPE[0], selectors.EVENT_READ, self._wake)
         self._tell_idle()
         loop = threading.Thread(target=self._loop, name="loop", daemon=True)
@@ -123,7 +123,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         except (OSError, ValueError):
             if self.alive:
                 raise
-            # handle_abort has closed what the loop listened on.
+            # handle_abort has closed the sockets that the loop listened on.
         finally:
             if _idle is not None:
                 _idle[self.age % len(_idle)] = 0
@@ -135,12 +135,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._jobs.put((Future(), _nothing, ()))
 
     def call(self, function: Callable[..., Any], *arguments: Any, streams: bool = False) -> Any:
-        """Call a function on the main thread and give its result to this one.
+        """Call a function on the main thread, and return its result in this one.
 
         Args:
-            function: What to call, after what waits already.
+            function: The function. It is called after those that wait already.
             arguments: Its arguments.
-            streams: It goes on with an answer that has begun, and comes before what waits.
+            streams: The call continues an answer that has begun, and comes before those that wait.
         """
         future: Future[Any] = Future()
         with self._closing:
@@ -154,7 +154,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         try:
             return future.result()
         finally:
-            # Before the client hears of it: its next request may find this worker free.
+            # Before the client gets the answer, so that its next request finds this worker idle.
             self._release(self._thread.connection)
 
     def _do(self, future: Future[Any], function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
@@ -162,10 +162,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._predicting = True
         try:
             future.set_result(function(*arguments))
-        except Exception as error:  # noqa: BLE001 - the request's thread gets it
+        except Exception as error:  # noqa: BLE001 - raised again in the request's thread
             future.set_exception(error)
         except BaseException as error:
-            # SystemExit of a signal's handler ends the worker; of a script, it fails the request.
+            # A SystemExit from a signal handler ends the worker; one from a script fails the request.
             failed = ScriptEnded(f"the scoring script ended with {error!r}")
             failed.__cause__ = error
             future.set_exception(failed)
@@ -176,7 +176,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             super().notify()
 
     def _close(self) -> None:
-        """Fail what still waits: a thread that waits for ever would keep the process from ending."""
+        """Fail the calls that still wait: a thread that waits for ever would keep the process from ending."""
         with self._closing:
             self._closed = True
             for stream in self._streams:
@@ -187,20 +187,20 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                     job[0].set_exception(RuntimeError("the worker is stopping"))
 
     def notify(self) -> None:
-        """Tell the master that the worker lives; not while it predicts: WORKER_TIMEOUT ends a prediction that hangs."""
+        """Send a heartbeat to the master, except during a prediction: WORKER_TIMEOUT ends one that hangs."""
         self._tell_idle()
         if not self._predicting:
             super().notify()
 
     def handle_abort(self, sig: int, frame: FrameType | None) -> None:
-        """The master ends a worker whose prediction took too long."""
+        """SIGABRT: the master ends this worker, since its prediction took too long."""
         self.alive = False
         for listener in self.sockets:
-            listener.close()  # what this process has not taken waits for the worker that replaces it
+            listener.close()  # connections not yet accepted wait for the worker that replaces this one
         super().handle_abort(sig, frame)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGTERM: requests in flight are finished; a worker that still starts has none."""
+        """SIGTERM: finish the requests in progress; a worker that is still starting has none."""
         if not self.booted:
             self._leave()
         super().handle_exit(sig, frame)
@@ -208,18 +208,18 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             _read_no_more(connection)
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGINT (Ctrl-C) and SIGQUIT: it ends at once."""
+        """SIGINT (Ctrl-C) and SIGQUIT: end at once."""
         if not self.booted:
             self._leave()
         super().handle_quit(sig, frame)
 
     def _leave(self) -> None:
-        """End a worker that still starts. An exception would pass for one of the user's init()."""
+        """End a worker that is still starting. An exception would look like one of the user's init()."""
         self.tmp.begin()
         os._exit(0)
 
     def handle(self, conn: Any) -> Any:
-        """Handle a request in its thread; a client that says nothing does not keep a worker from stopping."""
+        """Handle a request in its thread. A client that sends nothing does not keep the worker from stopping."""
         self._silent.add(conn)
         self._thread.connection = conn
         try:
@@ -231,12 +231,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._release(conn)
 
     def handle_request(self, req: Any, conn: Any) -> Any:
-        """Answer a request that came."""
+        """Answer a request that has arrived."""
         self._silent.discard(conn)
         return super().handle_request(req, conn)
 
     def accept(self, *arguments: Any) -> None:
-        """Take a new connection, where no other worker is free for it: here it would wait for a prediction.
+        """Accept a new connection, unless another worker is idle: in this one it would wait for a prediction.
 
         Args:
             arguments: gunicorn's own; the last is the listener.
@@ -245,7 +245,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             give_up = time.monotonic() + POLITENESS
             while _another_is_idle():
                 if not _is_readable(arguments[-1]):
-                    return  # taken
+                    return  # another worker accepted it
                 if time.monotonic() > give_up:
                     _forget_idle()
                     break
@@ -253,14 +253,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         super().accept(*arguments)
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """Listen or not (gunicorn 27); one that stops does not listen any more: clients go elsewhere at once."""
+        """Listen or not (gunicorn 27). A worker that stops closes its sockets, so that clients go elsewhere at once."""
         super().set_accept_enabled(enabled)
         if not enabled and not self.alive:
             for listener in self.sockets:
                 listener.close()
 
     def enqueue_req(self, conn: Any) -> None:
-        """Give a connection to a thread."""
+        """Hand a connection to a thread."""
         self._claims.add(conn)
         self._tell_idle()
         super().enqueue_req(conn)
@@ -279,12 +279,12 @@ def _nothing() -> None:
 
 
 def _another_is_idle() -> bool:
-    # The one that asks is not.
+    # The caller itself is not idle.
     return _idle is not None and _idle.find(b"\1", 0) >= 0
 
 
 def _forget_idle() -> None:
-    """One that was killed would stand there for ever; those that live say it again (`notify`)."""
+    """Mark all workers as busy: a killed one would stay idle for ever. Those alive report again (`notify`)."""
     if _idle is not None:
         _idle[:] = bytes(len(_idle))
 
@@ -296,7 +296,7 @@ def _is_readable(sock: Any) -> bool:
 
 
 def _read_no_more(connection: Any) -> None:
-    """End a connection on which nothing came."""
+    """Stop reading from a connection on which nothing has arrived."""
     try:
         if _is_readable(connection.sock):
             return
@@ -306,23 +306,23 @@ def _read_no_more(connection: Any) -> None:
 
 
 class _OnMainThread:
-    """A WSGI application whose scoring requests, and what they give, are worked on by the main thread."""
+    """A WSGI application whose scoring requests are handled by the main thread, their streamed answers too."""
 
     def __init__(self, app: Callable[..., Any], call: Callable[..., Any]) -> None:
         self._app = app
         self._call = call
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        # As the server finds its routes: //score is /score.
+        # The server treats //score as /score.
         if "/" + environ.get("PATH_INFO", "").lstrip("/") != SCORE:
             return self._app(environ, start_response)
-        # Read here: a slow client must not keep the main thread.
+        # Read it in this thread: a slow client must not occupy the main thread.
         body = environ["wsgi.input"].read()
         if len(body) < int(environ.get("CONTENT_LENGTH") or 0):
             start_response("400 BAD REQUEST", [("Content-Type", "application/json")])
             return [INCOMPLETE]
         environ["wsgi.input"] = io.BytesIO(body)
-        # Flask keeps the request in context variables: two answers that are streamed at a time have one each.
+        # Flask keeps the request in context variables: answers streamed at the same time need a context each.
         context = contextvars.copy_context()
         try:
             parts, streamed = self._call(context.run, self._answer, environ, start_response)
@@ -336,7 +336,7 @@ class _OnMainThread:
         return _Stream(parts, context, self._call) if streamed else parts
 
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> tuple[Any, bool]:
-        """The answer's parts, on the main thread; whole, unless it is streamed: then its length is not known."""
+        """Return the answer's parts and whether it is streamed (its length is unknown); runs on the main thread."""
         names: list[str] = []
 
         def start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
@@ -354,7 +354,7 @@ class _OnMainThread:
 
 
 class _Stream:
-    """An answer that a script gives bit by bit; what makes the bits is the user's code too."""
+    """An answer that a script streams. The user's code generates its parts, so they too run on the main thread."""
 
     def __init__(self, parts: Any, context: contextvars.Context, call: Callable[..., Any]) -> None:
         self._parts = parts
@@ -379,9 +379,9 @@ class _Stream:
 
 
 def _collect_from_init_on() -> None:
-    """Look for garbage from the user's init() on: what the imports before it made stays.
+    """Enable garbage collection when the user's init() starts, without the objects that the imports created.
 
-    To look for garbage in that costs a tenth of the server's and scikit-learn's imports.
+    Collecting those takes a tenth of the time of the imports of the server and scikit-learn.
     """
     from azureml_inference_server_http.server.user_script import UserScript
 
@@ -396,7 +396,7 @@ def _collect_from_init_on() -> None:
 
 
 def set_log_level() -> None:
-    """Give the server's loggers the level of AZUREML_LOG_LEVEL: the server reads it, and does not use it (1.5.1)."""
+    """Set the server's loggers to AZUREML_LOG_LEVEL: the server (1.5.1) reads the variable but does not use it."""
     level = os.environ.get("AZUREML_LOG_LEVEL", "").upper()
     if not level:
         return
@@ -408,7 +408,7 @@ def set_log_level() -> None:
 
 
 def watch() -> None:
-    """Make what the workers share with the master: who is idle, why one cannot boot. Call it before gunicorn runs."""
+    """Create what workers share with the master: which are idle, and why one cannot boot. Call before gunicorn runs."""
     global _pipe, _idle
     starting.end_where_one_dies()
     _idle = mmap.mmap(-1, 4096)
@@ -418,10 +418,10 @@ def watch() -> None:
 
 
 def told(error: BaseException) -> str:
-    """Why the server could not boot: the traceback of the user's error, or an empty text.
+    """Return why the server could not boot: the traceback of the user's error, or an empty text.
 
     Args:
-        error: What ended the master.
+        error: The exception that ended the master.
     """
     if _pipe is not None:
         try:
@@ -432,7 +432,7 @@ def told(error: BaseException) -> str:
             return text.split(b"\0")[0].decode(errors="replace")
     if starting.reason():
         return starting.reason()
-    # WORKER_PRELOAD: the master itself imported the script, and the server ended it with SystemExit.
+    # With WORKER_PRELOAD the master itself imported the script, and the server raised SystemExit.
     return describe(error) if type(error.__context__).__name__.startswith("UserScript") else ""
 
 
@@ -440,17 +440,17 @@ def _tell(error: BaseException) -> None:
     text = describe(error)
     if text and _pipe is not None:
         try:
-            # One write of less than a pipe holds: two workers' texts do not mix.
+            # One write of less than the size of a pipe, so that texts of two workers do not mix.
             os.write(_pipe[1], text.encode(errors="replace")[-30000:] + b"\0")
         except BlockingIOError:
             pass
 
 
 def describe(error: BaseException) -> str:
-    """The traceback of what the user's script raised, without the server's frames above it.
+    """Return the traceback of the exception in the user's script, without the server's frames before it.
 
     Args:
-        error: What the server made of it: it logs the traceback, and ends with SystemExit.
+        error: The exception that the server raised because of it, SystemExit, after it logged the traceback.
     """
     reason = error.__context__ if isinstance(error, SystemExit) else error
     if reason is None:

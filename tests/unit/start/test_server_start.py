@@ -1,4 +1,4 @@
-"""The start-up code of the images, as far as it needs no server; tests/images has it in running containers."""
+"""The start-up code of the images without a server; tests/images tests it in running containers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def module(name: str) -> types.ModuleType:
 
 
 def failure(function: str, *arguments: object) -> tuple[str, int]:
-    """The message and the exit code with which a function of the package refuses."""
+    """Return the message and exit code with which a function of the package fails."""
     of, _, name = function.partition(".")
     with pytest.raises(module("failure").StartFailure) as raised:
         getattr(module(of), name)(*arguments)
@@ -51,27 +51,27 @@ def test_the_script_is_main_py_unless_it_is_named(app: Path) -> None:
         assert settings.script_folder == str(app / "code")
 
 
-def test_a_missing_script_or_folder_is_said(app: Path) -> None:
+def test_a_missing_script_or_folder_is_explained(app: Path) -> None:
     message, code = failure("settings.read", {"AML_APP_ROOT": str(app), "AZUREML_ENTRY_SCRIPT": "none.py"})
-    assert (message.startswith(f"no file {app}/none.py: mount or copy"), code) == (True, 1)
+    assert (message.startswith(f"{app}/none.py does not exist: mount or copy"), code) == (True, 1)
     message, code = failure("settings.read", {"AML_APP_ROOT": str(app / "none")})
-    assert (message.startswith(f"no folder {app}/none: mount or copy"), code) == (True, 1)
+    assert (message.startswith(f"{app}/none is not a directory: mount or copy"), code) == (True, 1)
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [("WORKER_COUNT", "0"), ("WORKER_COUNT", "two"), ("WORKER_TIMEOUT", "-1"), ("SCORING_TIMEOUT_MS", "1.5")],
 )
-def test_a_number_that_is_none_is_said(app: Path, name: str, value: str) -> None:
+def test_an_invalid_number_is_explained(app: Path, name: str, value: str) -> None:
     message, code = failure("settings.read", {"AML_APP_ROOT": str(app), name: value})
-    assert (message.startswith(f"{name}='{value}' is no number of "), code) == (True, 1)
+    assert (message.startswith(f"{name}='{value}' is not a valid number of "), code) == (True, 1)
 
 
-def test_a_log_level_that_is_none_is_said(app: Path) -> None:
+def test_an_invalid_log_level_is_explained(app: Path) -> None:
     read = module("settings").read
     assert read({"AML_APP_ROOT": str(app), "AZUREML_LOG_LEVEL": "debug"})
     message, code = failure("settings.read", {"AML_APP_ROOT": str(app), "AZUREML_LOG_LEVEL": "loud"})
-    assert ("'loud' is no level: set one of DEBUG, INFO" in message, code) == (True, 1)
+    assert ("'loud' is not a log level: set one of DEBUG, INFO" in message, code) == (True, 1)
 
 
 def test_a_folder_of_packages_is_relative_to_the_script(app: Path) -> None:
@@ -85,9 +85,9 @@ def test_a_folder_of_packages_is_relative_to_the_script(app: Path) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "says", "code"),
     [
-        ("AZUREML_EXTRA_PYTHON_LIB_PATH", "none", "none is not there", 97),
+        ("AZUREML_EXTRA_PYTHON_LIB_PATH", "none", "none does not exist", 97),
         ("AZUREML_EXTRA_PYTHON_LIB_PATH", "main.py", "main.py is not a directory", 97),
-        ("AZUREML_EXTRA_REQUIREMENTS_TXT", "none.txt", "none.txt is not there", 99),
+        ("AZUREML_EXTRA_REQUIREMENTS_TXT", "none.txt", "none.txt does not exist", 99),
         ("AZUREML_EXTRA_REQUIREMENTS_TXT", "code", "code is not a file", 99),
         ("AZUREML_EXTRA_CONDA_YAML", "env.yml", "set AZUREML_EXTRA_REQUIREMENTS_TXT", 98),
     ],
@@ -101,7 +101,7 @@ def test_a_wrong_extension_is_one_line_with_its_exit_code(
     assert given == code
 
 
-def test_requirements_are_not_installed_where_the_folder_is_wrong(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requirements_are_not_installed_if_the_folder_is_wrong(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (app / "requirements.txt").touch()
     monkeypatch.setattr(module("extra_packages"), "_install", lambda _: pytest.fail("pip ran"))
     both = {"AZUREML_EXTRA_PYTHON_LIB_PATH": "none", "AZUREML_EXTRA_REQUIREMENTS_TXT": "requirements.txt"}
@@ -110,7 +110,7 @@ def test_requirements_are_not_installed_where_the_folder_is_wrong(app: Path, mon
 
 @pytest.fixture
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A package with the server's module names, whose telemetry client imports an exporter that is not there."""
+    """A package with the server's module names, whose telemetry client imports an exporter that is not installed."""
     server = tmp_path / "azureml_inference_server_http" / "server"
     server.mkdir(parents=True)
     for folder in (server, server.parent):
@@ -133,7 +133,7 @@ def test_the_exporter_is_not_imported_while_telemetry_is_off(client: Path, enabl
         module("telemetry").install()
         imported = importlib.import_module("azureml_inference_server_http.server.appinsights_client")
         assert imported.AzureMonitorTraceExporter
-        # A scoring script that wants the real package does not get the stand-in.
+        # A scoring script that imports the real package does not get the stand-in.
         assert not [name for name in sys.modules if name.startswith(("opentelemetry", "azure."))]
     finally:
         forget_server()
