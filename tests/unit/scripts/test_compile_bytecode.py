@@ -1,4 +1,4 @@
-"""The script that compiles a layer's modules, run as a builder stage runs it."""
+"""The script that compiles a layer's modules, run as in a builder stage."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def layer(root: Path) -> Path:
     return root
 
 
-def test_modules_are_compiled_and_tests_and_templates_are_not(tmp_path: Path) -> None:
+def test_modules_are_compiled_but_tests_and_templates_are_not(tmp_path: Path) -> None:
     root = layer(tmp_path)
     done = run(root)
     assert done.returncode == 0, done.stderr
@@ -36,14 +36,14 @@ def test_modules_are_compiled_and_tests_and_templates_are_not(tmp_path: Path) ->
     assert not compiled(root, "a/template.py")
 
 
-def test_bytecode_is_checked_by_time_and_not_by_hash(tmp_path: Path) -> None:
+def test_bytecode_is_checked_by_time_instead_of_hash(tmp_path: Path) -> None:
     root = layer(tmp_path)
     run(root)
     header = Path(importlib.util.cache_from_source(str(root / "a/b.py"))).read_bytes()[:16]
     assert header[4:8] == b"\0\0\0\0"  # PEP 552's flags
 
 
-def test_a_module_that_cannot_be_written_is_a_failure(tmp_path: Path) -> None:
+def test_bytecode_that_cannot_be_written_is_a_failure(tmp_path: Path) -> None:
     root = layer(tmp_path)
     (root / "a/__pycache__").write_text("in the way")
     assert run(root).returncode != 0
