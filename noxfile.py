@@ -174,16 +174,9 @@ def unit(session: nox.Session) -> None:
 
 
 def unit_tests(session: nox.Session, *arguments: str) -> None:
-    python(
-        session,
-        "pytest",
-        "tests/unit",
-        "tests/project",
-        "-m",
-        "not engine and not network",
-        "--numprocesses=auto",
-        *arguments,
-    )
+    """Run the tests that need neither an engine nor a network, in parallel."""
+    selection = ("-m", "not engine and not network", "--numprocesses=auto")
+    python(session, "pytest", "tests/unit", "tests/project", *selection, *arguments)
 
 
 @nox.session
@@ -196,6 +189,8 @@ def tests(session: nox.Session) -> None:
         return
     lint(session)
     unit_tests(session)
-    # One by one: they share the engine, and measure what it has.
-    everything = ("tests/unit", "tests/project", "tests/pipeline")
-    python(session, "pytest", *everything, "-m", "engine or network or pipeline", *options)
+    network_only = ("-m", "not engine", "--numprocesses=auto", "--dist=loadfile")
+    python(session, "pytest", "tests/pipeline", *network_only, *options)
+    # One by one: they share the engine, and measure its disk and memory.
+    with_engine = ("-m", "engine or (network and not pipeline)", "--durations=15")
+    python(session, "pytest", "tests/unit", "tests/project", "tests/pipeline", *with_engine, *options)
