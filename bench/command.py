@@ -21,6 +21,7 @@ from bench import first_answer_report
 from bench import limit as bench_limit
 from bench import plan as bench_plan
 from bench import report as bench_report
+from bench import scale as bench_scale
 from bench.engine import BenchEngine, bench_engine
 from bench.first_answer_report import FirstAnswer
 from bench.phases import measure_side
@@ -54,7 +55,8 @@ def bench_command(paths: Paths, *, json_file: Path | None, only: tuple[str, ...]
     choice = bench_report.choose(only)
     project = open_project(paths)
     rows = bench_plan.rows(project)
-    if not ca_bundle():
+    compares = bool(set(choice.phases) - {"scale"})
+    if compares and not ca_bundle():
         raise PipelineError("this machine has no file of CA certificates", fix="apt-get install ca-certificates")
     log = paths.logs / f"bench-{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}.log"
     console.step(f"bench: {', '.join(row.plain for row in rows)}; log: {log}")
@@ -63,11 +65,14 @@ def bench_command(paths: Paths, *, json_file: Path | None, only: tuple[str, ...]
     limit: Limit | None = None
     sides: dict[str, Side] = {}
     first: FirstAnswer | None = None
+    scale: tuple[bench_scale.Scale, ...] = ()
     machine = describe_machine()
     try:
+        if "scale" in choice.phases:
+            scale = bench_scale.measure(paths, work / "scale", log)
         if "limit" in choice.phases:
             limit = _limit(rows, work, log)
-        if set(choice.phases) != {"limit"}:
+        if set(choice.phases) - {"scale", "limit"}:
             setting = prepare(paths, rows, work, log, choice)
             with bench_engine(work / "engine") as bench:
                 machine |= _describe_engine(bench)
@@ -79,16 +84,21 @@ def bench_command(paths: Paths, *, json_file: Path | None, only: tuple[str, ...]
                     first = _first_answer(setting, bench, choice, paths, rounds)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+    if scale:
+        bench_scale.print_table(scale)
     table = [*bench_report.rows(sides.get("plain"), sides.get("ours"), limit), *first_answer_report.rows(first)]
-    console.table(("phase", "plain>", "ours>", "ratio>", "target>", "reached"), [row.cells for row in table])
+    if compares:
+        console.table(("phase", "plain>", "ours>", "ratio>", "target>", "reached"), [row.cells for row in table])
     content = bench_report.as_json(
         machine=machine, plain=sides.get("plain"), ours=sides.get("ours"), limit=limit, table=table
-    ) | {"first_answer": first_answer_report.as_json(first)}
+    ) | {"first_answer": first_answer_report.as_json(first), "scale": bench_scale.as_json(scale)}
     report = paths.reports / "bench.json"
     for file in (report, json_file):
         if file is not None:
             state.write_json(file.resolve(), content)
-    console.out.print(f"{bench_report.verdict(table)}; all figures: {json_file or report}", soft_wrap=True)
+    verdicts = [bench_scale.verdict(scale)] if scale else []
+    verdicts += [bench_report.verdict(table)] if compares else []
+    console.out.print(f"{'; '.join(verdicts)}; all figures: {json_file or report}", soft_wrap=True)
 
 
 def _limit(rows: Sequence[bench_plan.Row], work: Path, log: Path) -> Limit:

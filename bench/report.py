@@ -10,7 +10,7 @@ from build.errors import UsageError
 from build.system import console
 
 #: The values of ``--only``: phases, in the order in which they run, and the two sides.
-PHASES = ("limit", "cold", "unchanged", "pin", "base", "first-answer")
+PHASES = ("scale", "limit", "cold", "unchanged", "pin", "base", "first-answer")
 SIDES = ("ours", "plain")
 
 _TITLES = {

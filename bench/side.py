@@ -7,13 +7,13 @@ Everywhere else, publishing requires verified images; here the tests are left ou
 from __future__ import annotations
 
 import datetime
-import re
 import signal
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.measured import peak_memory
 from bench.plan import GROUP
 from build.builder.options import Options
 from build.builder.outcomes import built_images
@@ -27,16 +27,6 @@ from build.publish.publication import Publication
 from build.registry import address
 from build.system import console, state
 from build.variants.select import Selection
-
-
-def peak_memory() -> int:
-    """The largest resident memory that this process had, bytes (proc(5), ``VmHWM``).
-
-    Not ``getrusage``: its figure begins with that of the process that started this one.
-    """
-    text = Path("/proc/self/status").read_text(encoding="utf-8")
-    match = re.search(r"^VmHWM:\s+(\d+) kB$", text, re.MULTILINE)
-    return int(match[1]) * 1024 if match else 0
 
 
 def build_and_publish(report: Path) -> None:
