@@ -58,8 +58,8 @@ def test_uv_resolves_for_its_newest_platform_that_the_base_runs(glibc: str, plat
 
 
 def test_the_platforms_are_those_of_this_uv() -> None:
-    said = subprocess.run([uv.find_uv_bin(), "pip", "compile", "--help"], capture_output=True, text=True, check=True)
-    assert {int(number) for number in re.findall(r"x86_64-manylinux_2_(\d+)", said.stdout)} == set(
+    usage = subprocess.run([uv.find_uv_bin(), "pip", "compile", "--help"], capture_output=True, text=True, check=True)
+    assert {int(number) for number in re.findall(r"x86_64-manylinux_2_(\d+)", usage.stdout)} == set(
         resolve._UV_PLATFORMS
     )
 

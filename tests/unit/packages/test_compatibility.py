@@ -142,21 +142,21 @@ def test_a_pin_with_a_wheel_is_not_a_finding(pin: str, python: str, glibc: str) 
 def test_why_a_pin_has_no_wheel(
     pin: str, where: dict[str, str], kind: Kind, says: str, instead: tuple[str, ...]
 ) -> None:
-    found = finding(pin, **where)
-    assert found is not None
-    assert found.kind is kind
-    assert found.says.startswith(says)
-    assert found.instead == instead
+    result = finding(pin, **where)
+    assert result is not None
+    assert result.kind is kind
+    assert result.says.startswith(says)
+    assert result.instead == instead
 
 
 def test_a_release_after_exclude_newer_comes_with_the_day_that_includes_it() -> None:
-    found = finding("xgboost-cpu==3.4.1", python="3.12", day="2026-08-15")
-    assert found is not None and found.kind is Kind.TOO_NEW
-    assert found.says == (
+    result = finding("xgboost-cpu==3.4.1", python="3.12", day="2026-08-15")
+    assert result is not None and result.kind is Kind.TOO_NEW
+    assert result.says == (
         "xgboost-cpu 3.4.1 was published on 2026-08-15, and the index is seen as of 2026-08-15 (exclude-newer)"
     )
-    assert found.from_day == datetime.date(2026, 8, 16)
-    assert found.instead == ("3.4.0",)
+    assert result.from_day == datetime.date(2026, 8, 16)
+    assert result.instead == ("3.4.0",)
     assert finding("xgboost-cpu==3.4.1", python="3.12", day="2026-08-16") is None
 
 
@@ -170,31 +170,31 @@ def test_a_wheel_uploaded_later_than_its_release_is_too_new() -> None:
         uploaded=datetime.datetime(2026, 12, 1, tzinfo=datetime.UTC),
     )
     target = Target(python="3.13", glibc="2.40", exclude_newer=DAY)
-    found = explain("x==1.0", Distribution(name="x", files=(old, new)), target)
-    assert found is not None and found.kind is Kind.TOO_NEW
-    assert found.from_day == datetime.date(2026, 12, 2)
+    result = explain("x==1.0", Distribution(name="x", files=(old, new)), target)
+    assert result is not None and result.kind is Kind.TOO_NEW
+    assert result.from_day == datetime.date(2026, 12, 2)
 
 
 def test_a_distribution_that_no_index_has() -> None:
     nothing = Distribution(name="xgbost", files=(), places=("https://index.example/simple", "/opt/wheels"))
-    found = explain("xgbost==1", nothing, Target(python="3.11", glibc="2.36", exclude_newer=DAY))
-    assert found is not None and found.kind is Kind.UNKNOWN
-    assert found.says == "there is no distribution xgbost on https://index.example/simple, /opt/wheels"
+    result = explain("xgbost==1", nothing, Target(python="3.11", glibc="2.36", exclude_newer=DAY))
+    assert result is not None and result.kind is Kind.UNKNOWN
+    assert result.says == "there is no distribution xgbost on https://index.example/simple, /opt/wheels"
 
 
 def test_the_reason_of_a_yank_is_reported() -> None:
     wheel = File(filename="x-1.0-py3-none-any.whl", version=Version("1.0"), yanked="it deletes\nfiles")
     target = Target(python="3.11", glibc="2.36", exclude_newer=DAY)
-    found = explain("x>=1", Distribution(name="x", files=(wheel,)), target)
-    assert found is not None and found.says == "x 1.0 was yanked from the index: it deletes files"
+    result = explain("x>=1", Distribution(name="x", files=(wheel,)), target)
+    assert result is not None and result.says == "x 1.0 was yanked from the index: it deletes files"
 
 
 def test_a_source_for_another_python_is_not_a_source_to_build() -> None:
     source = File(filename="x-1.0.tar.gz", version=Version("1.0"), requires_python=">=3.12")
     distribution = Distribution(name="x", files=(source,))
     target = Target(python="3.11", glibc="2.36", exclude_newer=DAY)
-    found = explain("x==1.0", distribution, target)
-    assert found is not None and found.kind is Kind.OTHER_PYTHON
+    result = explain("x==1.0", distribution, target)
+    assert result is not None and result.kind is Kind.OTHER_PYTHON
     built = explain("x==1.0", distribution, replace(target, python="3.12"))
     assert built is not None and built.kind is Kind.SOURCE_ONLY
 

@@ -25,11 +25,11 @@ def index(tmp_path: Path) -> str:
 
 
 def test_an_index_in_a_directory(index: str) -> None:
-    there = PackageIndex([index]).distribution("Demo.Package")
-    (file,) = there.files
+    distribution = PackageIndex([index]).distribution("Demo.Package")
+    (file,) = distribution.files
     assert (file.filename, file.requires_python, file.yanked) == (WHEEL, ">=3.9", "broken")
-    assert there.places == (index,)
-    assert there.not_reached == ()
+    assert distribution.places == (index,)
+    assert distribution.not_reached == ()
 
 
 def test_the_first_index_that_has_a_distribution_counts(
@@ -49,19 +49,21 @@ def test_a_wheel_directory_adds_to_the_indexes(index: str, tmp_path: Path) -> No
     wheels.mkdir()
     for name in ("demo_package-3.0-cp311-cp311-linux_x86_64.whl", "demo_package_extra-9-py3-none-any.whl", "readme"):
         (wheels / name).touch()
-    there = PackageIndex([index], [wheels]).distribution("demo-package")
-    assert sorted(str(file.version) for file in there.files) == ["1.0", "3.0"]
+    distribution = PackageIndex([index], [wheels]).distribution("demo-package")
+    assert sorted(str(file.version) for file in distribution.files) == ["1.0", "3.0"]
 
 
 def test_a_missing_distribution_differs_from_an_unreachable_index(index: str, tmp_path: Path) -> None:
-    nobody = PackageIndex([index]).distribution("other")
-    assert (nobody.files, nobody.places, nobody.not_reached) == ((), (index,), ())
+    unknown = PackageIndex([index]).distribution("other")
+    assert (unknown.files, unknown.places, unknown.not_reached) == ((), (index,), ())
     gone = tmp_path / "gone"
     # Port 1 of this machine: nothing listens there.
     closed = "http://user:secret@127.0.0.1:1/simple"
-    silent = PackageIndex([closed], [gone]).distribution("demo-package")
-    assert silent.places == ()
-    assert silent.not_reached == (str(gone), "http://127.0.0.1:1/simple"), "a password is shown, or a place is lacking"
+    unreachable = PackageIndex([closed], [gone]).distribution("demo-package")
+    assert unreachable.places == ()
+    assert unreachable.not_reached == (str(gone), "http://127.0.0.1:1/simple"), (
+        "a password is shown, or a place is lacking"
+    )
 
 
 def test_the_indexes_are_those_of_uvs_configuration(
@@ -73,9 +75,9 @@ def test_the_indexes_are_those_of_uvs_configuration(
     (wheels / "demo_package-3.0-py3-none-any.whl").touch()
     monkeypatch.setenv("UV_DEFAULT_INDEX", index)
     monkeypatch.setenv("UV_FIND_LINKS", str(wheels))
-    there = package_index.configured().distribution("demo-package")
-    assert sorted(there.places) == sorted([index, str(wheels)])
-    assert sorted(str(file.version) for file in there.files) == ["1.0", "3.0"]
+    distribution = package_index.configured().distribution("demo-package")
+    assert sorted(distribution.places) == sorted([index, str(wheels)])
+    assert sorted(str(file.version) for file in distribution.files) == ["1.0", "3.0"]
 
 
 def test_the_default_index_is_searched_last() -> None:
