@@ -9,12 +9,10 @@ import click
 from build.commands.options import Session, selecting
 from build.commands.run import Run, find_images, opened
 from build.engine.built import BuiltImage
-from build.images import layers
 from build.images.labels import image_labels
 from build.paths import repository
 from build.system import console, state
 from build.variants.select import Selection
-from build.verify.reports import PackageLayer
 from build.verify.target import Target
 from build.verify.verify import verify as run_tests
 
@@ -56,17 +54,4 @@ def verify_images(run: Run, images: Sequence[BuiltImage], *, force: bool, worker
 
 def target(run: Run, built: BuiltImage) -> Target:
     """Return a built image with all that its tests expect."""
-    image = built.image
-    return Target(
-        variant=image.variant,
-        reference=built.local.reference,
-        image_id=built.local.id,
-        lock=image.lock.versions(),
-        recipe=built.recipe.digest,
-        from_source=tuple(package.name for package in image.lock.packages if package.source_only),
-        labels=image_labels(image, run.project.matrix.project),
-        layers=tuple(
-            PackageLayer(name=name, packages=tuple(f"{each.name}=={each.version}" for each in packages))
-            for name, packages in layers.stacked(image.layers)
-        ),
-    )
+    return Target(built=built, labels=image_labels(built.image, run.project.matrix.project))

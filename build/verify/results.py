@@ -68,9 +68,9 @@ def collect(
         Image name → its result; an image without any test too.
     """
     return {
-        target.variant.name: _result(
+        target.name: _result(
             target,
-            [event for event in events if isinstance(event, Completed) and event.image == target.variant.name],
+            [event for event in events if isinstance(event, Completed) and event.image == target.name],
             descriptions,
             partial=partial,
         )
@@ -87,7 +87,7 @@ def _result(
     target: Target, tests: Sequence[Completed], descriptions: Mapping[str, str], *, partial: bool
 ) -> VerifyResult:
     return VerifyResult(
-        name=target.variant.name,
+        name=target.name,
         image_id=target.image_id,
         passed=sum(test.outcome == "passed" for test in tests),
         failures=tuple(Outcome(test=test.test, reason=test.reason) for test in tests if test.outcome == "failed"),

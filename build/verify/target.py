@@ -9,39 +9,45 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from build.engine.built import BuiltImage
+from build.images import layers
 from build.packages import wheel_sources
-from build.variants.variant import Variant
 from build.verify.reports import PackageLayer
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A built image and what is expected of it."""
+    """An image in the engine, and the labels that it must have. Other expectations follow from its lock and cell."""
 
-    variant: Variant
-    #: The local reference: ``azureml/sklearn-1.9-…:latest``.
-    reference: str
-    #: The digest by which the engine knows it.
-    image_id: str
-    #: Distribution (normalised name) → version, from the image's lock.
-    lock: Mapping[str, str]
-    recipe: str
-    #: Labels that the image must have.
+    built: BuiltImage
     labels: Mapping[str, str] = field(default_factory=dict)
-    #: Distributions of the lock that are built from source.
-    from_source: tuple[str, ...] = ()
-    #: Its package layers as the Dockerfile names them. They are for the report; the tests do not use them.
-    layers: tuple[PackageLayer, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.built.name
+
+    @property
+    def image_id(self) -> str:
+        """The digest by which the engine knows it."""
+        return self.built.local.id
+
+    @property
+    def layers(self) -> tuple[PackageLayer, ...]:
+        """Its package layers as the Dockerfile names them. They are for the report; the tests do not use them."""
+        return tuple(
+            PackageLayer(name=name, packages=tuple(f"{each.name}=={each.version}" for each in packages))
+            for name, packages in layers.stacked(self.built.image.layers)
+        )
 
     @property
     def expectations(self) -> dict[str, Any]:
         """What the tests expect, as JSON data: the image's entry in the plan (``tests/images/image_plan.py``)."""
-        variant = self.variant
+        variant, lock = self.built.image.variant, self.built.image.lock
         return {
             "name": variant.name,
-            "reference": self.reference,
+            "reference": self.built.local.reference,
             "image_id": self.image_id,
-            "recipe": self.recipe,
+            "recipe": self.built.recipe.digest,
             "framework": variant.framework,
             "version": variant.version,
             "device": variant.device,
@@ -51,9 +57,9 @@ class Target:
             "cuda_absent": variant.cuda_absent,
             "python": variant.base.python,
             "contract": list(variant.contract),
-            "lock": dict(self.lock),
-            "from_default_index": list(wheel_sources.replaced(variant, self.lock)),
-            "from_source": list(self.from_source),
+            "lock": lock.versions(),
+            "from_default_index": list(wheel_sources.replaced(variant, lock.versions())),
+            "from_source": [package.name for package in lock.packages if package.source_only],
             "labels": dict(self.labels),
         }
 

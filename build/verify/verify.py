@@ -68,7 +68,7 @@ def run(
     remaining = [target for target in targets if target.image_id not in known]
     new: dict[str, VerifyResult] = {}
     if remaining:
-        with Display([target.variant.name for target in remaining]) as display:
+        with Display([target.name for target in remaining]) as display:
             events = pytest_run.run(
                 remaining,
                 tool=tool,
@@ -82,8 +82,8 @@ def run(
         new = collect(events, remaining, descriptions, partial=keywords is not None)
         if not keywords:
             for target in remaining:
-                _remember(target, new[target.variant.name], groups, tool, paths)
-    return [known.get(target.image_id) or new[target.variant.name] for target in targets]
+                _remember(target, new[target.name], groups, tool, paths)
+    return [known.get(target.image_id) or new[target.name] for target in targets]
 
 
 def is_verified(target: Target, tool: ToolPaths, paths: Paths) -> bool:
@@ -99,7 +99,7 @@ def _remembered(targets: Sequence[Target], tool: ToolPaths, paths: Paths) -> dic
         same_tests = record and record.suite == suite_of(target, tool.image_tests)
         if record and same_tests and reports.load(paths, target.image_id):
             known[target.image_id] = VerifyResult(
-                name=target.variant.name, image_id=target.image_id, passed=record.passed, remembered=True
+                name=target.name, image_id=target.image_id, passed=record.passed, remembered=True
             )
     return known
 
@@ -112,7 +112,7 @@ def _remember(target: Target, result: VerifyResult, groups: Mapping[str, str], t
         paths,
         target.image_id,
         name=result.name,
-        recipe=target.recipe,
+        recipe=target.built.recipe.digest,
         suite=suite_of(target, tool.image_tests),
         passed=result.passed,
         skipped=len(result.skips),
@@ -125,7 +125,7 @@ def _report(target: Target, result: VerifyResult, record: verified.Record, group
     with_checks = {check.group for check in result.checks}
     return Report(
         image=result.name,
-        recipe=target.recipe,
+        recipe=target.built.recipe.digest,
         image_id=target.image_id,
         suite=record.suite,
         time=record.time,

@@ -39,21 +39,24 @@ def run(folder: Path, suite: str) -> list[Event]:
     return [events.parse(line) for line in lines]
 
 
-def completed(found: list[Event], image: str) -> dict[str, Completed]:
-    return {event.test: event for event in found if isinstance(event, Completed) and event.image == image}
+def completed(events_: list[Event], image: str) -> dict[str, Completed]:
+    return {event.test: event for event in events_ if isinstance(event, Completed) and event.image == image}
 
 
-def test_each_test_of_each_image_has_a_result(tmp_path: Path) -> None:
-    found = run(
-        tmp_path,
-        """
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> list[Event]:
+    """The events of a suite with tests of every kind."""
+    suite = """
         import pytest
+        from image_plan import applies
+
+        pytestmark = pytest.mark.depends("base")
 
         @pytest.mark.parametrize("variable", ["LANG", "SVDIR"])
         def test_environment(image, variable):
             assert image.device == "cpu" or variable == "LANG", f"{variable} is missing\\nand more"
 
-        def test_gpu(image):
+        def test_driver(image):
             pytest.skip("no GPU here")
 
         @pytest.fixture
@@ -62,70 +65,48 @@ def test_each_test_of_each_image_has_a_result(tmp_path: Path) -> None:
 
         def test_fixture(broken):
             pass
-        """,
-    )
-    assert found[0] == Collected(event="collected", tests=dict.fromkeys(IMAGES, 4))
+
+        @pytest.mark.depends("image")
+        def test_inventory(image, record_inventory):
+            record_inventory({"python": [{"name": "flask", "version": "3.1"}], "debian": []})
+
+        @applies(lambda image: image.device == "gpu")
+        def test_cuda(image): pass
+    """
+    return run(tmp_path_factory.mktemp("suite"), suite)
+
+
+def test_each_test_of_each_image_has_a_result(found: list[Event]) -> None:
     one, two = (completed(found, image) for image in IMAGES)
     assert {name: (test.outcome, test.reason) for name, test in two.items()} == {
         "test_environment (LANG)": ("passed", ""),
         "test_environment (SVDIR)": ("failed", "SVDIR is missing"),
-        "test_gpu": ("skipped", "no GPU here"),
+        "test_driver": ("skipped", "no GPU here"),
         "test_fixture": ("failed", "the container ended"),
+        "test_inventory": ("passed", ""),
+        "test_cuda": ("passed", ""),
     }
     assert one["test_environment (SVDIR)"].outcome == "passed"
     assert {test.group for test in one.values()} == {"sample"}
 
 
-def test_a_result_says_what_it_depends_on(tmp_path: Path) -> None:
-    found = run(
-        tmp_path,
-        """
-        import pytest
-
-        pytestmark = pytest.mark.depends("base")
-
-        def test_server(image): pass
-
-        @pytest.mark.depends("image")
-        def test_packages(image): pass
-        """,
-    )
-    depends = {name: test.depends for name, test in completed(found, IMAGES[0]).items()}
-    assert depends == {"test_server": "base", "test_packages": "image"}
+def test_a_result_says_what_it_depends_on(found: list[Event]) -> None:
+    tests = completed(found, IMAGES[0])
+    assert (tests["test_driver"].depends, tests["test_inventory"].depends) == ("base", "image")
 
 
-def test_a_test_is_not_collected_for_images_that_it_does_not_apply_to(tmp_path: Path) -> None:
-    found = run(
-        tmp_path,
-        """
-        from image_plan import applies
-
-        @applies(lambda image: image.device == "gpu")
-        def test_cuda(image): pass
-
-        def test_port(image): pass
-        """,
-    )
-    assert found[0] == Collected(event="collected", tests={IMAGES[0]: 1, IMAGES[1]: 2})
-    assert completed(found, IMAGES[0]).keys() == {"test_port"}
-    assert completed(found, IMAGES[1]).keys() == {"test_port", "test_cuda"}
+def test_a_test_is_not_collected_for_images_that_it_does_not_apply_to(found: list[Event]) -> None:
+    assert found[0] == Collected(event="collected", tests={IMAGES[0]: 5, IMAGES[1]: 6})
+    assert "test_cuda" not in completed(found, IMAGES[0])
+    assert "test_cuda" in completed(found, IMAGES[1])
 
 
-def test_the_inventory_is_part_of_the_result_of_its_test(tmp_path: Path) -> None:
-    found = run(
-        tmp_path,
-        """
-        def test_inventory(image, record_inventory):
-            record_inventory({"python": [{"name": "flask", "version": "3.1"}], "debian": []})
-
-        def test_port(image): pass
-        """,
-    )
+def test_the_inventory_is_part_of_the_result_of_its_test(found: list[Event]) -> None:
     tests = completed(found, IMAGES[0])
     inventory = tests["test_inventory"].inventory
     assert inventory is not None
     assert [package.name for package in inventory.python] == ["flask"]
-    assert tests["test_port"].inventory is None
+    assert tests["test_driver"].inventory is None
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,11 @@ from pathlib import Path
 import pytest
 
 from build.engine import find as engine_find
+from build.engine.built import BuiltImage
+from build.engine.images import LocalImage
 from build.errors import EngineError, UsageError, VerifyError
+from build.images.image import Image
+from build.images.recipe import Recipe
 from build.paths import Paths, ToolPaths, repository, tool
 from build.verify import containers, reports, summary, verify
 from build.verify.reports import Package, PackageLayer
@@ -65,7 +69,13 @@ CONTAINERS = """
 
 def target(name: str, image_id: str = "sha256:" + "1" * 64, reference: str = "none:none") -> Target:
     [variant] = [one for one in PROJECT.variants if one.name == name]
-    return Target(variant=variant, reference=reference, image_id=image_id, lock={"numpy": "2.4.6"}, recipe="r")
+    [image] = PROJECT.images([variant])
+    local = LocalImage(reference=reference, id=image_id, recipe=None, size=0, layers=(), labels=())
+    return Target(built=BuiltImage(image=image, recipe=Recipe(inputs={"of": name}), result=local))
+
+
+def with_image(target: Target, image: Image) -> Target:
+    return replace(target, built=replace(target.built, image=image))
 
 
 def result(name: str, *failures: tuple[str, str], passed: int = 3) -> VerifyResult:
@@ -159,11 +169,13 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_suite_of_an_image_includes_its_expectations() -> None:
     tests = tool().image_tests
     first = target(GOOD)
-    assert suite_of(first, tests) == suite_of(replace(first, reference="another:tag"), tests)
+    image = first.built.image
+    tagged = replace(first.built, result=replace(first.built.local, reference="another:tag"))
+    assert suite_of(first, tests) == suite_of(replace(first, built=tagged), tests)
     for other in (
-        replace(first, lock={"numpy": "2.4.7"}),
+        with_image(first, replace(image, lock=replace(image.lock, packages=image.lock.packages[1:]))),
         replace(first, labels={"framework": "sklearn"}),
-        replace(first, variant=replace(first.variant, contract=("numpy>=3",))),
+        with_image(first, replace(image, variant=replace(image.variant, contract=("numpy>=3",)))),
     ):
         assert suite_of(first, tests) != suite_of(other, tests)
 
@@ -234,7 +246,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     made = Bench(tool=bench_tool, paths=paths, host=there.host, targets=targets)
     made.suite(SUITE)
     yield made
-    docker(there.host, "rmi", "--force", *(one.reference for one in targets))
+    docker(there.host, "rmi", "--force", *(one.built.local.reference for one in targets))
 
 
 def root_file_system() -> bytes:
@@ -296,12 +308,12 @@ def test_an_image_that_passed_has_a_report(bench: Bench) -> None:
             pytest.skip("no GPU here")
         """
     )
-    layers = (PackageLayer(name="numpy-2.4.6", packages=("numpy==2.4.6",)),)
-    replace(bench, targets=[replace(target, layers=layers) for target in bench.targets]).run()
+    bench.run()
     good, bad = (reports.load(bench.paths, target.image_id) for target in bench.targets)
     assert bad is None, "an image that failed has a report"
     assert good is not None
-    assert (good.image, good.recipe, good.layers) == (GOOD, "r", layers)
+    assert (good.image, good.recipe) == (GOOD, bench.targets[0].built.recipe.digest)
+    assert PackageLayer(name="numpy-2.4.6", packages=("numpy==2.4.6",)) in good.layers
     assert good.suite == suite_of(bench.targets[0], bench.tool.image_tests)
     assert good.python_packages == (Package(name="flask", version="3.1", licence="BSD", licence_source="License"),)
     assert good.groups == {"sample": "What is in an image."}
