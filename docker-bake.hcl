@@ -4,7 +4,7 @@
 #     docker buildx bake                # the default group
 #     docker buildx bake <target>       # one image; '.' in a name is '_' in its target
 
-# A file of CA certificates for networks that inspect TLS; a build secret, in no layer:
+# A file of CA certificates, for networks that inspect TLS; it is a build secret and in no layer:
 #     CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt docker buildx bake
 variable "CA_BUNDLE" {
   default = ""
@@ -95,7 +95,7 @@ group "all" {
   ]
 }
 
-# Its root file system alone, sent to BuildKit once for all that stands on it.
+# Its root file system alone, which is sent to BuildKit once for all targets that use it.
 target "rootfs-debian12-py311" {
   context    = ".pipeline/rootfs/debian12-py311"
   dockerfile = "../../../dockerfiles/bases/debian12-py311/Dockerfile"
@@ -120,7 +120,7 @@ target "builder-debian12-py311" {
   output     = ["type=cacheonly"]
 }
 
-# Its root file system alone, sent to BuildKit once for all that stands on it.
+# Its root file system alone, which is sent to BuildKit once for all targets that use it.
 target "rootfs-debian13-py313" {
   context    = ".pipeline/rootfs/debian13-py313"
   dockerfile = "../../../dockerfiles/bases/debian13-py313/Dockerfile"
@@ -145,7 +145,7 @@ target "builder-debian13-py313" {
   output     = ["type=cacheonly"]
 }
 
-# Its root file system alone, sent to BuildKit once for all that stands on it.
+# Its root file system alone, which is sent to BuildKit once for all targets that use it.
 target "rootfs-debian12-py312" {
   context    = ".pipeline/rootfs/debian12-py312"
   dockerfile = "../../../dockerfiles/bases/debian12-py312/Dockerfile"
@@ -170,7 +170,7 @@ target "builder-debian12-py312" {
   output     = ["type=cacheonly"]
 }
 
-# Its root file system alone, sent to BuildKit once for all that stands on it.
+# Its root file system alone, which is sent to BuildKit once for all targets that use it.
 target "rootfs-debian12-py37" {
   context    = ".pipeline/rootfs/debian12-py37"
   dockerfile = "../../../dockerfiles/bases/debian12-py37/Dockerfile"
@@ -753,7 +753,7 @@ target "xgboost-3_4-debian13-py313-cuda13_3-gpu-inference" {
   output    = ["type=docker"]
 }
 
-# The embedded registry, where REGISTRY names no other.
+# The embedded registry, which is used if REGISTRY names no other.
 target "registry" {
   context   = "image/registry"
   contexts  = { base = "target:base-debian13-py313" }

@@ -1,4 +1,4 @@
-"""What ELF files need to run: libraries, a glibc, a loader.  Reads files (pyelftools); runs nothing."""
+"""The needs of ELF files: libraries, a glibc, a loader.  Reads files (pyelftools); runs nothing."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from build.matrix.origins import Bootstrapped, DistributionPython, FromImage, Pr
 
 @dataclass(frozen=True, kw_only=True)
 class BaseFacts:
-    """What a base has in it."""
+    """The contents of a base, as far as recipes need them."""
 
     #: The Debian packages, ``name=version``; empty for a base from an image, whose digest covers them.
     debian: tuple[str, ...]

@@ -25,7 +25,7 @@ class LocalBase:
 
     @property
     def origin(self) -> BaseOrigin:
-        """What it is made from."""
+        """The origin of the base: Debian's archive, or an image."""
         return self.base.origin
 
     @property
@@ -40,7 +40,7 @@ class LocalBase:
 
     @property
     def bootstrap_record(self) -> Path:
-        """How the root file system was made, and its Debian packages."""
+        """The record of the bootstrap: its arguments, and the Debian packages."""
         return self.folder / "bootstrap.json"
 
     @property

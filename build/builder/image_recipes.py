@@ -156,7 +156,7 @@ class _Recipes:
         )
 
     def _compute_compiler(self, base_name: str, lock_base_name: str) -> Recipe:
-        """The compiler of a base, with the build requirements that are locked for another one it may stand in for."""
+        """The compiler of a base, with the build requirements of the base that it stands in for, or of its own."""
         return recipe.compiler(
             platform=self._sources.platform,
             dockerfile=self._sources.generated[file_names.compiler_dockerfile(base_name)],

@@ -166,7 +166,7 @@ def registry_base(matrix: Matrix) -> str:
 def compiler_bases(matrix: Matrix, build_locks: Mapping[str, Lock]) -> tuple[str, ...]:
     """The bases with a stage that builds source-only packages.
 
-    These are the bases whose images have such packages, and all with the same Python, which may stand in for them.
+    These are the bases whose images have such packages, and those with the same Python, which can stand in for them.
     """
     pythons = {matrix.bases[name].python for name in build_locks}
     return tuple(name for name, base in matrix.bases.items() if base.python in pythons)

@@ -1,4 +1,4 @@
-"""Where generated files are: paths from the project's root, with ``/``.  Pure."""
+"""The paths of generated files, from the project's root, with ``/``.  Pure."""
 
 from __future__ import annotations
 

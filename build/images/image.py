@@ -43,7 +43,7 @@ class Image:
 
     @property
     def needs_compiler(self) -> bool:
-        """Whether one of its packages must be built from source."""
+        """True if one of its packages must be built from source."""
         return any(layer.source_only for layer in self.layers)
 
 

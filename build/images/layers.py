@@ -63,7 +63,7 @@ class Layer:
 
     @functools.cached_property
     def is_cuda(self) -> bool:
-        """Whether it has CUDA libraries: then the loader needs links to them."""
+        """True if it has CUDA libraries: then the loader needs links to them."""
         return any(is_cuda(package.name) for package in self.packages)
 
     @property

@@ -33,7 +33,7 @@ def recipe_tag(digest: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What determines an image, field by field, and its hash."""
+    """Everything that determines an image, field by field, and the hash of it."""
 
     #: Texts, lists and mappings only: it can be written as JSON.
     inputs: Mapping[str, Any]

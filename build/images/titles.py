@@ -1,4 +1,4 @@
-"""What images, frameworks and devices are called for people.  Pure."""
+"""Names of frameworks and devices for people.  Pure."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def device_title(variant: Variant) -> str:
 
 
 def framework_version(image: Image) -> str:
-    """The installed version of the framework (the server's, where there is none): ``1.9.1``."""
+    """The installed version of the framework, or of the server in an image without a framework: ``1.9.1``."""
     own = image.variant.own_contract or image.variant.contract
     return image.lock.versions()[requirements.distribution_name(own[0])]

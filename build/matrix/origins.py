@@ -43,7 +43,7 @@ class Bootstrapped:
     reference: ClassVar[str] = "scratch"
     #: Debian packages that apt adds while the base image is built: none, they are in the root file system.
     apt_packages: ClassVar[tuple[str, ...]] = ()
-    #: Whether files that a run prepares go into the base image: here always a root file system.
+    #: True if files that a run prepares go into the base image: here always a root file system.
     needs_files: ClassVar[bool] = True
 
     #: ``bookworm``.
@@ -71,7 +71,7 @@ class FromImage:
 
     @property
     def needs_files(self) -> bool:
-        """Whether files that a run prepares go into the base image: here only a prefix."""
+        """True if files that a run prepares go into the base image: here only a prefix."""
         return isinstance(self.python, PrefixPython)
 
 
@@ -87,7 +87,7 @@ class Wheels:
     own_base_image: ClassVar[bool] = False
 
     def misfit(self, base_name: str, base: BaseOrigin) -> str | None:
-        """Why this does not work on a base, as the end of a sentence; None where it does."""
+        """Tell why this does not work on a base, as the end of a sentence; None if it does."""
         return None
 
 
@@ -102,7 +102,7 @@ class DebianPackages:
     packages: tuple[str, ...]
 
     def misfit(self, base_name: str, base: BaseOrigin) -> str | None:
-        """Why this does not work on a base, as the end of a sentence; None where it does."""
+        """Tell why this does not work on a base, as the end of a sentence; None if it does."""
         if isinstance(base, Bootstrapped):
             return None
         return f"comes with Debian packages, and the base '{base_name}' is no bootstrapped Debian"
@@ -119,7 +119,7 @@ class CudaImage:
     reference: str
 
     def misfit(self, base_name: str, base: BaseOrigin) -> str | None:
-        """Why this does not work on a base, as the end of a sentence; None where it does."""
+        """Tell why this does not work on a base, as the end of a sentence; None if it does."""
         if isinstance(base.python, PrefixPython):
             return f"comes with an image, and the base '{base_name}' has its Python from a prefix"
         return None

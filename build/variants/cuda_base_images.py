@@ -27,12 +27,12 @@ class CudaBaseImage:
     #: The name of the CUDA in the matrix: ``cuda11.8.0``.
     device: str
     cuda: Cuda
-    #: What brings CUDA.
+    #: The origin of its CUDA libraries.
     origin: DebianPackages | CudaImage
 
     @property
     def image_origin(self) -> FromImage:
-        """What it is made from where an image brings CUDA: that image, and the packages that the base would have.
+        """Its origin if an image brings CUDA: that image, with the packages that the base would have.
 
         A bootstrapped base has them (Python, libgomp1) in its root file system; here apt adds them.
         """
@@ -42,7 +42,7 @@ class CudaBaseImage:
 
     @property
     def suite(self) -> str:
-        """The Debian suite of its packages, where these bring CUDA."""
+        """The Debian suite of its packages, if these bring CUDA."""
         assert isinstance(self.base.origin, Bootstrapped)
         return self.base.origin.suite
 

@@ -1,5 +1,5 @@
 # Generated from matrix.yaml by `nox -s generate`; do not edit.
-# Where the package layers of debian12-py311 are installed: its Python, and uv. Nothing else of it reaches an image.
+# The stage in which the package layers of debian12-py311 are installed, with its Python and uv. Only the layers reach an image.
 FROM scratch AS rootfs
 ADD rootfs.tar /
 

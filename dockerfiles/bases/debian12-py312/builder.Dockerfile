@@ -1,8 +1,8 @@
 # Generated from matrix.yaml by `nox -s generate`; do not edit.
-# Where the package layers of debian12-py312 are installed: its Python, and uv. Nothing else of it reaches an image.
+# The stage in which the package layers of debian12-py312 are installed, with its Python and uv. Only the layers reach an image.
 FROM scratch AS rootfs
 ADD rootfs.tar /
-# CPython 3.12.1; --link: the same layer on whatever lies below.
+# CPython 3.12.1; with --link its layer does not depend on those below.
 ADD --link prefix.tar /
 
 FROM rootfs

@@ -1,5 +1,5 @@
 # Generated from matrix.yaml by `nox -s generate`; do not edit.
-# Where the package layers of ubuntu18.04 are installed: its Python, and uv. Nothing else of it reaches an image.
+# The stage in which the package layers of ubuntu18.04 are installed, with its Python and uv. Only the layers reach an image.
 FROM ubuntu:18.04@sha256:152dc042452c496007f07ca9127571cb9c29697f42acbfad72324b2bb2e43c98
 # hadolint ignore=DL3002
 USER 0

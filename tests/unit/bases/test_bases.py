@@ -68,7 +68,7 @@ def test_the_bootstrap_is_reproducible_in_its_arguments() -> None:
 
 
 def test_the_builder_shares_the_bases_root_file_system_until_a_security_update(tmp_path: Path) -> None:
-    """What is shared is sent to BuildKit once; what stays behind keeps the package layers in its cache."""
+    """A shared one is sent to BuildKit once; an older one keeps the package layers in BuildKit's cache."""
     base = local(tmp_path)
     base.folder.mkdir(parents=True)
     assert not builder_context.shares_rootfs(base), "nothing is prepared yet"

@@ -37,7 +37,7 @@ def nothing_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_what_is_nowhere_is_told_with_each_place_and_what_to_do(
+def test_a_missing_prefix_is_reported_with_each_place_and_a_fix(
     nothing_installed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYENV_ROOT", "/opt/pyenv")
@@ -52,7 +52,7 @@ def test_what_is_nowhere_is_told_with_each_place_and_what_to_do(
     assert "uv python install 3.12.1" in str(failure.value.fix)
 
 
-def test_a_prefix_is_found_by_its_version_in_a_directory_that_is_named(
+def test_a_prefix_is_found_by_its_version_in_a_directory_of_the_variable(
     nothing_installed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pythons = nothing_installed / "pythons"
@@ -62,7 +62,7 @@ def test_a_prefix_is_found_by_its_version_in_a_directory_that_is_named(
     assert prefix.find(PrefixPython(version=VERSION), nothing_installed).directory == OWN.resolve()
 
 
-def test_the_matrixs_own_directory_is_the_only_one_that_counts(nothing_installed: Path) -> None:
+def test_a_directory_in_the_matrix_is_the_only_one_that_is_searched(nothing_installed: Path) -> None:
     with pytest.raises(PrefixNotFoundError) as failure:
         prefix.find(PrefixPython(version="3.12.1", directory="third-party/python"), nothing_installed)
     assert failure.value.where == f"{nothing_installed}/third-party/python"
@@ -70,18 +70,18 @@ def test_the_matrixs_own_directory_is_the_only_one_that_counts(nothing_installed
     assert found.interpreter == OWN / "bin" / f"python{MINOR}"
 
 
-def test_another_version_is_told() -> None:
+def test_a_prefix_of_another_version_is_refused() -> None:
     with pytest.raises(PrefixError, match=rf"this is CPython {VERSION}; the matrix asks for CPython {MINOR}\.99"):
         prefix.check(OWN, f"{MINOR}.99")
 
 
 @pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="the tests do not run in a virtual environment")
-def test_a_virtual_environment_is_no_prefix() -> None:
+def test_a_virtual_environment_is_not_a_prefix() -> None:
     with pytest.raises(PrefixError, match="a virtual environment"):
         prefix.check(Path(sys.prefix), VERSION)
 
 
-def test_what_is_no_program_for_these_images_is_told(tmp_path: Path) -> None:
+def test_a_program_for_another_platform_is_refused(tmp_path: Path) -> None:
     program = tmp_path / "bin" / "python3.12"
     program.parent.mkdir()
     program.write_text("#!/bin/sh\necho 3.12.1\n")
@@ -94,7 +94,7 @@ def test_what_is_no_program_for_these_images_is_told(tmp_path: Path) -> None:
         prefix.check(tmp_path, "3.12.1")
 
 
-def test_a_link_to_a_python_elsewhere_is_told_with_its_prefix(tmp_path: Path) -> None:
+def test_a_link_to_another_python_is_refused_with_the_prefix_of_that_python(tmp_path: Path) -> None:
     link = tmp_path / "bin" / f"python{MINOR}"
     link.parent.mkdir()
     link.symlink_to(OWN / "bin" / f"python{MINOR}")
@@ -104,7 +104,7 @@ def test_a_link_to_a_python_elsewhere_is_told_with_its_prefix(tmp_path: Path) ->
 
 
 @pytest.mark.skipif(shutil.which("strip") is None, reason="`strip` (binutils) is not installed")
-def test_what_strip_does_not_know_is_told_in_its_words(tmp_path: Path) -> None:
+def test_a_file_that_strip_cannot_read_is_reported_in_the_words_of_strip(tmp_path: Path) -> None:
     broken = tmp_path / "broken.so"
     broken.write_bytes(b"\x7fELF and no more")
     with pytest.raises(PrefixError, match="cannot be removed") as failure:
@@ -137,7 +137,7 @@ def test_what_strip_does_not_know_is_told_in_its_words(tmp_path: Path) -> None:
         ("share/man/man1/python3.1", None),
     ],
 )
-def test_what_goes_where(path: str, archive: str | None) -> None:
+def test_the_archive_that_each_file_goes_into(path: str, archive: str | None) -> None:
     assert prefix_files.destination(path, "3.12") == archive
 
 
@@ -178,7 +178,7 @@ def test_the_same_prefix_gives_the_same_bytes(wanted: PrefixPython, tmp_path: Pa
     assert not [soname for soname in first.needs if soname.startswith("libpython")], "it has that itself"
 
 
-def test_a_prefix_that_was_built_anew_is_taken_anew_and_one_that_is_gone_stays(tmp_path: Path) -> None:
+def test_a_prefix_that_was_built_again_is_packed_again_and_a_deleted_one_stays_packed(tmp_path: Path) -> None:
     (tmp_path / "python").mkdir()
     copy = tmp_path / "python" / f"python{MINOR}"
     copy.write_bytes(b"first")
@@ -197,13 +197,13 @@ def test_a_prefix_that_was_built_anew_is_taken_anew_and_one_that_is_gone_stays(t
     there = Archive(version=VERSION, digest="d", needs={}, glibc=None)
     assert prefix_archive.present(tmp_path, wanted) == there
     assert prefix_archive.present(tmp_path, PrefixPython(version=f"{MINOR}.99", directory="python")) is None
-    copy.write_bytes(b"built anew")
+    copy.write_bytes(b"built again")
     assert prefix_archive.present(tmp_path, wanted) is None
     copy.unlink()
     assert prefix_archive.present(tmp_path, wanted) == there
 
 
-def test_a_prefix_that_the_variable_names_replaces_the_one_that_was_found_before(
+def test_a_prefix_of_the_variable_replaces_the_one_that_was_found_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interpreters = [tmp_path / name / VERSION / "bin" / f"python{MINOR}" for name in ("before", "company")]
@@ -234,7 +234,7 @@ def rootfs(folder: Path, *libraries: str) -> Path:
     return file
 
 
-def test_a_base_without_a_library_is_told_with_the_module_and_debians_package(tmp_path: Path) -> None:
+def test_a_base_that_lacks_a_library_is_refused_with_the_module_and_the_debian_package(tmp_path: Path) -> None:
     needs = {"libc.so.6": "bin/python3.12", "libsqlite3.so.0": "lib/python3.12/lib-dynload/_sqlite3.so"}
     archive = Archive(version="3.12.1", digest="d", needs=needs, glibc=(2, 35))
     tar = rootfs(tmp_path, "libc.so.6")

@@ -22,12 +22,13 @@ from build.builder.recipe_sources import Sources
 from build.checkout.project import open_project
 from build.images.image import Image
 from build.images.recipe import Recipe
+from build.paths import tool
 from tests.unit.fixture_project import copy_project
 
 
 @dataclass(frozen=True)
 class Values:
-    """What recipes are computed from, read before a test begins."""
+    """The values that recipes are computed from, read before a test begins."""
 
     images: tuple[Image, ...]
     sources: Sources
@@ -142,3 +143,9 @@ def test_a_changed_comment_in_a_dockerfile_does_not_change_the_recipe(values: Va
         for path, text in values.sources.generated.items()
     }
     assert values.recipe(image, generated=generated).digest == values.recipe(image).digest
+
+
+def test_every_script_of_the_images_is_in_a_recipe(values: Values) -> None:
+    """Also one that is added later."""
+    scripts = {file.name for file in tool().scripts.iterdir() if file.is_file() and file.suffix != ".toml"}
+    assert values.sources.scripts.keys() == scripts

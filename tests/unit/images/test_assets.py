@@ -1,4 +1,4 @@
-"""Curated environments: what stands in the assets, for any image that the matrix may have."""
+"""Curated environments: the text of the assets, for any image of a matrix."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_every_image_has_an_asset_that_names_its_lock_and_command() -> None:
         assert text.splitlines()[0] == f"# Generated from matrix.yaml and {lock} by `nox -s generate`; do not edit."
 
 
-def test_an_asset_says_what_the_image_is() -> None:
+def test_an_asset_describes_its_image() -> None:
     asset = yaml.safe_load(FILES[assets.path(SKLEARN)])
     assert asset["name"] == f"AzureML-{SKLEARN}"
     assert asset["inference_config"]["scoring_route"] == {"path": "/score", "port": 5001}
@@ -47,13 +47,13 @@ def test_newer_packages_are_another_version_of_the_asset() -> None:
     assert versions == [PROJECT.exclude_newer.replace("-", ""), "20270131"]
 
 
-def test_without_a_framework_there_is_no_version_to_find_it_by() -> None:
+def test_an_image_without_a_framework_has_no_version_tag() -> None:
     tags = assets.tags(image(MINIMAL))
     assert tags["framework"] == "minimal"
     assert "version" not in tags
 
 
-def test_tags_say_cuda_cudnn_and_lifecycle_as_text() -> None:
+def test_tags_have_cuda_cudnn_and_lifecycle_as_text() -> None:
     made = image(SKLEARN)
     variant = replace(
         made.variant,
@@ -75,7 +75,7 @@ def test_tags_say_cuda_cudnn_and_lifecycle_as_text() -> None:
     }
 
 
-def test_without_a_registry_the_comment_says_that_the_address_is_not_for_azure() -> None:
+def test_without_a_registry_the_comment_explains_that_azure_cannot_reach_the_address() -> None:
     text = assets.text(image(SKLEARN), PROJECT.matrix.project.model_copy(update={"registry": None}))
     assert f"image: 127.0.0.1:5000/azureml/{SKLEARN}:latest\n" in text
     assert f"--image REGISTRY/azureml/{SKLEARN}:latest" in text
@@ -91,7 +91,7 @@ def test_the_registry_of_the_matrix_is_named_and_its_namespace_wins() -> None:
         assert "REGISTRY" not in text
 
 
-def test_the_name_for_ones_own_workspace_is_one_that_azure_takes() -> None:
+def test_azure_accepts_the_name_for_a_users_workspace() -> None:
     # The pattern of Azure's REST reference; and `AzureML` is refused.
     for variant in PROJECT.variants:
         name = assets.own_name(variant.name)

@@ -36,11 +36,11 @@ def test_the_server_comes_first_and_the_small_rest_last() -> None:
     ]
 
 
-def test_a_file_of_unknown_size_is_a_layer_by_itself() -> None:
+def test_a_file_of_unknown_size_has_a_layer_to_itself() -> None:
     assert names(package("torch", None)) == [("torch",)]
 
 
-def test_what_a_version_promises_is_a_layer_by_itself_behind_the_shared_ones() -> None:
+def test_a_distribution_that_a_version_promises_has_a_layer_to_itself_after_the_shared_ones() -> None:
     assert names(
         package("lightgbm", 1000), package("numpy", OWN_LAYER_BYTES), package("six"), own=("lightgbm==1.0",)
     ) == [("numpy",), ("lightgbm",), ("six",)]
@@ -64,7 +64,7 @@ def test_a_layer_knows_its_wheel_source() -> None:
     assert layer.wheel_sources == ("pytorch-cpu",)
 
 
-def test_cuda_comes_behind_the_server_and_its_small_distributions_apart_from_the_rest() -> None:
+def test_cuda_comes_after_the_server_and_its_small_distributions_are_apart_from_the_rest() -> None:
     """Images of two frameworks with the same CUDA share all its layers, on top of the same ones."""
     cuda = (package("nvidia-cublas", OWN_LAYER_BYTES), package("cuda-toolkit"), package("nvidia-cuda-runtime"))
     first = [("flask", "server"), ("nvidia-cublas",), ("cuda-toolkit", "nvidia-cuda-runtime")]

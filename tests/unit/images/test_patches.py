@@ -47,7 +47,7 @@ def test_exactly_this_version_is_patched_and_no_other() -> None:
     assert patches.of([package("pandas", "0.25.3"), package("pandas-stubs", "0.25.1")], [PATCH]) == ()
 
 
-def test_the_name_of_a_layer_tells_what_its_patches_do_and_not_why() -> None:
+def test_the_name_of_a_layer_depends_on_its_patches_and_not_on_their_reasons() -> None:
     heavy = package("pandas", "0.25.1", size=10_000_000)
     small = package("pandas", "0.25.1")
     other = PATCH.model_copy(update={"replace": "isinstance(dtype, y)"})
@@ -61,7 +61,7 @@ def test_the_name_of_a_layer_tells_what_its_patches_do_and_not_why() -> None:
     assert layer_names(heavy)[0].startswith("pandas-0.25.1-patched-")
 
 
-def test_a_patch_that_matches_no_lock_is_an_error_that_tells_what_the_locks_have(tmp_path: Path) -> None:
+def test_a_patch_that_matches_no_lock_is_an_error_with_the_versions_in_the_locks(tmp_path: Path) -> None:
     text = PROJECT.paths.matrix.read_text(encoding="utf-8")
     before, _, after = text.partition("patches:\n")
     entry = "  - {distribution: pandas==0.25.9, file: a.py, find: x, replace: y, reason: to try it out}\n"
@@ -101,7 +101,7 @@ def apply(layer: Path, *wanted: Patch) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, SCRIPT, layer.parents[2], file], capture_output=True, text=True, check=False)
 
 
-def test_a_file_is_edited_and_record_tells_its_new_hash_and_size(layer: Path) -> None:
+def test_a_file_is_edited_and_record_has_its_new_hash_and_size(layer: Path) -> None:
     done = apply(layer, PATCH)
     assert done.returncode == 0, done.stderr
     content = (layer / "pandas/cast.py").read_bytes()
@@ -113,7 +113,7 @@ def test_a_file_is_edited_and_record_tells_its_new_hash_and_size(layer: Path) ->
     ]
 
 
-def test_patches_of_one_file_are_applied_in_their_order(layer: Path) -> None:
+def test_patches_of_one_file_are_applied_in_order(layer: Path) -> None:
     second = PATCH.model_copy(update={"find": "(x, type)", "replace": "(x, type, int)"})
     assert apply(layer, PATCH, second).returncode == 0
     assert "isinstance(dtype, (x, type, int))" in (layer / "pandas/cast.py").read_text()
@@ -121,7 +121,7 @@ def test_patches_of_one_file_are_applied_in_their_order(layer: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"find": "isinstance(dtype, y)"}, "pandas/cast.py has its text 0 times, not once"),
         ({"find": "dtype"}, "pandas/cast.py has its text 2 times, not once"),
@@ -131,18 +131,18 @@ def test_patches_of_one_file_are_applied_in_their_order(layer: Path) -> None:
     ids=["not there", "twice", "another file", "another version"],
 )
 def test_a_patch_that_does_not_fit_changes_nothing_and_gives_its_reason(
-    layer: Path, changed: dict[str, str], said: str
+    layer: Path, changed: dict[str, str], message: str
 ) -> None:
     before = {file: file.read_bytes() for file in layer.rglob("*") if file.is_file()}
     done = apply(layer, PATCH.model_copy(update=changed))
     assert done.returncode == 1
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Its reason: numpy 1.20 needs it" in done.stderr
     assert "Traceback" not in done.stderr
     assert {file: file.read_bytes() for file in layer.rglob("*") if file.is_file()} == before
 
 
-def test_the_file_of_a_layers_patches_says_which_command_makes_it() -> None:
+def test_the_file_of_patches_names_the_command_that_makes_it() -> None:
     content = json.loads(patches.to_text([PATCH]))
     assert "nox -s generate" in content["generated"]
     assert content["patches"][0]["reason"] == PATCH.reason

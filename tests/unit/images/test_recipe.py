@@ -70,7 +70,7 @@ def test_comments_and_blank_lines_change_nothing() -> None:
     assert image(scripts={"setup-base": "#!/bin/sh\n# why\nset -e\n"}).digest == image().digest
 
 
-def test_the_interpreter_of_a_script_is_no_comment() -> None:
+def test_the_interpreter_of_a_script_is_not_a_comment() -> None:
     assert recipe.content("#!/bin/sh\ntrue\n") != recipe.content("#!/bin/bash\ntrue\n")
 
 

@@ -1,4 +1,4 @@
-"""Rendering: what stands in a Dockerfile and in the bake file, and that hadolint has nothing to say."""
+"""The text of the Dockerfiles and the bake file; hadolint has no complaints."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_an_image_is_its_base_and_linked_copies_and_runs_nothing() -> None:
     assert all(line.startswith("COPY --link ") for line in final.splitlines() if line.startswith("COPY"))
 
 
-def test_two_images_that_agree_on_numpy_have_the_same_stage_letter_for_letter() -> None:
+def test_two_images_with_the_same_numpy_have_the_same_text_for_its_stage() -> None:
     def stage(name: str) -> str:
         text = FILES[f"dockerfiles/{name}/Dockerfile"]
         start = text.index("FROM builder AS numpy-")
@@ -74,7 +74,7 @@ def test_the_layers_of_an_image_are_its_lock() -> None:
         assert sorted(installed) == sorted(package.requirement for package in image.lock.packages)
 
 
-def test_labels_say_what_an_image_is() -> None:
+def test_labels_describe_an_image() -> None:
     (image,) = PROJECT.images([variant for variant in PROJECT.variants if variant.name == SKLEARN])
     labels = image_labels(image, PROJECT.matrix.project)
     assert labels["org.opencontainers.image.title"] == "scikit-learn 1.9 inference"

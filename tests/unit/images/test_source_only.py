@@ -56,11 +56,11 @@ def files() -> dict[str, str]:
     ("filename", "source"),
     [("wrapt-1.12.1.tar.gz", True), ("a-1.zip", True), ("a-1-py3-none-any.whl", False), ("", False)],
 )
-def test_a_package_whose_file_is_no_wheel_must_be_built(filename: str, source: bool) -> None:
+def test_a_package_without_a_wheel_must_be_built(filename: str, source: bool) -> None:
     assert dataclasses.replace(WRAPT, filename=filename).source_only is source
 
 
-def test_a_layer_with_such_a_package_names_it_as_pip_reads_it_and_is_installed_in_the_compiler() -> None:
+def test_a_layer_with_a_source_package_names_it_for_pip_and_is_installed_in_the_compiler() -> None:
     assert BUILT.stage == "compiler"
     assert BUILT.text.splitlines()[1:] == ["--no-binary wrapt", WHEEL.requirement, WRAPT.requirement]
     without = layers.Layer(name="rest-2", packages=(WHEEL,))
@@ -68,14 +68,14 @@ def test_a_layer_with_such_a_package_names_it_as_pip_reads_it_and_is_installed_i
     assert "--no-binary" not in without.text
 
 
-def test_its_stage_sees_the_locked_build_requirements(files: dict[str, str]) -> None:
+def test_the_stage_of_a_source_package_mounts_the_locked_build_requirements(files: dict[str, str]) -> None:
     dockerfile = files[f"dockerfiles/{MINIMAL}/Dockerfile"]
     assert "FROM compiler AS rest-1\n" in dockerfile
     assert "source=layers/debian12-py311/build.txt,target=/build.txt" in dockerfile
     assert "setuptools==1.0 --hash=sha256:" in files["dockerfiles/layers/debian12-py311/build.txt"]
 
 
-def test_there_is_a_compiler_for_each_base_of_that_python_alone(files: dict[str, str]) -> None:
+def test_only_bases_with_that_python_have_a_compiler(files: dict[str, str]) -> None:
     made = {path.split("/")[2] for path in files if path.endswith("/compiler.Dockerfile")}
     assert made == {name for name, base in PROJECT.matrix.bases.items() if base.python == "3.11"}
     bake = files["docker-bake.hcl"]
@@ -103,7 +103,7 @@ def test_the_compiler_and_the_build_requirements_are_in_the_recipe() -> None:
     assert len({image(), *others}) == 4
 
 
-def test_a_lock_of_build_requirements_is_stale_with_its_base_and_left_over_without_need(tmp_path: Path) -> None:
+def test_a_lock_of_build_requirements_is_stale_with_its_base_and_unused_without_source_packages(tmp_path: Path) -> None:
     """`check` asks for locks/<base>/build.txt where a lock of the base has a source archive, and only there."""
     made = copy_project(tmp_path / "project")
     assert generate.drift(project.open_project(made)) == []
@@ -129,7 +129,7 @@ def test_a_compiler_that_fails_fails_every_image_that_needs_it_and_no_other() ->
     assert "the compiler of its base debian12-py311" in blame.reason(PROJECT, first, why)
 
 
-def test_distributions_that_bring_one_file_differently_are_named(tmp_path: Path) -> None:
+def test_distributions_with_different_versions_of_one_file_are_named(tmp_path: Path) -> None:
     library = tmp_path / "lib" / "python{}.{}".format(*sys.version_info[:2]) / "site-packages"
 
     def install(name: str, *rows: str) -> None:
