@@ -114,6 +114,7 @@ def checks() -> dict[str, tuple[str, ...]]:
         "ruff format": ("ruff", "format", "--check", "."),
         "hosts": ("python", "-m", "tools.hosts"),
         "package docstrings": ("python", "-m", "tools.package_docstrings"),
+        "private names": ("python", "-m", "tools.private_names"),
         "import-linter": ("lint-imports", "--no-logo"),
         "mypy": ("mypy",),
         "shellcheck": ("shellcheck", *shell_scripts()),

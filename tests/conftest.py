@@ -184,7 +184,8 @@ def connection() -> Connection:
     try:
         return connect(require())
     except EngineError as failure:
-        pytest.fail(f"no engine: {failure.what}; start one with: nox -s engine", pytrace=False)
+        reason = f"no engine: {failure.what}; start one with: nox -s engine"
+    pytest.fail(reason, pytrace=False)
 
 
 @pytest.fixture(scope="session")
