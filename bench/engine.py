@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from build.engine.install import PATH
 from build.engine.model import ROOT_VARIABLE, folders
 from build.engine.own_processes import own_process
 from build.errors import EngineError
+from build.system import processes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,15 +82,10 @@ def bench_engine(root: Path) -> Iterator[BenchEngine]:
 
 
 def _engine_command(variables: Mapping[str, str], *options: str) -> None:
-    done = subprocess.run(
+    done = processes.run(
         [sys.executable, "-m", "build", "engine", *options],
         cwd=Path(__file__).resolve().parent.parent,
-        env={**os.environ, **variables},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        start_new_session=True,  # a second Ctrl-C must not stop the cleaning up
+        environment={**os.environ, **variables},
     )
     if done.returncode != 0:
         raise EngineError("the benchmark's own engine could not be started or stopped", details=done.stderr[-1500:])

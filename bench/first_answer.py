@@ -24,7 +24,7 @@ from docker.errors import NotFound
 
 from bench.first_answer_report import BARE, OURS, PLAIN, FirstAnswer, Start, memory_used, rotated
 from build.errors import EngineError, PipelineError
-from build.system import console
+from build.system import console, processes
 
 #: The framework whose model is served.
 FRAMEWORK = "sklearn"
@@ -145,7 +145,7 @@ def _gone_afterwards(place: Place, process: subprocess.Popen[str], name: str) ->
         try:
             process.communicate(timeout=_PATIENCE)
         except subprocess.TimeoutExpired:
-            process.kill()
+            processes.stop(process)
             process.communicate()
         finally:
             with contextlib.suppress(NotFound):
@@ -153,15 +153,8 @@ def _gone_afterwards(place: Place, process: subprocess.Popen[str], name: str) ->
 
 
 def _popen(command: Sequence[str], place: Place) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command,
-        env=dict(place.environment),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # Ctrl-C must not stop it halfway: its container could then appear after the clean-up
-    )
+    # Ctrl-C does not reach it: stopped halfway, its container could appear after the clean-up.
+    return processes.start(command, environment=place.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def _alone(place: Place, program: str, image: str, app: Path) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import shutil
-import subprocess
 import sys
 import tarfile
 import time
@@ -19,6 +18,7 @@ import uv
 from bench.report import Limit
 from bench.steps import step
 from build.locks.lock import Lock, LockedPackage
+from build.system import processes
 
 _CHUNK = 4_000_000
 
@@ -62,13 +62,8 @@ def measure(locks: Sequence[Lock], work: Path, *, log: Path, variables: Mapping[
             what="installing the union of the locks",
         )
         began = time.monotonic()
-        subprocess.run(
-            [sys.executable, "-m", "compileall", "-q", "-j", "0", str(site)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            check=False,  # some packages contain templates that are not valid Python
-        )
+        # Its exit code does not count: some packages contain templates that are not valid Python.
+        processes.run([sys.executable, "-m", "compileall", "-q", "-j", "0", site])
         bytecode = time.monotonic() - began
         with tarfile.open(tar, "w") as archive:
             archive.add(site, arcname=".")
@@ -95,7 +90,7 @@ def _zstd(tar: Path) -> tuple[float | None, int | None]:
         return None, None
     target = tar.with_suffix(".tar.zst")
     began = time.monotonic()
-    subprocess.run([tool, "-q", "-3", "-T0", str(tar), "-o", str(target)], check=True)
+    processes.run([tool, "-q", "-3", "-T0", tar, "-o", target]).check_returncode()
     return time.monotonic() - began, target.stat().st_size
 
 

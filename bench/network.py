@@ -8,12 +8,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from build.engine.install import PATH
 from build.errors import EngineError
+from build.system import processes
 
 #: The address block that RFC 2544 reserves for benchmarks.  Each benchmark that runs takes one /30 of it.
 _BLOCK = "198.18"
@@ -57,7 +57,7 @@ def plugged_in(pid: int) -> Iterator[str]:
 
 
 def _run(*command: str) -> str:
-    done = subprocess.run([program(command[0]), *command[1:]], capture_output=True, text=True, check=False)
+    done = processes.run([program(command[0]), *command[1:]])
     if done.returncode != 0:
         raise EngineError(
             "the benchmark's engine could not be connected to the network",
@@ -68,4 +68,4 @@ def _run(*command: str) -> str:
 
 
 def _quietly(*command: str) -> None:
-    subprocess.run([program(command[0]), *command[1:]], capture_output=True, check=False)
+    processes.run([program(command[0]), *command[1:]])

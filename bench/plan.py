@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import shutil
-import subprocess
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from build.locks import resolve
 from build.locks.lock import Lock
 from build.packages.target import Target
 from build.paths import Paths, tool, write_atomically
-from build.system import state
+from build.system import processes, state
 from build.variants.select import Selection
 from build.variants.variant import Variant
 
@@ -102,13 +101,8 @@ def copy_checkout(paths: Paths, target: Path) -> Paths:
         paths: The checkout.
         target: A new folder.
     """
-    done = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=paths.root,
-        capture_output=True,
-        check=False,
-    )
-    names = [name for name in done.stdout.decode().split("\0") if name]
+    done = processes.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=paths.root)
+    names = [name for name in done.stdout.split("\0") if name]
     if done.returncode != 0 or not names:
         shutil.copytree(paths.root, target, ignore=shutil.ignore_patterns(*_LEFT_OUT), symlinks=True)
         return Paths(root=target)
