@@ -10,8 +10,7 @@ import yaml
 from build.errors import MatrixError
 from build.matrix import yaml_file
 from build.matrix.reader import load
-
-ROOT = Path(__file__).resolve().parents[3]
+from tests.unit.fixture_project import PATHS
 
 
 def described(node: yaml.Node | None) -> object:
@@ -27,7 +26,7 @@ def described(node: yaml.Node | None) -> object:
 
 def test_both_loaders_read_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(yaml_file._LOADERS) == 2, "PyYAML on this machine has no libyaml: the fast loader is not tested"
-    text = (ROOT / "matrix.yaml").read_text(encoding="utf-8")
+    text = PATHS.matrix.read_text(encoding="utf-8")
     fast, _ = yaml_file.compose("matrix.yaml", text)
     monkeypatch.setattr(yaml_file, "_LOADERS", (yaml.SafeLoader,))
     slow, _ = yaml_file.compose("matrix.yaml", text)
