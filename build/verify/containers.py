@@ -27,7 +27,7 @@ def remove(label: str, value: str, environment: Mapping[str, str], *, settle: bo
             command that was killed.
 
     Raises:
-        EngineError: There is no docker command, or no engine answers it.
+        EngineError: No docker command was found, or no engine answers it.
     """
     for attempt in range(_ATTEMPTS):
         ids = _docker(["ps", "--all", "--quiet", "--filter", f"label={label}={value}"], environment).split()
@@ -53,7 +53,7 @@ def _docker(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     try:
         done = processes.run(["docker", *arguments], environment=environment)
     except FileNotFoundError:
-        raise EngineError("there is no docker command on PATH", fix=fix) from None
+        raise EngineError("no docker command was found on PATH", fix=fix) from None
     if done.returncode:
         where = environment.get("DOCKER_HOST", "the docker command's own engine")
         raise EngineError(f"docker {arguments[0]} failed", where=where, fix=fix, details=done.stderr)

@@ -20,7 +20,7 @@ def result(image: str, outcome: str = "passed", *, test: str = "test_port", reas
 
 
 def shown(*events: Event, width: int | None) -> tuple[list[str], list[str]]:
-    """What a display prints, and the moving lines that it shows at the end; a file where there is no width."""
+    """Return what a display prints, and its moving lines at the end; without a width it prints to a file."""
     screen = Console(file=io.StringIO(), force_terminal=width is not None, width=width or 200, color_system=None)
     with Display([SHORT, LONG], screen) as display:
         for event in events:

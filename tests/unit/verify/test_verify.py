@@ -218,8 +218,8 @@ def docker(host: str, *arguments: str, stdin: bytes | None = None) -> str:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    there = engine_find.find()
-    if there is None or shutil.which("docker") is None:
+    running = engine_find.find()
+    if running is None or shutil.which("docker") is None:
         pytest.skip("no Docker engine answers: start one with `nox -s engine`")
     # The tool's files and the project's are in different folders.
     bench_tool = ToolPaths(root=tmp_path / "tool")
@@ -241,12 +241,12 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
             "--change",
             f"LABEL name={name}",
         ]
-        image_id = docker(there.host, "import", *change, "-", reference, stdin=root_file_system()).strip()
+        image_id = docker(running.host, "import", *change, "-", reference, stdin=root_file_system()).strip()
         targets.append(target(name, image_id, reference))
-    made = Bench(tool=bench_tool, paths=paths, host=there.host, targets=targets)
+    made = Bench(tool=bench_tool, paths=paths, host=running.host, targets=targets)
     made.suite(SUITE)
     yield made
-    docker(there.host, "rmi", "--force", *(one.built.local.reference for one in targets))
+    docker(running.host, "rmi", "--force", *(one.built.local.reference for one in targets))
 
 
 def root_file_system() -> bytes:
