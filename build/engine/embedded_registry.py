@@ -13,6 +13,9 @@ from docker.models.containers import Container
 
 from build.errors import EngineError, RegistryError
 from build.registry.address import DEFAULT_PORT, PORT_VARIABLE, REGISTRY_VARIABLE, Registry, embedded_port
+from build.system.http import HttpClient
+from build.system.http_failures import HttpError
+from build.system.retries import RetryPolicy
 
 #: The container's and the volume's name; a port other than the default is appended.
 NAME = "inference-images-registry"
@@ -20,6 +23,7 @@ NAME = "inference-images-registry"
 _PORT_IN_CONTAINER = "5000/tcp"
 _FOLDER = "/var/lib/registry"
 _START_SECONDS = 20.0
+_ANSWER_SECONDS = 2.0
 
 
 def name(port: int) -> str:
@@ -168,13 +172,11 @@ def _wait(container: Container, registry: Registry) -> None:
 
 
 def _answers(port: int) -> bool:
-    session = requests.Session()
-    session.trust_env = False  # not through the machine's proxy
-    try:
-        answer = session.get(f"http://127.0.0.1:{port}/v2/", timeout=2)
-    except requests.RequestException:
-        return False
-    finally:
-        session.close()
+    """Tell whether a registry answers on this port of 127.0.0.1."""
+    with HttpClient(timeout=_ANSWER_SECONDS, policy=RetryPolicy(attempts=1), proxies=False) as client:
+        try:
+            response = client.get(f"http://127.0.0.1:{port}/v2/")
+        except HttpError:
+            return False
     # The header of every registry, also in the 401 of one that wants a login.
-    return answer.headers.get("Docker-Distribution-Api-Version") is not None
+    return "docker-distribution-api-version" in response.headers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
@@ -106,3 +107,26 @@ def test_ctrl_c_stops_the_programs_of_all_threads_and_starts_no_more(monkeypatch
         raise KeyboardInterrupt
     assert time.monotonic() - began < 10
     assert all(each.cancelled() or isinstance(each.exception(), KeyboardInterrupt) for each in waiting)
+
+
+def test_a_second_interrupt_kills_at_once() -> None:
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    process = processes.start([sys.executable, "-c", STUBBORN], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    pids = list(map(int, process.stdout.readline().split()))
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(KeyboardInterrupt):
+            processes.stop(process, patience=600)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        process.stdout.close()
+    process.wait(timeout=5)
+    until = time.monotonic() + 5
+    while any(alive(pid) for pid in pids) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not [pid for pid in pids if alive(pid)]
