@@ -45,15 +45,7 @@ def build_and_publish(report: Path) -> None:
         report_build(run, outcomes)
         built_after = time.monotonic()
         published = publish.publish(
-            [
-                Publication(
-                    name=built.name,
-                    repository=built.image.variant.repository,
-                    local_reference=built.local.reference,
-                    recipe=built.recipe.digest,
-                )
-                for built in built_images(outcomes)
-            ],
+            [Publication.of(built) for built in built_images(outcomes)],
             address.from_environment(),
             run.connection.client,
             datetime.datetime.now(datetime.UTC).date(),

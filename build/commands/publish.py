@@ -61,7 +61,14 @@ def publish_images(run: Run, images: Sequence[BuiltImage], *, latest_for_stand_i
     if registry.embedded:
         _start_embedded_registry(run)
     today = datetime.datetime.now(datetime.UTC).date()
-    publications = [_publication(run, image, latest_for_stand_ins=latest_for_stand_ins) for image in images]
+    publications = [
+        Publication.of(
+            image,
+            latest_for_stand_ins=latest_for_stand_ins,
+            report=reports.load(run.project.paths, image.local.id),
+        )
+        for image in images
+    ]
     with console.err.status("pushing") as status:  # moves on a terminal, prints nothing elsewhere
 
         def show(name: str, sent: int, total: int) -> None:
@@ -85,16 +92,3 @@ def _start_embedded_registry(run: Run) -> None:
     log = run.project.paths.logs / "build-registry.log"
     reference = build_registry(run.project, connection=run.connection, log=log)
     embedded_registry.ensure_running(run.connection.client, reference)
-
-
-def _publication(run: Run, built: BuiltImage, *, latest_for_stand_ins: bool) -> Publication:
-    variant = built.image.variant
-    return Publication(
-        name=variant.name,
-        repository=variant.repository,
-        local_reference=built.local.id,  # the image that was verified, wherever its tags point by now
-        recipe=built.recipe.digest,
-        stand_in=variant.stand_in,
-        rolling=variant.stand_in is None or latest_for_stand_ins,
-        report=reports.load(run.project.paths, built.local.id),
-    )

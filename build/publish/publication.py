@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from build.engine.built import BuiltImage
 from build.images.recipe import recipe_tag
 from build.verify.reports import Report
 
@@ -29,6 +30,26 @@ class Publication:
     rolling: bool = True
     #: The report of its tests; attached to the image before a tag moves.
     report: Report | None = None
+
+    @classmethod
+    def of(cls, built: BuiltImage, *, latest_for_stand_ins: bool = False, report: Report | None = None) -> Publication:
+        """Return the publication of a built image.
+
+        Args:
+            built: The image; it is pushed by its ID, wherever its tags point by then.
+            latest_for_stand_ins: Move ``latest`` to it on a stand-in base, too.
+            report: The report of its tests.
+        """
+        variant = built.image.variant
+        return cls(
+            name=variant.name,
+            repository=variant.repository,
+            local_reference=built.local.id,
+            recipe=built.recipe.digest,
+            stand_in=variant.stand_in,
+            rolling=variant.stand_in is None or latest_for_stand_ins,
+            report=report,
+        )
 
     @property
     def recipe_tag(self) -> str:
