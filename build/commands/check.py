@@ -15,5 +15,5 @@ def check() -> None:
     """Fail if a committed file is not what matrix.yaml and the locks give. No network is needed."""
     check_drift(open_project(repository()))
     click.echo(
-        "the matrix, the schema, the locks, the Dockerfiles, the bake file, the environments and docs/images.md agree"
+        "the matrix, the schema, the locks, the Dockerfiles, the bake file, the environments, docs/images.md and docs/matrix.md agree"
     )

@@ -19,7 +19,7 @@ from build.images.dockerfiles import Files
 from build.locks import debian, prefix_python
 from build.locks import lock as locks
 from build.locks.stale import stale_locks
-from build.matrix import schema
+from build.matrix import reference, schema
 from build.matrix.origins import Bootstrapped
 from build.paths import Paths, write_atomically
 
@@ -64,6 +64,7 @@ def files(project: Project) -> dict[str, str]:
         templates=project.tool.catalogue_templates,
     )
     content["matrix.schema.json"] = schema.schema_text()
+    content["docs/matrix.md"] = reference.reference_text()
     return content
 
 

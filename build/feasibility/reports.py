@@ -10,8 +10,8 @@ import yaml
 from build.errors import LockError
 from build.feasibility.cells import Verdict
 from build.feasibility.excludes import CheckedExclude
-from build.matrix.model import NO_VERSION
 from build.matrix.reader import LoadedMatrix
+from build.matrix.values import NO_VERSION
 from build.packages.compatibility import Finding, Kind
 from build.variants.variant import Variant
 

@@ -11,9 +11,10 @@ import yaml
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from build.matrix.model import PATTERNS, Matrix
+from build.matrix.model import Matrix
 from build.matrix.positions import KeyPath, find, key_text, position
 from build.matrix.problems import Problem, nearest
+from build.matrix.values import PATTERNS
 from build.matrix.yaml_file import node_in_words, scalar_in_words
 
 #: Pydantic's name of an error → what belongs there.

@@ -1,19 +1,15 @@
-"""The models of ``matrix.yaml``: what a maintainer may write, and nothing else.
+"""The models of ``matrix.yaml``: everything that a maintainer may write, and nothing else.
 
-``build.matrix.reader`` reads the file into these models and says where an error is; ``build.variants`` expands
-them.  ``matrix.schema.json`` is generated from them (``nox -s generate``).
+``build.matrix.reader`` reads the file into these models and reports errors with their lines; ``build.variants`` expands
+them.  ``matrix.schema.json`` and ``docs/matrix.md`` are generated from them, with their descriptions.
 """
 
 from __future__ import annotations
 
-import datetime
-import re
-from typing import Annotated, Literal
+from typing import Literal
 
-from packaging.requirements import InvalidRequirement
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from build import requirements
 from build.matrix.origins import (
     BaseOrigin,
     Bootstrapped,
@@ -25,77 +21,23 @@ from build.matrix.origins import (
     PrefixPython,
     Wheels,
 )
-
-#: The version key of a framework that has none; it is left out of the image name.
-NO_VERSION = "n/a"
-
-_NAME = r"^[a-z0-9][a-z0-9.-]*$"
-#: As PEP 440 has them, without an epoch and a local version: they are compared, and written into requirements.
-_NUMBERS = r"[0-9]+(\.[0-9]+)*((a|b|rc)[0-9]+)?(\.post[0-9]+)?(\.dev[0-9]+)?"
-_VERSION = rf"^{_NUMBERS}$"
-_VERSION_KEY = rf"^({re.escape(NO_VERSION)}|{_NUMBERS})$"
-_CUDA_NAME = r"^cuda[0-9]+\.[0-9]+(\.[0-9]+)?$"
-_PYTHON = r"^3\.[0-9]+$"
-_GLIBC = r"^2\.[0-9]+$"
-_PATCH_VERSION = r"^3\.[0-9]+\.[0-9]+$"
-_REFERENCE = r"^[^\s@]+(@sha256:[0-9a-f]{64})?$"
-_DISTRIBUTION = rf"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?=={_NUMBERS}(\+[a-z0-9]+([._-][a-z0-9]+)*)?$"
-#: https://www.debian.org/doc/debian-policy/ch-controlfields.html#source; apt takes an architecture and a version too.
-_DEBIAN = r"^[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?(=[0-9A-Za-z.+:~-]+)?$"
-_INDEX = r"^(https?|file)://\S+$"
-_REGISTRY = r"^([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]{1,5})?|[A-Za-z0-9-]+:[0-9]{1,5})(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$"
-
-#: What each pattern wants, in words: "write …".
-PATTERNS = {
-    _NAME: "lower-case letters, digits, '.' and '-', a letter or digit first",
-    _VERSION: "a version: '1.9', '12.5.1'",
-    _VERSION_KEY: f"a version: '1.9', '12.5.1'; or {NO_VERSION} for a framework that has none",
-    _CUDA_NAME: "'cuda' and two or three numbers, as image names write it: cuda13.0, cuda13.0.3",
-    _PYTHON: "Python's minor version: '3.11'",
-    _GLIBC: "glibc's version: '2.36'",
-    _PATCH_VERSION: "Python's full version: '3.12.1'",
-    _REFERENCE: "a reference, with its digest where it is known: registry/name:tag@sha256:<64 hexadecimal digits>",
-    _DISTRIBUTION: "a distribution and its exact version: 'pandas==0.25.1'",
-    _DEBIAN: "one package of the distribution's archive: 'libgomp1', 'libssl3=3.0.15-1'",
-    _INDEX: "a URL: https://…, http://… or file://…",
-    _REGISTRY: "host[:port][/namespace], without a scheme: registry.example.com/acme",
-}
-
-
-def _requirement(text: str) -> str:
-    """Accept what PEP 508 accepts, so that a pin fails here and not in the middle of a build."""
-    try:
-        requirements.parse(text)
-    except InvalidRequirement as error:
-        hint = ""
-        if re.search(r"~=\s*[0-9.]+\.[x*]", text):
-            hint = " (write '~=1.1.0' for 'the newest 1.1.z'; '~=1.1.x' is not a valid specifier)"
-        # The further lines of packaging's message draw an arrow below the text.
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"'{text}' is not a requirement as PEP 508 writes them{hint}: {reason}") from error
-    return text
-
-
-def _date(value: object) -> object:
-    """Take a quoted date as well: editors that follow YAML 1.2 know no other, and the schema allows it."""
-    if isinstance(value, str):
-        try:
-            return datetime.date.fromisoformat(value)
-        except ValueError:
-            raise ValueError(f"'{value}' is not a date; write it as 2026-11-19") from None
-    return value
-
-
-RequirementText = Annotated[str, AfterValidator(_requirement)]
-Name = Annotated[str, Field(pattern=_NAME)]
-#: A version as text: '1.10' and not 1.10, which YAML reads as the number 1.1.
-VersionText = Annotated[str, Field(pattern=_VERSION)]
-VersionKey = Annotated[str, Field(pattern=_VERSION_KEY)]
-#: A CUDA as image names write it.
-CudaName = Annotated[str, Field(pattern=_CUDA_NAME)]
-Date = Annotated[datetime.date, BeforeValidator(_date)]
-#: A package that apt installs; it becomes a word of a shell's command.
-DebianName = Annotated[str, Field(pattern=_DEBIAN)]
+from build.matrix.values import (
+    CudaName,
+    Date,
+    DebianName,
+    Distribution,
+    FullVersion,
+    Glibc,
+    Index,
+    Name,
+    Python,
+    Reason,
+    Reference,
+    Registry,
+    RequirementText,
+    VersionKey,
+    VersionText,
+)
 
 
 def _kebab(name: str) -> str:
@@ -103,17 +45,19 @@ def _kebab(name: str) -> str:
 
 
 class Strict(BaseModel):
-    """Unknown keys are errors, values are not coerced, models do not change."""
+    """Unknown keys are errors, values are not converted, models do not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=_kebab, validate_by_name=False)
 
 
 class Lifecycle(Strict):
-    """When something was released, is deprecated, and ends; all optional, ISO dates (UTC)."""
+    """The dates (UTC) of a release, a deprecation and an end. All are optional, and in this order."""
 
-    released: Date | None = Field(default=None, description="First published on.")
-    deprecated: Date | None = Field(default=None, description="Not recommended from this day on.")
-    end_of_life: Date | None = Field(default=None, description="No longer built from this day on.")
+    released: Date | None = Field(default=None, description="The day of the first release.")
+    deprecated: Date | None = Field(default=None, description="From this day on it is not recommended.")
+    end_of_life: Date | None = Field(
+        default=None, description="From this day on it is built only where it is selected by name, and not by default."
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Lifecycle:
@@ -124,48 +68,50 @@ class Lifecycle(Strict):
 
 
 class Guard(Strict):
-    """A pin that the catalogue does not promise, but that makes an image work."""
+    """A pin that an image needs to work, but that the catalogue does not promise."""
 
-    pin: RequirementText = Field(description="The requirement, for example 'protobuf<3.21'.")
-    reason: str = Field(min_length=10, description="Why it is needed; shown to whoever wants to remove it.")
+    pin: RequirementText = Field(description="The requirement: `protobuf<3.21`.")
+    reason: Reason = Field(description="Why the image needs it, for whoever wants to remove it.")
 
 
 class Bootstrap(Strict):
-    """A base made from Debian's signed archive with mmdebstrap."""
+    """A base whose root file system mmdebstrap makes from Debian's signed archive."""
 
-    suite: Name = Field(description="The Debian suite: bookworm, trixie.")
+    suite: Name = Field(description="The Debian suite: `bookworm`, `trixie`.")
     packages: list[DebianName] = Field(
-        default_factory=list, description="Debian packages beside the essential ones and apt."
+        default_factory=list, description="Debian packages in addition to the essential ones and apt."
     )
 
 
 class Prefix(Strict):
-    """A CPython built elsewhere (pyenv, python-build-standalone), for a Python that the suite does not have."""
+    """A CPython from a directory of the building machine, for Python versions that the distribution does not have.
 
-    version: Annotated[str, Field(pattern=_PATCH_VERSION)] = Field(description="Its full version: '3.12.1'.")
+    Builds of pyenv and of python-build-standalone work.
+    """
+
+    version: FullVersion = Field(description="The full version: `3.12.1`.")
     directory: str | None = Field(
-        default=None, description="Where it lies, absolute or from the root; else it is looked for."
+        default=None,
+        description="The directory, absolute or relative to matrix.yaml. Default: the usual places are searched.",
     )
 
 
 class Base(Strict):
-    """What images stand on: an operating system and its Python."""
+    """An operating system with a Python: images are built on it. It has either a `bootstrap` or an `image`."""
 
-    title: str = Field(description="For people: 'Debian 12'.")
-    os: Name = Field(description="As image names write it: debian12.")
-    python: Annotated[str, Field(pattern=_PYTHON)] = Field(description="Python's minor version: '3.11'.")
-    glibc: Annotated[str, Field(pattern=_GLIBC)] = Field(
-        description="The suite's glibc: wheels for manylinux up to it are taken ('2.36' for Debian 12)."
-    )
-    bootstrap: Bootstrap | None = Field(default=None, description="Make it from Debian's archive.")
-    image: Annotated[str, Field(pattern=_REFERENCE)] | None = Field(
-        default=None, description="Take this image: a reference; with its digest, or it cannot be built on."
+    title: str = Field(description="The name for people: `Debian 12`.")
+    os: Name = Field(description="The operating system in image names: `debian12`.")
+    python: Python = Field(description="The minor version of Python: `3.11`.")
+    glibc: Glibc = Field(description="The version of glibc. Wheels for it and for older ones are installed.")
+    bootstrap: Bootstrap | None = Field(default=None, description="Make the base from Debian's archive.")
+    image: Reference | None = Field(
+        default=None, description="Start from this image. Without a digest, nothing can be built on it."
     )
     packages: list[DebianName] = Field(
-        default_factory=list, description="Packages that apt adds to an 'image' (its Python, libgomp1)."
+        default_factory=list, description="Only with `image`: packages that apt adds to it, such as its Python."
     )
-    prefix: Prefix | None = Field(default=None, description="Take this Python instead of the distribution's.")
-    lifecycle: Lifecycle = Field(default_factory=Lifecycle)
+    prefix: Prefix | None = Field(default=None, description="Use this Python instead of the distribution's.")
+    lifecycle: Lifecycle = Field(default_factory=Lifecycle, description="The lifecycle of the operating system.")
 
     @model_validator(mode="after")
     def _one_origin(self) -> Base:
@@ -176,14 +122,14 @@ class Base(Strict):
     @model_validator(mode="after")
     def _fitting(self) -> Base:
         if self.packages and self.bootstrap is not None:
-            raise ValueError("'packages' is for an 'image'; those of a bootstrapped base stand under 'bootstrap'")
+            raise ValueError("'packages' is for an 'image'; those of a bootstrapped base are under 'bootstrap'")
         if self.prefix is not None and not self.prefix.version.startswith(f"{self.python}."):
             raise ValueError(f"the prefix is Python {self.prefix.version}, the base says {self.python}")
         return self
 
     @property
     def origin(self) -> BaseOrigin:
-        """What it is made from, as a type of its own."""
+        """What the base is made from."""
         python: DistributionPython | PrefixPython = DistributionPython(minor=self.python)
         if self.prefix is not None:
             python = PrefixPython(version=self.prefix.version, directory=self.prefix.directory)
@@ -194,43 +140,47 @@ class Base(Strict):
 
 
 class Cuda(Strict):
-    """CUDA and cuDNN, pinned to the patch, and what brings them: wheels, Debian packages, or a base image."""
+    """A CUDA version with its cuDNN, pinned to the patch, and where it comes from: wheels, Debian packages, images."""
 
-    version: VersionText = Field(description="The CUDA toolkit's version: '13.0.3'.")
-    cudnn: VersionText | None = Field(default=None, description="The cuDNN version, where there is one: '9.12.0.46'.")
-    packages: list[RequirementText] = Field(
-        default_factory=list, description="The pinned wheels that carry the libraries."
-    )
+    version: VersionText = Field(description="The version of the CUDA toolkit: `13.0.3`. The name must begin with it.")
+    cudnn: VersionText | None = Field(default=None, description="The version of cuDNN: `9.12.0.46`.")
+    packages: list[RequirementText] = Field(default_factory=list, description="The wheels that contain the libraries.")
     debian: list[DebianName] = Field(
-        default_factory=list, description="The Debian packages (non-free) that carry them; 'packages' brings the rest."
+        default_factory=list,
+        description="Debian packages (non-free) that contain the libraries, instead of wheels. "
+        "`packages` adds what Debian does not have.",
     )
-    images: dict[Name, Annotated[str, Field(pattern=_REFERENCE)]] = Field(
-        default_factory=dict, description="Base name → an image that has them, taken instead of the base's own."
+    images: dict[Name, Reference] = Field(
+        default_factory=dict,
+        description="Images that contain the libraries: base name → the image to start from instead of the base's own.",
     )
-    lifecycle: Lifecycle = Field(default_factory=Lifecycle)
+    lifecycle: Lifecycle = Field(default_factory=Lifecycle, description="The lifecycle of the CUDA version.")
 
     @model_validator(mode="after")
     def _some_origin(self) -> Cuda:
         if not (self.packages or self.debian or self.images):
-            raise ValueError("a CUDA comes from 'packages' (wheels), 'debian' packages or 'images': give one of them")
+            raise ValueError("CUDA comes from 'packages' (wheels), 'debian' packages or 'images': give one of them")
         return self
 
     def origin_on(self, base_name: str) -> CudaOrigin:
-        """What brings it to the images on a base; an image for the base goes before Debian packages."""
+        """Return where CUDA comes from in images on a base: an image for the base is preferred to Debian packages."""
         if base_name in self.images:
             return CudaImage(reference=self.images[base_name])
         return DebianPackages(packages=tuple(self.debian)) if self.debian else Wheels()
 
 
 class WheelSource(Strict):
-    """Where wheels come from that the default index does not have."""
+    """A place with wheels that the default index does not have: an `index`, a `directory`, or both."""
 
-    index: Annotated[str, Field(pattern=_INDEX)] | None = Field(default=None, description="A simple index (PEP 503).")
-    directory: str | None = Field(default=None, description="A directory of wheels, absolute or from the root.")
-    packages: list[Name] = Field(min_length=1, description="The distributions that are taken from it.")
+    index: Index | None = Field(default=None, description="The address of a simple index (PEP 503).")
+    directory: str | None = Field(
+        default=None, description="A directory of wheels, absolute or relative to matrix.yaml. It is searched first."
+    )
+    packages: list[Name] = Field(min_length=1, description="The distributions that are taken from this source.")
     where_not_reached: Literal["default-index"] | None = Field(
         default=None,
-        description="'default-index': lock rows that need it from the default index where it is not reached.",
+        description="What to do if the source cannot be reached. `default-index`: lock the images with what the "
+        "default index has. Default: the images keep the locks they have.",
     )
 
     @model_validator(mode="after")
@@ -241,133 +191,143 @@ class WheelSource(Strict):
 
 
 class CpuPins(Strict):
-    """What holds for the CPU images of a framework version alone."""
+    """Additions to a framework version for its CPU images only."""
 
-    contract: list[RequirementText] = Field(default_factory=list, description="Promised beside the version's.")
-    guards: list[Guard] = Field(default_factory=list, description="Guards beside the version's.")
-    wheel_source: Name | None = Field(default=None, description="An extra wheel source, instead of the framework's.")
+    contract: list[RequirementText] = Field(
+        default_factory=list, description="Promises in addition to those of the version."
+    )
+    guards: list[Guard] = Field(default_factory=list, description="Guards in addition to those of the version.")
+    wheel_source: Name | None = Field(default=None, description="An entry of `wheel-sources`, not the framework's.")
 
 
 class GpuPins(CpuPins):
-    """What holds for the GPU images of a framework version alone."""
+    """Additions to a framework version for its GPU images only."""
 
     cuda_packages: list[RequirementText] | None = Field(
-        default=None, min_length=1, description="Wheels that carry the CUDA libraries, instead of those of the CUDA."
+        default=None,
+        min_length=1,
+        description="Wheels that contain the CUDA libraries, instead of the `packages` of the CUDA version.",
     )
 
 
 class FrameworkVersion(Strict):
-    """One version of a framework: its promises, its guards, where it exists."""
+    """One version of a framework: what its images promise, what they need to work, and which images there are."""
 
     contract: list[RequirementText] = Field(
-        default_factory=list, description="What the catalogue promises; the tests assert each."
+        default_factory=list, description="The requirements that the catalogue promises. `nox -s verify` tests each."
     )
-    guards: list[Guard] = Field(default_factory=list, description="What makes it work, each with its reason.")
-    bases: list[Name] | None = Field(
-        default=None, min_length=1, description="Only on these bases, instead of the axis."
-    )
-    devices: list[Name] | None = Field(default=None, min_length=1, description="Only for these, instead of the axis.")
-    cpu: CpuPins = Field(default_factory=CpuPins, description="For CPU images alone.")
-    gpu: GpuPins = Field(default_factory=GpuPins, description="For images with CUDA alone.")
-    lifecycle: Lifecycle = Field(default_factory=Lifecycle)
+    guards: list[Guard] = Field(default_factory=list, description="Further requirements that make the images work.")
+    bases: list[Name] | None = Field(default=None, min_length=1, description="Bases, instead of those of `axes`.")
+    devices: list[Name] | None = Field(default=None, min_length=1, description="Devices, instead of those of `axes`.")
+    cpu: CpuPins = Field(default_factory=CpuPins, description="Additions for CPU images.")
+    gpu: GpuPins = Field(default_factory=GpuPins, description="Additions for GPU images.")
+    lifecycle: Lifecycle = Field(default_factory=Lifecycle, description="The lifecycle of the framework version.")
 
 
 class Framework(Strict):
     """A framework and its versions."""
 
-    title: str = Field(description="For people: 'scikit-learn'.")
-    contract: list[RequirementText] = Field(default_factory=list, description="Promised by every version.")
+    title: str = Field(description="The name for people: `scikit-learn`.")
+    contract: list[RequirementText] = Field(default_factory=list, description="Promises of every version.")
     guards: list[Guard] = Field(default_factory=list, description="Guards of every version.")
-    wheel_source: Name | None = Field(default=None, description="An extra wheel source, by its name.")
-    versions: dict[VersionKey, FrameworkVersion] = Field(min_length=1)
+    wheel_source: Name | None = Field(default=None, description="An entry of `wheel-sources`.")
+    versions: dict[VersionKey, FrameworkVersion] = Field(
+        min_length=1, description="The versions, by the text that image names have; `n/a` leaves it out of the name."
+    )
 
 
 class Axes(Strict):
-    """The axes whose product, with each framework version, gives the variants."""
+    """The axes of the matrix: each framework version gives an image for each base and device."""
 
-    base: list[Name] = Field(min_length=1, description="Names from 'bases'.")
-    device: list[Name] = Field(min_length=1, description="'cpu', or names from 'cuda'.")
+    base: list[Name] = Field(min_length=1, description="Entries of `bases`.")
+    device: list[Name] = Field(min_length=1, description="`cpu`, and entries of `cuda`.")
 
 
 class Cell(Strict):
-    """One variant outside the product of the axes."""
+    """One image in addition to those of the axes."""
 
-    framework: Name
-    version: VersionKey
-    base: Name
-    device: Name
+    framework: Name = Field(description="An entry of `frameworks`.")
+    version: VersionKey = Field(description="One of its versions.")
+    base: Name = Field(description="An entry of `bases`.")
+    device: Name = Field(description="`cpu`, or an entry of `cuda`.")
 
 
 class Exclusion(Strict):
-    """Cells of the product that are left out; a key that is missing matches everything."""
+    """Images of the axes that are left out: all that match every given key. At least one key is needed."""
 
-    framework: str | None = Field(default=None, description="A glob.")
-    version: str | None = Field(default=None, description="A glob.")
-    base: str | None = Field(default=None, description="A glob.")
-    device: str | None = Field(default=None, description="A glob.")
+    framework: str | None = Field(default=None, description="A name or a glob.")
+    version: str | None = Field(default=None, description="A name or a glob.")
+    base: str | None = Field(default=None, description="A name or a glob.")
+    device: str | None = Field(default=None, description="A name or a glob.")
     because: Literal["impossible", "choice"] = Field(
         default="impossible",
-        description="'choice': they could exist and shall not. 'impossible' (where nothing is said): they cannot, "
-        "and `nox -s lock` says when they can.",
+        description="`impossible`: the images cannot be built; `nox -s lock` reports when they can. "
+        "`choice`: they could be built, but are not wanted.",
     )
-    reason: str = Field(min_length=10, description="Why these cells cannot or shall not exist.")
+    reason: Reason = Field(description="Why they are left out.")
 
 
 class Patch(Strict):
-    """An edit of one file of an installed distribution, for what its makers will not release again."""
+    """An edit of one file of an installed distribution, for bugs that upstream will not fix."""
 
-    distribution: Annotated[str, Field(pattern=_DISTRIBUTION)] = Field(
-        description="Wherever exactly this is installed: 'pandas==0.25.1'."
+    distribution: Distribution = Field(
+        description="The distribution and its exact version: `pandas==0.25.1`. All images that have it are patched."
     )
-    file: str = Field(description="From site-packages: 'pandas/core/dtypes/cast.py'.")
-    find: str = Field(min_length=1, description="What stands there exactly once.")
-    replace: str = Field(description="What shall stand there.")
-    reason: str = Field(min_length=10, description="Why it is needed; shown where it does not fit any more.")
+    file: str = Field(description="The file, relative to site-packages: `pandas/core/dtypes/cast.py`.")
+    find: str = Field(min_length=1, description="The text to replace. The file must contain it exactly once.")
+    replace: str = Field(description="The text to put in its place.")
+    reason: Reason = Field(description="Why it is needed. It is shown if the patch no longer fits.")
 
 
 class Project(Strict):
-    """What all images share."""
+    """Settings for all images."""
 
-    namespace: Name = Field(description="The first part of each repository: 'azureml'.")
-    vendor: str = Field(description="Who makes the images.")
-    source: str | None = Field(default=None, description="Where this repository is published (a URL).")
-    registry: Annotated[str, Field(pattern=_REGISTRY)] | None = Field(
+    namespace: Name = Field(description="The first part of every repository name: `azureml`.")
+    vendor: str = Field(description="Who makes the images; a label of each image.")
+    source: str | None = Field(default=None, description="The address (URL) of this repository; a label of each image.")
+    registry: Registry | None = Field(
         default=None,
-        description="Where users find the images, host[:port][/namespace]: the curated environments name them there. "
-        "(Where they are published to is said by the variable REGISTRY.)",
+        description="The registry that users pull from; docs/images.md and the curated environments name it. "
+        "The variable `REGISTRY` tells `nox -s publish` where to push.",
     )
     exclude_newer: Date = Field(
-        description="Locks see the index as it was at the start of this day (UTC): the same lock tomorrow."
+        description="Locks see the package index as it was at the start of this day (UTC). A later day, newer packages."
     )
-    uv: VersionText = Field(description="The uv that installs packages into layers.")
+    uv: VersionText = Field(description="The version of uv, which installs the packages of every layer.")
     layer_order: list[Name] = Field(
         default_factory=list,
-        description="Heavy distributions whose layers come first, the most shared first: "
-        "the longer the run of layers that images have in common, the less an engine unpacks.",
+        description="Large distributions whose layers come first, the most shared one first. "
+        "The more layers images have in common from the bottom up, the less there is to pull and unpack.",
     )
 
 
 class Server(Strict):
-    """What every image carries beside its framework: the scoring server and pip."""
+    """The scoring server and pip, which every image has in addition to its framework."""
 
-    title: str
-    contract: list[RequirementText] = Field(min_length=1)
-    guards: list[Guard] = Field(default_factory=list)
+    title: str = Field(description="The name for people.")
+    contract: list[RequirementText] = Field(min_length=1, description="Promises of every image.")
+    guards: list[Guard] = Field(default_factory=list, description="Guards of every image.")
 
 
 class Matrix(Strict):
-    """``matrix.yaml``: the one file that maintainers edit."""
+    """The file `matrix.yaml` describes all images; it is the one file that maintainers edit."""
 
-    project: Project
-    server: Server
-    axes: Axes
-    bases: dict[Name, Base] = Field(min_length=1)
-    cuda: dict[CudaName, Cuda] = Field(default_factory=dict)
-    wheel_sources: dict[Name, WheelSource] = Field(default_factory=dict)
-    frameworks: dict[Name, Framework] = Field(min_length=1)
+    project: Project = Field(description="Settings for all images.")
+    server: Server = Field(description="The packages of every image.")
+    axes: Axes = Field(description="The bases and devices of every framework version that names none itself.")
+    bases: dict[Name, Base] = Field(min_length=1, description="The bases, by name.")
+    cuda: dict[CudaName, Cuda] = Field(default_factory=dict, description="The CUDA versions, by name.")
+    wheel_sources: dict[Name, WheelSource] = Field(
+        default_factory=dict, description="Further sources of wheels, by name."
+    )
+    frameworks: dict[Name, Framework] = Field(
+        min_length=1, description="The frameworks, by the name that image names begin with."
+    )
     patches: list[Patch] = Field(default_factory=list, description="Edits of installed distributions.")
-    include: list[Cell] = Field(default_factory=list)
-    exclude: list[Exclusion] = Field(default_factory=list)
+    include: list[Cell] = Field(default_factory=list, description="Single images in addition to those of the axes.")
+    exclude: list[Exclusion] = Field(default_factory=list, description="Images of the axes that are left out.")
     groups: dict[Name, list[str]] = Field(
-        default_factory=dict, description="Names for sets of images: lists of globs on image names."
+        default_factory=dict,
+        description="Groups for `--group`: name → image names or globs. Commands that build use the group `default` "
+        "where nothing is selected.",
     )

@@ -1,4 +1,4 @@
-"""The JSON Schema of ``matrix.yaml``, by which editors complete and check it while it is written."""
+"""The JSON Schema of ``matrix.yaml``: editors complete and check the file with it.  Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from build.matrix.model import Matrix
 
 
 class _Generator(GenerateJsonSchema):
-    """Pydantic's generator, for editors: no titles that only repeat the keys, no ``null`` to be completed."""
+    """Pydantic's generator without what disturbs in an editor: titles that repeat the keys, ``null`` as a value."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -32,11 +32,15 @@ class _Generator(GenerateJsonSchema):
         return super().default_schema(schema)
 
 
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of the matrix, draft 2020-12."""
+    return Matrix.model_json_schema(by_alias=True, schema_generator=_Generator)
+
+
 def schema_text() -> str:
-    """The content of ``matrix.schema.json``: JSON Schema, draft 2020-12, the same at every call."""
-    schema: dict[str, Any] = {
+    """Return the content of ``matrix.schema.json``, the same at every call."""
+    head = {
         "$schema": GenerateJsonSchema.schema_dialect,
         "$comment": "Generated from build/matrix/model.py by `nox -s generate`; do not edit.",
     }
-    schema |= Matrix.model_json_schema(by_alias=True, schema_generator=_Generator)
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(head | schema(), indent=2, ensure_ascii=False) + "\n"

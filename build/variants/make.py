@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from packaging.utils import canonicalize_name
 
 from build import requirements
-from build.matrix.model import NO_VERSION, Cuda, FrameworkVersion, Guard, Lifecycle, Matrix, Patch
+from build.matrix.model import Cuda, FrameworkVersion, Guard, Lifecycle, Matrix, Patch
 from build.matrix.origins import Wheels
+from build.matrix.values import NO_VERSION
 from build.variants.cell import Cell, cell_name
 from build.variants.variant import Variant
 

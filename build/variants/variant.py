@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from build.matrix.model import NO_VERSION, Base, Cuda, Guard, Lifecycle, WheelSource
+from build.matrix.model import Base, Cuda, Guard, Lifecycle, WheelSource
+from build.matrix.values import NO_VERSION
 
 #: The device of images without a GPU.
 CPU = "cpu"

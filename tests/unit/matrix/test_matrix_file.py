@@ -189,7 +189,7 @@ VERSION = 'frameworks.sklearn.versions."1.9"'
             "",
             "the key 'title' is missing",
             "20 (frameworks.sklearn)",
-            "add 'title:' – For people: 'scikit-learn'.",
+            "add 'title:' – The name for people: `scikit-learn`.",
             id="missing key",
         ),
         pytest.param(
@@ -237,7 +237,7 @@ VERSION = 'frameworks.sklearn.versions."1.9"'
             "bootstrap: [bookworm]",
             "must be a mapping, here is a list",
             "18 (bases.one.bootstrap)",
-            "what belongs here: Make it from Debian's archive.",
+            "what belongs here: Make the base from Debian's archive.",
             id="a list for a mapping",
         ),
         pytest.param(
@@ -245,7 +245,7 @@ VERSION = 'frameworks.sklearn.versions."1.9"'
             "title: {a: b}",
             "must be text, here is a mapping",
             "14 (bases.one.title)",
-            "what belongs here: For people: 'Debian 12'.",
+            "what belongs here: The name for people: `Debian 12`.",
             id="a mapping for text",
         ),
         pytest.param(
@@ -301,7 +301,7 @@ VERSION = 'frameworks.sklearn.versions."1.9"'
             "device: []",
             "must not be empty",
             "11 (axes.device)",
-            "what belongs here: 'cpu', or names from 'cuda'.",
+            "what belongs here: `cpu`, and entries of `cuda`.",
             id="an empty list",
         ),
         pytest.param(
@@ -403,7 +403,7 @@ VERSION = 'frameworks.sklearn.versions."1.9"'
         pytest.param(
             "axes:\n",
             "cuda:\n  cuda13.0: {version: 13.0.3, cudnn: 9.12.0.46}\naxes:\n",
-            "a CUDA comes from 'packages' (wheels), 'debian' packages or 'images'",
+            "CUDA comes from 'packages' (wheels), 'debian' packages or 'images'",
             '10 (cuda."cuda13.0")',
             None,
             id="a CUDA without origin",
@@ -468,7 +468,7 @@ VERSION = 'frameworks.sklearn.versions."1.9"'
         pytest.param(
             "bootstrap: {suite: bookworm}",
             "bootstrap: {suite: bookworm}\n    packages: [libgomp1]",
-            "those of a bootstrapped base stand under 'bootstrap'",
+            "those of a bootstrapped base are under 'bootstrap'",
             "13 (bases.one)",
             None,
             id="apt packages of a bootstrapped base",
