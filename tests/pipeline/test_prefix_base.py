@@ -162,7 +162,7 @@ def test_another_prefix_than_the_recorded_one_is_taken_with_a_warning(checkout: 
 
 @pytest.mark.engine
 def test_a_row_whose_python_is_not_recorded_is_unknown(
-    checkout: Checkout, without_pythons: dict[str, str], running: Connection
+    checkout: Checkout, without_pythons: dict[str, str], connection: Connection
 ) -> None:
     prefix_python.lock_file(checkout.paths, BASE).unlink()
     checked = checkout.run("check", env=without_pythons)
