@@ -62,8 +62,9 @@ class Authenticator:
 
     @property
     def logged_in(self) -> bool:
-        """Whether a login is stored; False as long as the registry has not asked for one."""
-        return self._login is not None
+        """Whether a login is stored."""
+        with self._lock:
+            return self._stored_login() is not None
 
     def header(self, scopes: frozenset[str]) -> str | None:
         """The known value of ``Authorization`` for a request; None where the registry has not asked yet.

@@ -1,4 +1,4 @@
-"""The failures of a registry, in its own words where it says any.  Pure."""
+"""The failures of a registry, with the registry's own words.  Pure."""
 
 from __future__ import annotations
 
@@ -171,8 +171,15 @@ def from_response(registry: Registry, response: Response, doing: str, *, logged_
     details = "\n".join(line for line in (words, response.gave_up) if line) or None
     if is_rate_limit(response.status, response.headers, response.content):
         return rate_limited(registry, doing, logged_in=logged_in, details=details)
-    if response.status in (401, 403):
+    if response.status == 401:
         return refused(registry, logged_in=logged_in, details=details)
+    if response.status == 403:
+        return RegistryError(
+            f"the registry {registry.host} denied the request ({doing})",
+            where=str(registry),
+            fix="use a login that may do this" if logged_in else f"docker login {registry.host}",
+            details=details,
+        )
     if response.status == 404 and "NAME_UNKNOWN" in words:
         return RegistryError(
             f"the registry {registry.host} has no such repository ({doing})",

@@ -228,7 +228,7 @@ def test_a_secondary_rate_limit_is_not_reported_as_a_login(connect: Connect) -> 
 
 def test_a_refusal_is_reported_in_the_registrys_words(connect: Connect, docker_config: Path) -> None:
     denied = error(403, "DENIED", "installation not allowed to Create organization package", {"scope": "write"})
-    with serving(in_turn(denied)) as server, pytest.raises(RegistryError) as failure:
+    with serving(in_turn(denied)) as server, pytest.raises(RegistryError, match="denied the request") as failure:
         connect(server).put_tag(REPOSITORY, "latest", to_manifest({}, MANIFEST))
 
     assert failure.value.details == (
