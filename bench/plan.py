@@ -14,6 +14,7 @@ from build.errors import PipelineError
 from build.locks import lock as locks
 from build.locks import resolve
 from build.locks.lock import Lock
+from build.matrix.origins import Bootstrapped
 from build.packages.target import Target
 from build.paths import Paths, tool, write_atomically
 from build.system import processes, state
@@ -75,13 +76,13 @@ def suite(found: Sequence[Row]) -> str:
     Raises:
         PipelineError: The base is an image.
     """
-    bootstrap = found[0].variant.base.bootstrap
-    if bootstrap is None:
+    origin = found[0].variant.base.origin
+    if not isinstance(origin, Bootstrapped):
         raise PipelineError(
             "the plain side bootstraps the same Debian release, but the base of the benchmark's rows is an image",
             where=f"matrix.yaml (groups.{GROUP})",
         )
-    return bootstrap.suite
+    return origin.suite
 
 
 def plain_base(found: Sequence[Row]) -> str:
