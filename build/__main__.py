@@ -5,14 +5,14 @@ import sys
 
 
 def _terminated(number: int, frame: object) -> None:
-    """A polite kill is Ctrl-C: what runs below (buildx, containers) is stopped, not orphaned."""
+    """Handle SIGTERM like Ctrl-C, so that child processes and containers are stopped too."""
     raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        from build.cli import main  # here, so that Ctrl-C while modules load ends in words too
+        from build.cli import main  # not at the top: Ctrl-C while modules are loaded is handled too
 
         code = main()
     except KeyboardInterrupt:

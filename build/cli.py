@@ -1,6 +1,6 @@
-"""The commands: ``python -m build COMMAND``, called by the nox sessions of the same names.
+"""The command line: ``python -m build COMMAND``; each nox session runs the command of the same name.
 
-Here and in nowhere else a failure becomes text and an exit code.
+Only here a failure becomes text and an exit code.
 """
 
 from __future__ import annotations
@@ -58,14 +58,14 @@ class _Sessions(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 def cli() -> None:
-    """Root of all commands."""
+    """All commands."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Args:
-        arguments: The command line without the program; None takes this process's.
+        arguments: The command line without the program; that of this process if None.
 
     Returns:
         The exit code: 0; 1 something failed; 2 wrong usage or matrix; 3 unexpected; 4 engine; 5 registry;
@@ -84,14 +84,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return failure.exit_code
     except KeyboardInterrupt:
         return _interrupted(began)
-    except Exception:  # noqa: BLE001 - the last resort: a log to report, not a traceback on the screen
+    except Exception:  # noqa: BLE001 - a log file that can be reported, instead of a traceback on the screen
         return _unexpected()
     return result if isinstance(result, int) else 0
 
 
 def _interrupted(began: float) -> int:
     console.err.print(
-        f"[bold]interrupted[/bold] after {console.seconds(time.monotonic() - began)}; what was finished is kept"
+        f"[bold]interrupted[/bold] after {console.seconds(time.monotonic() - began)}; finished work is kept"
     )
     return INTERRUPTED_EXIT_CODE
 
@@ -113,7 +113,7 @@ def _unexpected() -> int:
         PipelineError(
             f"unexpected: {type(failure).__name__}: {failure}",
             where=str(log),
-            fix="this is a defect of the pipeline: report it with that log",
+            fix="this is a bug: report it with that log",
         )
     )
     return UNEXPECTED_EXIT_CODE

@@ -1,7 +1,6 @@
-"""Every failure a user can cause or meet: one class and one exit code for each kind.
+"""The failures that users can cause or meet: a class and an exit code for each kind.
 
-The text of an error says what happened; ``where`` names the place (file, line, key); ``fix`` says what to do.
-``build.cli`` prints them and exits with the class's code.
+``build.cli`` prints them and exits with the code of the class.
 """
 
 from __future__ import annotations
@@ -11,10 +10,10 @@ class PipelineError(Exception):
     """A failure that a user can act on.
 
     Args:
-        what: What happened, one sentence, no trailing full stop needed.
-        where: The place: ``matrix.yaml:41 (frameworks.sklearn)``, a host, a path.
-        fix: What to do about it: a command, an edit.
-        details: The lines of a log that matter, printed below.
+        what: What happened, in one sentence without a full stop.
+        where: Where it happened: ``matrix.yaml:41 (frameworks.sklearn)``, a host, a path.
+        fix: How to fix it: a command, an edit.
+        details: The relevant lines of a log; they are printed below.
     """
 
     exit_code = 1
@@ -30,25 +29,25 @@ class PipelineError(Exception):
 
 
 class UsageError(PipelineError):
-    """A selection that matches nothing, a flag that makes no sense."""
+    """A selection that matches nothing, or options that contradict each other."""
 
     exit_code = 2
 
 
 class MatrixError(PipelineError):
-    """``matrix.yaml`` is wrong."""
+    """``matrix.yaml`` is not valid."""
 
     exit_code = 2
 
 
 class DriftError(PipelineError):
-    """What is committed is not what the matrix gives."""
+    """A committed file is not what the matrix and the locks give."""
 
     exit_code = 1
 
 
 class LockError(PipelineError):
-    """Requirements that no index can satisfy, or a lock that is missing or stale."""
+    """No index satisfies the requirements, or a lock is missing, damaged or stale."""
 
     exit_code = 1
 
@@ -60,36 +59,36 @@ class BuildError(PipelineError):
 
 
 class VerifyError(PipelineError):
-    """One or more images do not keep the contract."""
+    """One or more images failed their tests."""
 
     exit_code = 1
 
 
 class EngineError(PipelineError):
-    """No engine, an engine that is too old, or one that stopped answering."""
+    """There is no engine, it is too old, or it stopped answering."""
 
     exit_code = 4
 
 
 class RegistryError(PipelineError):
-    """A registry that is not there, refuses, or stopped answering."""
+    """A registry cannot be reached, refuses a request, or stopped answering."""
 
     exit_code = 5
 
 
 class NetworkError(PipelineError):
-    """A package index or archive that cannot be reached."""
+    """A package index or an archive cannot be reached."""
 
     exit_code = 6
 
 
 class BusyError(PipelineError):
-    """Another run works in this clone."""
+    """Another run uses this clone."""
 
     exit_code = 7
 
 
-#: Exit code for a failure that nobody foresaw; its message names the log.
+#: Exit code of an unexpected failure; its message names a log.
 UNEXPECTED_EXIT_CODE = 3
 #: Exit code after Ctrl-C, the shell's convention (128 + SIGINT).
 INTERRUPTED_EXIT_CODE = 130

@@ -1,6 +1,6 @@
-"""Generated files: what the matrix and the locks give, against what is committed.
+"""Generated files: their content, and whether the committed ones are up to date.
 
-`nox -s generate` writes, `nox -s check` compares; both come from the same text, so they cannot disagree.
+`nox -s generate` writes them and `nox -s check` compares them; both use the same text.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from build.paths import Paths, write_atomically
 
 @dataclass(frozen=True, kw_only=True)
 class Drift:
-    """One committed file that is not what it should be."""
+    """A committed file that is out of date."""
 
-    #: From the repository's root.
+    #: Relative to the repository's root.
     path: str
     what: str
-    #: The command that mends it.
+    #: The command that fixes it.
     fix: str
 
 
 def files(project: Project) -> dict[str, str]:
-    """Path from the root → content, of every generated file but the locks.
+    """Return all generated files except the locks: path from the root → content.
 
     Raises:
         LockError: A lock is missing.
         MatrixError: A patch matches no lock.
-        DriftError: ``docs/images.json`` is not as it was written.
+        DriftError: ``docs/images.json`` was edited.
     """
     images = project.images(project.variants)
     patches.check_used(project.loaded, [package for image in images for package in image.lock.packages])
@@ -69,7 +69,7 @@ def files(project: Project) -> dict[str, str]:
 
 
 def _leftovers(paths: Paths, wanted: dict[str, str]) -> Iterator[str]:
-    """Generated files of images, bases, layers and environments that are no longer there."""
+    """Find generated files of images, bases, layers and environments that the matrix no longer has."""
     for file in sorted(paths.dockerfiles.glob("*/Dockerfile")) + sorted(paths.dockerfiles.glob("bases/*/*Dockerfile")):
         relative = str(file.relative_to(paths.root))
         if relative not in wanted and file.read_text(encoding="utf-8").startswith("# Generated from matrix.yaml"):
@@ -82,7 +82,7 @@ def _leftovers(paths: Paths, wanted: dict[str, str]) -> Iterator[str]:
 
 
 def drift(project: Project) -> list[Drift]:
-    """Everything committed that is not what the matrix gives; empty where all is well.  Needs no network."""
+    """Return all committed files that are out of date; no network is needed."""
     paths = project.paths
     found = [
         Drift(path=path, what="; ".join(reasons), fix="nox -s lock generate")
@@ -124,10 +124,10 @@ def drift(project: Project) -> list[Drift]:
 
 
 def check_drift(project: Project) -> None:
-    """Raise where a committed file is not what the matrix gives.
+    """Raise if a committed file is out of date.
 
     Raises:
-        DriftError: With every such file and the command that fixes it.
+        DriftError: With the first such files, and the commands that fix them.
     """
     found = drift(project)
     if found:
@@ -152,7 +152,7 @@ def _first_difference(committed: str, wanted: str) -> str:
 
 
 def write(project: Project) -> list[str]:
-    """Write what differs and remove what is left over; the paths that changed.
+    """Write the files that differ, and remove those that the matrix no longer has; return the changed paths.
 
     Raises:
         LockError: A lock is missing.

@@ -1,4 +1,4 @@
-"""Where a variant stands in its lifecycle on a day.  Pure."""
+"""The state of an image in its lifecycle on a day.  Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import datetime
 
 from build.matrix.model import Lifecycle
 
-#: From so many days before its end on, a person is warned.
+#: Days before its end from which whoever builds an image is warned.
 WARNING_DAYS = 60
 
 
 def has_ended(life: Lifecycle, today: datetime.date) -> bool:
-    """Whether its end has come: from that day on it is no longer built by default.
+    """Tell whether an image has reached its end: from that day on it is not built by default.
 
     Args:
         life: Its dates (UTC).
@@ -21,7 +21,7 @@ def has_ended(life: Lifecycle, today: datetime.date) -> bool:
 
 
 def status(life: Lifecycle, today: datetime.date) -> str:
-    """For people: ``ended 2023-05-31``, ``deprecated, ends 2027-01-01``, ``announced for 2027-01-01``, or nothing.
+    """Return the state in words: ``ended 2023-05-31``, ``deprecated, ends 2027-01-01``, ``announced for 2027-01-01``.
 
     Args:
         life: Its dates (UTC).
@@ -40,7 +40,7 @@ def status(life: Lifecycle, today: datetime.date) -> str:
 
 
 def warning(life: Lifecycle, today: datetime.date) -> str | None:
-    """What a person who builds it should know, or None.
+    """Return a warning for whoever builds the image, or None.
 
     Args:
         life: Its dates (UTC).
@@ -50,7 +50,7 @@ def warning(life: Lifecycle, today: datetime.date) -> str | None:
         return None
     days = (life.end_of_life - today).days
     if days <= 0:
-        return f"past its end of life ({life.end_of_life}): nothing below it is mended any more"
+        return f"past its end of life ({life.end_of_life}): it gets no security fixes any more"
     if days <= WARNING_DAYS:
         return f"ends in {days} {'day' if days == 1 else 'days'} ({life.end_of_life}), then default groups leave it out"
     return None

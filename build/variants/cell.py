@@ -20,11 +20,13 @@ class Cell(NamedTuple):
 
 
 def cell_name(matrix: Matrix, cell: Cell) -> str:
+    """Return the image name of a cell."""
     base = matrix.bases[cell.base]
     return image_name(cell.framework, cell.version, base.os, base.python, cell.device)
 
 
 def product(matrix: Matrix) -> list[Cell]:
+    """Return all cells of the axes, those that are excluded included."""
     return [
         Cell(framework_name, version_key, base, device)
         for framework_name, framework in matrix.frameworks.items()
@@ -35,11 +37,12 @@ def product(matrix: Matrix) -> list[Cell]:
 
 
 def exclusions(matrix: Matrix) -> list[dict[str, str]]:
-    """Of each exclude the globs by axis."""
+    """Return the globs of each exclude: axis → glob."""
     return [
         {axis: glob for axis in Cell._fields if (glob := getattr(item, axis)) is not None} for item in matrix.exclude
     ]
 
 
 def excludes(globs: Mapping[str, str], cell: Cell) -> bool:
+    """Tell whether an exclude matches a cell: each of its globs must."""
     return bool(globs) and all(fnmatchcase(getattr(cell, axis), glob) for axis, glob in globs.items())

@@ -14,14 +14,14 @@ from build.variants.variant import Variant
 
 
 def expand(loaded: LoadedMatrix) -> tuple[Variant, ...]:
-    """All variants, sorted by name: the product of the axes, less ``exclude``, plus ``include``.
+    """Return all variants, sorted by name.
 
     Args:
         loaded: The matrix.
 
     Raises:
-        MatrixError: A name that is not defined, two variants of one name, an exclude or a group that matches
-            nothing, an include that is there already; all such errors together.
+        MatrixError: A name is not defined, two variants have the same name, an exclude or a group matches nothing,
+            an include is in the axes already, or an image cannot be built; with all such errors.
     """
     matrix, problems = loaded.matrix, undefined(loaded)
     if not problems:
@@ -58,17 +58,17 @@ class Excluded:
 
     #: The name that its image would have.
     name: str
-    #: The image that it would be, or in words why there can be none.
+    #: The image that it would be, or why it cannot be built.
     variant: Variant | str
-    #: The excludes that match it: indexes of the matrix's list.
+    #: The excludes that match it: their indexes in the matrix.
     by: tuple[int, ...]
 
 
 def excluded(loaded: LoadedMatrix) -> tuple[Excluded, ...]:
-    """The cells that a matrix leaves out, in the order of its frameworks and axes.
+    """Return the cells that a matrix excludes, in the order of its frameworks and axes.
 
     Args:
-        loaded: A matrix that ``expand`` takes.
+        loaded: A matrix that ``expand`` accepts.
     """
     matrix, globs_of_each = loaded.matrix, exclusions(loaded.matrix)
     found = []
@@ -82,13 +82,13 @@ def excluded(loaded: LoadedMatrix) -> tuple[Excluded, ...]:
 
 
 def _add_included(loaded: LoadedMatrix, cells: list[Cell], places: Mapping[Cell, tuple[str, ...]]) -> list[Problem]:
-    """Append the included cells; those that are there already are problems."""
+    """Append the included cells, and return a problem for each that is there already."""
     problems = []
     included: dict[Cell, int] = {}
     for index, item in enumerate(loaded.matrix.include):
         cell = Cell(item.framework, item.version, item.base, item.device)
         if cell in included:
-            what = f"this include stands there already: {loaded.where('include', included[cell])}"
+            what = f"the same include is there already: {loaded.where('include', included[cell])}"
         elif cell in places:
             what = f"this include is in the product of the axes already: {loaded.where(*places[cell])}"
         else:

@@ -1,4 +1,4 @@
-"""Mistakes of a matrix that need more than its schema to find.  Pure; each is a ``Problem`` with its place."""
+"""Mistakes in a matrix that its schema does not find.  Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from build.variants.variant import CPU, Variant
 
 
 def undefined(loaded: LoadedMatrix) -> list[Problem]:
-    """Names that are used and not defined, names listed twice, CUDA names that do not say what is pinned."""
+    """Find names that are not defined, names that are listed twice, and CUDA names that differ from their versions."""
     matrix = loaded.matrix
     problems: list[Problem] = []
 
@@ -82,7 +82,7 @@ def undefined(loaded: LoadedMatrix) -> list[Problem]:
 
 
 def idle_excludes(loaded: LoadedMatrix, product: Sequence[Cell]) -> list[Problem]:
-    """Excludes that match no cell, with the key that is to blame: the first that leaves none."""
+    """Find excludes that match no cell, and the first key that leaves none."""
     problems = []
     for index, globs in enumerate(exclusions(loaded.matrix)):
         if not globs:
@@ -112,7 +112,7 @@ def idle_excludes(loaded: LoadedMatrix, product: Sequence[Cell]) -> list[Problem
 
 
 def same_names(loaded: LoadedMatrix, cells: Sequence[Cell]) -> list[Problem]:
-    """Two cells of one name: two bases of one OS and Python, or 'a-1' without version beside 'a' with '1'."""
+    """Find cells of the same name: two bases with one OS and Python, or 'a-1' without a version and 'a' with '1'."""
     first: dict[str, Cell] = {}
     pairs: dict[tuple[str, str], list[str]] = defaultdict(list)
     for cell in cells:
@@ -138,6 +138,7 @@ def same_names(loaded: LoadedMatrix, cells: Sequence[Cell]) -> list[Problem]:
 
 
 def idle_groups(loaded: LoadedMatrix, variants: Sequence[Variant]) -> list[Problem]:
+    """Find patterns of groups that match no image."""
     return [
         Problem(
             what=f"'{glob}' in the group '{name}' matches no image",
@@ -151,7 +152,7 @@ def idle_groups(loaded: LoadedMatrix, variants: Sequence[Variant]) -> list[Probl
 
 
 def place(loaded: LoadedMatrix, cell: Cell, found: Impossible) -> str:
-    """Where an impossible cell comes from: its version's key, or the ``include`` that asks for its device."""
+    """Return where a cell that cannot be built comes from: a key of its version, the axes, or an ``include``."""
     if found.key == "devices":
         for index, item in enumerate(loaded.matrix.include):
             if Cell(item.framework, item.version, item.base, item.device) == cell:

@@ -11,10 +11,10 @@ from build.variants.variant import Variant
 
 
 def as_rows(variants: Sequence[Variant], groups: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
-    """Variants as plain data for ``list --json``: only text, None, lists and dictionaries.
+    """Return variants as plain data: texts, None, lists and dictionaries.
 
     Args:
-        variants: In the order of the rows.
+        variants: The variants, in the order of the rows.
         groups: The matrix's groups: name → patterns.
     """
     members = {name: set(group_members(variants, globs)) for name, globs in groups.items()}

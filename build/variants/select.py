@@ -16,30 +16,30 @@ from build.variants.variant import CPU, GPU, Variant
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """Which images a command is about: image names, and filters that each narrow it further.
+    """The images that a command is about: those that match a pattern, if there are any, and every filter.
 
-    A pattern with ``*``, ``?`` or ``[`` is a glob on the whole image name (upper and lower case differ).  Any
-    other is an image name, or the first of its hyphen-separated parts: ``sklearn`` and ``sklearn-1.9`` mean
-    all images whose names begin with them and a hyphen; ``sklearn-1`` does not mean ``sklearn-1.9``.  The
-    namespace may stand before either (``azureml/sklearn-1.9``).
+    A pattern with ``*``, ``?`` or ``[`` is a glob for the whole image name; upper and lower case differ.  Any other
+    pattern is an image name, or its first parts up to a hyphen: ``sklearn`` and ``sklearn-1.9`` select all images
+    whose names begin with them and a hyphen, and ``sklearn-1`` does not select ``sklearn-1.9``.  Both may begin with
+    the namespace (``azureml/sklearn-1.9``).
     """
 
     patterns: tuple[str, ...] = ()
-    #: ``cpu``, ``gpu`` (any CUDA), or the name of a CUDA.
+    #: ``cpu``, ``gpu`` (any CUDA version), or the name of a CUDA version.
     device: str | None = None
-    #: Names or globs; any of them.
+    #: Names or globs of frameworks, of which one must match.
     framework: tuple[str, ...] = ()
-    #: Names or globs of bases; any of them.
+    #: Names or globs of bases, of which one must match.
     base: tuple[str, ...] = ()
     group: str | None = None
-    #: Pairs of a base and what stands in for it; they select nothing (``build.variants.stand_in``).
+    #: Pairs of a base and its stand-in (``build.variants.stand_in``); they select nothing.
     stand_ins: tuple[tuple[str, str], ...] = ()
-    #: Everything, and not the default group, where there are no patterns.
+    #: All images, instead of the default group.
     all_: bool = False
 
     @property
     def narrows(self) -> bool:
-        """Whether anything is selected at all."""
+        """Tell whether there is any pattern or filter."""
         return bool(self.patterns or self.device or self.framework or self.base or self.group)
 
 
@@ -50,21 +50,21 @@ def select(
     default_group: str | None = None,
     today: datetime.date | None = None,
 ) -> tuple[Variant, ...]:
-    """The variants that match a selection: those of any pattern that all filters let through.
+    """Return the variants that a selection selects, in their order.
 
     Args:
-        variants: All of them.
-        selection: What is asked for.
+        variants: All variants.
+        selection: The patterns and filters.
         groups: The matrix's groups: name → patterns.
-        default_group: What is taken where nothing is asked for; everything where it is None or not a group.
-        today: The day (UTC) on which a variant that has reached its end is left out of what nobody asked for.
+        default_group: The group that an empty selection selects; all variants if it is None or not a group.
+        today: The day (UTC); an empty selection leaves out variants that have reached their end. None keeps them.
 
     Raises:
-        UsageError: Nothing matches, or a name that no image has; with the nearest names.
+        UsageError: Nothing matches, or no image has a name that was given; with the nearest names.
     """
     if selection.all_ and (selection.patterns or selection.group):
         raise UsageError(
-            "everything (--all) and a part of it (names, --group) are both asked for",
+            "--all cannot be combined with names or --group",
             fix="give one of the two",
         )
     if not selection.narrows:
@@ -78,27 +78,28 @@ def select(
                 f"every image of the group '{default_group}' is past its end of life"
                 if default_group in groups
                 else "every image is past its end of life",
-                fix="name the images, or take --all; or give the group newer ones in matrix.yaml",
+                fix="name the images, or use --all; or put newer ones into the group in matrix.yaml",
             )
         return tuple(variant for variant in variants if variant.name in members)
     filters = _filters(variants, selection, groups)
-    found = tuple(variant for variant in variants if all(test(variant) for test in filters.values()))
-    if not found:
-        # Every filter matches something, so the blame is on their combination.
+    selected = tuple(variant for variant in variants if all(test(variant) for test in filters.values()))
+    if not selected:
+        # Every filter matches some image, so their combination is the mistake.
         alone = ", ".join(f"{text}: {sum(map(test, variants))}" for text, test in filters.items())
         kept = [sum(test(variant) for test in filters.values()) for variant in variants]
-        best = [variant.name for variant, count in zip(variants, kept, strict=True) if count == max(kept)]
+        most = max(kept)
+        best = [variant.name for variant, count in zip(variants, kept, strict=True) if count == most]
         raise UsageError(
             f"no image matches all of {', '.join(filters)}",
-            fix=f"leave one out (images of each alone: {alone}); the nearest: {listed(best)}",
+            fix=f"leave one out (images that match each alone: {alone}); the nearest: {listed(best)}",
         )
-    return found
+    return selected
 
 
 def _filters(
     variants: Sequence[Variant], selection: Selection, groups: Mapping[str, Sequence[str]]
 ) -> dict[str, Callable[[Variant], bool]]:
-    """The tests of a selection by the words for them; each lets at least one variant through."""
+    """Return the filters of a selection: as the user wrote it → its test, which at least one variant passes."""
     filters: dict[str, Callable[[Variant], bool]] = {}
     if selection.patterns:
         idle = [text for text in selection.patterns if not group_members(variants, [text])]
@@ -144,8 +145,8 @@ def _on(variant: Variant, device: str) -> bool:
     return variant.device == device or (device == GPU and variant.device != CPU)
 
 
-def _known(axis: str, text: str, there: set[str]) -> None:
-    """Raise where no image has this framework, base or device."""
-    if any(fnmatchcase(name, text) for name in there):
+def _known(axis: str, text: str, names: set[str]) -> None:
+    """Raise if no image has this framework, base or device."""
+    if any(fnmatchcase(name, text) for name in names):
         return
-    raise UsageError(f"no image has the {axis} '{text}'", fix=nearest(text, there, called=f"the images' {axis}s"))
+    raise UsageError(f"no image has the {axis} '{text}'", fix=nearest(text, names, called=f"the images' {axis}s"))

@@ -1,8 +1,8 @@
-"""Stand-in bases: images built on another base than their own, where theirs is out of reach.
+"""Stand-in bases: images are built on another base than their own, because theirs cannot be reached.
 
-A company without a way to Docker Hub builds the images of ``ubuntu:18.04`` on its own base with the same Python:
-the same Dockerfiles and locks, another ``FROM``.  The image's labels say so, and it takes no rolling tag unless
-asked.  Pure.
+A company that cannot reach Docker Hub builds the images of ``ubuntu:18.04`` on its own base with the same Python,
+from the same Dockerfiles and locks with another ``FROM``.  Labels of the image tell it, and it gets no rolling tag
+unless the user asks for it.  Pure.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ def parse(texts: Sequence[str]) -> tuple[tuple[str, ...], tuple[tuple[str, str],
     """Tell the two meanings of ``--base`` apart.
 
     Args:
-        texts: What was given: ``debian12-py311`` selects, ``ubuntu18.04=debian12-py37`` stands in.
+        texts: The values of the option: ``debian12-py311`` selects, ``ubuntu18.04=debian12-py37`` stands in.
 
     Returns:
-        The bases to select; and pairs of a base and what stands in for it.
+        The bases to select, and pairs of a base and its stand-in.
 
     Raises:
         UsageError: A side of ``=`` is empty, or one base has two stand-ins.
@@ -47,16 +47,16 @@ def parse(texts: Sequence[str]) -> tuple[tuple[str, ...], tuple[tuple[str, str],
 def apply(
     variants: Sequence[Variant], stand_ins: Sequence[tuple[str, str]], loaded: LoadedMatrix
 ) -> tuple[Variant, ...]:
-    """The variants with stand-ins in place of their bases.
+    """Return the variants with stand-ins in place of their bases.
 
     Args:
-        variants: The selected ones.
-        stand_ins: Pairs of a base and what stands in for it.
+        variants: The selected variants.
+        stand_ins: Pairs of a base and its stand-in.
         loaded: The matrix.
 
     Raises:
-        UsageError: A base is not defined, has another Python or an older glibc than the locks are for, or is not
-            that of any of the variants.
+        UsageError: A base is not defined, a stand-in has another Python or an older glibc than the locks are for, or
+            none of the variants is on the base.
     """
     bases = loaded.matrix.bases
     for name, other in stand_ins:
@@ -68,7 +68,7 @@ def apply(
                     fix=nearest(text, bases, called="bases"),
                 )
         if name == other:
-            raise UsageError(f"the base '{name}' stands in for itself", fix="leave --base away")
+            raise UsageError(f"the base '{name}' stands in for itself", fix="remove --base")
         _check(name, bases[name], other, bases[other], loaded)
         if not any(variant.base_name == name for variant in variants):
             raise UsageError(
@@ -102,5 +102,5 @@ def _check(name: str, base: Base, other: str, stand_in: Base, loaded: LoadedMatr
             f"'{other}' cannot stand in for '{name}': its glibc is {stand_in.glibc}, the locked wheels may need "
             f"{base.glibc}",
             where=loaded.where("bases", other, "glibc"),
-            fix="take a newer system",
+            fix="use a base with a newer glibc",
         )

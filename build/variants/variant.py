@@ -9,9 +9,7 @@ from build.matrix.values import NO_VERSION
 
 #: The device of images without a GPU.
 CPU = "cpu"
-
-
-#: What a selection calls all devices but ``cpu``.
+#: The name of all other devices in selections and in image names.
 GPU = "gpu"
 
 
@@ -32,11 +30,11 @@ class Variant:
     cuda: Cuda | None
     base_name: str
     base: Base
-    #: What is under it: its base, or the one that stands in for it.
+    #: The base that it is built on: its own, or the one that stands in for it.
     build_base: Base
-    #: What its Dockerfile stands on: the base, or ``<base>-<cuda>`` where CUDA comes with Debian packages or an image.
+    #: The base image in its ``FROM`` line: the base, or ``<base>-<cuda>`` if CUDA comes as Debian packages or an image.
     base_image_name: str
-    #: Promised pins (requirement texts): the server's, the framework's, the version's, in that order.
+    #: The promised requirements: the server's, the framework's, the version's, in this order.
     contract: tuple[str, ...]
     guards: tuple[Guard, ...]
     #: Extra wheel sources by name.
@@ -44,43 +42,43 @@ class Variant:
     lifecycle: Lifecycle
     #: The part of the contract that every image of the base has: the server's.
     server_contract: tuple[str, ...] = ()
-    #: The part of the contract that is this version's own, its framework first; empty without a framework.
+    #: The part of the contract that the version adds, its framework first; empty without a framework.
     own_contract: tuple[str, ...] = ()
     #: The base that it is built on instead of its own (``--base ubuntu18.04=debian12-py37``).
     stand_in: str | None = None
-    #: Distributions that a patch takes out of what a pinned one requires: not resolved and not installed.
+    #: Distributions that patches remove from the metadata of pinned ones; they are neither resolved nor installed.
     left_out: tuple[str, ...] = ()
 
     @property
     def build_base_name(self) -> str:
-        """The base whose Python installs its packages: its own, or the stand-in."""
+        """The name of the base that it is built on: its own, or the stand-in."""
         return self.stand_in or self.base_name
 
     @property
     def cuda_absent(self) -> str | None:
-        """Why an image for CUDA has none in it, or None where it has: a stand-in base does not bring it."""
+        """Why a GPU image lacks CUDA, or None if it does not: a stand-in base has none."""
         if self.cuda is None or self.stand_in is None:
             return None
         if not self.cuda.origin_on(self.base_name).own_base_image:
-            return None  # all of it is in wheels
+            return None  # CUDA comes in wheels
         return f"CUDA comes with the base of {self.base_name}; {self.stand_in} stands in for it and has none"
 
     @property
     def requirements(self) -> tuple[str, ...]:
-        """All that the resolver is asked for: promises, guards and, on a GPU, the CUDA packages."""
+        """The requirements to resolve: promises, guards and, for a GPU, the CUDA packages."""
         cuda = tuple(self.cuda.packages) if self.cuda else ()
         return (*self.contract, *(guard.pin for guard in self.guards), *cuda)
 
 
 def image_name(framework: str, version: str, os: str, python: str, device: str) -> str:
-    """The name of an image.
+    """Return the name of an image.
 
     Args:
-        framework: Its name in the matrix.
-        version: Its version key; ``NO_VERSION`` is left out.
-        os: As names write it: ``debian12``.
+        framework: The framework's name in the matrix.
+        version: The version key; ``NO_VERSION`` is left out.
+        os: The base's ``os``: ``debian12``.
         python: The minor version: ``3.11``.
-        device: ``cpu``, or the CUDA's name: ``cuda12.5``.
+        device: ``cpu``, or the name of a CUDA version: ``cuda12.5``.
     """
     parts = [framework, *([] if version == NO_VERSION else [version]), os, "py" + python.replace(".", "")]
     parts += [CPU] if device == CPU else [device, GPU]

@@ -93,8 +93,8 @@ def test_a_cuda_of_which_wheels_bring_only_the_rest_is_absent(tmp_path: Path, or
             "it has Python 3.11, the locks are for 3.7",
             "bases with Python 3.7: debian12-py37, old-py37",
         ),
-        ("ubuntu18.04=old-py37", "its glibc is 2.9, the locked wheels may need 2.27", "take a newer system"),
-        ("ubuntu18.04=ubuntu18.04", "the base 'ubuntu18.04' stands in for itself", "leave --base away"),
+        ("ubuntu18.04=old-py37", "its glibc is 2.9, the locked wheels may need 2.27", "use a base with a newer glibc"),
+        ("ubuntu18.04=ubuntu18.04", "the base 'ubuntu18.04' stands in for itself", "remove --base"),
         ("old-py37=debian12-py37", "no selected image is on the base 'old-py37'", "select some"),
     ],
 )

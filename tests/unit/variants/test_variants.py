@@ -411,7 +411,7 @@ def test_image_names_follow_the_contract(device: str, expected: str) -> None:
         pytest.param(
             "exclude:\n",
             '  - {framework: sklearn, version: "1.9", base: one, device: cuda13.0}\nexclude:\n',
-            "this include stands there already: matrix.yaml:57 (include[0])",
+            "the same include is there already: matrix.yaml:57 (include[0])",
             "58 (include[1])",
             "remove it",
             id="include twice",
@@ -599,10 +599,10 @@ def test_a_part_of_a_word_is_not_a_prefix(variants: dict[str, Variant]) -> None:
         (
             Selection(framework=("pytorch",), base=("two",)),
             "no image matches all of --framework pytorch, --base two",
-            "(images of each alone: --framework pytorch: 2, --base two: 1); the nearest: pytorch-2.13",
+            "(images that match each alone: --framework pytorch: 2, --base two: 1); the nearest: pytorch-2.13",
         ),
-        (Selection(all_=True, group="few"), "are both asked for", "give one of the two"),
-        (Selection(all_=True, patterns=("x",)), "are both asked for", "give one of the two"),
+        (Selection(all_=True, group="few"), "cannot be combined with", "give one of the two"),
+        (Selection(all_=True, patterns=("x",)), "cannot be combined with", "give one of the two"),
     ],
 )
 def test_selections_that_match_nothing(variants: dict[str, Variant], selection: Selection, what: str, fix: str) -> None:
