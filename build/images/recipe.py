@@ -7,13 +7,13 @@ its digest, so that two recipes can be compared field by field.  Pure.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from build.platforms import LINUX_AMD64, Platform
@@ -38,7 +38,7 @@ class Recipe:
     #: Texts, lists and mappings only: it can be written as JSON.
     inputs: Mapping[str, Any]
 
-    @cached_property
+    @functools.cached_property
     def digest(self) -> str:
         """SHA-256, hexadecimal, of the inputs as canonical JSON."""
         text = json.dumps(self.inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -55,6 +55,7 @@ class Recipe:
         return {"sha256": self.digest, "inputs": self.inputs}
 
 
+@functools.cache
 def content(text: str) -> str:
     """SHA-256, hexadecimal, of a text that is only executed: a Dockerfile, a script, a list of requirements.
 
@@ -86,17 +87,19 @@ def _is_comment(line: str) -> bool:
 
 def _may_quote_lines(lines: Sequence[str]) -> bool:
     """Tell whether a line may be part of a heredoc, or of quoted text that began on a line before it."""
-    for line in lines:
-        if _is_comment(line):
-            continue
-        if "<<" in line:
-            return True
-        words = shlex.shlex(line.removesuffix("\\"), posix=True)
-        words.commenters = ""
-        try:
-            list(words)
-        except ValueError:  # a quotation that this line does not close
-            return True
+    return any("<<" in line or _opens_a_quotation(line) for line in lines if not _is_comment(line))
+
+
+def _opens_a_quotation(line: str) -> bool:
+    """Tell whether a line has a quotation that it does not close."""
+    if "'" not in line and '"' not in line:
+        return False
+    words = shlex.shlex(line.removesuffix("\\"), posix=True)
+    words.commenters = ""
+    try:
+        list(words)
+    except ValueError:
+        return True
     return False
 
 
