@@ -15,6 +15,8 @@ from build.system import console
 from build.verify.events import Collected, Completed, Error, Event, Started
 
 _INDENT = " " * 6
+#: An image whose server does not start fails nearly all tests; the summary at the end has every failure.
+_FAILURES_IN_A_LOG = 5
 
 
 @dataclass(kw_only=True)
@@ -94,7 +96,8 @@ class Display:
 
     def _show_test(self, event: Completed, image: _Image) -> None:
         image.outcomes.append(event.outcome)
-        if event.outcome == "failed" and (not self._live or image.outcomes.count("failed") == 1):
+        most = 1 if self._live else _FAILURES_IN_A_LOG
+        if event.outcome == "failed" and image.outcomes.count("failed") <= most:
             self._print(Text.assemble(f"{event.image}: ", ("FAILED", "bold red"), f" {event.test}: {event.reason}"))
         if image.is_done:
             style = "red" if "failed" in image.outcomes else "green"

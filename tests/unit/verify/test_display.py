@@ -54,6 +54,15 @@ def test_a_log_has_a_line_for_each_start_failure_and_end() -> None:
     ]
 
 
+def test_a_log_has_few_of_the_failures_of_an_image_whose_tests_all_fail() -> None:
+    many = Collected(event="collected", tests={SHORT: 0, LONG: 100})
+    failures = [result(LONG, "failed", test=f"test_{number}", reason="no answer") for number in range(100)]
+    lines, _ = shown(many, START[1], *failures, width=None)
+    assert "FAILED test_0" in lines[1]
+    assert len(lines) == 7
+    assert "100 failed" in lines[-1]
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_a_terminal_shows_each_running_image_on_one_line(width: int) -> None:
     failed = result(LONG, "failed", reason="EXPOSE is []")
