@@ -15,8 +15,9 @@ from build.system import console
 from build.verify.events import Collected, Completed, Error, Event, Started
 
 _INDENT = " " * 6
-#: An image whose server does not start fails nearly all tests; the summary at the end has every failure.
-_FAILURES_IN_A_LOG = 5
+#: Failures of an image that are shown, on a terminal and elsewhere: if a server does not start, nearly all tests fail.
+#: The summary at the end has every failure.
+_SHOWN_ON_TERMINAL, _SHOWN_IN_LOG = 1, 5
 
 
 @dataclass(kw_only=True)
@@ -26,6 +27,8 @@ class _Image:
     total: int
     began: float | None = None
     outcomes: list[str] = field(default_factory=list)
+    #: The reasons of the failures that were shown.
+    reasons: set[str] = field(default_factory=set)
 
     @property
     def is_done(self) -> bool:
@@ -52,8 +55,8 @@ class Display:
     """Shows the events of a run while it is entered.
 
     On a terminal, each image whose tests run has a moving line with the number of its tests that are done, and the
-    first failure of each image appears at once; the others are counted. Elsewhere there is a line when an image starts,
-    for each failure at once, and when an image is done.
+    first failure of each image appears at once. Elsewhere there is a line when an image starts, when it is done, and at
+    once for its failures: the first five different ones. The others are counted.
 
     Args:
         images: The names of the images.
@@ -96,8 +99,9 @@ class Display:
 
     def _show_test(self, event: Completed, image: _Image) -> None:
         image.outcomes.append(event.outcome)
-        most = 1 if self._live else _FAILURES_IN_A_LOG
-        if event.outcome == "failed" and image.outcomes.count("failed") <= most:
+        limit = _SHOWN_ON_TERMINAL if self._live else _SHOWN_IN_LOG
+        if event.outcome == "failed" and event.reason not in image.reasons and len(image.reasons) < limit:
+            image.reasons.add(event.reason)
             self._print(Text.assemble(f"{event.image}: ", ("FAILED", "bold red"), f" {event.test}: {event.reason}"))
         if image.is_done:
             style = "red" if "failed" in image.outcomes else "green"

@@ -54,13 +54,14 @@ def test_a_log_has_a_line_for_each_start_failure_and_end() -> None:
     ]
 
 
-def test_a_log_has_few_of_the_failures_of_an_image_whose_tests_all_fail() -> None:
-    many = Collected(event="collected", tests={SHORT: 0, LONG: 100})
-    failures = [result(LONG, "failed", test=f"test_{number}", reason="no answer") for number in range(100)]
-    lines, _ = shown(many, START[1], *failures, width=None)
-    assert "FAILED test_0" in lines[1]
-    assert len(lines) == 7
-    assert "100 failed" in lines[-1]
+def test_a_log_shows_a_cause_once_and_no_more_than_five() -> None:
+    same = [result(LONG, "failed", reason="the container ended") for _ in range(100)]
+    different = [result(LONG, "failed", reason=f"container {number} is not running") for number in range(100)]
+    lines, _ = shown(
+        COLLECTED.model_copy(update={"tests": {SHORT: 1, LONG: 200}}), *START, *same, *different, width=None
+    )
+    assert sum("FAILED" in line for line in lines) == 5
+    assert "200 failed" in lines[-1]
 
 
 @pytest.mark.parametrize("width", [80, 120])
