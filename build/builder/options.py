@@ -12,7 +12,7 @@ class Options:
     #: The number of images that are built together.
     jobs: int = 8
     no_cache: bool = False
-    #: Fail where a base's Debian packages are not those of its lock.
+    #: Fail where a base's Debian packages or prefix Python are not those of its lock.
     locked: bool = False
     #: Bootstrap the bases again.
     refresh_bases: bool = False

@@ -25,7 +25,9 @@ def building(command: Command) -> Command:
                 "--jobs", type=click.IntRange(1), default=8, show_default=True, help="Number of images built at a time."
             ),
             click.option("--no-cache", is_flag=True, help="Build every layer from scratch."),
-            click.option("--locked", is_flag=True, help="Fail if a base's Debian packages differ from its lock."),
+            click.option(
+                "--locked", is_flag=True, help="Fail if a base's Debian packages or prefix Python differ from its lock."
+            ),
             click.option("--refresh-bases", is_flag=True, help="Bootstrap the bases again."),
         )
     ):
