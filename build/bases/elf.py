@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from elftools.common.exceptions import ELFError
-from elftools.elf.dynamic import DynamicSegment
-from elftools.elf.elffile import ELFFile
-from elftools.elf.gnuversions import GNUVerNeedSection
-from elftools.elf.segments import InterpSegment
+if TYPE_CHECKING:
+    from elftools.elf.elffile import ELFFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +33,12 @@ def read(path: Path) -> Elf | None:
     Raises:
         OSError: The file cannot be read.
     """
+    # Here: `check` imports this module, and reads no ELF file.
+    from elftools.common.exceptions import ELFError
+    from elftools.elf.dynamic import DynamicSegment
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.segments import InterpSegment
+
     with path.open("rb") as stream:
         if stream.read(4) != b"\x7fELF":
             return None
@@ -60,6 +64,8 @@ def read(path: Path) -> Elf | None:
 
 
 def _glibc(elf: ELFFile) -> tuple[int, int] | None:
+    from elftools.elf.gnuversions import GNUVerNeedSection
+
     section = elf.get_section_by_name(".gnu.version_r")
     if not isinstance(section, GNUVerNeedSection):
         return None

@@ -11,8 +11,6 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from debian.deb822 import Deb822
-
 from build.bases.local import LocalBase
 from build.errors import EngineError, NetworkError, PipelineError
 from build.locks import debian
@@ -164,6 +162,9 @@ def installed(tar: Path) -> tuple[str, ...]:
     Returns:
         ``name=version``, sorted.
     """
+
+    from debian.deb822 import Deb822  # here: `check` imports this module, and reads no root file system
+
     with tarfile.open(tar) as archive:
         status = archive.extractfile("./var/lib/dpkg/status")
         assert status is not None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from build.catalogue.remote import Stored
 from build.verify.reports import Package
+
+if TYPE_CHECKING:
+    from build.catalogue.remote import Stored
 
 _BASE = "org.opencontainers.image.base."
 #: The parts of a configuration that people rely on; labels have their own section.

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from build.catalogue.changes import Change, Changes
 from build.catalogue.record import RecordedImage
-from build.catalogue.remote import Published
 from build.images import assets
 from build.images.labels import LABEL, STAND_IN
 from build.variants.variant import Variant
 from build.verify.reports import Package, Report
+
+if TYPE_CHECKING:
+    from build.catalogue.remote import Published
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,14 @@ import functools
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from build.catalogue.page import Page, PageLayer
-from build.catalogue.remote import Published, Stored
 from build.images import layers
 from build.images.image import Image
+
+if TYPE_CHECKING:
+    from build.catalogue.remote import Published, Stored
 
 
 def layer_keys(image: Image, published: Published | None) -> set[str]:

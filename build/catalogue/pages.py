@@ -6,6 +6,7 @@ import datetime
 import functools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
@@ -13,7 +14,6 @@ from build.catalogue.changes import compare, versions
 from build.catalogue.page import Page, Promise
 from build.catalogue.page_layers import layer_keys, planned_layers, stored_layers
 from build.catalogue.record import RecordedImage
-from build.catalogue.remote import Published
 from build.images.image import Image
 from build.images.labels import LABEL, STAND_IN
 from build.images.titles import device_title, title
@@ -21,6 +21,9 @@ from build.matrix import lifecycle
 from build.matrix.model import Lifecycle, Matrix
 from build.requirements import distribution_name, parse
 from build.verify.reports import Package
+
+if TYPE_CHECKING:
+    from build.catalogue.remote import Published
 
 
 def pages(

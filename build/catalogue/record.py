@@ -9,12 +9,15 @@ import datetime
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from build.catalogue.remote import Published
 from build.errors import DriftError
 from build.images.labels import STAND_IN
+
+if TYPE_CHECKING:
+    from build.catalogue.remote import Published
 
 
 class RecordedImage(BaseModel):
