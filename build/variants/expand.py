@@ -71,14 +71,14 @@ def excluded(loaded: LoadedMatrix) -> tuple[Excluded, ...]:
         loaded: A matrix that ``expand`` accepts.
     """
     matrix, globs_of_each = loaded.matrix, exclusions(loaded.matrix)
-    found = []
+    left_out = []
     for cell in product(matrix):
         by = tuple(index for index, globs in enumerate(globs_of_each) if excludes(globs, cell))
         if by:
             variant = make(matrix, cell)
             made = variant if isinstance(variant, Variant) else variant.what
-            found.append(Excluded(name=cell_name(matrix, cell), variant=made, by=by))
-    return tuple(found)
+            left_out.append(Excluded(name=cell_name(matrix, cell), variant=made, by=by))
+    return tuple(left_out)
 
 
 def _add_included(loaded: LoadedMatrix, cells: list[Cell], places: Mapping[Cell, tuple[str, ...]]) -> list[Problem]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from packaging.version import Version
@@ -18,67 +18,86 @@ from build.variants.variant import CPU, Variant
 
 def undefined(loaded: LoadedMatrix) -> list[Problem]:
     """Find names that are not defined, names that are listed twice, and CUDA names that differ from their versions."""
-    matrix = loaded.matrix
-    problems: list[Problem] = []
+    names = _Names(loaded)
+    return [*names.of_axes(), *names.of_cuda(), *names.of_frameworks(), *names.of_includes()]
 
-    def check(kind: str, section: str, name: str, known: Iterable[str], *keys: str | int) -> None:
-        names = list(known)
-        if name not in names:
-            place = "cuda" if section == "devices" else section
-            fix = nearest(name, names, called=f"defined {section}") + f" (or define it under '{place}:')"
-            what = f"the {kind} '{name}' is not defined"
-            problems.append(Problem(what=what, where=loaded.where(*keys), fix=fix))
 
-    def check_list(kind: str, section: str, names: Sequence[str], known: Sequence[str], *keys: str | int) -> None:
-        for index, name in enumerate(names):
-            check(kind, section, name, known, *keys, index)
-            if name in names[:index]:
-                problems.append(
-                    Problem(
-                        what=f"the {kind} '{name}' is listed twice",
-                        where=loaded.where(*keys, index),
-                        fix="keep one of the two",
-                    )
-                )
+class _Names:
+    """The names that a matrix uses, against those that it defines."""
 
-    bases, devices = list(matrix.bases), [CPU, *matrix.cuda]
-    check_list("base", "bases", matrix.axes.base, bases, "axes", "base")
-    check_list("device", "devices", matrix.axes.device, devices, "axes", "device")
-    for name, cuda in matrix.cuda.items():
-        number = name.removeprefix("cuda")
-        if not f"{cuda.version}.".startswith(f"{number}."):
-            minor = ".".join(map(str, Version(cuda.version).release[:2]))
-            problems.append(
-                Problem(
+    def __init__(self, loaded: LoadedMatrix) -> None:
+        self.loaded = loaded
+        self.matrix = loaded.matrix
+        self.devices = [CPU, *self.matrix.cuda]
+
+    def of_axes(self) -> Iterator[Problem]:
+        yield from self._check_all("base", self.matrix.axes.base, "axes", "base")
+        yield from self._check_all("device", self.matrix.axes.device, "axes", "device")
+
+    def of_cuda(self) -> Iterator[Problem]:
+        for name, cuda in self.matrix.cuda.items():
+            number = name.removeprefix("cuda")
+            if not f"{cuda.version}.".startswith(f"{number}."):
+                version = Version(cuda.version)
+                yield Problem(
                     what=f"'{name}' pins CUDA {cuda.version}: image names would promise {number}",
-                    where=loaded.where("cuda", name, "version"),
-                    fix=f"call it cuda{minor}, or pin a version {number}.z",
+                    where=self.loaded.where("cuda", name, "version"),
+                    fix=f"call it cuda{version.major}.{version.minor}, or pin a version {number}.z",
                 )
-            )
-        for base_name in cuda.images:
-            check("base", "bases", base_name, bases, "cuda", name, "images", base_name)
-    for framework_name, framework in matrix.frameworks.items():
-        keys = ("frameworks", framework_name)
-        if framework.wheel_source is not None:
-            source = framework.wheel_source
-            check("wheel source", "wheel-sources", source, matrix.wheel_sources, *keys, "wheel-source")
-        for version_key, version in framework.versions.items():
-            here = (*keys, "versions", version_key)
-            check_list("base", "bases", version.bases or (), bases, *here, "bases")
-            check_list("device", "devices", version.devices or (), devices, *here, "devices")
-            for section, pins in (("cpu", version.cpu), ("gpu", version.gpu)):
-                if pins.wheel_source is not None:
-                    source = pins.wheel_source
-                    check("wheel source", "wheel-sources", source, matrix.wheel_sources, *here, section, "wheel-source")
-    for index, cell in enumerate(matrix.include):
-        check("framework", "frameworks", cell.framework, matrix.frameworks, "include", index, "framework")
-        if cell.framework in matrix.frameworks:
-            versions = matrix.frameworks[cell.framework].versions
-            section = f"frameworks.{cell.framework}.versions"
-            check("version", section, cell.version, versions, "include", index, "version")
-        check("base", "bases", cell.base, bases, "include", index, "base")
-        check("device", "devices", cell.device, devices, "include", index, "device")
-    return problems
+            for base_name in cuda.images:
+                yield from self._check("base", base_name, "cuda", name, "images", base_name)
+
+    def of_frameworks(self) -> Iterator[Problem]:
+        for name, framework in self.matrix.frameworks.items():
+            keys = ("frameworks", name)
+            yield from self._check("wheel source", framework.wheel_source, *keys, "wheel-source")
+            for version_key, version in framework.versions.items():
+                here = (*keys, "versions", version_key)
+                yield from self._check_all("base", version.bases or (), *here, "bases")
+                yield from self._check_all("device", version.devices or (), *here, "devices")
+                for section, pins in (("cpu", version.cpu), ("gpu", version.gpu)):
+                    yield from self._check("wheel source", pins.wheel_source, *here, section, "wheel-source")
+
+    def of_includes(self) -> Iterator[Problem]:
+        for index, cell in enumerate(self.matrix.include):
+            yield from self._check("framework", cell.framework, "include", index, "framework")
+            if cell.framework in self.matrix.frameworks:
+                versions = self.matrix.frameworks[cell.framework].versions
+                section = f"frameworks.{cell.framework}.versions"
+                if cell.version not in versions:
+                    yield self._undefined("version", cell.version, section, versions, "include", index, "version")
+            yield from self._check("base", cell.base, "include", index, "base")
+            yield from self._check("device", cell.device, "include", index, "device")
+
+    def _check_all(self, kind: str, names: Sequence[str], *keys: str | int) -> Iterator[Problem]:
+        """Check the names of a list, which is at these keys."""
+        for index, name in enumerate(names):
+            yield from self._check(kind, name, *keys, index)
+            if name in names[:index]:
+                yield Problem(
+                    what=f"the {kind} '{name}' is listed twice",
+                    where=self.loaded.where(*keys, index),
+                    fix="keep one of the two",
+                )
+
+    def _check(self, kind: str, name: str | None, *keys: str | int) -> Iterator[Problem]:
+        """Check a name, which is at these keys; there is none if it is None."""
+        section, defined = {
+            "base": ("bases", self.matrix.bases),
+            "device": ("devices", self.devices),
+            "framework": ("frameworks", self.matrix.frameworks),
+            "wheel source": ("wheel-sources", self.matrix.wheel_sources),
+        }[kind]
+        if name is not None and name not in defined:
+            yield self._undefined(kind, name, section, defined, *keys)
+
+    def _undefined(self, kind: str, name: str, section: str, defined: Iterable[str], *keys: str | int) -> Problem:
+        heading = "cuda" if section == "devices" else section
+        return Problem(
+            what=f"the {kind} '{name}' is not defined",
+            where=self.loaded.where(*keys),
+            fix=nearest(name, defined, called=f"defined {section}") + f" (or define it under '{heading}:')",
+        )
 
 
 def idle_excludes(loaded: LoadedMatrix, product: Sequence[Cell]) -> list[Problem]:
@@ -93,21 +112,21 @@ def idle_excludes(loaded: LoadedMatrix, product: Sequence[Cell]) -> list[Problem
                     fix=f"give it one or more of {', '.join(Cell._fields)}",
                 )
             )
-        left, said = list(product), ""
+        cells, before = list(product), ""
         for axis, glob in globs.items():
-            there = {str(getattr(cell, axis)) for cell in left}
-            left = [cell for cell in left if fnmatchcase(getattr(cell, axis), glob)]
-            if not left:
-                of = f" of {said}" if said else ""
+            values = {str(getattr(cell, axis)) for cell in cells}
+            cells = [cell for cell in cells if fnmatchcase(getattr(cell, axis), glob)]
+            if not cells:
+                of = f" of {before}" if before else ""
                 problems.append(
                     Problem(
                         what=f"this exclude matches nothing: no cell{of} has the {axis} '{glob}'",
                         where=loaded.where("exclude", index, axis),
-                        fix=nearest(glob, there, called=f"there is {axis}") + " (or remove it, if it is obsolete)",
+                        fix=nearest(glob, values, called=f"there is {axis}") + " (or remove it, if it is obsolete)",
                     )
                 )
                 break
-            said += (", " if said else "") + f"{axis} '{glob}'"
+            before += (", " if before else "") + f"{axis} '{glob}'"
     return problems
 
 
@@ -151,12 +170,12 @@ def idle_groups(loaded: LoadedMatrix, variants: Sequence[Variant]) -> list[Probl
     ]
 
 
-def place(loaded: LoadedMatrix, cell: Cell, found: Impossible) -> str:
+def place(loaded: LoadedMatrix, cell: Cell, impossible: Impossible) -> str:
     """Return where a cell that cannot be built comes from: a key of its version, the axes, or an ``include``."""
-    if found.key == "devices":
+    if impossible.key == "devices":
         for index, item in enumerate(loaded.matrix.include):
             if Cell(item.framework, item.version, item.base, item.device) == cell:
                 return loaded.where("include", index, "device")
         if not loaded.matrix.frameworks[cell.framework].versions[cell.version].devices:
             return loaded.where("axes", "device")
-    return loaded.where("frameworks", cell.framework, "versions", cell.version, found.key)
+    return loaded.where("frameworks", cell.framework, "versions", cell.version, impossible.key)
