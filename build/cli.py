@@ -14,7 +14,6 @@ from collections.abc import Sequence
 
 import click
 
-from build import __doc__ as package_doc
 from build.errors import INTERRUPTED_EXIT_CODE, UNEXPECTED_EXIT_CODE, PipelineError
 from build.paths import repository
 from build.system import console
@@ -54,7 +53,7 @@ class _Sessions(click.Group):
 
 @click.group(
     cls=_Sessions,
-    help=package_doc.split("\n\n")[0] if package_doc else None,
+    help="From matrix.yaml to tested images in a registry.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 def cli() -> None:

@@ -22,7 +22,11 @@ from build.variants.select import Selection
 @building
 @selecting
 def bases(selection: Selection, options: Options) -> None:
-    """Bootstrap the bases and fetch the extra wheels: what `docker buildx bake` needs in addition to the repository."""
+    """Bootstrap the bases and fetch extra wheels.
+
+    `docker buildx bake` needs them in addition to the committed files.  IMAGE is a name or a glob; the default is the
+    group 'default'.
+    """
     with state.exclusive(repository(), "bases"):
         project = open_project(repository())
         # A base that only stands in for others has no images of its own, and may be asked for all the same.

@@ -19,6 +19,9 @@ from build.system import state
     "--rounds", type=click.IntRange(1), default=8, show_default=True, help="Starts of each image in first-answer."
 )
 def bench(json_file: Path | None, only: tuple[str, ...], rounds: int) -> None:
-    """Measure this pipeline against plain Dockerfiles, on this machine's engine."""
+    """Compare this pipeline with plain Dockerfiles.
+
+    It starts an engine of its own and needs root, except for the phase scale.  bench/README.md describes the phases.
+    """
     with state.exclusive(repository(), "bench"):
         bench_command(repository(), json_file=json_file, only=only, rounds=rounds)

@@ -126,6 +126,9 @@ def _ask(project: Project, where: Registry) -> dict[str, Published] | None:
 )
 @click.option("--offline", is_flag=True, help="Ask no registry; use what was recorded the last time.")
 def write_catalogue(output: Path, offline: bool) -> None:
-    """Write docs/images.md and a website of all images, from the matrix, the locks and the registry."""
+    """Write docs/images.md and a website of all images.
+
+    They show the matrix, the locks, and what the registry has.
+    """
     with state.exclusive(repository(), "catalogue"):
         catalogue_command(repository(), output=output, offline=offline)

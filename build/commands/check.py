@@ -12,6 +12,9 @@ from build.paths import repository
 
 @click.command(cls=Session)
 def check() -> None:
-    """Fail if a committed file is not what matrix.yaml and the locks give. No network is needed."""
+    """Fail if a generated file is out of date.
+
+    It compares every committed file that follows from matrix.yaml and the locks; no network is needed.
+    """
     check_drift(open_project(repository()))
     click.echo("all generated files are up to date: they are what matrix.yaml and the locks give")

@@ -27,7 +27,10 @@ from build.system import console
 @click.option("--stop", "action", flag_value="stop", help="Stop the engine that this command started.")
 @click.option("--purge", is_flag=True, help="With --stop: also delete its data (images, caches, registry).")
 def engine(action: str | None, purge: bool) -> None:
-    """Find a Docker engine with BuildKit; install and start one if none answers."""
+    """Find a Docker engine, or install and start one.
+
+    Builds need an engine with BuildKit.  One that answers already is used as it is.
+    """
     if action == "status":
         status()
     elif action == "stop":

@@ -16,9 +16,10 @@ _NAMED = 20
 
 @click.command(cls=Session)
 def generate() -> None:
-    """Write the generated files: Dockerfiles, layer files, bake file, environments, schema and docs.
+    """Write the Dockerfiles and all other generated files.
 
-    They follow from matrix.yaml and the locks alone; no network is needed.
+    These are also the layer files, the bake file, the curated environments, matrix.schema.json, docs/images.md and
+    docs/matrix.md.  They follow from matrix.yaml and the locks; no network is needed.
     """
     with state.exclusive(repository(), "generate"):
         changed = write(open_project(repository()))

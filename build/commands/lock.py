@@ -233,6 +233,9 @@ def _record_bases(project: Project, refresh: bool) -> None:
 @click.option("--check", is_flag=True, help="Write nothing; list the stale locks and fail if there are any.")
 @click.option("--bases", "refresh_bases", is_flag=True, help="Bootstrap the bases again and record their packages.")
 def lock_images(check: bool, refresh_bases: bool) -> None:
-    """Resolve the packages of every image and write them to locks/, with hashes."""
+    """Resolve the packages of every image, with hashes.
+
+    The results are in locks/.  Run `nox -s generate` afterwards.
+    """
     with state.exclusive(repository(), "lock"):
         lock_command(repository(), check=check, refresh_bases=refresh_bases)

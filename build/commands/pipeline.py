@@ -42,7 +42,7 @@ from build.variants.select import Selection
 def pipeline(
     selection: Selection, options: Options, workers: int | None, latest_for_stand_ins: bool, verbose: bool
 ) -> None:
-    """Check, build, verify and publish: from the matrix to tested images in a registry.
+    """Check, build, verify and publish images.
 
     IMAGE is a name or a glob; the default is the group 'default'.
     """

@@ -31,9 +31,9 @@ from build.verify.verify import is_verified
 @click.option("--json", "as_json", is_flag=True, help="Print all of this as JSON.")
 @selecting
 def publish(selection: Selection, latest_for_stand_ins: bool, verbose: bool, as_json: bool) -> None:
-    """Push verified images to the registry, and print the reference of each.
+    """Push verified images to the registry.
 
-    A reference has the immutable tag and the digest. IMAGE is a name or a glob; the default is the group 'default'.
+    The reference of each is printed, with its immutable tag and its digest. IMAGE is a name or a glob; the default is the group 'default'.
     """
     with state.exclusive(repository(), "publish"), opened(selection) as run:
         results = publish_images(run, find_images(run), latest_for_stand_ins=latest_for_stand_ins)
