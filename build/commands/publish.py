@@ -33,7 +33,8 @@ from build.verify.verify import is_verified
 def publish(selection: Selection, latest_for_stand_ins: bool, verbose: bool, as_json: bool) -> None:
     """Push verified images to the registry.
 
-    The reference of each is printed, with its immutable tag and its digest. IMAGE is a name or a glob; the default is the group 'default'.
+    It prints a reference for each image, with the immutable tag and the digest. IMAGE is a name or a glob; the default
+    is the group 'default'.
     """
     with state.exclusive(repository(), "publish"), opened(selection) as run:
         results = publish_images(run, find_images(run), latest_for_stand_ins=latest_for_stand_ins)
