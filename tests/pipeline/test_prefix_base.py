@@ -110,7 +110,8 @@ def test_without_the_prefix_its_images_are_skipped(checkout: Checkout, without_p
     assert some.code == 0, some.text
     warning = some.one_screen().replace("\n", " ")
     assert f"{IMAGE} skipped: no CPython {VERSION} is on this machine" in " ".join(warning.split())
-    assert [line.split()[0] for line in some.out.splitlines() if line.startswith("minimal")] == [MINIMAL, IMAGE]
+    listed = [line.split()[0] for line in some.out.splitlines() if line.startswith("minimal")]
+    assert sorted(listed) == sorted([MINIMAL, IMAGE])
     asked = checkout.run("build", IMAGE, env=without_pythons)
     assert asked.code == 1
     assert f"pyenv install {VERSION}" in asked.one_screen()
