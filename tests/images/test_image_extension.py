@@ -119,7 +119,7 @@ WRONG = {
         environment={REQUIREMENTS: "requirements.txt"},
         code=95,
         says=["/var/azureml-app/requirements.txt"],
-        pip_says="No matching distribution packages for tiny_missing==1.0",
+        pip_says="No matching distribution found for tiny_missing==1.0",
     ),
     "nowhere to install": Wrong(
         files=PIP,
