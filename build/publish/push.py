@@ -50,11 +50,13 @@ def local_image(client: DockerClient, item: Publication) -> Image:
         return client.images.get(item.local_reference)
 
 
-class _Transfer:
+class Transfer:
     """The layers of a push, from the engine's events."""
 
     def __init__(self) -> None:
         self._states: dict[str, str] = {}
+        #: Layers that an earlier attempt began to send: that they exist now is this run's doing.
+        self._begun: set[str] = set()
         self._amounts: dict[str, tuple[int, int]] = {}
 
     def take(self, event: Event) -> tuple[int, int] | None:
@@ -62,8 +64,8 @@ class _Transfer:
         layer, status = event.get("id"), str(event.get("status", ""))
         if not layer:
             return None
-        if self._states.get(layer) != _SENT:  # a repeated push finds it in the registry
-            self._states[layer] = status
+        is_repeated = layer in self._begun and status.startswith(_NOT_SENT)
+        self._states[layer] = _SENT if is_repeated else status
         detail = event.get("progressDetail") or {}
         if status == "Pushing" and detail.get("total"):
             self._amounts[layer] = (int(detail.get("current", 0)), int(detail["total"]))
@@ -73,6 +75,10 @@ class _Transfer:
             return None
         sent, total = zip(*self._amounts.values(), strict=True)
         return sum(sent), sum(total)
+
+    def repeat(self) -> None:
+        """Begin another attempt of the push."""
+        self._begun |= {layer for layer, state in self._states.items() if state.startswith(("Pushing", _SENT))}
 
     def state(self, blob: Blob) -> str | None:
         """The last state of a blob, None where the engine said nothing about it."""
@@ -107,7 +113,7 @@ def push(
     repository = f"{registry.host}/{registry.repository(item.repository)}"
     # The classic store's image id is its configuration's digest, about which the push says nothing.
     config_was_there = remote.has_blob(item.repository, str(image.id))
-    transfer = _Transfer()
+    transfer = Transfer()
     with _engine(item):
         image.tag(repository, item.recipe_tag)
         try:
@@ -118,6 +124,7 @@ def push(
                 if pause is None:
                     raise push_failures.explain(item, registry, words)
                 attempt += 1
+                transfer.repeat()
                 console.warn(
                     f"the push of {item.name} failed: {push_failures.shortened(words)}; trying again in "
                     f"{console.seconds(pause)} (attempt {attempt} of {_POLICY.attempts})"
@@ -142,7 +149,7 @@ def _push_once(
     repository: str,
     registry: Registry,
     client: DockerClient,
-    transfer: _Transfer,
+    transfer: Transfer,
     progress: Progress | None,
 ) -> str | None:
     """Push; returns the engine's words where it failed, else None."""

@@ -555,7 +555,6 @@ def test_one_temporary_failure_of_an_upload_does_not_fail_the_publish(
         (result,) = publish([load("one", [random_layer(50_000)])], registry, engine_client, MONDAY)
 
     assert there.tag("azureml/one", "latest") == result.digest
-    assert result.bytes_sent > 50_000
 
 
 def test_ctrl_c_in_a_push_moves_no_tag(engine_client: DockerClient, there: Running, load: Load) -> None:
