@@ -75,16 +75,16 @@ def command(name: str) -> None:
 SESSIONS = {
     "engine": "Find a Docker engine with BuildKit, or install and start one (--status, --stop).",
     "list": "Show the images of the matrix (--json).",
-    "lock": "Resolve every image's packages into locks/ (--check, --bases).",
-    "generate": "Write Dockerfiles, layer files, bake file, environments, schema and docs/images.md.",
-    "check": "Fail if a generated file does not match matrix.yaml.",
-    "bases": "Bootstrap the Debian bases.",
+    "lock": "Resolve the packages of every image and write them to locks/ (--check, --bases).",
+    "generate": "Write Dockerfiles, layer files, bake file, environments, schema and docs.",
+    "check": "Check that the generated files are up to date.",
+    "bases": "Bootstrap the bases and fetch the extra wheels, for `docker buildx bake`.",
     "build": "Build images.",
     "verify": "Test built images in running containers.",
-    "publish": "Push verified images to the registry.",
+    "publish": "Push verified images to the registry (--verbose, --json).",
     "pipeline": "Check, build, verify, publish.",
-    "catalogue": "Write docs/images.md and a site of all images (--output, --offline).",
-    "bench": "Measure against plain Dockerfiles.",
+    "catalogue": "Write docs/images.md and a website of all images (--output, --offline).",
+    "bench": "Compare this pipeline with plain Dockerfiles.",
 }
 OTHERS = (SESSIONS.keys() | {"lint", "unit", "tests"}) - {"engine"}
 for _name in SESSIONS:
@@ -145,7 +145,7 @@ def actionlint(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check the style, types, imports, scripts, workflows and generated files (seconds; needs no engine)."""
+    """Check the style, types, imports, scripts, workflows and generated files (about a minute; needs no engine)."""
     prepare(session)
     failed = []
     for name, arguments in checks().items():
@@ -169,7 +169,7 @@ def tool(name: str, *arguments: str) -> tuple[str, ...]:
 
 @nox.session
 def unit(session: nox.Session) -> None:
-    """Run the unit tests (under a minute; without an engine and without a network)."""
+    """Run the unit tests (under a minute; needs no engine and no network)."""
     prepare(session)
     unit_tests(session, *session.posargs)
 

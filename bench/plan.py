@@ -149,7 +149,7 @@ def change_pin(paths: Paths, *, plain: Path) -> str:
     with_it = [row for row in rows(project) if name in row.lock.versions()]
     if len(with_it) != 1:
         raise PipelineError(
-            f"{len(with_it)} rows of the benchmark have {name}, one should", where="bench/plan.py (PIN)"
+            f"{len(with_it)} rows of the benchmark have {name}; exactly one must", where="bench/plan.py (PIN)"
         )
     row = with_it[0]
     old = row.lock.versions()[name]

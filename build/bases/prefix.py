@@ -121,9 +121,9 @@ def check(directory: Path, version: str) -> Found:
     if form is None or form.machine != LINUX_AMD64.elf or form.loader not in (None, LINUX_AMD64.loader):
         what = f"for {form.machine}, with the loader {form.loader}" if form else "not an ELF program"
         raise PrefixError(
-            f"this Python is not one for Linux on {LINUX_AMD64.title} with glibc",
+            f"this Python was not built for Linux on {LINUX_AMD64.title} with glibc",
             where=str(interpreter),
-            fix=f"take a CPython {version} that was built for it",
+            fix=f"use a CPython {version} that was built for it",
             details=f"it is {what}",
         )
     try:
@@ -143,7 +143,7 @@ def check(directory: Path, version: str) -> Found:
         )
     if not (directory / "lib" / interpreter.name / "os.py").is_file():
         raise PrefixError(
-            "this Python has its standard library elsewhere: it is a link, or was moved",
+            "the standard library of this Python is somewhere else: the interpreter is a link, or it was moved",
             where=str(interpreter),
             fix=f"name the prefix itself, the folder with bin and lib: perhaps {interpreter.resolve().parent.parent}",
         )

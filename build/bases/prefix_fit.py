@@ -58,7 +58,7 @@ def check_fits(archive: Archive, base_name: str, *, rootfs: Path, glibc: str, wh
     if missing:
         packages = sorted({_DEBIAN[soname] for soname in missing if soname in _DEBIAN})
         raise PrefixError(
-            f"the base {base_name} lacks what CPython {archive.version} needs: {', '.join(sorted(missing))}",
+            f"the base {base_name} lacks libraries that CPython {archive.version} needs: {', '.join(sorted(missing))}",
             where=where,
             fix="add their Debian packages to the base's packages"
             + (f": {', '.join(packages)} (as Debian 12 calls them)" if packages else ""),

@@ -114,7 +114,7 @@ def _rootfs(local: LocalBase, origin: Bootstrapped, *, locked: bool, refresh: bo
             more = " …" if len(lines) > _NAMED else ""
             console.warn(
                 f"{local.name} differs from its lock in {len(lines)} Debian packages: {'; '.join(lines[:_NAMED])}{more}"
-                " (take them into the lock with: nox -s lock -- --bases)"
+                " (to record them in the lock: nox -s lock -- --bases)"
             )
     if locked:
         check_locked(local, tree.packages)
@@ -154,7 +154,7 @@ def _compare_python(local: LocalBase, archive: Archive, *, locked: bool) -> None
             fix="take the change with: nox -s lock -- --bases; or build without --locked",
             details=details,
         )
-    console.warn(f"{what}: {details}; images get this one (take it into the lock with: nox -s lock -- --bases)")
+    console.warn(f"{what}: {details}; images get this one (to record it in the lock: nox -s lock -- --bases)")
 
 
 def check_cuda_images(project: Project, names: Iterable[str]) -> None:
@@ -182,10 +182,10 @@ def check_cuda_images(project: Project, names: Iterable[str]) -> None:
 
 def _without_digest(whose: str, reference: str, *, where: str, more: str = "") -> PipelineError:
     return PipelineError(
-        f"{whose} names its image without a digest: it would be another one tomorrow",
+        f"{whose} names its image without a digest, so it could be another image tomorrow",
         where=where,
-        fix=f"learn it with: docker buildx imagetools inspect {reference}; then write "
-        f"{reference}@sha256:<the digest it says>{more}",
+        fix=f"find the digest with: docker buildx imagetools inspect {reference}; then write "
+        f"{reference}@sha256:<the digest>{more}",
     )
 
 

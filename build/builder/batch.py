@@ -26,7 +26,7 @@ from build.images.recipe import Recipe
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What all batches of a build have in common."""
+    """The inputs that all batches of a build share."""
 
     project: Project
     connection: Connection
@@ -55,7 +55,7 @@ class Batch:
     3. All other images are exported.
 
     Args:
-        job: What all batches have in common.
+        job: The inputs that all batches share.
         images: The images of this batch.
         new_bases: The names of the base images that the engine does not have.
     """
@@ -119,13 +119,13 @@ class Batch:
             self._largest_first = False
 
     def _export(self, targets: Sequence[str]) -> bool:
-        """Export images, and build the stages of the others unless they are built; tell whether it succeeded."""
+        """Export images, and build the others' stages if they are not built yet; return whether that succeeded."""
         if not self._image_overrides:
             self._image_overrides = self._compute_image_overrides()
         others = {target: image for target, image in self._remaining.items() if target not in targets}
         began = self._seconds
         result = self._bake(
-            # Where the stages are built, asking for them again would only take time.
+            # Stages that are built already are not asked for again: that would only take time.
             targets=[target for target in self._remaining if target in targets or not self._stages_built],
             images={
                 **{target: self._image_overrides[target] for target in targets},
@@ -140,7 +140,7 @@ class Batch:
             del self._remaining[target]
         return True
 
-    # ---- their parts
+    # ---- helpers of the states
 
     def _bake(
         self, *, targets: Sequence[str], images: Mapping[str, Any], bases: Mapping[str, Any] | None = None
@@ -178,10 +178,10 @@ class Batch:
         return local
 
     def _drop_failed(self, result: Result) -> None:
-        """Take the images out of the batch that failed.
+        """Remove the images that failed from the batch.
 
         Raises:
-            PipelineError: The engine or a base image failed, or nothing that an image has.
+            PipelineError: The engine or a base image failed, or something that belongs to no image.
         """
         job = self._job
         if explained := explain(result.log, job.connection.engine):

@@ -98,7 +98,7 @@ def read(file: Path) -> Record | None:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise DriftError(
-            f"not what `nox -s catalogue` writes: {first['msg']}",
+            f"the file is not as `nox -s catalogue` wrote it: {first['msg']}",
             where=f"{file.name} ({place})" if place else file.name,
             fix="restore the committed file (git checkout), or write it again: nox -s catalogue",
         ) from error

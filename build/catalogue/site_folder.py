@@ -30,7 +30,7 @@ def write(files: Iterator[tuple[str, str]], output: Path) -> int:
         raise UsageError(f"{output} is not a directory", where=str(output), fix="name another one: --output DIRECTORY")
     if output.is_dir() and any(output.iterdir()) and not (output / INDEX).is_file():
         raise UsageError(
-            "the output directory has other content than a catalogue",
+            "the output directory contains files that are not a catalogue",
             where=str(output),
             fix="empty it, or name another one: --output DIRECTORY",
         )

@@ -14,9 +14,13 @@ from build.system import state
 
 @click.command(cls=Session)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Also write the figures to this file.")
-@click.option("--only", multiple=True, help="Measure only this phase (repeatable; see bench/README.md).")
+@click.option("--only", multiple=True, help="Measure only this phase or side (repeatable; see bench/README.md).")
 @click.option(
-    "--rounds", type=click.IntRange(1), default=8, show_default=True, help="Starts of each image in first-answer."
+    "--rounds",
+    type=click.IntRange(1),
+    default=8,
+    show_default=True,
+    help="How often the phase first-answer starts each image.",
 )
 def bench(json_file: Path | None, only: tuple[str, ...], rounds: int) -> None:
     """Compare this pipeline with plain Dockerfiles.

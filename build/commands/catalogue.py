@@ -55,7 +55,7 @@ def catalogue_command(paths: Paths, *, output: Path, offline: bool) -> None:
     there = [image for image in images if image.variant.name in (published or {})]
     current = image_recipes.of(project, there)
     for name, base in current.unknown.items():
-        console.warn(f"whether {name} is published in its present form is unknown: {base.why}; {base.fix}")
+        console.warn(f"it is unknown whether {name} is published in its present form: {base.why}; {base.fix}")
     pages = catalogue.pages(
         images,
         project.matrix,
@@ -122,9 +122,13 @@ def _ask(project: Project, where: Registry) -> dict[str, Published] | None:
 
 @click.command("catalogue", cls=Session)
 @click.option(
-    "--output", type=click.Path(path_type=Path), default=Path("site"), show_default=True, help="Directory of the site."
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("site"),
+    show_default=True,
+    help="Directory of the website.",
 )
-@click.option("--offline", is_flag=True, help="Ask no registry; use what was recorded the last time.")
+@click.option("--offline", is_flag=True, help="Do not ask the registry; use what was recorded last time.")
 def write_catalogue(output: Path, offline: bool) -> None:
     """Write docs/images.md and a website of all images.
 

@@ -129,7 +129,7 @@ def stop(purge: bool = False) -> bool:
         if os.geteuid() != 0:
             raise EngineError("only root can stop this project's engine", fix="run this command as root")
         daemon.stop(own, purge=purge)
-    state = "the engine of this project was stopped" if ran else "the engine of this project does not run"
+    state = "the engine of this project was stopped" if ran else "the engine of this project is not running"
     data = f"its data stays in {own.data}"
     if not has_folders:
         data = "it has no data"
@@ -146,7 +146,7 @@ def _refuse_foreign() -> None:
         other = engine_find.find()
     if other is not None:
         raise EngineError(
-            f"this project's engine does not run; the one that answers (Docker {other.version}) is another",
+            f"this project's engine is not running; the engine that answers (Docker {other.version}) is not ours",
             where=f"{other.host} ({other.source})",
-            fix="stop that one where it was started",
+            fix="stop it the way it was started",
         )

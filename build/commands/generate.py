@@ -19,7 +19,7 @@ def generate() -> None:
     """Write the Dockerfiles and all other generated files.
 
     These are also the layer files, the bake file, the curated environments, matrix.schema.json, docs/images.md and
-    docs/matrix.md.  They follow from matrix.yaml and the locks; no network is needed.
+    docs/matrix.md.  They are made from matrix.yaml and the locks; no network is needed.
     """
     with state.exclusive(repository(), "generate"):
         changed = write(open_project(repository()))

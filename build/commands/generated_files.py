@@ -119,7 +119,7 @@ def drift(project: Project) -> list[Drift]:
         elif file.read_text(encoding="utf-8") != text:
             found.append(Drift(path=path, what=_first_difference(file.read_text("utf-8"), text), fix="nox -s generate"))
     for path in _leftovers(paths, wanted):
-        found.append(Drift(path=path, what="nothing in the matrix gives this file", fix="nox -s generate"))
+        found.append(Drift(path=path, what="nothing in the matrix needs this file", fix="nox -s generate"))
     return found
 
 
@@ -133,7 +133,7 @@ def check_drift(project: Project) -> None:
     if found:
         commands = sorted({item.fix for item in found}, key=len, reverse=True)
         raise DriftError(
-            f"{len(found)} committed files are not what matrix.yaml gives",
+            f"{len(found)} committed files are not up to date with matrix.yaml",
             where=", ".join(item.path for item in found[:4]) + (" …" if len(found) > 4 else ""),
             fix=f"run: {commands[0]}",
             details="\n".join(f"{item.path}: {item.what}  (to fix it: {item.fix})" for item in found[:20]),
@@ -147,7 +147,7 @@ def _first_difference(committed: str, wanted: str) -> str:
         new = want[number] if number < len(want) else "(no line)"
         if old != new:
             cut = slice(None, 70) if old[:70] != new[:70] else slice(-70, None)
-            return f"line {number + 1} is {old[cut]!r}, the matrix gives {new[cut]!r}"
+            return f"line {number + 1} is {old[cut]!r}, it should be {new[cut]!r}"
     return "the line ends differ"
 
 

@@ -51,7 +51,7 @@ def lock_command(paths: Paths, *, check: bool, refresh_bases: bool) -> None:
     """
     project = open_project(paths)
     began = time.monotonic()
-    console.step(f"resolving {len(project.variants)} images, the index as of {project.exclude_newer}")
+    console.step(f"resolving {len(project.variants)} images, with the index as of {project.exclude_newer}")
     cuda_pins = {} if check else _cuda_pins(project, refresh_bases)
     facts = Facts(project)
     new = _make(facts)
@@ -208,7 +208,7 @@ def _record_cuda(project: Project, pins: Mapping[str, tuple[str, ...]]) -> None:
     for name, packages in pins.items():
         lines = debian.drift(debian.recorded(project.paths, name) or (), packages)
         debian.record(project.paths, name, packages, asked=project.cuda_base_images[name].cuda.debian)
-        console.info(f"{name}: {len(packages)} Debian packages of its CUDA recorded, {len(lines)} changed")
+        console.info(f"{name}: {len(packages)} Debian packages with CUDA recorded, {len(lines)} changed")
 
 
 def _record_bases(project: Project, refresh: bool) -> None:

@@ -67,5 +67,5 @@ def selecting(command: Command) -> Command:
 
 #: For the commands that publish.
 latest_for_stand_ins = click.option(
-    "--latest-for-stand-ins", is_flag=True, help="Move the tag 'latest' to images on a stand-in base, too."
+    "--latest-for-stand-ins", is_flag=True, help="Also move the tag 'latest' to images on a stand-in base."
 )

@@ -28,7 +28,7 @@ from build.verify.verify import is_verified
 @click.command(cls=Session)
 @latest_for_stand_ins
 @click.option("--verbose", is_flag=True, help="Also print the status, sizes and tags of each image.")
-@click.option("--json", "as_json", is_flag=True, help="Print all of this as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print references, status, sizes and tags as JSON.")
 @selecting
 def publish(selection: Selection, latest_for_stand_ins: bool, verbose: bool, as_json: bool) -> None:
     """Push verified images to the registry.

@@ -18,7 +18,7 @@ from build.verify.verify import verify as run_tests
 
 
 @click.command(cls=Session)
-@click.option("--force", is_flag=True, help="Verify images again that passed before.")
+@click.option("--force", is_flag=True, help="Also test images that have already passed.")
 @click.option(
     "--workers", type=click.IntRange(1), help="Number of images tested at a time.  [default: the number of CPUs]"
 )

@@ -70,7 +70,7 @@ def find_buildx(folders: Sequence[Path] | None = None) -> Buildx:
         if parse_version(version) >= MINIMUM_BUILDX:
             return Buildx(command=command, version=version)
         too_old = too_old or EngineError(
-            f"buildx is too old: {version}, and {MINIMUM_BUILDX} or newer is needed",
+            f"buildx {version} is too old: {MINIMUM_BUILDX} or newer is needed",
             where=" ".join(command),
             fix=_INSTALL,
         )

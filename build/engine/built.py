@@ -45,7 +45,7 @@ class BuiltImage:
         """
         if isinstance(self.result, RegistryImage):
             raise UsageError(
-                f"{self.name} is in a registry and not in the engine",
+                f"{self.name} is in a registry, but not in the engine",
                 where=self.result.reference,
                 fix=f"docker pull {self.result.reference}",
             )

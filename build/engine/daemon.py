@@ -74,7 +74,7 @@ def start(folders: Folders) -> None:
         pid = own_process(folders)
         if pid is not None and not engine_find.answers(folders.host):
             raise EngineError(
-                f"this project's engine (process {pid}) runs and does not answer",
+                f"this project's engine (process {pid}) is running but does not answer",
                 where=str(folders.log),
                 fix=f"{START} -- --stop, then {START}",
                 details=log_tail(folders.log),
@@ -90,7 +90,7 @@ def _check_folders(folders: Folders) -> None:
     longest = len(os.fsencode(folders.run / _LONGEST_SOCKET)) + 1
     if longest > _SOCKET_LENGTH:
         raise EngineError(
-            f"the engine's folder has too long a name for sockets, by {longest - _SOCKET_LENGTH} bytes",
+            f"the path of the engine's folder is {longest - _SOCKET_LENGTH} bytes too long for its sockets",
             where=str(folders.run),
             fix=f"give {ROOT_VARIABLE} a shorter path",
         )
@@ -132,7 +132,7 @@ def _await_answer(folders: Folders, process: subprocess.Popen[str]) -> None:
             return
         if process.poll() is not None:
             raise EngineError(
-                f"the engine ended as it started, with exit code {process.returncode}",
+                f"the engine failed to start, with exit code {process.returncode}",
                 where=str(folders.log),
                 fix="fix what its log reports, then run this command again",
                 details=log_tail(folders.log),
@@ -141,7 +141,7 @@ def _await_answer(folders: Folders, process: subprocess.Popen[str]) -> None:
     raise EngineError(
         f"the engine does not answer {_START_DEADLINE} s after its start",
         where=str(folders.log),
-        fix="look into its log, fix what it reports, then run this command again",
+        fix="fix what its log reports, then run this command again",
         details=log_tail(folders.log),
     )
 
@@ -153,7 +153,7 @@ def _refuse_second() -> None:
             sockets = process.docker_sockets()
             hint = f"export DOCKER_HOST=unix://{sockets[0]}" if sockets else "set DOCKER_HOST to its address"
             raise EngineError(
-                f"a Docker engine runs here already (process {process.pid}), and nothing names its address",
+                f"a Docker engine is already running here (process {process.pid}), but its address is unknown",
                 where=sockets[0] if sockets else " ".join(process.command),
                 fix=f"use it: {hint}; or stop it and run this command again",
             )
@@ -195,7 +195,7 @@ def _clear(folders: Folders) -> None:
     left = mounts(folders)
     if left:
         raise EngineError(
-            "something of the engine is still mounted",
+            "a file system of the engine is still mounted",
             where=left[-1],
             fix=f"umount --recursive {left[0]}, then run this command again",
         )

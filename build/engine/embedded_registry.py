@@ -141,7 +141,7 @@ def _taken(container: Container, port: int) -> RegistryError:
     if _answers(port):
         fix = f"a registry answers there; to use it: export {REGISTRY_VARIABLE}=127.0.0.1:{port}; else {fix}"
     return RegistryError(
-        f"port {port} on 127.0.0.1, the embedded registry's, is taken by another program",
+        f"port {port} on 127.0.0.1, which the embedded registry needs, is used by another program",
         where=f"127.0.0.1:{port}",
         fix=fix,
     )
@@ -166,7 +166,8 @@ def _wait(container: Container, registry: Registry) -> None:
     raise RegistryError(
         f"the embedded registry does not answer at {registry.host} (its container is {container.status})",
         where=f"container {container.name}",
-        fix=f"docker logs {container.name}; with an engine elsewhere set {REGISTRY_VARIABLE}=host[:port]",
+        fix=f"see its log: docker logs {container.name}; "
+        f"if the engine is on another machine, set {REGISTRY_VARIABLE}=host[:port]",
         details=log,
     )
 

@@ -135,7 +135,7 @@ def _gone(engine: Engine | None) -> EngineError:
     return EngineError(
         f"the engine{address} stopped answering",
         where=engine.source if engine else None,
-        fix="start it again, look into its log for the reason, then run this command again",
+        fix="start it again (its log has the reason), then run this command again",
     )
 
 

@@ -137,7 +137,7 @@ def _context(environ: Mapping[str, str]) -> Candidate | None:
         raise EngineError(
             f"the Docker context '{asked or get_current_context_name()}' does not exist",
             where=source,
-            fix="docker context ls lists the existing ones; docker context use default",
+            fix="docker context ls lists the existing ones; docker context use default selects the default one",
         )
     if context.name == "default" or not context.Host:
         return None

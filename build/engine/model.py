@@ -133,7 +133,7 @@ def check(engine: Engine) -> None:
         )
     if engine.platform != LINUX_AMD64.oci:
         raise EngineError(
-            f"the engine runs on {engine.platform}, and these images are {LINUX_AMD64.oci}",
+            f"the engine runs on {engine.platform}, but these images are for {LINUX_AMD64.oci}",
             where=where,
             fix=f"name an engine on {LINUX_AMD64.oci} in DOCKER_HOST",
         )

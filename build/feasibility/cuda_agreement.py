@@ -48,7 +48,7 @@ def check(project: Project, locks: Mapping[str, Lock]) -> None:
             places.append(place)
     if images:
         raise LockError(
-            "CUDA pins that contradict each other: an image would not have the CUDA that it needs or names",
+            "CUDA pins contradict each other: an image would not have the CUDA version that it needs or names",
             where="; ".join(places),
             fix="pin what the framework was built with: under 'cuda', or for this framework version alone under "
             "gpu.cuda-packages; nothing was written",
@@ -68,7 +68,9 @@ def _problems(project: Project, image: Variant, lock: Lock) -> list[str]:
             try:
                 sentences += cuda.contradictions(release, _requires(project, package), versions, image.base.python)
             except wheel_metadata.NotServedError as failure:
-                console.warn(f"{image.name}: its CUDA was not compared with the metadata of {release}: {failure.what}")
+                console.warn(
+                    f"{image.name}: its CUDA pins were not compared with the metadata of {release}: {failure.what}"
+                )
     return sentences
 
 

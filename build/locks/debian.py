@@ -118,7 +118,7 @@ def staleness(base: CudaBaseImage, recorded: Sequence[str] | None, asked: Sequen
         asked: The names that they were made from; ``recorded`` also has what these need.
     """
     if recorded is None:
-        yield "the Debian packages of its CUDA are not recorded"
+        yield "the Debian packages with CUDA are not recorded"
         return
     added = [f"+{name}" for name in base.cuda.debian if name not in asked]
     removed = [f"-{name}" for name in asked if name not in base.cuda.debian]

@@ -57,7 +57,7 @@ def fetch_index(suite: str) -> str:
     program = shutil.which("mmdebstrap")
     if program is None:
         raise EngineError(
-            "mmdebstrap is not installed; it knows the Debian archive that has CUDA's packages",
+            "mmdebstrap is not installed; it reads the list of CUDA packages from Debian's archive",
             fix="sudo apt-get install mmdebstrap debian-archive-keyring (on Debian or Ubuntu); "
             "elsewhere take CUDA from wheels ('packages') or from an image ('images') in matrix.yaml",
         )

@@ -1,4 +1,4 @@
-"""Making locks: resolve the images of some bases, the builds of their source-only packages, and the builder's tools.
+"""Make locks for the images of some bases, for the builds of their source-only packages, and for the builder's tools.
 
 Effects: fetches wheels from extra wheel sources into ``.pipeline/``, and runs uv; writes no lock.
 """
@@ -63,7 +63,7 @@ class _Maker:
         return self.matrix.project.exclude_newer.isoformat()
 
     def base(self, base_name: str) -> tuple[dict[str, Lock | UnsatisfiableError], _Wheels]:
-        """Resolve all images of one base together, so that they agree, and the builds of its source-only packages."""
+        """Resolve all images of one base together, so that they agree, and what its source-only packages need."""
         images = [variant for variant in self.variants if variant.base_name == base_name]
         wheels = self._fetch(images)
         resolved = tuple(variant for variant in images if variant.name not in wheels.not_reached)
@@ -89,7 +89,7 @@ class _Maker:
         return resolve.lock(locks.TOOLS, locks.tools_requirements(self.matrix), target)
 
     def _fetch(self, images: Sequence[Variant]) -> _Wheels:
-        """Fetch the wheels of the images' extra wheel sources; an image's first unreachable source ends its turn."""
+        """Fetch the images' wheels from extra wheel sources; stop for an image at its first unreachable source."""
         wheels = _Wheels()
         for variant in images:
             for name, wanted in wheel_sources.needed(variant).items():
@@ -103,7 +103,7 @@ class _Maker:
         return wheels
 
     def _preferred(self, variants: Sequence[Variant]) -> dict[str, str]:
-        """Return the versions of the existing locks of the matrix's day; another day means newer packages."""
+        """Return the versions in locks with the matrix's ``exclude-newer``; other locks would hold packages back."""
         preferred: dict[str, str] = {}
         for variant in variants:
             lock = self.store.find_valid(variant.base_name, variant.name)
@@ -126,7 +126,7 @@ def make_locks(matrix: Matrix, variants: Sequence[Variant], store: LockStore, ba
 
     Args:
         matrix: The matrix.
-        variants: All its images.
+        variants: All its variants.
         store: The existing locks: their versions are preferred, so that an edit changes only what it must.
         base_names: The bases.
 
@@ -157,8 +157,8 @@ def may_be_replaced(
 ) -> bool:
     """Tell whether the default index may replace a wheel source that was not reached.
 
-    It may if the matrix allows it and no local version (``+cpu``), which no public index has, is required; but not if
-    the image has an up-to-date lock that was made with the source.
+    It may if the matrix allows it and the image requires no local version (``+cpu``), since public indexes have none.
+    It may not if the image has an up-to-date lock that was made with the source.
 
     Args:
         matrix: The matrix.

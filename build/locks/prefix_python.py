@@ -89,5 +89,5 @@ def staleness(python: RecordedPython | None, *, version: str, edition: int) -> s
     if python.version != version:
         return f"CPython {python.version} is recorded, the matrix asks for {version}"
     if python.edition != edition:
-        return f"it is of edition {python.edition} of the prefix archives, now it is {edition}"
+        return f"it is from edition {python.edition} of the prefix archives, the current edition is {edition}"
     return None

@@ -51,12 +51,13 @@ class Strict(BaseModel):
 
 
 class Lifecycle(Strict):
-    """The dates (UTC) of a release, a deprecation and an end. All are optional, and in this order."""
+    """The dates (UTC) of a release, a deprecation and an end. All are optional; those given must be in this order."""
 
     released: Date | None = Field(default=None, description="The day of the first release.")
-    deprecated: Date | None = Field(default=None, description="From this day on it is not recommended.")
+    deprecated: Date | None = Field(default=None, description="The day from which it is not recommended any more.")
     end_of_life: Date | None = Field(
-        default=None, description="From this day on it is built only where it is selected by name, and not by default."
+        default=None,
+        description="From this day on its images are built only if you select them; the default group leaves them out.",
     )
 
     @model_validator(mode="after")
@@ -84,7 +85,7 @@ class Bootstrap(Strict):
 
 
 class Prefix(Strict):
-    """A CPython from a directory of the building machine, for Python versions that the distribution does not have.
+    """A CPython from a directory of the build machine, for Python versions that the distribution does not have.
 
     Builds of pyenv and of python-build-standalone work.
     """
@@ -92,14 +93,14 @@ class Prefix(Strict):
     version: FullVersion = Field(description="The full version: `3.12.1`.")
     directory: str | None = Field(
         default=None,
-        description="The directory, absolute or relative to matrix.yaml. Default: the usual places are searched.",
+        description="The directory, absolute or relative to matrix.yaml. By default the usual places are searched.",
     )
 
 
 class Base(Strict):
-    """An operating system with a Python: images are built on it. It has either a `bootstrap` or an `image`."""
+    """An operating system with a Python, on which images are built. It has either a `bootstrap` or an `image`."""
 
-    title: str = Field(description="The name for people: `Debian 12`.")
+    title: str = Field(description="The name that people read: `Debian 12`.")
     os: Name = Field(description="The operating system in image names: `debian12`.")
     python: Python = Field(description="The minor version of Python: `3.11`.")
     glibc: Glibc = Field(description="The version of glibc. Wheels for it and for older ones are installed.")
@@ -116,7 +117,7 @@ class Base(Strict):
     @model_validator(mode="after")
     def _one_origin(self) -> Base:
         if (self.bootstrap is None) == (self.image is None):
-            raise ValueError("a base has either 'bootstrap' or 'image', exactly one of the two")
+            raise ValueError("a base needs either 'bootstrap' or 'image', but not both")
         return self
 
     @model_validator(mode="after")
@@ -140,9 +141,11 @@ class Base(Strict):
 
 
 class Cuda(Strict):
-    """A CUDA version with its cuDNN, pinned to the patch, and where it comes from: wheels, Debian packages, images."""
+    """A CUDA version with its cuDNN, pinned to the patch, and its origin: wheels, Debian packages or images."""
 
-    version: VersionText = Field(description="The version of the CUDA toolkit: `13.0.3`. The name must begin with it.")
+    version: VersionText = Field(
+        description="The version of the CUDA toolkit: `13.0.3`. It begins with the number in the name."
+    )
     cudnn: VersionText | None = Field(default=None, description="The version of cuDNN: `9.12.0.46`.")
     packages: list[RequirementText] = Field(default_factory=list, description="The wheels that contain the libraries.")
     debian: list[DebianName] = Field(
@@ -179,8 +182,8 @@ class WheelSource(Strict):
     packages: list[Name] = Field(min_length=1, description="The distributions that are taken from this source.")
     where_not_reached: Literal["default-index"] | None = Field(
         default=None,
-        description="What to do if the source cannot be reached. `default-index`: lock the images with what the "
-        "default index has. Default: the images keep the locks they have.",
+        description="What to do if the source cannot be reached. `default-index`: lock the images from "
+        "the default index. Default: the images keep their locks.",
     )
 
     @model_validator(mode="after")
@@ -197,7 +200,9 @@ class CpuPins(Strict):
         default_factory=list, description="Promises in addition to those of the version."
     )
     guards: list[Guard] = Field(default_factory=list, description="Guards in addition to those of the version.")
-    wheel_source: Name | None = Field(default=None, description="An entry of `wheel-sources`, not the framework's.")
+    wheel_source: Name | None = Field(
+        default=None, description="An entry of `wheel-sources`, instead of the framework's."
+    )
 
 
 class GpuPins(CpuPins):
@@ -211,7 +216,7 @@ class GpuPins(CpuPins):
 
 
 class FrameworkVersion(Strict):
-    """One version of a framework: what its images promise, what they need to work, and which images there are."""
+    """One version of a framework: what its images promise, what they need to work, and their bases and devices."""
 
     contract: list[RequirementText] = Field(
         default_factory=list, description="The requirements that the catalogue promises. `nox -s verify` tests each."
@@ -227,12 +232,12 @@ class FrameworkVersion(Strict):
 class Framework(Strict):
     """A framework and its versions."""
 
-    title: str = Field(description="The name for people: `scikit-learn`.")
+    title: str = Field(description="The name that people read: `scikit-learn`.")
     contract: list[RequirementText] = Field(default_factory=list, description="Promises of every version.")
     guards: list[Guard] = Field(default_factory=list, description="Guards of every version.")
     wheel_source: Name | None = Field(default=None, description="An entry of `wheel-sources`.")
     versions: dict[VersionKey, FrameworkVersion] = Field(
-        min_length=1, description="The versions, by the text that image names have; `n/a` leaves it out of the name."
+        min_length=1, description="The versions, as image names show them; `n/a`: image names have no version."
     )
 
 
@@ -291,7 +296,7 @@ class Project(Strict):
         "The variable `REGISTRY` tells `nox -s publish` where to push.",
     )
     exclude_newer: Date = Field(
-        description="Locks see the package index as it was at the start of this day (UTC). A later day, newer packages."
+        description="Locks see the package index as of the start of this day (UTC). A later day gives newer packages."
     )
     uv: VersionText = Field(description="The version of uv, which installs the packages of every layer.")
     layer_order: list[Name] = Field(
@@ -304,7 +309,7 @@ class Project(Strict):
 class Server(Strict):
     """The scoring server and pip, which every image has in addition to its framework."""
 
-    title: str = Field(description="The name for people.")
+    title: str = Field(description="The name that people read.")
     contract: list[RequirementText] = Field(min_length=1, description="Promises of every image.")
     guards: list[Guard] = Field(default_factory=list, description="Guards of every image.")
 
@@ -314,7 +319,7 @@ class Matrix(Strict):
 
     project: Project = Field(description="Settings for all images.")
     server: Server = Field(description="The packages of every image.")
-    axes: Axes = Field(description="The bases and devices of every framework version that names none itself.")
+    axes: Axes = Field(description="The bases and devices of every framework version that does not name its own.")
     bases: dict[Name, Base] = Field(min_length=1, description="The bases, by name.")
     cuda: dict[CudaName, Cuda] = Field(default_factory=dict, description="The CUDA versions, by name.")
     wheel_sources: dict[Name, WheelSource] = Field(
@@ -328,6 +333,6 @@ class Matrix(Strict):
     exclude: list[Exclusion] = Field(default_factory=list, description="Images of the axes that are left out.")
     groups: dict[Name, list[str]] = Field(
         default_factory=dict,
-        description="Groups for `--group`: name → image names or globs. Commands that build use the group `default` "
-        "where nothing is selected.",
+        description="Groups for `--group`: name → image names or globs. Without a selection, `build`, `verify`, "
+        "`publish` and `pipeline` use the group `default`.",
     )

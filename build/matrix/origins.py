@@ -105,7 +105,7 @@ class DebianPackages:
         """Tell why this does not work on a base, as the end of a sentence; None if it does."""
         if isinstance(base, Bootstrapped):
             return None
-        return f"comes with Debian packages, and the base '{base_name}' is no bootstrapped Debian"
+        return f"comes with Debian packages, but the base '{base_name}' is not a bootstrapped Debian"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +121,7 @@ class CudaImage:
     def misfit(self, base_name: str, base: BaseOrigin) -> str | None:
         """Tell why this does not work on a base, as the end of a sentence; None if it does."""
         if isinstance(base.python, PrefixPython):
-            return f"comes with an image, and the base '{base_name}' has its Python from a prefix"
+            return f"comes with an image, but the base '{base_name}' takes its Python from a prefix"
         return None
 
 

@@ -148,8 +148,8 @@ def reference_text() -> str:
     return (
         "<!-- Generated from build/matrix/model.py by `nox -s generate`; do not edit. -->\n\n"
         "# matrix.yaml\n\n"
-        "All keys, with their types and meanings. `nox -s check` validates the file; editors that know\n"
-        '`matrix.schema.json` do while you type. Unknown keys are errors. Quote versions (`"1.10"`): without quotes,\n'
+        "All keys, with their types and meanings. `nox -s check` validates the file, and so do editors that use\n"
+        '`matrix.schema.json`, while you type. Unknown keys are errors. Quote versions (`"1.10"`): without quotes,\n'
         "YAML reads 1.10 as the number 1.1.\n\n" + "\n".join(sections)
     )
 

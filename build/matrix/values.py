@@ -34,8 +34,8 @@ _REGISTRY = r"^([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]{1,5})?|[A-Za-z0-9-]+:[0-9
 PATTERNS = {
     NAME: "lower-case letters, digits, '.' and '-', a letter or digit first",
     _VERSION: "a version: '1.9', '12.5.1'",
-    _VERSION_KEY: f"a version: '1.9', '12.5.1'; or {NO_VERSION} for a framework that has none",
-    _CUDA_NAME: "'cuda' and two or three numbers, as image names write it: cuda13.0, cuda13.0.3",
+    _VERSION_KEY: f"a version: '1.9', '12.5.1'; or {NO_VERSION} for a framework without versions",
+    _CUDA_NAME: "'cuda' and two or three numbers, as in image names: cuda13.0, cuda13.0.3",
     _PYTHON: "Python's minor version: '3.11'",
     _GLIBC: "glibc's version: '2.36'",
     _PATCH_VERSION: "Python's full version: '3.12.1'",
@@ -57,7 +57,7 @@ def _requirement(text: str) -> str:
             hint = " (write '~=1.1.0' for 'the newest 1.1.z'; '~=1.1.x' is not a valid specifier)"
         # The further lines of packaging's message draw an arrow below the text.
         reason = str(error).splitlines()[0]
-        raise ValueError(f"'{text}' is not a requirement as PEP 508 writes them{hint}: {reason}") from error
+        raise ValueError(f"'{text}' is not a valid requirement (PEP 508){hint}: {reason}") from error
     return text
 
 

@@ -29,7 +29,7 @@ def read_text(path: Path) -> str:
         content = path.read_bytes()
     except FileNotFoundError:
         raise MatrixError(
-            f"there is no {path.name}", where=str(path), fix="run it in a checkout of the repository"
+            f"{path.name} not found", where=str(path), fix="run it in a checkout of the repository"
         ) from None
     except OSError as error:
         raise MatrixError(f"{path.name} cannot be read: {error.strerror}", where=str(path)) from None
@@ -101,7 +101,7 @@ def _not_yaml(file: str, text: str, error: yaml.YAMLError) -> MatrixError:
     if not isinstance(error, yaml.MarkedYAMLError) or not (mark := error.problem_mark or error.context_mark):
         return MatrixError(f"{file} is not YAML: {error}", where=file)
     words = ", ".join(part for part in (error.context, error.problem) if part)
-    advice = "look at indentation, quotes and brackets there and above"
+    advice = "check the indentation, quotes and brackets there and above"
     if "'\\t'" in words:
         advice = "indent with spaces, not tabs"
     return MatrixError(
@@ -132,7 +132,7 @@ class Builder:
             path: Its keys from the root.
         """
         if id(node) in self._open:
-            self._note(node, path, "an alias is inside of what it names")
+            self._note(node, path, "an alias is inside the value that it names")
             self.unusable.add(path)
             return None
         self._open.add(id(node))

@@ -174,7 +174,7 @@ def configured(client: IndexClient | None = None) -> PackageIndex:
         )
     if done.returncode != 0:
         raise PipelineError(
-            "uv cannot tell which package indexes it is configured for",
+            "uv cannot tell which package indexes are configured",
             fix="correct uv's configuration: the variables UV_* and the file uv.toml",
             details=done.stderr.strip()[-600:],
         )

@@ -86,7 +86,7 @@ def _push_missing(plans: list[Plan], remote: Client, client: DockerClient, progr
         digest = remote.digest(plan.item.repository, plan.item.recipe_tag)
         if digest is None:
             raise RegistryError(
-                f"the registry {remote.registry.host} accepted {plan.item.name} and does not have it",
+                f"the registry {remote.registry.host} accepted {plan.item.name}, but does not have it",
                 where=remote.registry.reference(plan.item.repository, plan.item.recipe_tag),
                 fix="publish again; look at the registry's own log",
             )

@@ -201,7 +201,7 @@ def _engine(item: Publication) -> Iterator[None]:
             f"the engine has no image '{item.local_reference}'", where=item.name, fix="nox -s build verify"
         ) from error
     except APIError as error:
-        raise EngineError(f"the engine failed publishing {item.name}", details=str(error)) from error
+        raise EngineError(f"the engine failed to push {item.name}", details=str(error)) from error
     except (DockerException, requests.RequestException, json.JSONDecodeError) as error:
         raise EngineError(
             f"the engine stopped answering while {item.name} was published",

@@ -106,5 +106,5 @@ def _move_back(plans: Sequence[Plan], remote: Client) -> str:
         except RegistryError:
             stuck.append(remote.registry.reference(repository, LATEST))
     if not stuck:
-        return "every 'latest' is what it was before"
+        return "every 'latest' is where it was before"
     return f"could not be moved back, publish again to finish: {', '.join(stuck)}"

@@ -1,4 +1,4 @@
-"""What publishing and the catalogue ask of a registry, and the tags and documents that they put there.
+"""The requests that publishing and the catalogue send to a registry: they read it, move tags and attach documents.
 
 The protocol is the OCI distribution specification 1.1 (https://github.com/opencontainers/distribution-spec). Layers are
 uploaded by the engine, not here.
@@ -19,19 +19,19 @@ from build.system.http import HttpClient
 from build.system.http_response import Response
 
 _ACCEPT = {"Accept": ", ".join(MANIFESTS)}
-#: How often an upload that the registry forgot is begun again.
+#: How often an upload is begun, in case the registry forgets it.
 _UPLOADS = 3
 
 
 class Client:
-    """Asks a registry, and moves tags in it; a context manager. Threads may share it.
+    """Reads a registry, and moves tags in it. A context manager; threads may share it.
 
-    Repositories are given as the matrix names them; the registry's namespace is put in here. Each method raises
-    RegistryError where the registry is not there, refuses, or fails.
+    Repositories are given as the matrix names them; the client adds the registry's namespace. Each method raises
+    RegistryError if the registry cannot be reached, refuses the request, or fails.
 
     Args:
         registry: The registry.
-        http: Sends the requests; None: a client of its own, with the usual retries.
+        http: Sends the requests. By default a client of its own, with the usual retries.
     """
 
     def __init__(self, registry: Registry, http: HttpClient | None = None) -> None:
@@ -47,7 +47,7 @@ class Client:
 
     def check(self) -> None:
         """Check that a registry answers and accepts the login, before work begins that would be lost."""
-        doing = "asking whether it is there"
+        doing = "asking whether it answers"
         response = self._connection.request("GET", "", doing=doing, accept=(404,))
         # Whatever else listens on that port answers differently.
         with self._understood(doing):
@@ -64,7 +64,7 @@ class Client:
             return [name for page in pages for name in page.json()["repositories"] or ()]
 
     def digest(self, repository: str, tag: str) -> str | None:
-        """Return the digest that a tag points to (``sha256:…``), None where there is no such tag or repository."""
+        """Return the digest that a tag points to (``sha256:…``), or None if tag or repository do not exist."""
         doing = f"reading {repository}:{tag}"
         path = self._path(repository, "manifests", tag)
         # A refused HEAD is sent again as GET: only that answer has a body with the registry's words.
@@ -77,7 +77,7 @@ class Client:
         return None if response.status == 404 else digest_of(response.content)
 
     def tags(self, repository: str) -> list[str]:
-        """List the tags of a repository; none where it does not exist."""
+        """List the tags of a repository; an empty list if it does not exist."""
         doing = f"listing the tags of {repository}"
         path = self._path(repository, "tags", "list")
         with self._understood(doing):
@@ -90,7 +90,7 @@ class Client:
         path = self._path(repository, "manifests", reference)
         response = self._read("GET", path, repository, doing, headers=_ACCEPT)
         media_type = (response.headers.get("Content-Type") or "").partition(";")[0].strip()
-        # The digest is of the bytes: the registry's word is not taken for it.
+        # The digest is computed from the bytes; the registry's header is not trusted.
         manifest = Manifest(digest=digest_of(response.content), media_type=media_type, content=response.content)
         with self._understood(doing):
             if reference.startswith("sha256:") and reference != manifest.digest:
@@ -99,7 +99,7 @@ class Client:
         return manifest
 
     def put_tag(self, repository: str, tag: str, manifest: Manifest) -> None:
-        """Let ``tag`` point to a manifest whose blobs the repository has."""
+        """Point ``tag`` to a manifest whose blobs the repository has."""
         self._put_manifest(repository, tag, manifest, f"tagging {repository}:{tag}")
 
     def remove_tag(self, repository: str, tag: str) -> None:
@@ -114,7 +114,7 @@ class Client:
         return self._read("HEAD", path, repository, f"reading {repository}", accept=(404,)).ok
 
     def mount(self, repository: str, digest: str, origin: str) -> bool:
-        """Give ``repository`` a blob that ``origin`` has, without sending it; False where that is refused."""
+        """Give ``repository`` a blob that ``origin`` has, without uploading it; False if the registry refuses."""
         query = urlencode({"mount": digest, "from": self.registry.repository(origin)})
         response = self._connection.request(
             "POST",
@@ -126,7 +126,7 @@ class Client:
         return response.status == 201  # 202 opens an upload instead
 
     def blobs(self, repository: str, manifest: Manifest) -> tuple[Blob, ...]:
-        """List all that an image consists of in addition to manifests; for an index, of all its images."""
+        """List the blobs of an image (its configuration and layers); for an index, those of all its images."""
         with self._understood(f"reading {repository}@{manifest.digest}"):
             blobs: dict[str, Blob] = {}
             document = manifest.document
@@ -157,10 +157,10 @@ class Client:
         return content
 
     def put_artifact(self, repository: str, manifest: Manifest, blobs: Sequence[bytes]) -> bool | None:
-        """Put a manifest that is not an image under its digest, and first the blobs that it names.
+        """Upload a manifest that is not an image, after the blobs that it names; its reference is its digest.
 
         Returns:
-            Whether the registry lists it as a referrer of its subject; None where it does not accept such manifests.
+            Whether the registry lists it as a referrer of its subject; None if it does not accept such manifests.
         """
         doing = f"attaching to {repository}"
         for content in blobs:
@@ -169,10 +169,10 @@ class Client:
         return "OCI-Subject" in response.headers if response.ok else None
 
     def referrers(self, repository: str, digest: str) -> list[dict[str, Any]] | None:
-        """List the descriptors of what refers to a manifest (GET /v2/<name>/referrers/<digest>).
+        """List the descriptors of the manifests that refer to a manifest (GET /v2/<name>/referrers/<digest>).
 
         Returns:
-            None where the registry has no such API (CNCF Distribution before 3.1): then a tag lists them.
+            None if the registry has no such API (CNCF Distribution before 3.1): then a tag lists them.
         """
         if not self._lists_referrers:
             return None
@@ -186,7 +186,7 @@ class Client:
             return list(response.json()["manifests"])
 
     def _put_blob(self, repository: str, content: bytes, doing: str) -> None:
-        """Upload a small blob in one piece, unless it is there."""
+        """Upload a small blob in one piece, unless the repository has it."""
         digest = digest_of(content)
         scopes = [self._scope(repository, "pull,push")]
         for attempt in range(1, _UPLOADS + 1):
@@ -198,9 +198,9 @@ class Client:
             location = opened.headers.get("Location") or ""
             with self._understood(doing):
                 if not location:
-                    raise ValueError("it opened an upload and did not say where")
+                    raise ValueError("it opened an upload without naming its location")
             target = f"{location}{'&' if urlsplit(location).query else '?'}{urlencode({'digest': digest})}"
-            # A registry that failed once may have forgotten the upload, or have it done.
+            # A registry that failed once may have forgotten the upload, or may have completed it.
             forgotten = (404, 416) if attempt < _UPLOADS else ()
             headers = {"Content-Type": "application/octet-stream"}
             if self._connection.request(

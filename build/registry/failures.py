@@ -36,7 +36,7 @@ def not_there(registry: Registry, details: str) -> RegistryError:
     if registry.embedded:
         fix = "publish again (it starts the embedded registry), or set REGISTRY=host[:port][/namespace]"
     return RegistryError(
-        f"the registry {registry.host} is not there or stopped answering",
+        f"the registry {registry.host} cannot be reached or stopped answering",
         where=registry.host,
         fix=fix,
         details=details,
@@ -190,7 +190,7 @@ def from_response(registry: Registry, response: Response, doing: str, *, logged_
     return RegistryError(
         f"the registry {registry.host} failed: {status_text(response.status)} ({doing})",
         where=registry.host,
-        fix="try again; if it stays, look at the registry's own log",
+        fix="try again; if it fails again, look at the registry's own log",
         details=details,
     )
 

@@ -48,7 +48,7 @@ def exclusive(paths: Paths, command: str) -> Iterator[None]:
     except Timeout:
         run = read_json(holder) or {}
         raise BusyError(
-            f"another run works in this clone: '{run.get('command', 'unknown')}', process {run.get('pid', '?')}, "
+            f"another run is using this clone: '{run.get('command', 'unknown')}', process {run.get('pid', '?')}, "
             f"since {run.get('since', '?')}",
             where=str(paths.root),
             fix="wait for it, or stop it with Ctrl-C; use another clone to work in parallel",

@@ -21,7 +21,7 @@ def expand(loaded: LoadedMatrix) -> tuple[Variant, ...]:
 
     Raises:
         MatrixError: A name is not defined, two variants have the same name, an exclude or a group matches nothing,
-            an include is in the axes already, or an image cannot be built; with all such errors.
+            an include repeats a cell, or an image cannot be built. The error lists all problems.
     """
     matrix, problems = loaded.matrix, undefined(loaded)
     if not problems:
@@ -82,15 +82,15 @@ def excluded(loaded: LoadedMatrix) -> tuple[Excluded, ...]:
 
 
 def _add_included(loaded: LoadedMatrix, cells: list[Cell], places: Mapping[Cell, tuple[str, ...]]) -> list[Problem]:
-    """Append the included cells, and return a problem for each that is there already."""
+    """Append the included cells, and return a problem for each that repeats a cell."""
     problems = []
     included: dict[Cell, int] = {}
     for index, item in enumerate(loaded.matrix.include):
         cell = Cell(item.framework, item.version, item.base, item.device)
         if cell in included:
-            what = f"the same include is there already: {loaded.where('include', included[cell])}"
+            what = f"this include repeats another one: {loaded.where('include', included[cell])}"
         elif cell in places:
-            what = f"this include is in the product of the axes already: {loaded.where(*places[cell])}"
+            what = f"this include is already in the product of the axes: {loaded.where(*places[cell])}"
         else:
             included[cell] = index
             cells.append(cell)

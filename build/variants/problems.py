@@ -40,7 +40,7 @@ class _Names:
             if not f"{cuda.version}.".startswith(f"{number}."):
                 version = Version(cuda.version)
                 yield Problem(
-                    what=f"'{name}' pins CUDA {cuda.version}: image names would promise {number}",
+                    what=f"'{name}' pins CUDA {cuda.version}, but image names would say {number}",
                     where=self.loaded.where("cuda", name, "version"),
                     fix=f"call it cuda{version.major}.{version.minor}, or pin a version {number}.z",
                 )
@@ -147,7 +147,7 @@ def same_names(loaded: LoadedMatrix, cells: Sequence[Cell]) -> list[Problem]:
     return [
         Problem(
             what=f"two variants are called {names[0]}"
-            + (f" (and {len(names) - 1} names more)" if len(names) > 1 else "")
+            + (f" (and {len(names) - 1} more names)" if len(names) > 1 else "")
             + f": one is of {one}",
             where=other,
             fix="two bases need another 'os' or 'python'; or exclude one of the two",

@@ -28,17 +28,17 @@ from build.verify.target import Target
 
 #: pytest's exit codes: https://docs.pytest.org/en/stable/reference/exit-codes.html
 _PASSED, _FAILED, _NOTHING_SELECTED = 0, 1, 5
-#: Seconds that pytest has to end when it is stopped.
+#: Seconds that pytest gets to stop.
 _PATIENCE = 10
 #: Seconds between two looks at the events.
 _INTERVAL = 0.1
-#: Lines of the log's end in an error.
+#: How many of the log's last lines an error shows.
 _LOG_LINES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Files:
-    """Where a run writes to."""
+    """The files that a run writes."""
 
     paths: Paths
 
@@ -58,7 +58,7 @@ class Files:
 
     @property
     def plan(self) -> Path:
-        """What the tests expect."""
+        """The expectations that the tests read."""
         return self.paths.state / "verify" / "plan.json"
 
     def prepare(self) -> None:
@@ -78,7 +78,7 @@ def run(
     keywords: str | None,
     on_event: Callable[[Event], None],
 ) -> list[Event]:
-    """Run the tests. However they end, no container of theirs stays.
+    """Run the tests, and remove their containers, however the tests end.
 
     Args:
         targets: The images.
@@ -101,7 +101,7 @@ def run(
     files.prepare()
     this_run, clone = uuid.uuid4().hex[:12], str(paths.root)
     labels = {containers.RUN_LABEL: this_run, containers.CLONE_LABEL: clone}
-    containers.remove(containers.CLONE_LABEL, clone, environment)  # of a run that was killed
+    containers.remove(containers.CLONE_LABEL, clone, environment)  # left by a run that was killed
     state.write_json(files.plan, {"container_labels": labels, "images": [target.expectations for target in targets]})
     seen: list[Event] = []
 
@@ -116,7 +116,9 @@ def run(
     finally:
         containers.remove(containers.RUN_LABEL, this_run, environment, settle=interrupted)
     if code == _NOTHING_SELECTED and keywords:
-        raise UsageError(f"no test matches '{keywords}'", fix="see `pytest --help`, -k: words of the tests' names")
+        raise UsageError(
+            f"no test matches '{keywords}'", fix="give words of the tests' names (`pytest --help` explains -k)"
+        )
     failed = any(isinstance(event, events.Completed) and event.outcome == "failed" for event in seen)
     tested = any(isinstance(event, events.Completed) for event in seen)
     if code not in (_PASSED, _FAILED) or errors(seen) or not tested or (code == _FAILED) != failed:
@@ -129,7 +131,7 @@ def command(tool: ToolPaths, files: Files, *, workers: int, keywords: str | None
     return [
         *(sys.executable, "-m", "pytest", str(tool.image_tests), "--plan", str(files.plan)),
         *("--results", str(files.events), f"--junitxml={files.junit}"),
-        # A worker that dies ends the run: xdist sometimes waits for ever for one that it restarted (3.8.0).
+        # If a worker dies, the run ends: xdist 3.8.0 sometimes waits forever for a worker that it restarted.
         *("--numprocesses", str(workers), "--dist", "loadscope", "--max-worker-restart=0"),
         *("-q", "-rN", "--no-header", "--tb=short", "--color=no", "-p", "no:cacheprovider"),
         *(("-k", keywords) if keywords else ()),
@@ -171,7 +173,7 @@ def _follow(
 
 
 def _pass_on(lines: IO[str], rest: str, files: Files, handle: Callable[[Event], None]) -> str:
-    """Pass on the events that have been written since; return the beginning of a line that is not complete."""
+    """Pass on the new events; return the beginning of a line that is not complete yet."""
     *complete, rest = (rest + lines.read()).split("\n")
     for line in complete:
         try:

@@ -69,7 +69,7 @@ def raise_for(results: Sequence[VerifyResult], paths: Paths) -> None:
         lines.append(f"and {len(tests) - _SHOWN_FAILURES} more")
     files = Files(paths=paths)
     raise VerifyError(
-        f"not every image passed its tests: {len(failed)} of {len(results)} failed",
+        f"{len(failed)} of {len(results)} images failed their tests",
         where=f"{files.junit}, {files.log}",
         fix="fix the image (its Dockerfile, lock, base) or the test, then: nox -s build verify",
         details="\n".join(lines),

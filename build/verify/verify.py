@@ -31,7 +31,7 @@ def verify(
         docker_host: The engine (``DOCKER_HOST``), or None for the docker command's own choice.
         tool: Where the tests are.
         paths: The project.
-        workers: How many images are tested side by side; by default one for each CPU.
+        workers: How many images are tested at a time; by default one for each CPU.
         keywords: Run only tests that match (pytest's ``-k``). Nothing is remembered then.
         force: Also test images that passed before.
 
@@ -121,7 +121,7 @@ def _remember(target: Target, result: VerifyResult, groups: Mapping[str, str], t
 
 
 def _report(target: Target, result: VerifyResult, record: verified.Record, groups: Mapping[str, str]) -> Report:
-    """Return all that is known of an image that passed."""
+    """Return the report of an image that passed."""
     with_checks = {check.group for check in result.checks}
     return Report(
         image=result.name,

@@ -201,7 +201,7 @@ def test_a_second_run_in_the_same_clone_is_refused(checkout: Checkout) -> None:
         second = checkout.run("build", MINIMAL)
         assert second.code == 7
         output = second.one_screen()
-        assert "another run works in this clone: 'build'" in output
+        assert "another run is using this clone: 'build'" in output
         assert str(process.pid) in output
     finally:
         process.communicate(timeout=300)

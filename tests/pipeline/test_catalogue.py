@@ -205,7 +205,7 @@ def test_without_a_registry_the_earlier_record_is_used(catalogue: Catalogue, tmp
     done = catalogue.checkout.run("catalogue", "--output", output, env=away)
     assert done.code == 0, done.text
     said = " ".join(done.one_screen().split())
-    assert "is not there or stopped answering: the catalogue is written without it" in said
+    assert "cannot be reached or stopped answering: the catalogue is written without it" in said
     assert f"are those recorded earlier: 127.0.0.1:{catalogue.port}" in said
     page = Path(output, "images", f"{MINIMAL}.html").read_text()
     assert "No registry was asked" in page
@@ -231,7 +231,7 @@ def test_a_directory_with_other_content_is_left_alone(checkout: Checkout, tmp_pa
     (tmp_path / "letter.txt").write_text("mine")
     done = checkout.run("catalogue", "--offline", "--output", str(tmp_path))
     assert done.code == 2
-    assert "other content than a catalogue" in done.one_screen()
+    assert "files that are not a catalogue" in done.one_screen()
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
 

@@ -52,7 +52,7 @@ def test_an_image_that_fails_its_tests_is_not_published(checkout: Checkout) -> N
     done = checkout.run("pipeline", MINIMAL)
     assert done.code == 1
     output = done.one_screen()
-    assert "not every image passed its tests: 1 of 1 failed" in output
+    assert "1 of 1 images failed their tests" in output
     assert "exit code 3" in output
     assert "==> publish" not in output
 

@@ -237,7 +237,7 @@ def test_an_engine_of_another_project_is_not_stopped(own: Engine, root: Path, mo
     monkeypatch.setenv(ROOT_VARIABLE, str(root / "other"))
     done = command_line("--stop")
     assert done.returncode == EngineError.exit_code
-    assert "this project's engine does not run; the one that answers" in done.stderr
+    assert "this project's engine is not running; the engine that answers" in done.stderr
     assert own.host in done.stderr
     found = engine_find.find()
     assert found is not None
@@ -247,7 +247,7 @@ def test_an_engine_of_another_project_is_not_stopped(own: Engine, root: Path, mo
 def test_an_engine_that_fails_to_start_shows_why_and_leaves_no_process(root: Path) -> None:
     (root / "data").mkdir()
     (root / "data" / "docker").write_text("not a folder")
-    with pytest.raises(EngineError, match="the engine ended as it started, with exit code 1") as caught:
+    with pytest.raises(EngineError, match="the engine failed to start, with exit code 1") as caught:
         engine_command.ensure()
     assert "data/docker" in str(caught.value.details)
     assert caught.value.where == str(root / "data" / "dockerd.log")
@@ -261,7 +261,7 @@ def test_an_engine_that_hangs_is_reported_with_the_command_that_stops_it(
     monkeypatch.setattr(engine_find, "_PROBE_TIMEOUT", 1)
     os.kill(pid(root), signal.SIGSTOP)
     try:
-        with pytest.raises(EngineError, match=r"engine \(process \d+\) runs and does not answer") as caught:
+        with pytest.raises(EngineError, match=r"engine \(process \d+\) is running but does not answer") as caught:
             engine_command.ensure()
         assert "nox -s engine -- --stop" in str(caught.value.fix)
     finally:
@@ -307,6 +307,6 @@ except EngineError as error:
     )
     assert done.returncode == 0, done.stderr
     what, fix, half_done = done.stdout.strip().split(" | ")
-    assert re.fullmatch(r"a Docker engine runs here already \(process \d+\), and nothing names its address", what)
+    assert re.fullmatch(r"a Docker engine is already running here \(process \d+\), but its address is unknown", what)
     assert f"export DOCKER_HOST=unix://{root}/run/docker.sock" in fix
     assert half_done == "False"

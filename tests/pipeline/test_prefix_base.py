@@ -129,7 +129,7 @@ def test_a_base_that_lacks_a_library_is_reported_before_the_build(checkout: Chec
     ran = checkout.run("bases", "--base", BASE)
     assert ran.code == 1, ran.text
     output = " ".join(ran.one_screen().split())
-    assert f"the base {BASE} lacks what CPython {VERSION} needs: libsqlite3.so.0" in output
+    assert f"the base {BASE} lacks libraries that CPython {VERSION} needs: libsqlite3.so.0" in output
     assert "matrix.yaml:" in output
     assert "libsqlite3-0" in output
     assert "lib-dynload/_sqlite3" in output

@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    """SIGTERM during the start: no request is in progress. An exception would look like one of the user's init()."""
+    """End at once: no request is in progress. An exception would look like an error in the user's init()."""
     os._exit(0)
 
 
@@ -103,7 +103,7 @@ def gunicorn_arguments() -> list[str]:
     arguments = [
         *("--worker-class", "server_start.worker.Worker"),
         *("--threads", str(THREADS), "--worker-connections", str(2 * THREADS)),
-        # A client that keeps its connection would keep its worker, even a busy one while another is free.
+        # With keep-alive, a client would stay with one worker, even if that one is busy and another is free.
         *(() if os.environ.get("WORKER_COUNT", "1") == "1" else ("--keep-alive", "0")),
         # The platform limits how long a container may take to stop; gunicorn's own limit would drop waiting requests.
         *("--graceful-timeout", "86400"),

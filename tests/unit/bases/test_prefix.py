@@ -85,7 +85,7 @@ def test_a_program_for_another_platform_is_refused(tmp_path: Path) -> None:
     program = tmp_path / "bin" / "python3.12"
     program.parent.mkdir()
     program.write_text("#!/bin/sh\necho 3.12.1\n")
-    with pytest.raises(PrefixError, match="not one for Linux on x86-64 with glibc") as failure:
+    with pytest.raises(PrefixError, match="not built for Linux on x86-64 with glibc") as failure:
         prefix.check(tmp_path, "3.12.1")
     assert failure.value.where == str(program)
     program.write_bytes(Path("/bin/true").read_bytes())
@@ -98,7 +98,7 @@ def test_a_link_to_another_python_is_refused_with_the_prefix_of_that_python(tmp_
     link = tmp_path / "bin" / f"python{MINOR}"
     link.parent.mkdir()
     link.symlink_to(OWN / "bin" / f"python{MINOR}")
-    with pytest.raises(PrefixError, match="its standard library elsewhere") as failure:
+    with pytest.raises(PrefixError, match="the standard library of this Python is somewhere else") as failure:
         prefix.check(tmp_path, VERSION)
     assert str(OWN.resolve()) in str(failure.value.fix)
 
@@ -238,7 +238,9 @@ def test_a_base_that_lacks_a_library_is_refused_with_the_module_and_the_debian_p
     needs = {"libc.so.6": "bin/python3.12", "libsqlite3.so.0": "lib/python3.12/lib-dynload/_sqlite3.so"}
     archive = Archive(version="3.12.1", digest="d", needs=needs, glibc=(2, 35))
     tar = rootfs(tmp_path, "libc.so.6")
-    with pytest.raises(PrefixError, match=r"lacks what CPython 3\.12\.1 needs: libsqlite3\.so\.0$") as failure:
+    with pytest.raises(
+        PrefixError, match=r"lacks libraries that CPython 3\.12\.1 needs: libsqlite3\.so\.0$"
+    ) as failure:
         check_fits(archive, "mine", rootfs=tar, glibc="2.36", where="matrix.yaml:7")
     assert "libsqlite3-0" in str(failure.value.fix)
     assert failure.value.details == "libsqlite3.so.0 is needed by lib/python3.12/lib-dynload/_sqlite3.so"

@@ -204,7 +204,7 @@ def test_a_site_replaces_an_earlier_one_and_nothing_else(tmp_path: Path) -> None
     other = tmp_path / "documents"
     other.mkdir()
     (other / "letter.txt").write_text("mine")
-    with pytest.raises(UsageError, match="other content than a catalogue"):
+    with pytest.raises(UsageError, match="files that are not a catalogue"):
         site_folder.write(iter({"index.html": ""}.items()), other)
     assert (other / "letter.txt").read_text() == "mine"
     with pytest.raises(UsageError, match="is not a directory"):

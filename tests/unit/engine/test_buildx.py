@@ -21,7 +21,7 @@ def _plugin(folder: Path, output: str, code: int = 0) -> Path:
 def test_a_buildx_that_is_too_old(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     old = _plugin(tmp_path / "old", "github.com/docker/buildx v0.11.2 9872040b6626fb7d87ef7296fd5b832e8cc2ad17")
-    with pytest.raises(EngineError, match=r"buildx is too old: 0\.11\.2, and 0\.12 or newer is needed") as caught:
+    with pytest.raises(EngineError, match=r"buildx 0\.11\.2 is too old: 0\.12 or newer is needed") as caught:
         find_buildx([old])
     assert "docker-buildx" in str(caught.value.fix)
     new = _plugin(tmp_path / "new", "github.com/docker/buildx 0.13.1+ds1 0.13.1+ds1-3")

@@ -30,6 +30,6 @@ def test_the_build_cache_leaves_half_of_a_small_disk(free: int, keep: str) -> No
 
 def test_a_folder_with_too_long_a_name_for_sockets() -> None:
     place = Path("/tmp", "x" * 80)
-    with pytest.raises(EngineError, match="too long a name for sockets"):
+    with pytest.raises(EngineError, match="bytes too long for its sockets"):
         daemon.start(Folders(data=place / "data", run=place / "run", next_to_another=True))
     assert not place.exists()

@@ -68,7 +68,7 @@ def test_each_reason_why_recorded_packages_are_stale() -> None:
         return list(debian.staleness(base(version, *packages), pins, asked))
 
     assert stale("11.8.0", *asked) == []
-    assert stale("11.8.0", "libcudart11.0", pins=None) == ["the Debian packages of its CUDA are not recorded"]
+    assert stale("11.8.0", "libcudart11.0", pins=None) == ["the Debian packages with CUDA are not recorded"]
     assert stale("11.8.0", *asked, "libcufft10") == ["the Debian packages in the matrix have changed: +libcufft10"]
     assert stale("11.8.0", "libcudart11.0") == ["the Debian packages in the matrix have changed: -libcublas11"], (
         "it stays in the images"

@@ -92,7 +92,7 @@ def test_anchors_and_merge_keys_work(tmp_path: Path) -> None:
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(MatrixError) as caught:
         load(tmp_path / "matrix.yaml")
-    assert caught.value.what == "there is no matrix.yaml"
+    assert caught.value.what == "matrix.yaml not found"
     assert caught.value.where == str(tmp_path / "matrix.yaml")
 
 
@@ -113,7 +113,7 @@ def test_a_folder_instead_of_a_file(tmp_path: Path) -> None:
             None,
         ),
         ("a: 1\n---\nb: 2\n", "expected a single document", ":2, column 1", None),
-        ("a: b: c\n", "mapping values are not allowed here", ":1, column 5", "look at indentation"),
+        ("a: b: c\n", "mapping values are not allowed here", ":1, column 5", "check the indentation"),
         ("a:\n\tb: 1\n", "cannot start any token", ":2, column 1", "spaces, not tabs"),
         ("a: [1, 2\nb: 3\n", "while parsing a flow sequence", ":2", "brackets"),
         ("a: 1\nb: *nowhere\n", "undefined alias", ":2", None),
@@ -189,7 +189,7 @@ VERSION = 'frameworks.sklearn.versions."1.9"'
             "",
             "the key 'title' is missing",
             "20 (frameworks.sklearn)",
-            "add 'title:' – The name for people: `scikit-learn`.",
+            "add 'title:' – The name that people read: `scikit-learn`.",
             id="missing key",
         ),
         pytest.param(
@@ -245,7 +245,7 @@ VERSION = 'frameworks.sklearn.versions."1.9"'
             "title: {a: b}",
             "must be text, here is a mapping",
             "14 (bases.one.title)",
-            "what belongs here: The name for people: `Debian 12`.",
+            "what belongs here: The name that people read: `Debian 12`.",
             id="a mapping for text",
         ),
         pytest.param(
@@ -315,7 +315,7 @@ VERSION = 'frameworks.sklearn.versions."1.9"'
         pytest.param(
             "numpy>=2.0",
             "numpy=>2.0",
-            "'numpy=>2.0' is not a requirement as PEP 508 writes them",
+            "'numpy=>2.0' is not a valid requirement (PEP 508)",
             "22 (frameworks.sklearn.contract[0])",
             None,
             id="a wrong operator",
@@ -331,7 +331,7 @@ VERSION = 'frameworks.sklearn.versions."1.9"'
         pytest.param(
             "    bootstrap: {suite: bookworm}\n",
             "",
-            "a base has either 'bootstrap' or 'image', exactly one of the two",
+            "a base needs either 'bootstrap' or 'image', but not both",
             "13 (bases.one)",
             None,
             id="a base without origin",
@@ -363,7 +363,7 @@ VERSION = 'frameworks.sklearn.versions."1.9"'
         pytest.param(
             "bootstrap: {suite: bookworm}",
             "bootstrap: &x {suite: *x}",
-            "an alias is inside of what it names",
+            "an alias is inside the value that it names",
             "18 (bases.one.bootstrap.suite)",
             None,
             id="an alias of itself",

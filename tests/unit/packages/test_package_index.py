@@ -91,7 +91,7 @@ def test_the_default_index_is_searched_last() -> None:
 def test_an_invalid_configuration_of_uv_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "uv.toml").write_text("index = 3\n")
     monkeypatch.setenv("UV_CONFIG_FILE", str(tmp_path / "uv.toml"))
-    with pytest.raises(PipelineError, match="uv cannot tell which package indexes"):
+    with pytest.raises(PipelineError, match="uv cannot tell which package indexes are configured"):
         package_index.configured()
 
 

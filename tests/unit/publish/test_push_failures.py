@@ -42,7 +42,7 @@ def test_temporary_failures_are_repeated(words: str) -> None:
         ("x509: certificate has expired or is not yet valid: current time", "has expired"),
         ("x509: certificate is valid for other.example, not registry.example", "is for another name"),
         ("http: server gave HTTP response to HTTPS client", "speaks plain HTTP"),
-        ("dial tcp: lookup registry.example: no such host", "is not there"),
+        ("dial tcp: lookup registry.example: no such host", "cannot be reached"),
         ("received unexpected HTTP status: 504 Gateway Timeout", "did not take one"),
         ("received unexpected HTTP status: 500 Internal Server Error", "did not take one"),
     ],

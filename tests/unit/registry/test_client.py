@@ -119,7 +119,7 @@ def test_a_host_that_does_not_exist_is_named(
 
     with (
         Client(registry, HttpClient(proxies=False, policy=POLICY, notify=lines.append)) as client,
-        pytest.raises(RegistryError, match=r"registry\.invalid:5000 is not there"),
+        pytest.raises(RegistryError, match=r"registry\.invalid:5000 cannot be reached"),
     ):
         client.check()
 

@@ -175,7 +175,7 @@ def test_a_cuda_from_an_image_is_not_for_a_python_from_a_prefix(tmp_path: Path) 
     with pytest.raises(MatrixError) as raised:
         expand(matrix(tmp_path, text))
     said = f"{raised.value.what} {raised.value.details}"
-    assert "'cuda13.0' comes with an image, and the base 'one' has its Python from a prefix" in said
+    assert "'cuda13.0' comes with an image, but the base 'one' takes its Python from a prefix" in said
 
 
 def test_the_cells_that_are_left_out(tmp_path: Path) -> None:
@@ -395,7 +395,7 @@ def test_image_names_follow_the_contract(device: str, expected: str) -> None:
         pytest.param(
             "version: 13.0.3",
             "version: 13.1.0",
-            "'cuda13.0' pins CUDA 13.1.0: image names would promise 13.0",
+            "'cuda13.0' pins CUDA 13.1.0, but image names would say 13.0",
             '26 (cuda."cuda13.0".version)',
             "call it cuda13.1, or pin a version 13.0.z",
             id="CUDA of another version",
@@ -403,7 +403,7 @@ def test_image_names_follow_the_contract(device: str, expected: str) -> None:
         pytest.param(
             "base: one, device: cuda13.0}",
             "base: two, device: cpu}",
-            'this include is in the product of the axes already: matrix.yaml:46 (frameworks.sklearn.versions."1.9")',
+            'this include is already in the product of the axes: matrix.yaml:46 (frameworks.sklearn.versions."1.9")',
             "57 (include[0])",
             "remove it",
             id="include that is there",
@@ -411,7 +411,7 @@ def test_image_names_follow_the_contract(device: str, expected: str) -> None:
         pytest.param(
             "exclude:\n",
             '  - {framework: sklearn, version: "1.9", base: one, device: cuda13.0}\nexclude:\n',
-            "the same include is there already: matrix.yaml:57 (include[0])",
+            "this include repeats another one: matrix.yaml:57 (include[0])",
             "58 (include[1])",
             "remove it",
             id="include twice",

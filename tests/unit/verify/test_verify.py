@@ -117,7 +117,7 @@ def test_a_failure_lists_tests_and_images(tmp_path: Path) -> None:
         result("two", ("test_port", "EXPOSE is []")),
         result("three"),
     ]
-    with pytest.raises(VerifyError, match="2 of 3 failed") as failure:
+    with pytest.raises(VerifyError, match="2 of 3 images failed") as failure:
         summary.raise_for(results, paths)
     assert (failure.value.details or "").splitlines() == [
         "test_port: EXPOSE is []",
