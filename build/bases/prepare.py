@@ -158,21 +158,21 @@ def _compare_python(local: LocalBase, archive: Archive, *, locked: bool) -> None
 
 
 def check_cuda_images(project: Project, names: Iterable[str]) -> None:
-    """Raise where CUDA comes from an image that the matrix names without its digest.
+    """Check that the matrix names the images that CUDA comes from with their digests.
 
     Args:
         project: The project.
         names: The names of base images.
 
     Raises:
-        PipelineError: It does.
+        PipelineError: One of them is named without its digest.
     """
     for name in names:
         cuda_base_image = project.cuda_base_images.get(name)
         match cuda_base_image and cuda_base_image.origin:
             case CudaImage(reference=reference) if cuda_base_image and not has_digest(reference):
                 raise _without_digest(
-                    f"the CUDA {cuda_base_image.device}",
+                    f"the CUDA version {cuda_base_image.device}",
                     reference,
                     where=project.loaded.where("cuda", cuda_base_image.device, "images", cuda_base_image.base_name),
                     more="; or build on another base: "

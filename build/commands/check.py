@@ -14,7 +14,7 @@ from build.paths import repository
 def check() -> None:
     """Fail if a generated file is out of date.
 
-    It compares every committed file that follows from matrix.yaml and the locks; no network is needed.
+    It compares every file that is generated from matrix.yaml and the locks; no network is needed.
     """
     check_drift(open_project(repository()))
     click.echo("all generated files are up to date")

@@ -29,7 +29,7 @@ from build.system import console
 def engine(action: str | None, purge: bool) -> None:
     """Find a Docker engine, or install and start one.
 
-    Builds need an engine with BuildKit.  One that answers already is used as it is.
+    Builds need an engine with BuildKit.  An engine that already answers is used as it is.
     """
     if action == "status":
         status()

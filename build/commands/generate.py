@@ -18,7 +18,7 @@ _NAMED = 20
 def generate() -> None:
     """Write the Dockerfiles and all other generated files.
 
-    These are also the layer files, the bake file, the curated environments, matrix.schema.json, docs/images.md and
+    They include the layer files, the bake file, the curated environments, matrix.schema.json, docs/images.md and
     docs/matrix.md.  They are made from matrix.yaml and the locks; no network is needed.
     """
     with state.exclusive(repository(), "generate"):

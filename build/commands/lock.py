@@ -235,7 +235,7 @@ def _record_bases(project: Project, refresh: bool) -> None:
 def lock_images(check: bool, refresh_bases: bool) -> None:
     """Resolve the packages of every image, with hashes.
 
-    The results are in locks/.  Run `nox -s generate` afterwards.
+    It writes them to locks/.  Run `nox -s generate` afterwards.
     """
     with state.exclusive(repository(), "lock"):
         lock_command(repository(), check=check, refresh_bases=refresh_bases)

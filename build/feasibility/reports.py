@@ -44,7 +44,7 @@ class _Group:
         first = self.cells[0]
         is_of_the_cell = self.finding is not None and self.finding.kind in _OF_THE_CELL
         if not with_near and (self.finding is None or is_of_the_cell):
-            yield "nearest: none, no other image of this framework is left"
+            yield "nearest: none; no other image of this framework can be built"
         if first.other_bases:
             yield f"bases of the matrix that have a wheel for it: {', '.join(first.other_bases)}"
         if self.finding is not None and first.reason:

@@ -128,4 +128,4 @@ def staleness(base: CudaBaseImage, recorded: Sequence[str] | None, asked: Sequen
     for name in base.cuda.debian:
         toolkit = TOOLKIT.search(versions.get(name, ""))
         if toolkit and toolkit[1] != base.cuda.version:
-            yield f"it has {name} of CUDA {toolkit[1]}, the matrix pins {base.cuda.version}"
+            yield f"it has {name} of CUDA {toolkit[1]}, but the matrix pins {base.cuda.version}"

@@ -109,12 +109,14 @@ def staleness(lock: Lock, expected: Expected) -> list[str]:
         now, before = (", ".join(names) or "nothing" for names in (expected.without, lock.without))
         reasons.append(f"the matrix leaves out {now}, the lock leaves out {before}")
     if lock.python != expected.python:
-        reasons.append(f"it is for Python {lock.python}, the base has {expected.python}")
+        reasons.append(f"it is for Python {lock.python}, but the base has {expected.python}")
     platform = locks.platform(expected.glibc)
     if lock.platform != platform:
-        reasons.append(f"it is for {lock.platform}, the base is {platform}")
+        reasons.append(f"it is for {lock.platform}, but the base is {platform}")
     if lock.exclude_newer != expected.exclude_newer:
-        reasons.append(f"it was made with exclude-newer {lock.exclude_newer}, the matrix has {expected.exclude_newer}")
+        reasons.append(
+            f"it was made with exclude-newer {lock.exclude_newer}, but the matrix has {expected.exclude_newer}"
+        )
     pinned = lock.versions()
     for item in expected.requirements:
         requirement = parse(item)
@@ -122,5 +124,5 @@ def staleness(lock: Lock, expected: Expected) -> list[str]:
         if version is None:
             reasons.append(f"it lacks {requirement.name}")
         elif not allows(item, version):
-            reasons.append(f"it has {requirement.name} {version}, the matrix requires {requirement.specifier}")
+            reasons.append(f"it has {requirement.name} {version}, but the matrix requires {requirement.specifier}")
     return reasons

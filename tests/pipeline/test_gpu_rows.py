@@ -85,5 +85,5 @@ def test_an_image_without_a_digest_is_not_built(checkout: Checkout) -> None:
     done = checkout.run("build", name)
     assert done.code == 1
     output = " ".join(done.one_screen().split())
-    assert "the CUDA cuda11.0.3 names its image without a digest" in output
+    assert "the CUDA version cuda11.0.3 names its image without a digest" in output
     assert "docker buildx imagetools inspect nvidia/cuda:11.0.3-cudnn8-runtime-ubuntu18.04" in output

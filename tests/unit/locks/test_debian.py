@@ -74,8 +74,8 @@ def test_each_reason_why_recorded_packages_are_stale() -> None:
         "it stays in the images"
     )
     assert stale("12.4.1", *asked) == [
-        "it has libcudart11.0 of CUDA 11.8.0, the matrix pins 12.4.1",
-        "it has libcublas11 of CUDA 11.8.0, the matrix pins 12.4.1",
+        "it has libcudart11.0 of CUDA 11.8.0, but the matrix pins 12.4.1",
+        "it has libcublas11 of CUDA 11.8.0, but the matrix pins 12.4.1",
     ]
 
 

@@ -52,9 +52,9 @@ def test_a_lock_that_matches_the_matrix_is_not_stale() -> None:
     ("change", "reason"),
     [
         ({"requirements": ("pip>=25",)}, "-demo>=1"),
-        ({"requirements": ("pip>=26", "demo>=1")}, "it has pip 25.0, the matrix requires >=26"),
+        ({"requirements": ("pip>=26", "demo>=1")}, "it has pip 25.0, but the matrix requires >=26"),
         ({"requirements": ("pip>=25", "demo>=1", "scipy")}, "it lacks scipy"),
-        ({"python": "3.13"}, "it is for Python 3.11, the base has 3.13"),
+        ({"python": "3.13"}, "it is for Python 3.11, but the base has 3.13"),
         ({"glibc": "2.40"}, "x86_64-manylinux_2_40"),
         ({"exclude_newer": "2026-11-20"}, "the matrix has 2026-11-20"),
         ({"without": ("nvidia-cublas",)}, "the matrix leaves out nvidia-cublas, the lock leaves out nothing"),
