@@ -75,7 +75,7 @@ def blocks(page: Path) -> list[Block]:
                 last = page_blocks.pop()
                 assert not last.file and last.output is None, f"{page.name}:{number}: an output block without commands"
                 page_blocks.append(Block(line=last.line, section=section, file="", text=last.text, output=text))
-            else:
+            elif language != "mermaid":
                 raise AssertionError(f"{page.name}:{number}: a block that is neither a named file nor commands")
             inside, before = None, ""
         elif inside is not None:
