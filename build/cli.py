@@ -6,11 +6,14 @@ Only here a failure becomes text and an exit code.
 from __future__ import annotations
 
 import datetime
+import errno
 import importlib
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -104,15 +107,32 @@ def _unexpected() -> int:
     if explained is not None:
         console.error(explained)
         return explained.exit_code
-    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
-    log = repository().logs / f"unexpected-{stamp}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_text(f"{sys.argv}\n{sys.version}\n\n{traceback.format_exc()}", encoding="utf-8")
+    if isinstance(failure, OSError) and failure.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        denied = PipelineError(
+            f"a file cannot be read or written: {failure.strerror}",
+            where=str(failure.filename) if failure.filename else None,
+            fix="give this user access to it, or work in a clone of this user's own",
+        )
+        console.error(denied)
+        return denied.exit_code
     console.error(
         PipelineError(
             f"unexpected: {type(failure).__name__}: {failure}",
-            where=str(log),
+            where=str(_write_log(f"{sys.argv}\n{sys.version}\n\n{traceback.format_exc()}")),
             fix="this is a bug: report it with that log",
         )
     )
     return UNEXPECTED_EXIT_CODE
+
+
+def _write_log(text: str) -> Path:
+    """Write the log of an unexpected failure, and return its file; outside the clone where that is not possible."""
+    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+    log = repository().logs / f"unexpected-{stamp}.log"
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(text, encoding="utf-8")
+    except OSError:
+        log = Path(tempfile.mkdtemp(prefix="inference-images-")) / log.name
+        log.write_text(text, encoding="utf-8")
+    return log

@@ -30,11 +30,6 @@ class Platform:
         return f"linux/{self.go}"
 
     @property
-    def multiarch(self) -> str:
-        """The name of Debian's folders of its libraries: ``x86_64-linux-gnu``."""
-        return f"{self.machine}-linux-gnu"
-
-    @property
     def linux_tag(self) -> str:
         """The platform of wheels that are built for one machine and name no glibc: ``linux_x86_64``."""
         return f"linux_{self.machine}"

@@ -38,6 +38,7 @@ def of(project: Project, images: Iterable[Image]) -> ImageRecipes:
 
     Raises:
         LockError: A lock is missing or not readable.
+        DriftError: A generated file is missing.
         PipelineError: A base has another Python than the matrix says.
     """
     images = tuple(images)

@@ -13,6 +13,7 @@ from pathlib import Path
 from build.bases import facts
 from build.bases.facts import BaseFacts, UnknownBase
 from build.checkout.project import Project
+from build.errors import DriftError
 from build.images import file_names
 from build.images.image import Image
 from build.matrix.model import Base
@@ -64,7 +65,7 @@ def read(project: Project, images: Iterable[Image]) -> Sources:
     Raises:
         LockError: A lock is missing or not readable.
         PipelineError: A base has another Python than the matrix says.
-        FileNotFoundError: A generated file is missing.
+        DriftError: A generated file is missing.
     """
     images = tuple(images)
     names = {image.variant.base_image_name for image in images} | {image.variant.build_base_name for image in images}
@@ -93,7 +94,7 @@ def _read(project: Project, names: set[str], paths: set[str]) -> Sources:
         file_names.base_dockerfile(name) for name in names | {cuda_base_images[name].base_name for name in on_top}
     }
     return Sources(
-        generated={path: _text(project.paths.root / path) for path in sorted(paths | dockerfiles)},
+        generated={path: _generated(project.paths.root, path) for path in sorted(paths | dockerfiles)},
         scripts={name: _text(project.tool.scripts / name) for name in dict.fromkeys(_SCRIPTS)},
         start=start_files(project.tool),
         uv=project.locks.tools().packages[0].sha256,
@@ -108,6 +109,13 @@ def start_files(tool: ToolPaths) -> dict[str, str]:
     """The files of the start layer: path below ``image/start`` → text."""
     files = sorted((*(tool.start / name for name in _START_PROGRAMS), *tool.start.glob("server_start/*.py")))
     return {str(file.relative_to(tool.start)): _text(file) for file in files}
+
+
+def _generated(root: Path, path: str) -> str:
+    try:
+        return _text(root / path)
+    except FileNotFoundError:
+        raise DriftError("a generated file does not exist", where=path, fix="nox -s generate") from None
 
 
 def _text(file: Path) -> str:

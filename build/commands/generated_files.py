@@ -116,8 +116,9 @@ def drift(project: Project) -> list[Drift]:
         file = paths.root / path
         if not file.is_file():
             found.append(Drift(path=path, what="it does not exist", fix="nox -s generate"))
-        elif file.read_text(encoding="utf-8") != text:
-            found.append(Drift(path=path, what=_first_difference(file.read_text("utf-8"), text), fix="nox -s generate"))
+        elif file.read_bytes() != text.encode():
+            committed = file.read_text(encoding="utf-8", errors="replace")
+            found.append(Drift(path=path, what=_first_difference(committed, text), fix="nox -s generate"))
     for path in _leftovers(paths, wanted):
         found.append(Drift(path=path, what="nothing in the matrix needs this file", fix="nox -s generate"))
     return found
@@ -161,7 +162,7 @@ def write(project: Project) -> list[str]:
     wanted = files(project)
     for path, text in wanted.items():
         file = project.paths.root / path
-        if not file.is_file() or file.read_text(encoding="utf-8") != text:
+        if not file.is_file() or file.read_bytes() != text.encode():
             write_atomically(file, text)
             changed.append(path)
     for path in list(_leftovers(project.paths, wanted)):

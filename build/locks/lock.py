@@ -194,6 +194,8 @@ def read(file: Path) -> Lock | None:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
+    except UnicodeDecodeError as failure:
+        raise LockError("the lock is not UTF-8", where=str(file), fix=_REMAKE, details=str(failure)) from failure
     return from_text(text, str(file))
 
 

@@ -18,6 +18,7 @@ PORT_VARIABLE = "INFERENCE_IMAGES_REGISTRY_PORT"
 DEFAULT_PORT = 5000
 
 _HOST = re.compile(r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?$")
+_PORT = re.compile(r":([0-9]+)$")
 # One component of a repository's name (distribution specification, "Pulling manifests").
 _COMPONENT = re.compile(r"^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$")
 
@@ -111,6 +112,8 @@ def parse(text: str) -> Registry:
         wrong = f"the scheme '{scheme}' is neither http nor https"
     elif not _HOST.match(host):
         wrong = f"'{host}' is not a host"
+    elif (port := _PORT.search(host)) and not 0 < int(port[1]) < 65536:
+        wrong = f"'{port[1]}' is not a port"
     elif not any(mark in host for mark in ".:") and host != "localhost":
         # Docker reads the first part of 'acme/image' as a namespace of Docker Hub.
         wrong = f"'{host}' is a namespace and not a host (Docker Hub's is docker.io/{host})"

@@ -10,7 +10,7 @@ import base64
 import re
 import threading
 from collections.abc import Iterable
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from build.registry import failures
 from build.registry.address import Registry
@@ -112,7 +112,7 @@ class Authenticator:
     def _token(self, challenge: dict[str, str], scopes: Iterable[str], login: Login | None) -> str:
         realm, service = challenge.get("realm", ""), challenge.get("service", "")
         doing = "asking its token server for access"
-        if urlsplit(realm).scheme not in (("https", "http") if self._registry.insecure else ("https",)):
+        if not realm.lower().startswith(("https://", "http://") if self._registry.insecure else "https://"):
             raise failures.not_a_registry(self._registry, doing, f"its token server is '{realm}', which is not https")
         # What the registry names, and what the request needs: for a mount many name the target alone.
         wanted = sorted({*challenge.get("scope", "").split(), *scopes})

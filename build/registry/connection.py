@@ -62,9 +62,12 @@ class Connection:
         Raises:
             RegistryError: The registry is not there, refuses, or fails.
         """
-        url = urljoin(self._root, path)
         wanted = frozenset(scopes)
-        is_own = _server(url) == _server(self._root)  # an upload may be sent to another server: it gets no login
+        try:
+            url = urljoin(self._root, path)
+            is_own = _server(url) == _server(self._root)  # an upload may be sent to another server: it gets no login
+        except ValueError as failure:  # an address that the registry gave
+            raise failures.not_a_registry(self.registry, doing, f"{path}: {failure}") from failure
         login = self._authenticator.header(wanted) if is_own else None
         response = self._send(method, url, headers, body, login, doing)
         if response.status == 401 and is_own:

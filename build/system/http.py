@@ -18,7 +18,15 @@ import urllib3
 
 from build.system import console, retries
 from build.system.http_connections import new_manager, proxy_of
-from build.system.http_failures import HttpError, NoAnswerError, StoppedError, from_library, host_of
+from build.system.http_failures import (
+    PROXY_FIX,
+    HttpError,
+    NoAnswerError,
+    ProxyFailedError,
+    StoppedError,
+    from_library,
+    host_of,
+)
 from build.system.http_response import Response, Stream, status_text
 from build.system.retries import IDEMPOTENT, RetryPolicy
 
@@ -126,7 +134,12 @@ class HttpClient:
     def _send(
         self, method: str, url: str, headers: dict[str, str], body: bytes | None, *, retry: bool | None, whole: bool
     ) -> tuple[Response, urllib3.BaseHTTPResponse]:
-        host = host_of(url)
+        try:
+            host = host_of(url)
+        except ValueError as failure:  # it may hold a login, and is not shown
+            raise HttpError(
+                "this is not a usable address", url="", fix="check the address", details=str(failure)
+            ) from None
         may_repeat = method in IDEMPOTENT if retry is None else retry
         policy = self._policy if may_repeat and host not in self._unreachable else RetryPolicy(attempts=1)
         for attempt in itertools.count(1):
@@ -183,7 +196,12 @@ class HttpClient:
                 return Response(url=url, status=raw.status, headers=raw.headers, content=content), raw
             if not whole:
                 raw.close()
-            following = urljoin(url, target)
+            try:
+                following = urljoin(url, target)
+            except ValueError as failure:
+                raise HttpError(
+                    f"{host_of(url)} redirects to an address that is not one", url=url, details=f"{target}: {failure}"
+                ) from failure
             if urlsplit(following)[:2] != urlsplit(url)[:2]:  # another server gets no login
                 sent = {name: value for name, value in sent.items() if name not in ("authorization", "cookie")}
             url = following
@@ -212,7 +230,13 @@ class HttpClient:
         key = f"{proxy} {urlsplit(url).scheme}"
         with self._lock:
             if key not in self._managers:
-                self._managers[key] = new_manager(proxy, tls=url.startswith("https:") or proxy.startswith("https:"))
+                tls = url.startswith("https:") or proxy.startswith("https:")
+                try:
+                    self._managers[key] = new_manager(proxy, tls=tls)
+                except ValueError as failure:  # also urllib3's, where the scheme or the port of the proxy is not one
+                    raise ProxyFailedError(
+                        f"the proxy for {host_of(url)} cannot be used", url=url, fix=PROXY_FIX, details=str(failure)
+                    ) from failure
             return self._managers[key]
 
 

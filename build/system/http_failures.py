@@ -12,6 +12,8 @@ import urllib3.exceptions
 from build.errors import NetworkError
 from build.system.certificates import VARIABLES, describe_ca_bundle
 
+PROXY_FIX = "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+
 CertificateProblem = Literal["unknown CA", "expired", "not yet valid", "wrong host"]
 
 # X509_V_ERR_* of OpenSSL (openssl/x509_vfy.h).
@@ -113,7 +115,7 @@ def from_library(failure: Exception, url: str, *, timeout: float) -> HttpError:
         return ProxyFailedError(
             f"the proxy for {host} cannot be used",
             url=url,
-            fix="check HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
+            fix=PROXY_FIX,
             details=words,
             again=True,
         )

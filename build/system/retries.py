@@ -13,6 +13,9 @@ _TEMPORARY = frozenset({500, 502, 503, 504})
 _TOO_MANY_REQUESTS = 429
 _FORBIDDEN = 403
 
+#: Seconds: no server means a longer time, and not every longer one can be added to a date.
+_YEAR = 365 * 86400.0
+
 #: Methods that may be repeated, since twice is the same as once (RFC 9110, 9.2.2).
 IDEMPOTENT = frozenset({"HEAD", "GET", "OPTIONS", "PUT", "DELETE"})
 
@@ -78,7 +81,7 @@ def retry_after(text: str | None, now: datetime.datetime) -> float | None:
         now: The time, UTC.
 
     Returns:
-        Seconds from now, not negative; None where the value is neither a number nor a date (``12.5ms``).
+        Seconds from now, from 0 to a year; None where the value is neither a number nor a date (``12.5ms``).
     """
     if text is None:
         return None
@@ -87,9 +90,9 @@ def retry_after(text: str | None, now: datetime.datetime) -> float | None:
     except ValueError:
         try:
             moment = email.utils.parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=datetime.UTC)
         seconds = (moment - now).total_seconds()
-    return max(seconds, 0.0) if math.isfinite(seconds) else None
+    return min(max(seconds, 0.0), _YEAR) if math.isfinite(seconds) else None

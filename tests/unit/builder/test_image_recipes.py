@@ -20,10 +20,11 @@ from build.builder import image_recipes, recipe_sources
 from build.builder.image_recipes import ImageRecipes
 from build.builder.recipe_sources import Sources
 from build.checkout.project import open_project
+from build.errors import DriftError
 from build.images.image import Image
 from build.images.recipe import Recipe
 from build.paths import tool
-from tests.unit.fixture_project import copy_project
+from tests.unit.fixture_project import MINIMAL, copy_project
 
 
 @dataclass(frozen=True)
@@ -150,3 +151,15 @@ def test_every_script_of_the_images_is_in_a_recipe(values: Values) -> None:
     """Also one that is added later."""
     scripts = {file.name for file in tool().scripts.iterdir() if file.is_file() and file.suffix != ".toml"}
     assert values.sources.scripts.keys() == scripts
+
+
+def test_a_generated_file_that_is_missing_is_named_with_the_fix(tmp_path: pathlib.Path) -> None:
+    paths = copy_project(tmp_path / "project")
+    (paths.dockerfiles / MINIMAL / "Dockerfile").unlink()
+    project = open_project(paths)
+
+    with pytest.raises(DriftError, match="a generated file does not exist") as failure:
+        image_recipes.of(project, project.images([project.variant(MINIMAL)]))
+
+    assert failure.value.where == f"dockerfiles/{MINIMAL}/Dockerfile"
+    assert failure.value.fix == "nox -s generate"

@@ -52,3 +52,13 @@ def test_a_damaged_lock_is_an_error_each_time(store: LockStore) -> None:
         with pytest.raises(LockError, match="not a line of a lock"):
             store.find("one", "server")
     assert store.find_valid("one", "server") is None
+
+
+def test_a_lock_that_is_not_text_is_named(store: LockStore) -> None:
+    file = store.file("one", "server")
+    file.write_bytes(b"\xff\xfe")
+
+    with pytest.raises(LockError, match="the lock is not UTF-8") as failure:
+        store.server("one")
+
+    assert failure.value.where == str(file)

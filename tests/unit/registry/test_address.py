@@ -60,6 +60,8 @@ def test_a_named_registry_and_its_namespace(text: str, reference: str, insecure:
         ("ghcr.io/acme:latest", "'acme:latest' cannot be part"),
         ("gh cr.io", "'gh cr.io' is not a host"),
         ("/acme", "'' is not a host"),
+        ("registry.example:99999/acme", "'99999' is not a port"),
+        ("[::1]:0", "'0' is not a port"),
     ],
 )
 def test_an_invalid_address_is_refused_before_anything_runs(text: str, words: str) -> None:

@@ -128,6 +128,14 @@ def test_retry_after_as_a_date() -> None:
     assert retry_after("Thu, 26 Nov 2026 00:00:00 GMT", now) == 0.0
     assert retry_after("7", now) == 7.0
     assert [retry_after(text, now) for text in (None, "", "soon", "nan", "inf", "12.5ms")] == [None] * 6
+    assert retry_after("Thu, 26 Nov 99999999999 01:00:00 GMT", now) is None
+
+
+def test_a_wait_beyond_the_calendar_is_not_waited_for(client: HttpClient) -> None:
+    with serving(in_turn(Answer(status=429, headers={"Retry-After": "99999999999999"}))) as server:
+        response = client.get(f"http://{server.host}/")
+
+    assert "the server asks to wait" in response.gave_up
 
 
 def test_a_secondary_rate_limit_is_a_rate_limit(client: HttpClient, lines: list[str]) -> None:
@@ -220,6 +228,16 @@ def test_endless_redirects_end(client: HttpClient) -> None:
         pytest.raises(HttpError, match="too many redirects"),
     ):
         client.get(f"http://{server.host}/")
+
+
+def test_a_redirect_to_no_address_is_a_failure_with_its_reason(client: HttpClient) -> None:
+    with (
+        serving(in_turn(Answer(status=302, headers={"Location": "http://[broken/"}))) as server,
+        pytest.raises(HttpError, match="redirects to an address that is not one") as failure,
+    ):
+        client.get(f"http://{server.host}/")
+
+    assert "http://[broken/" in str(failure.value.details)
 
 
 def test_a_stream_is_read_as_far_as_asked(client: HttpClient) -> None:
@@ -333,6 +351,29 @@ def test_a_failing_proxy_is_named_without_its_password(client: HttpClient, monke
 
     assert "secret" not in f"{failure.value.what} {failure.value.where} {failure.value.details}"
     assert "HTTPS_PROXY" in str(failure.value.fix)
+
+
+def test_an_address_that_is_none_is_a_failure_with_its_reason(client: HttpClient) -> None:
+    with pytest.raises(HttpError, match="this is not a usable address") as failure:
+        client.get("http://me:secret@[broken/")
+
+    assert "secret" not in f"{failure.value.where} {failure.value.details}"
+
+
+@pytest.mark.parametrize(
+    "proxy", ["http://me:secret@[::1", "http://me:secret@proxy.example:port", "ftp://proxy.example"]
+)
+def test_a_proxy_that_is_no_address_is_named(
+    client: HttpClient, lines: list[str], proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+
+    with pytest.raises(HttpError, match=r"the proxy for packages\.example cannot be used") as failure:
+        client.get("http://packages.example/")
+
+    assert "secret" not in f"{failure.value.what} {failure.value.where} {failure.value.details}"
+    assert "HTTPS_PROXY" in str(failure.value.fix)
+    assert lines == []
 
 
 def test_secrets_in_an_address_are_not_shown(client: HttpClient) -> None:
