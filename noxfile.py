@@ -147,8 +147,12 @@ def actionlint(session: nox.Session) -> None:
 def lint(session: nox.Session) -> None:
     """Check the style, types, imports, scripts, workflows and generated files (about a minute; needs no engine)."""
     prepare(session)
+    try:
+        named = checks()
+    except (OSError, subprocess.CalledProcessError):
+        session.error("git cannot list the files here: lint needs git and a clone")
     failed = []
-    for name, arguments in checks().items():
+    for name, arguments in named.items():
         session.log(f"lint: {name}")
         try:
             session.run(*tool(*arguments), external=True, silent=False, log=False)

@@ -26,6 +26,8 @@ from build.registry import address
 from build.registry.address import Registry
 from build.registry.client import Client
 from build.system import console, state
+from build.system.http import HttpClient
+from build.system.retries import RetryPolicy
 
 
 def catalogue_command(paths: Paths, *, output: Path, offline: bool) -> None:
@@ -107,8 +109,10 @@ def _ask(project: Project, where: Registry) -> dict[str, Published] | None:
     """Ask the registry; returns image name → its content, None where the embedded registry does not run."""
     names = {variant.repository: variant.name for variant in project.variants}
     console.step(f"catalogue: asking {where} for {len(names)} images")
+    # The embedded registry may well not run, and is on this machine: nothing is gained by waiting for it.
+    http = HttpClient(proxies=False, policy=RetryPolicy(attempts=1)) if where.embedded else None
     try:
-        with Client(where) as client:
+        with Client(where, http) as client:
             client.check()
             answers = remote.ask(client, list(names))
     except RegistryError as failure:

@@ -94,6 +94,8 @@ def _make(facts: Facts) -> NewLocks:
         console.warn(f"{name} is locked from the default index: {failure.what} (searched: {failure.where})")
     if failed := _failed(facts, new):
         raise cell_reports.impossible(project.loaded, _with_neighbours(facts, failed))
+    for unsatisfiable in new.failed.values():  # of no image: the packages that source-only packages are built with
+        raise unsatisfiable
     cuda_agreement.check(project, new.locks)
     return new
 
@@ -112,7 +114,7 @@ def _changes(project: Project, new: NewLocks) -> dict[str, list[str]]:
     changed = {}
     for path, lock in new.locks.items():
         file = project.paths.root / path
-        if not file.is_file() or file.read_text(encoding="utf-8") != locks.to_text(lock):
+        if not file.is_file() or file.read_bytes() != locks.to_text(lock).encode():
             changed[path] = locks.difference(_old(file), lock) or ["its header"]
     return changed
 

@@ -44,7 +44,7 @@ def recorded(paths: Paths, base_name: str) -> tuple[str, ...] | None:
             raise LockError(
                 f"not a Debian package with its version: {line[:80]!r}",
                 where=f"locks/{base_name}/debian.txt:{number}",
-                fix="make it again: nox -s lock -- --bases",
+                fix="restore it from git; or delete it, then run: nox -s lock generate",
             )
         packages.append(line)
     return tuple(packages)

@@ -136,9 +136,9 @@ class HttpClient:
     ) -> tuple[Response, urllib3.BaseHTTPResponse]:
         try:
             host = host_of(url)
-        except ValueError as failure:  # it may hold a login, and is not shown
+        except ValueError as failure:
             raise HttpError(
-                "this is not a usable address", url="", fix="check the address", details=str(failure)
+                "this is not a usable address", url=url, fix="check the address", details=str(failure)
             ) from None
         may_repeat = method in IDEMPOTENT if retry is None else retry
         policy = self._policy if may_repeat and host not in self._unreachable else RetryPolicy(attempts=1)

@@ -87,8 +87,11 @@ class StatusError(HttpError):
 
 
 def shown(url: str) -> str:
-    """A URL as it may be printed: without user, password and query, which may hold secrets."""
-    parts = urlsplit(url)
+    """A URL as it may be printed: without user, password and query, which may hold secrets; not what is no URL."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(not an address)"
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
