@@ -13,6 +13,7 @@ from build.locks import lock as locks
 from build.locks.lock import Lock
 from build.paths import Paths, write_atomically
 from build.system import processes
+from build.system.certificates import uv_environment
 
 
 def prepare(paths: Paths, lock: Lock) -> None:
@@ -43,7 +44,7 @@ def prepare(paths: Paths, lock: Lock) -> None:
         *("--python-platform", lock.platform, "--python-version", lock.python, "--python", sys.executable),
         *("--requirement", str(requirements)),
     ]
-    done = processes.run(command)
+    done = processes.run(command, environment=uv_environment())
     if done.returncode != 0:
         failure = explain(done.stderr, [package.requirement for package in lock.packages])
         if isinstance(failure, NetworkError):

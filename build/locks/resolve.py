@@ -21,6 +21,7 @@ from build.locks import lock as locks
 from build.locks.lock import Lock, LockedPackage
 from build.packages.target import Target, glibc_minor, supported_tags
 from build.system import processes
+from build.system.certificates import uv_environment
 
 #: The minor versions of glibc for which uv 0.13 has a platform (``x86_64-manylinux_2_36``).
 _UV_PLATFORMS = (17, 28, *range(31, 41))
@@ -80,7 +81,7 @@ def resolve(
             *(("--only-binary", ":all:") if only_wheels else ()),
             *(() if dependencies else ("--no-deps",)),
         ]
-        done = processes.run(command, cwd=Path(folder))
+        done = processes.run(command, cwd=Path(folder), environment=uv_environment())
         if done.returncode != 0:
             raise explain(done.stderr, requirements)
         packages = tomllib.loads(output.read_text(encoding="utf-8"))["packages"]

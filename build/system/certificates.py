@@ -28,6 +28,16 @@ def ca_bundle(environ: Mapping[str, str] = os.environ) -> Path | None:
     return next((file for file in (*named, *SYSTEM_BUNDLES) if file.is_file()), None)
 
 
+def uv_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the environment in which uv uses the same file: it reads the first variable alone, and has CAs of its own.
+
+    Args:
+        environ: As for `ca_bundle`; the rest of it stays as it is.
+    """
+    bundle = ca_bundle(environ)
+    return {**environ, VARIABLES[0]: str(bundle)} if bundle else dict(environ)
+
+
 def describe_ca_bundle(environ: Mapping[str, str] = os.environ) -> str:
     """Return the file of CA certificates as messages name it: ``/etc/own.pem (SSL_CERT_FILE)``.
 

@@ -1,9 +1,10 @@
-"""Resolution: the choice of a wheel, and uv's messages made short. No test uses an index."""
+"""Resolution: the choice of a wheel, uv's messages made short, and the certificates that uv trusts."""
 
 from __future__ import annotations
 
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 import uv
@@ -12,6 +13,8 @@ from build.errors import NetworkError
 from build.locks import resolve
 from build.locks.resolve import UnsatisfiableError
 from build.packages.target import Target, supported_tags
+from build.system.certificates import VARIABLES
+from tests.unit.http_servers import Answer, in_turn, new_authority, serving
 
 TARGET = Target(python="3.11", glibc="2.36", exclude_newer="2026-11-19")
 
@@ -96,3 +99,25 @@ def test_preferred_versions_are_written_as_uv_reads_them() -> None:
         ("numpy", "2.4.6"),
         ("certifi", "2026.10.18"),
     ]
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_uv_trusts_the_certificates_that_each_variable_names(
+    tmp_path: Path, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = new_authority(tmp_path)
+    for each in VARIABLES:
+        monkeypatch.delenv(each, raising=False)
+    monkeypatch.setenv(variable, str(authority.bundle))
+    for each in ("UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX"):
+        monkeypatch.delenv(each, raising=False)
+    monkeypatch.setenv("UV_NO_CONFIG", "1")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+
+    with serving(in_turn(Answer(status=404)), authority.context("index", "IP:127.0.0.1")) as server:
+        monkeypatch.setenv("UV_DEFAULT_INDEX", f"https://{server.host}/simple")
+        with pytest.raises(UnsatisfiableError):  # the index answered that it has none; a refused one is a NetworkError
+            resolve.resolve(["some-package==1.0"], TARGET)
+
+    assert server.requests[0].path == "/simple/some-package/"
