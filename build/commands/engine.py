@@ -18,22 +18,26 @@ from build.engine.failures import explain
 from build.engine.install import install, this_machine
 from build.engine.model import Engine, folders, free_bytes
 from build.engine.own_processes import own_processes
-from build.errors import EngineError
+from build.errors import EngineError, UsageError
 from build.system import console
 
 
 @click.command("engine", cls=Session)
-@click.option("--status", "action", flag_value="status", help="Show the engine that answers.")
-@click.option("--stop", "action", flag_value="stop", help="Stop the engine that this command started.")
+@click.option("--status", "show", is_flag=True, help="Show the engine that answers.")
+@click.option("--stop", "end", is_flag=True, help="Stop the engine that this command started.")
 @click.option("--purge", is_flag=True, help="With --stop: also delete its data (images, caches, registry).")
-def engine(action: str | None, purge: bool) -> None:
+def engine(show: bool, end: bool, purge: bool) -> None:
     """Find a Docker engine, or install and start one.
 
     Builds need an engine with BuildKit.  An engine that already answers is used as it is.
     """
-    if action == "status":
+    if show and end:
+        raise UsageError("--status and --stop cannot be combined", fix="pass one of the two")
+    if purge and not end:
+        raise UsageError("--purge deletes the data of an engine that is being stopped", fix="pass --stop --purge")
+    if show:
         status()
-    elif action == "stop":
+    elif end:
         stop(purge)
     else:
         ensure()
