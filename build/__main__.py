@@ -5,12 +5,15 @@ import sys
 
 
 def _terminated(number: int, frame: object) -> None:
-    """Handle SIGTERM like Ctrl-C, so that child processes and containers are stopped too."""
+    """Handle SIGTERM and SIGHUP like Ctrl-C, so that child processes and containers are stopped too."""
     raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _terminated)
+    # A terminal that closes; the programs that run have sessions of their own.  nohup ignores the signal, so do we then.
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, _terminated)
     try:
         from build.cli import main  # not at the top: Ctrl-C while modules are loaded is handled too
 
