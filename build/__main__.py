@@ -11,7 +11,7 @@ def _terminated(number: int, frame: object) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _terminated)
-    # A terminal that closes; the programs that run have sessions of their own.  nohup ignores the signal, so do we then.
+    # A terminal that closes: programs in sessions of their own would go on.  Under nohup the signal stays ignored.
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
         signal.signal(signal.SIGHUP, _terminated)
     try:
