@@ -52,6 +52,8 @@ def _files(origin: BaseOrigin) -> list[str]:
 
 def shares_rootfs(local: LocalBase) -> bool:
     """Tell whether the builder stage has the very root file system of the base: then one copy serves both."""
+    if not isinstance(local.origin, Bootstrapped):
+        return False  # files of the time when it was bootstrapped may still be there
     try:
         return local.rootfs_file.samefile(local.builder_folder / LocalBase.ROOTFS)
     except FileNotFoundError:

@@ -11,6 +11,9 @@ from pathlib import Path
 import docker
 import pytest
 
+from build.bases import prepare
+from build.bases.local import local_base
+from build.checkout.project import open_project
 from build.engine import embedded_registry
 from build.registry import address
 from build.registry.client import Client
@@ -119,6 +122,8 @@ def test_a_prefix_python_works_on_an_image(
     if not pythons:
         pytest.skip(f"pyenv has no CPython {BASE.python} (pyenv install {BASE.python})")
     change_base(checkout, image=bare_debian_image, prefix={"version": pythons[0].name})
+    # As `lock` does, which would also ask the index for all packages.
+    prepare.record_python(local_base(open_project(checkout.paths), BASE_NAME))
     built = checkout.run("build", MINIMAL)
     assert built.code == 1, built.text
     assert "libncursesw.so.6 => not found" in built.one_screen()

@@ -471,7 +471,7 @@ def test_latest_is_moved_back_if_not_all_can_be_moved(engine_client: DockerClien
             TUESDAY,
         )
 
-    assert "every 'latest' is what it was" in str(failure.value.details)
+    assert "every 'latest' is where it was" in str(failure.value.details)
     assert there.tag("azureml/one", "latest") == old.digest
     assert there.tag("azureml/one", "20261124.v1") != old.digest
 
@@ -727,7 +727,7 @@ def test_a_taken_port_is_reported_and_leaves_no_container(
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", own_port))
         taken.listen()
-        with pytest.raises(RegistryError, match=f"port {own_port} .* is taken") as failure:
+        with pytest.raises(RegistryError, match=f"port {own_port} .* is used by another program") as failure:
             embedded_registry.ensure_running(engine_client, registry_image)
 
     assert PORT_VARIABLE in str(failure.value.fix)

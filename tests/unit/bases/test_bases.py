@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,7 @@ def test_the_builder_shares_the_bases_root_file_system_until_a_security_update(t
     assert bootstrapped("first", "libc6=2.36-9", "python3.11=3.11.2-6")
     assert not bootstrapped("libc6 updated", "libc6=2.36-10", "python3.11=3.11.2-6")
     assert bootstrapped("Python updated", "libc6=2.36-10", "python3.11=3.11.2-7")
+    image = base.base.model_copy(update={"bootstrap": None, "image": "debian:12"})
+    assert not builder_context.shares_rootfs(replace(base, base=image)), (
+        "the files of an earlier bootstrap do not count"
+    )
