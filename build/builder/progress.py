@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
-from types import TracebackType
 
-from rich.live import Live
 from rich.text import Text
 
 from build.builder.events import Event
 from build.system import console
+from build.system.moving_block import MovingBlock
 
 #: Running parts that the block shows.
 _SHOWN = 12
 
 
-class Display:
+class Display(MovingBlock):
     """Shows the events of a build while it is entered.
 
     Args:
@@ -23,24 +22,11 @@ class Display:
     """
 
     def __init__(self, total: int) -> None:
+        super().__init__(console.err, self._draw)
         self._total = total
         self._images = 0
         self._began = time.monotonic()
         self._running: dict[tuple[str, str], tuple[Event, float]] = {}
-        self._live: Live | None = None
-        if console.err.is_terminal:
-            self._live = Live(console=console.err, refresh_per_second=8, transient=True, get_renderable=self._draw)
-
-    def __enter__(self) -> Display:
-        if self._live:
-            self._live.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live:
-            self._live.__exit__(kind, value, trace)
 
     def __call__(self, event: Event) -> None:
         """Show one event."""

@@ -113,6 +113,16 @@ def _without_comments(lines: Sequence[str]) -> list[str]:
     return kept
 
 
+def _executed(dockerfile: str, scripts: Mapping[str, str], platform: Platform) -> dict[str, Any]:
+    """The inputs that every stage has: the format, the platform, and the texts that are executed to make it."""
+    return {
+        "format": FORMAT,
+        "platform": platform.oci,
+        "dockerfile": content(dockerfile),
+        "scripts": content_of_all(scripts),
+    }
+
+
 def base_image(
     *,
     dockerfile: str,
@@ -135,10 +145,7 @@ def base_image(
         platform: The platform that it is for.
     """
     inputs: dict[str, Any] = {
-        "format": FORMAT,
-        "platform": platform.oci,
-        "dockerfile": content(dockerfile),
-        "scripts": content_of_all(scripts),
+        **_executed(dockerfile, scripts, platform),
         "start": {name: exact(text) for name, text in start.items()},
         "bootstrap": list(bootstrap),
         "debian": sorted(packages),
@@ -165,10 +172,7 @@ def cuda_base_image(
     """
     return Recipe(
         inputs={
-            "format": FORMAT,
-            "platform": platform.oci,
-            "dockerfile": content(dockerfile),
-            "scripts": content_of_all(scripts),
+            **_executed(dockerfile, scripts, platform),
             "base": base.nested,
         }
     )
@@ -196,10 +200,7 @@ def builder(
     """
     return Recipe(
         inputs={
-            "format": FORMAT,
-            "platform": platform.oci,
-            "dockerfile": content(dockerfile),
-            "scripts": content_of_all(scripts),
+            **_executed(dockerfile, scripts, platform),
             "uv": uv,
             "python": python,
         }
@@ -223,10 +224,7 @@ def compiler(
     """
     return Recipe(
         inputs={
-            "format": FORMAT,
-            "platform": platform.oci,
-            "dockerfile": content(dockerfile),
-            "scripts": content_of_all(scripts),
+            **_executed(dockerfile, scripts, platform),
             "build": content(build_requirements),
         }
     )

@@ -20,7 +20,7 @@ class DateTag:
     number: int
     #: The whole tag.
     tag: str
-    #: The stand-in base; empty where there is none.
+    #: The stand-in base; empty for an image on its own base.
     stand_in: str = ""
 
 

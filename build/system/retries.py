@@ -77,7 +77,7 @@ def retry_after(text: str | None, now: datetime.datetime) -> float | None:
     """Read the header ``Retry-After``: seconds or an HTTP date (RFC 9110, 10.2.3).
 
     Args:
-        text: The header's value, None where there is none.
+        text: The header's value; None if the header is missing.
         now: The time, UTC.
 
     Returns:

@@ -81,7 +81,7 @@ class _Names:
                 )
 
     def _check(self, kind: str, name: str | None, *keys: str | int) -> Iterator[Problem]:
-        """Check a name, which is at these keys; there is none if it is None."""
+        """Report a name that is not defined. The keys are its place in the matrix; None needs no check."""
         section, defined = {
             "base": ("bases", self.matrix.bases),
             "device": ("devices", self.devices),

@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
 
 from rich.console import Console
-from rich.live import Live
 from rich.text import Text
 
 from build.system import console
+from build.system.moving_block import MovingBlock
 from build.verify.events import Collected, Completed, Error, Event, Started
 
 _INDENT = " " * 6
@@ -51,7 +50,7 @@ class _Image:
         return ", ".join(f"{number} {outcome}" for outcome, number in numbers.items() if number) or "no test"
 
 
-class Display:
+class Display(MovingBlock):
     """Shows the events of a run while it is entered.
 
     On a terminal, each image whose tests run has a moving line with the number of its tests that are done, and the
@@ -65,22 +64,9 @@ class Display:
 
     def __init__(self, images: Sequence[str], screen: Console | None = None) -> None:
         self._screen = screen or console.err
+        super().__init__(self._screen, self.draw)
         self._images = {image: _Image(total=0) for image in images}
         self._began = time.monotonic()
-        self._live: Live | None = None
-        if self._screen.is_terminal:
-            self._live = Live(console=self._screen, refresh_per_second=8, transient=True, get_renderable=self.draw)
-
-    def __enter__(self) -> Display:
-        if self._live:
-            self._live.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live:
-            self._live.__exit__(kind, value, trace)
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
@@ -90,7 +76,7 @@ class Display:
                     self._images[name].total = count
             case Started(image=name):
                 self._images[name].began = time.monotonic()
-                if not self._live:
+                if not self.moves:
                     self._print(Text(f"{name}: {self._images[name].total} tests start"))
             case Completed(image=name):
                 self._show_test(event, self._images[name])
@@ -99,7 +85,7 @@ class Display:
 
     def _show_test(self, event: Completed, image: _Image) -> None:
         image.outcomes.append(event.outcome)
-        limit = _SHOWN_ON_TERMINAL if self._live else _SHOWN_IN_LOG
+        limit = _SHOWN_ON_TERMINAL if self.moves else _SHOWN_IN_LOG
         if event.outcome == "failed" and event.reason not in image.reasons and len(image.reasons) < limit:
             image.reasons.add(event.reason)
             self._print(Text.assemble(f"{event.image}: ", ("FAILED", "bold red"), f" {event.test}: {event.reason}"))

@@ -1,4 +1,4 @@
-"""The catalogue of a real registry, opened in a real browser; and what a person is told where there is none."""
+"""The catalogue of a real registry, opened in a real browser; and the messages if no registry answers."""
 
 from __future__ import annotations
 
