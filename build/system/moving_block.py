@@ -20,17 +20,20 @@ class MovingBlock:
     """
 
     def __init__(self, screen: Console, draw: Callable[[], Text]) -> None:
+        self._screen = screen
+        self._draw_block = draw
         self._live: Live | None = None
-        if screen.is_terminal:
-            self._live = Live(console=screen, refresh_per_second=8, transient=True, get_renderable=draw)
 
     @property
     def moves(self) -> bool:
         """Tell whether there is a terminal to draw on."""
-        return self._live is not None
+        return self._screen.is_terminal
 
     def __enter__(self) -> Self:
-        if self._live:
+        if self.moves:  # Live draws as soon as it is made
+            self._live = Live(
+                console=self._screen, refresh_per_second=8, transient=True, get_renderable=self._draw_block
+            )
             self._live.__enter__()
         return self
 

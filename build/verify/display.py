@@ -63,8 +63,7 @@ class Display(MovingBlock):
     """
 
     def __init__(self, images: Sequence[str], screen: Console | None = None) -> None:
-        self._screen = screen or console.err
-        super().__init__(self._screen, self.draw)
+        super().__init__(screen or console.err, self.draw)
         self._images = {image: _Image(total=0) for image in images}
         self._began = time.monotonic()
 
