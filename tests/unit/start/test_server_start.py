@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import importlib
 import sys
-import types
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-START = Path(__file__).parents[3] / "image" / "start"
-
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.syspath_prepend(str(START))
-    yield
-    for name in [name for name in sys.modules if name.partition(".")[0] == "server_start"]:
-        del sys.modules[name]
+from tests.unit.start.start_modules import START, failure, module
 
 
 @pytest.fixture
@@ -27,18 +17,6 @@ def app(tmp_path: Path) -> Path:
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "score.py").touch()
     return tmp_path
-
-
-def module(name: str) -> types.ModuleType:
-    return importlib.import_module(f"server_start.{name}")
-
-
-def failure(function: str, *arguments: object) -> tuple[str, int]:
-    """Return the message and exit code with which a function of the package fails."""
-    of, _, name = function.partition(".")
-    with pytest.raises(module("failure").StartFailure) as raised:
-        getattr(module(of), name)(*arguments)
-    return str(raised.value), raised.value.code
 
 
 def test_the_script_is_main_py_unless_it_is_named(app: Path) -> None:
