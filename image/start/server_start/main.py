@@ -68,9 +68,10 @@ def serve(asked: Settings) -> None:
     """
     if os.environ.get("WORKER_PRELOAD", "").lower() != "true":  # with it, init() is called before a worker exists
         gc.disable()  # the worker enables it again
-    from server_start import telemetry, worker
+    from server_start import script_module, telemetry, worker
 
     telemetry.install()
+    script_module.install()
     worker.watch()
     os.environ["GUNICORN_CMD_ARGS"] = " ".join([*gunicorn_arguments(), os.environ.get("GUNICORN_CMD_ARGS", "")])
     from azureml_inference_server_http import amlserver
