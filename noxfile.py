@@ -84,7 +84,7 @@ SESSIONS = {
     "publish": "Push verified images to the registry (--verbose, --json).",
     "pipeline": "Check, build, verify, publish.",
     "catalogue": "Write docs/images.md and a website of all images (--output, --offline).",
-    "bench": "Compare this pipeline with plain Dockerfiles.",
+    "bench": "Compare this pipeline with plain Dockerfiles, or the server with the bare one (--only).",
 }
 OTHERS = (SESSIONS.keys() | {"lint", "unit", "tests"}) - {"engine"}
 for _name in SESSIONS:

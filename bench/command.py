@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import first_answer as bench_first_answer
-from bench import first_answer_report
+from bench import first_answer_report, serving_command, serving_report
 from bench import limit as bench_limit
 from bench import plan as bench_plan
 from bench import report as bench_report
@@ -26,6 +26,7 @@ from bench.engine import BenchEngine, bench_engine
 from bench.first_answer_report import FirstAnswer
 from bench.phases import measure_side
 from bench.report import Choice, Limit, Side
+from bench.serving_command import Asked
 from bench.setting import PORTS, Setting, bake, prepare, pull_plain_base, restore
 from bench.steps import step
 from build.checkout.project import open_project
@@ -38,7 +39,7 @@ from build.system.certificates import ca_bundle
 _SCORING_PORT = 5603
 
 
-def bench_command(paths: Paths, *, json_file: Path | None, only: tuple[str, ...], rounds: int) -> None:
+def bench_command(paths: Paths, *, json_file: Path | None, only: tuple[str, ...], rounds: int, serving: Asked) -> None:
     """Measure, print the table, write the figures.  A missed target is reported, and is not a failure.
 
     Args:
@@ -46,33 +47,38 @@ def bench_command(paths: Paths, *, json_file: Path | None, only: tuple[str, ...]
         json_file: Gets the figures too, in addition to ``.pipeline/reports/bench.json``.
         only: Phases and sides, see ``bench.report.choose``.
         rounds: Number of starts of each image in the phase first-answer.
+        serving: The options of the phase serving.
 
     Raises:
-        UsageError: ``only`` names neither a phase nor a side.
+        UsageError: ``only`` names neither a phase nor a side, or an option of the phase serving is wrong.
         EngineError: The benchmark's own engine cannot be started.
         PipelineError: A step of a side failed.
     """
     choice = bench_report.choose(only)
     project = open_project(paths)
     rows = bench_plan.rows(project)
-    compares = bool(set(choice.phases) - {"scale"})
+    compares = bool(set(choice.phases) - {"scale", "serving"})
     if compares and not ca_bundle():
         raise PipelineError("this machine has no file of CA certificates", fix="apt-get install ca-certificates")
     log = paths.logs / f"bench-{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}.log"
-    console.step(f"bench: {', '.join(row.plain for row in rows)}; log: {log}")
+    if compares or "scale" in choice.phases:
+        console.step(f"bench: {', '.join(row.plain for row in rows)}; log: {log}")
     # On a disk (/tmp may be memory), and short, for the names of sockets.
     work = Path(tempfile.mkdtemp(prefix="bench-", dir="/var/tmp"))
     limit: Limit | None = None
     sides: dict[str, Side] = {}
     first: FirstAnswer | None = None
     scale: tuple[bench_scale.Scale, ...] = ()
+    served: tuple[serving_report.Result, ...] = ()
     machine = describe_machine()
     try:
+        if "serving" in choice.phases:
+            served = serving_command.measure(paths, serving)
         if "scale" in choice.phases:
             scale = bench_scale.measure(paths, work / "scale", log)
         if "limit" in choice.phases:
             limit = _limit(rows, work, log)
-        if set(choice.phases) - {"scale", "limit"}:
+        if set(choice.phases) - {"scale", "limit", "serving"}:
             setting = prepare(paths, rows, work, log, choice)
             with bench_engine(work / "engine") as bench:
                 machine |= _describe_engine(bench)
@@ -84,6 +90,8 @@ def bench_command(paths: Paths, *, json_file: Path | None, only: tuple[str, ...]
                     first = _first_answer(setting, bench, choice, paths, rounds)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+    if served:
+        serving_report.print_table(served)
     if scale:
         bench_scale.print_table(scale)
     table = [*bench_report.rows(sides.get("plain"), sides.get("ours"), limit), *first_answer_report.rows(first)]
@@ -91,12 +99,17 @@ def bench_command(paths: Paths, *, json_file: Path | None, only: tuple[str, ...]
         console.table(("phase", "plain>", "ours>", "ratio>", "target>", "reached"), [row.cells for row in table])
     content = bench_report.as_json(
         machine=machine, plain=sides.get("plain"), ours=sides.get("ours"), limit=limit, table=table
-    ) | {"first_answer": first_answer_report.as_json(first), "scale": bench_scale.as_json(scale)}
+    ) | {
+        "first_answer": first_answer_report.as_json(first),
+        "scale": bench_scale.as_json(scale),
+        "serving": serving_report.as_json(served),
+    }
     report = paths.reports / "bench.json"
     for file in (report, json_file):
         if file is not None:
             state.write_json(file.resolve(), content)
-    verdicts = [bench_scale.verdict(scale)] if scale else []
+    verdicts = [serving_report.verdict(served)] if served else []
+    verdicts += [bench_scale.verdict(scale)] if scale else []
     verdicts += [bench_report.verdict(table)] if compares else []
     console.out.print(f"{'; '.join(verdicts)}; all figures: {json_file or report}", soft_wrap=True)
 

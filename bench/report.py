@@ -10,7 +10,9 @@ from build.errors import UsageError
 from build.system import console
 
 #: The values of ``--only``: phases, in the order in which they run, and the two sides.
-PHASES = ("scale", "limit", "cold", "unchanged", "pin", "base", "first-answer")
+PHASES = ("serving", "scale", "limit", "cold", "unchanged", "pin", "base", "first-answer")
+#: Phases that run only if they are named: serving uses the user's engine, and an image that is already built.
+_NAMED_ONLY = ("serving",)
 SIDES = ("ours", "plain")
 
 _TITLES = {
@@ -120,7 +122,7 @@ def choose(only: Sequence[str]) -> Choice:
     """Read ``--only``.
 
     Args:
-        only: Names of phases and sides; without a phase all phases run, without a side both.
+        only: Names of phases and sides; without a phase all phases but serving run, without a side both.
 
     Raises:
         UsageError: A name is neither a phase nor a side.
@@ -131,7 +133,8 @@ def choose(only: Sequence[str]) -> Choice:
             f"the benchmark has no phase '{unknown[0]}'", where="--only", fix=f"one of: {', '.join((*PHASES, *SIDES))}"
         )
     return Choice(
-        phases=tuple(name for name in PHASES if name in only) or PHASES,
+        phases=tuple(name for name in PHASES if name in only)
+        or tuple(name for name in PHASES if name not in _NAMED_ONLY),
         sides=tuple(name for name in SIDES if name in only) or SIDES,
     )
 

@@ -148,12 +148,42 @@ def install(machine: Machine) -> tuple[str, ...]:
     with contextlib.ExitStack() as undo:
         if machine.needs_trixie and set(packages) & set(FROM_TRIXIE):
             _add_trixie(undo, update.stderr)
-        with no_service_starts(_POLICY):
-            done = _apt("install", "--yes", "--no-install-recommends", *packages)
-        if done.returncode != 0:
-            raise _apt_failure(packages, update.stderr + done.stderr)
+        _install(packages, update.stderr)
         undo.pop_all()
     return packages
+
+
+def add_package(package: str, *, what: str) -> None:
+    """Install one more package of the distribution, for a program that only some commands need.
+
+    Args:
+        package: Its name in Debian and Ubuntu.
+        what: What it is, for the messages.
+
+    Raises:
+        EngineError: Not root, no apt-get, or apt fails.
+        NetworkError: The archive cannot be reached.
+    """
+    by_hand = f"apt-get install {package}"
+    if shutil.which("apt-get", path=PATH) is None:
+        raise EngineError(f"{what} ({package}) is missing, and it can be installed only on Debian or Ubuntu")
+    if os.geteuid() != 0:
+        raise EngineError(f"{what} ({package}) is missing, and only root can install it", fix=f"as root: {by_hand}")
+    console.step(f"installing {package}")
+    _install([package], _apt("update").stderr)
+
+
+def _install(packages: Sequence[str], update_errors: str) -> None:
+    """Run apt-get install, without starting services.
+
+    Args:
+        packages: Names.
+        update_errors: Standard error of the last apt-get update.
+    """
+    with no_service_starts(_POLICY):
+        done = _apt("install", "--yes", "--no-install-recommends", *packages)
+    if done.returncode != 0:
+        raise _apt_failure(packages, update_errors + done.stderr)
 
 
 #: apt's messages about an archive that it cannot reach.
