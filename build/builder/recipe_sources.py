@@ -27,15 +27,22 @@ BASE_SCRIPTS = ("setup-base", "install-packages")
 #: The script that adds packages of the distribution to a base.
 APT_SCRIPTS = ("install-packages",)
 #: The scripts that run where packages are installed.
-BUILDER_SCRIPTS = ("install-layer", "contested-files", "patch-layer", "compile-bytecode")
+BUILDER_SCRIPTS = (
+    "install-layer",
+    "contested-files",
+    "patch-layer",
+    "remove-vendored-sboms",
+    "server-constraints",
+    "compile-bytecode",
+)
 #: The scripts that make the stage that builds source-only packages.
 COMPILER_SCRIPTS = ("setup-compiler", "install-packages", "strict-gcc")
 #: The script that links CUDA's libraries to where the loader looks, in a stage of GPU images.
 CUDA_SCRIPT = "link-cuda"
 _SCRIPTS = (*BASE_SCRIPTS, *BUILDER_SCRIPTS, *COMPILER_SCRIPTS, CUDA_SCRIPT)
 
-#: The programs of the start layer; the modules of ``server_start`` come with them.
-_START_PROGRAMS = ("start-server", "runsvdir")
+#: The programs of the start layer and what it adds to Python's library; the modules of ``server_start`` come with them.
+_START_PROGRAMS = ("start-server", "runsvdir", "standard_library/ensurepip.py")
 
 
 @dataclass(frozen=True, kw_only=True)

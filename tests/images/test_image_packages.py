@@ -75,6 +75,17 @@ def test_pip_check(host: Any) -> None:
     assert done.rc == 0, (done.stdout + done.stderr).strip()
 
 
+def test_each_recorded_file_exists(files: dict[str, Any]) -> None:
+    missing = files["missing_from_record"]
+    assert not missing, f"listed in RECORD, but not there: {', '.join(missing)}"
+
+
+def test_no_inventory_of_vendored_packages(files: dict[str, Any]) -> None:
+    """Scanners would report its packages, which nobody can import, as installed."""
+    found = files["vendored_inventories"]
+    assert not found, f"found: {', '.join(found)}"
+
+
 @applies(lambda image: "wrapt" in image.from_source)
 def test_c_extensions_are_compiled(image: Image, container: Container) -> None:
     """wrapt is built from source on Python 3.7, and falls back to slow Python if its C code does not compile."""

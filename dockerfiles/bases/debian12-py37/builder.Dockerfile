@@ -9,4 +9,5 @@ FROM rootfs
 ADD headers.tar /
 RUN ldconfig && python3.7 -m venv --without-pip /opt/venv
 COPY --from=tools bin/uv /usr/local/bin/uv
-COPY --from=scripts --chmod=0755 install-layer contested-files patch-layer compile-bytecode /usr/local/bin/
+COPY --from=scripts --chmod=0755 install-layer contested-files patch-layer remove-vendored-sboms server-constraints \
+    compile-bytecode /usr/local/bin/

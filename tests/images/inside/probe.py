@@ -8,9 +8,10 @@
 Standard library only, and only features of Python 3.7.
 """
 # It walks tens of thousands of files: a Path for each would double the time.
-# ruff: noqa: PTH111, PTH112, PTH116, PTH118, PTH119, PTH123, PTH208
+# ruff: noqa: PTH110, PTH111, PTH112, PTH116, PTH118, PTH119, PTH123, PTH208
 
 import base64
+import csv
 import hashlib
 import importlib
 import importlib.util
@@ -67,6 +68,8 @@ def system():
         "cuda_libraries": cuda_libraries(),
         "certificates": certificates(),
         "bytecode": bytecode(),
+        "missing_from_record": missing_from_record(),
+        "vendored_inventories": vendored_inventories(),
     }
 
 
@@ -84,6 +87,29 @@ def records():
             if (digest, len(content)) != (file.hash.value, file.size):
                 others.append(str(file))
     return {"files": count, "others": others[:FEW]}
+
+
+def missing_from_record():
+    """Return the files that RECORD of a distribution lists and that do not exist."""
+    # Not Distribution.files: from Python 3.12 it leaves out the missing ones.
+    found = [
+        line[0]
+        for distribution in metadata.distributions()
+        for line in csv.reader((distribution.read_text("RECORD") or "").splitlines())
+        if line and not os.path.exists(str(distribution.locate_file(line[0])))
+    ]
+    return sorted(found)[:FEW]
+
+
+def vendored_inventories():
+    """Return the inventories (CycloneDX, SPDX) of packages that others contain, below site-packages."""
+    root = sysconfig.get_path("purelib")
+    return [
+        os.path.join(folder, name)
+        for folder, _, names in os.walk(root)
+        for name in names
+        if re.search(r"[.-](cdx|cyclonedx|spdx)[.](json|xml)$|^s?bom[.]", name) and not folder.endswith("/sboms")
+    ][:FEW]
 
 
 def accelerated():
