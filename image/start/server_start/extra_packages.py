@@ -19,7 +19,8 @@ from server_start.failure import (
 
 LIBRARY = "AZUREML_EXTRA_PYTHON_LIB_PATH"
 REQUIREMENTS = "AZUREML_EXTRA_REQUIREMENTS_TXT"
-CONDA = "AZUREML_EXTRA_CONDA_YAML"
+#: Microsoft's images also know a variable for an absolute path.
+CONDA = ("AZUREML_EXTRA_CONDA_YAML", "AZUREML_EXTRA_CONDA_YAML_ABS_PATH")
 
 #: The folder for installed requirements, in a temporary folder, if the image's environment is not writable.
 FOLDER = "inference-server-packages"
@@ -38,9 +39,10 @@ def prepare(environment: Mapping[str, str], script_folder: str) -> list[str]:
     Raises:
         StartFailure: A folder or file does not exist, or pip failed.
     """
-    if environment.get(CONDA):
+    conda = next((name for name in CONDA if environment.get(name)), "")
+    if conda:
         raise StartFailure(
-            f"{CONDA} needs conda, which is not in this image: list the packages in a requirements file "
+            f"{conda} needs conda, which is not in this image: list the packages in a requirements file "
             f"and set {REQUIREMENTS} to it",
             NO_CONDA,
         )
