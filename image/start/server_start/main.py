@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import gc
 import os
-import shlex
 import signal
 import sys
 import time
 from types import FrameType
 
-from server_start import extra_packages, settings
+from server_start import account, config_files, extra_packages, ignored, platform_limits, settings, thread_pools
 from server_start.failure import SCRIPT_FAILED, StartFailure
 from server_start.settings import Settings
 
 PORT = "5001"
-#: Connections that can wait for a prediction without delaying the health probe. Python before 3.9 starts a thread for
-#: each request up to this number, and keeps the threads.
-THREADS = 1000 if sys.version_info >= (3, 9) else 100
 
 
 def main(arguments: list[str]) -> None:
@@ -33,16 +29,23 @@ def main(arguments: list[str]) -> None:
     # Without a handler, the first process of a container ignores SIGTERM.
     signal.signal(signal.SIGTERM, _stop)
     try:
+        account.prepare(os.environ)
+        platform_limits.raise_open_files()
+        thread_pools.apply(os.environ)
         asked = settings.read(os.environ)
         os.environ["AML_APP_ROOT"] = asked.app_root
         os.chdir(asked.app_root)
         if arguments != ["serve"]:
+            settings.check_processes(os.environ, platform_limits.process_limit())
+            ignored.report(os.environ)
             folders = extra_packages.prepare(os.environ, asked.script_folder)
             if folders:
                 os.environ["PYTHONPATH"] = os.pathsep.join([*folders, *_python_path()])
             if folders or os.environ.get(extra_packages.REQUIREMENTS):
                 # Only a new interpreter sees the installed packages: this one may have imported older versions already.
                 os.execv(sys.executable, [sys.executable, sys.argv[0], "serve"])
+        settings.check_debugger(os.environ)
+        config_files.check(os.environ, asked)
         serve(asked)
     except StartFailure as failure:
         sys.stdout.flush()
@@ -65,15 +68,17 @@ def serve(asked: Settings) -> None:
 
     Raises:
         SystemExit: When the server ends, with its exit code.
+        StartFailure: A setting of gunicorn is wrong.
     """
     if os.environ.get("WORKER_PRELOAD", "").lower() != "true":  # with it, init() is called before a worker exists
         gc.disable()  # the worker enables it again
-    from server_start import script_module, telemetry, worker
+    from server_start import dual_stack, gunicorn_settings, script_module, telemetry, worker
 
     telemetry.install()
     script_module.install()
     worker.watch()
-    os.environ["GUNICORN_CMD_ARGS"] = " ".join([*gunicorn_arguments(), os.environ.get("GUNICORN_CMD_ARGS", "")])
+    dual_stack.install()
+    gunicorn_settings.install()
     from azureml_inference_server_http import amlserver
     from gunicorn.errors import HaltServer
 
@@ -95,23 +100,3 @@ def serve(asked: Settings) -> None:
         print(message.format(SCRIPT_FAILED, reason), file=sys.stderr, end="", flush=True)
         # gunicorn's own exit code differs if several workers fail at the same time.
         sys.exit(SCRIPT_FAILED)
-
-
-def gunicorn_arguments() -> list[str]:
-    """Return gunicorn's arguments in addition to the server's own. A user's GUNICORN_CMD_ARGS overrides them."""
-    from gunicorn.config import KNOWN_SETTINGS
-
-    arguments = [
-        *("--worker-class", "server_start.worker.Worker"),
-        *("--threads", str(THREADS), "--worker-connections", str(2 * THREADS)),
-        # With keep-alive, a client would stay with one worker, even if that one is busy and another is free.
-        *(() if os.environ.get("WORKER_COUNT", "1") == "1" else ("--keep-alive", "0")),
-        # The platform limits how long a container may take to stop; gunicorn's own limit would drop waiting requests.
-        *("--graceful-timeout", "86400"),
-    ]
-    if os.access("/dev/shm", os.W_OK):
-        # The workers' heartbeat files: in memory, and writable on a read-only root.
-        arguments += ["--worker-tmp-dir", "/dev/shm"]
-    if any(setting.name == "control_socket_disable" for setting in KNOWN_SETTINGS):
-        arguments.append("--no-control-socket")  # an interface to the server that is not needed
-    return [shlex.quote(argument) for argument in arguments]

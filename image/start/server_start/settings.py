@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from typing import Mapping, NamedTuple
 
@@ -11,6 +12,8 @@ from server_start.failure import WRONG_SETTING, StartFailure
 APP_ROOT = "/var/azureml-app"
 #: Values of AZUREML_LOG_LEVEL, in upper or lower case.
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+#: Processes and threads of a worker.
+TASKS_OF_A_WORKER = 3
 
 
 class Settings(NamedTuple):
@@ -71,5 +74,40 @@ def _number(environment: Mapping[str, str], name: str, unit: str, least: int) ->
     if text is not None and not (text.isdecimal() and int(text) >= least):
         raise StartFailure(
             f"{name}={text!r} is not a valid number of {unit}: set a whole number, {least} or more, or unset it",
+            WRONG_SETTING,
+        )
+
+
+def check_processes(environment: Mapping[str, str], limit: int | None) -> None:
+    """Check that the platform allows as many processes and threads as the server needs.
+
+    Args:
+        environment: The container's variables, valid as `read` says.
+        limit: Processes and threads that the container may have; None without a limit.
+
+    Raises:
+        StartFailure: There are too many workers.
+    """
+    count = int(environment.get("WORKER_COUNT", "1"))
+    needed = 1 + count * TASKS_OF_A_WORKER
+    if limit is not None and needed > limit:
+        raise StartFailure(
+            f"WORKER_COUNT={count} needs {needed} processes and threads ({TASKS_OF_A_WORKER} for each worker, and the "
+            f"first process), and the platform allows {limit} (limit of the container, or `ulimit -u`): raise the limit"
+            + (", or set a smaller WORKER_COUNT" if count > 1 else ""),
+            WRONG_SETTING,
+        )
+
+
+def check_debugger(environment: Mapping[str, str]) -> None:
+    """Check that the debugger that the server would connect to can be imported.
+
+    Raises:
+        StartFailure: It is not installed.
+    """
+    if environment.get("AZUREML_DEBUG_PORT") and importlib.util.find_spec("debugpy") is None:
+        raise StartFailure(
+            "AZUREML_DEBUG_PORT needs the package debugpy, which is not installed: add it, for example with "
+            "AZUREML_EXTRA_REQUIREMENTS_TXT, or unset the variable",
             WRONG_SETTING,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import socket
 import sys
 from pathlib import Path
 
@@ -52,6 +53,44 @@ def test_an_invalid_log_level_is_explained(app: Path) -> None:
     assert ("'loud' is not a log level: set one of DEBUG, INFO" in message, code) == (True, 1)
 
 
+def test_workers_that_the_platform_does_not_allow_are_explained() -> None:
+    check = module("settings").check_processes
+    for count, limit in (("16", 49), ("1", 4), ("1000", None)):
+        check({"WORKER_COUNT": count}, limit)
+    message, code = failure("settings.check_processes", {"WORKER_COUNT": "17"}, 49)
+    assert message.startswith(
+        "WORKER_COUNT=17 needs 52 processes and threads (3 for each worker, and the first process)"
+    )
+    assert message.endswith(
+        "the platform allows 49 (limit of the container, or `ulimit -u`): raise the limit, or set a "
+        "smaller WORKER_COUNT"
+    )
+    assert code == 1
+    message, _ = failure("settings.check_processes", {}, 3)
+    assert message.endswith("raise the limit")
+
+
+def test_a_debugger_that_is_not_installed_is_explained() -> None:
+    module("settings").check_debugger({})
+    message, code = failure("settings.check_debugger", {"AZUREML_DEBUG_PORT": "5678"})
+    assert (message.startswith("AZUREML_DEBUG_PORT needs the package debugpy, which is not installed"), code) == (
+        True,
+        1,
+    )
+
+
+def test_the_address_to_listen_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    dual_stack = module("dual_stack")
+    try:
+        socket.socket(socket.AF_INET6).close()
+        ipv6 = True
+    except OSError:
+        ipv6 = False
+    assert dual_stack.address() == ("[::]" if ipv6 else "0.0.0.0")
+    monkeypatch.setattr(dual_stack.socket, "AF_INET6", 12345)  # as in a kernel without IPv6
+    assert dual_stack.address() == "0.0.0.0"
+
+
 def test_a_folder_of_packages_is_relative_to_the_script(app: Path) -> None:
     (app / "code" / "lib").mkdir()
     prepare = module("extra_packages").prepare
@@ -68,6 +107,7 @@ def test_a_folder_of_packages_is_relative_to_the_script(app: Path) -> None:
         ("AZUREML_EXTRA_REQUIREMENTS_TXT", "none.txt", "none.txt does not exist", 99),
         ("AZUREML_EXTRA_REQUIREMENTS_TXT", "code", "code is not a file", 99),
         ("AZUREML_EXTRA_CONDA_YAML", "env.yml", "set AZUREML_EXTRA_REQUIREMENTS_TXT", 98),
+        ("AZUREML_EXTRA_CONDA_YAML_ABS_PATH", "/model/conda.yaml", "AZUREML_EXTRA_CONDA_YAML_ABS_PATH needs conda", 98),
     ],
 )
 def test_a_wrong_extension_is_one_line_with_its_exit_code(
