@@ -180,16 +180,12 @@ def _answering(container: Container, server: str) -> _Server:
         PipelineError: It does not, or wrongly; with the end of its log.
         EngineError: It runs, and no address of it can be reached from here.
     """
-    last: Exception | None = None
     end = time.monotonic() + _PATIENCE
     while time.monotonic() < end:
         container.reload()
-        for host, port in _addresses(container):
-            try:
-                status, body = _ask(host, port)
-            except (OSError, http.client.HTTPException) as error:
-                last = error
-                continue
+        # Twice: all servers must be reached at their first address, also one that became ready while it was asked.
+        if _first_answer(container) and (found := _first_answer(container)):
+            host, port, status, body = found
             if (status, body) == (200, _ANSWER):
                 return _Server(container=container, url=f"http://{host}:{port}/score")
             raise PipelineError(
@@ -199,7 +195,7 @@ def _answering(container: Container, server: str) -> _Server:
             raise PipelineError(f"the server '{server}' of the benchmark ended", details=_log(container))
         time.sleep(_INTERVAL)
     raise EngineError(
-        f"the server '{server}' of the benchmark did not answer in {_PATIENCE:.0f} s: {last}",
+        f"the server '{server}' of the benchmark did not answer in {_PATIENCE:.0f} s",
         fix="run the benchmark on the engine's machine",
         details=_log(container),
     )
@@ -217,12 +213,15 @@ def _addresses(container: Container) -> list[tuple[str, int]]:
     return [*own, *published]
 
 
-def _ask(host: str, port: int) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection(host, port, timeout=2.0)
-    with contextlib.closing(connection):
-        connection.request("POST", "/score", body=_REQUEST, headers={"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        return answer.status, answer.read()
+def _first_answer(container: Container) -> tuple[str, int, int, bytes] | None:
+    """Ask a container for a score: the address that answered, status and body; None if no address answers."""
+    for host, port in _addresses(container):
+        connection = http.client.HTTPConnection(host, port, timeout=2.0)
+        with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+            connection.request("POST", "/score", body=_REQUEST, headers={"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            return host, port, answer.status, answer.read()
+    return None
 
 
 def _log(container: Container) -> str:

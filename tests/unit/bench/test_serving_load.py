@@ -7,10 +7,12 @@ import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from bench import serving, wrk
+from build.engine import install
 from build.errors import EngineError, PipelineError
 from build.paths import repository
 
@@ -34,12 +36,20 @@ def test_output_without_answers_is_a_failure(output: str) -> None:
         wrk.parse(output)
 
 
-def test_a_user_who_cannot_install_it_is_told_how(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wrk, "PATH", "")
+def test_who_cannot_install_it_is_told_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    apt = tmp_path / "apt-get"
+    apt.write_text("#!/bin/sh\nexit 1\n")
+    monkeypatch.setattr(install, "PATH", str(tmp_path))
+    monkeypatch.setattr(wrk, "PATH", str(tmp_path))
     monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(EngineError) as without_apt:
+        wrk.find_wrk()
+    assert "Debian or Ubuntu" in without_apt.value.what
+    apt.chmod(0o755)
     with pytest.raises(EngineError) as failure:
         wrk.find_wrk()
-    assert "wrk" in failure.value.what
+    assert failure.value.what == "the load tool of the phase serving (wrk) is missing, and only root can install it"
+    assert failure.value.fix == "as root: apt-get install wrk"
 
 
 class _Handler(BaseHTTPRequestHandler):
