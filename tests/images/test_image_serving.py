@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 from image_container import Container, Start
-from image_plan import Image
+from image_plan import Image, applies
 from scoring_scripts import PATIENCE, Wanted, script, start_all, wait_for_end, wait_for_log
 
 pytestmark = pytest.mark.depends("base")
@@ -333,12 +333,70 @@ def test_decorated_bad_input(decorated: str, body: bytes, content_type: str, sta
     assert why in message(answer, status), describe(answer)
 
 
-def test_decorated_wrong_type(decorated: str, containers: dict[str, Container]) -> None:
-    """inference_schema checks types inside run(): for the server the script failed, and the log says why."""
-    answer = score(decorated, {"table": [[1.0, 2.0]], "name": 5})
+#: The parameters of the decorated script, and what the answer says where one does not fit its schema.
+MISFITS: dict[str, tuple[dict[str, Any], str]] = {
+    "a number as text": ({"table": [[1.0, 2.0]], "name": 5}, "'name'"),
+    "a dictionary as list": ({"table": {"a": 1}, "name": "n"}, "'table'"),
+}
+OF_NUMPY: dict[str, tuple[dict[str, Any], str]] = {
+    "ragged rows": ({"table": [[1.0, 2.0], [3.0]], "name": "n"}, "'table'"),
+    "wrong shape": ({"table": [[1.0, 2.0, 3.0]], "name": "n"}, "size 3 on dimension #1"),
+    "one dimension": ({"table": [1.0, 2.0], "name": "n"}, "2 dimensions is expected"),
+    "text as float": ({"table": [["a", "b"]], "name": "n"}, "could not convert string to float"),
+}
+OF_PANDAS = {
+    "null in an int column": ([{"count": None, "price": 1.0}], "integer"),
+    "null in one of two rows": ([{"count": None, "price": 1.0}, {"count": 1, "price": 1.0}], "integer"),
+    "text in a float column": ([{"count": 1, "price": "cheap"}], "cheap"),
+    "missing column": ([{"count": 1}], "size 1 on dimension #1"),
+    "ragged rows": ([{"count": 1, "price": 1.0}, {"price": 2.0}], "integer"),
+    "text": ("a frame", "unable to convert input"),
+}
+
+
+def must_be_refused(containers: dict[str, Container], url: str, parameters: dict[str, Any], why: str) -> None:
+    """The input must be bad for the client, with the reason, and a line in the log."""
+    answer = score(url, parameters)
+    assert why in message(answer, 400), describe(answer)
+    assert "x-ms-run-function-failed" not in answer.headers or answer.headers["x-ms-run-function-failed"] == "False"
+    wait_for_log(containers["decorated"], message(answer, 400))
+
+
+@pytest.mark.parametrize("case", MISFITS)
+def test_input_that_does_not_fit_the_schema(decorated: str, containers: dict[str, Container], case: str) -> None:
+    must_be_refused(containers, decorated, *MISFITS[case])
+
+
+@applies(lambda image: "numpy" in image.lock)
+@pytest.mark.depends("image")
+@pytest.mark.parametrize("case", OF_NUMPY)
+def test_input_that_is_not_the_array(decorated: str, containers: dict[str, Container], case: str) -> None:
+    must_be_refused(containers, decorated, *OF_NUMPY[case])
+
+
+@applies(lambda image: "pandas" in image.lock)
+@pytest.mark.depends("image")
+@pytest.mark.parametrize("case", OF_PANDAS)
+def test_input_that_is_not_the_frame(decorated: str, containers: dict[str, Container], case: str) -> None:
+    frame, why = OF_PANDAS[case]
+    must_be_refused(containers, decorated, {"table": [[1.0, 2.0]], "name": "n", "frame": frame}, why)
+
+
+@applies(lambda image: "pandas" in image.lock)
+@pytest.mark.depends("image")
+def test_a_frame(decorated: str) -> None:
+    rows = [{"count": 2, "price": 1.5}, {"count": 1, "price": 0.5}]
+    answer = score(decorated, {"table": [[1.0, 2.0]], "name": "n", "frame": rows})
+    assert answer.status_code == 200, describe(answer)
+    assert answer.json() == {"sum": 3.5, "name": "n", "type": "DataFrame"}, describe(answer)
+
+
+def test_a_decorated_script_that_raises(decorated: str, containers: dict[str, Container]) -> None:
+    """Its own ValueError is no fault of the input."""
+    answer = score(decorated, {"table": [[1.0, 2.0]], "name": "raise"})
     assert "scoring script" in message(answer, 500), describe(answer)
     assert answer.headers["x-ms-run-function-failed"] == "True", describe(answer)
-    wait_for_log(containers["decorated"], "Invalid input data type")
+    wait_for_log(containers["decorated"], "ValueError: the script itself")
 
 
 @pytest.mark.parametrize(
@@ -357,7 +415,7 @@ def test_swagger(decorated: str, query: str, key: str, version: str) -> None:
     assert str(swagger.get(key)).startswith(version), describe(answer)
     assert set(swagger["paths"]) == {"/", "/score", "/swagger.json"}, f"paths: {set(swagger['paths'])}"
     schemas = swagger["definitions"] if key == "swagger" else swagger["components"]["schemas"]
-    assert set(schemas["ServiceInput"]["properties"]) == {"table", "name", "factor"}, schemas["ServiceInput"]
+    assert set(schemas["ServiceInput"]["properties"]) == {"table", "name", "factor", "frame"}, schemas["ServiceInput"]
     assert schemas["ServiceInput"]["example"]["table"] == [[1.0, 2.0], [3.0, 4.0]], schemas["ServiceInput"]
     assert set(schemas["ServiceOutput"]["properties"]) == {"sum", "name", "type"}, schemas["ServiceOutput"]
 

@@ -72,10 +72,11 @@ def serve(asked: Settings) -> None:
     """
     if os.environ.get("WORKER_PRELOAD", "").lower() != "true":  # with it, init() is called before a worker exists
         gc.disable()  # the worker enables it again
-    from server_start import dual_stack, gunicorn_settings, script_module, telemetry, worker
+    from server_start import dual_stack, gunicorn_settings, schema_errors, script_module, telemetry, worker
 
     telemetry.install()
     script_module.install()
+    schema_errors.install()
     worker.watch()
     dual_stack.install()
     gunicorn_settings.install()

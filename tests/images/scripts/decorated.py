@@ -1,4 +1,4 @@
-"""A script with schemas of inference_schema: standard Python types, and numpy's where the image has numpy."""
+"""A script with schemas of inference_schema: standard Python types, and those of numpy and pandas where they are."""
 
 from inference_schema.parameter_types.standard_py_parameter_type import StandardPythonParameterType
 from inference_schema.schema_decorators import input_schema, output_schema
@@ -12,6 +12,15 @@ else:
 
     TABLE = NumpyParameterType(numpy.array([[1.0, 2.0], [3.0, 4.0]]))
 
+try:
+    import pandas
+except ImportError:
+    FRAME = StandardPythonParameterType([{"count": 1}])
+else:
+    from inference_schema.parameter_types.pandas_parameter_type import PandasParameterType
+
+    FRAME = PandasParameterType(pandas.DataFrame({"count": [1], "price": [0.5]}))
+
 
 def init():
     """Nothing to load."""
@@ -19,7 +28,12 @@ def init():
 
 @input_schema("table", TABLE)
 @input_schema("name", StandardPythonParameterType("a name"))
+@input_schema("frame", FRAME, optional=True)
 @output_schema(StandardPythonParameterType({"sum": 10.0, "name": "a name", "type": "list"}))
-def run(table, name, factor=1):
+def run(table, name, factor=1, frame=None):
+    if frame is not None:
+        return {"sum": float(sum(frame["count"] * frame["price"])), "name": name, "type": type(frame).__name__}
+    if name == "raise":
+        raise ValueError("the script itself")
     total = sum(sum(float(number) for number in row) for row in table)
     return {"sum": factor * total, "name": name, "type": type(table).__name__}
