@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 import requests
 from image_container import Container, Start, docker
+from image_plan import applies
 from scoring_scripts import script, wait_for_log
 
 #: Seconds for one answer. Most faults of this kind are processes that wait for ever.
 LONGEST = 20
 #: Seconds in which the server must reap orphans that have ended.
 REAPING = 10
+#: Native thread pools must have threads, also on a machine with one core.
+THREADS = {"OMP_NUM_THREADS": "2"}
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +70,19 @@ def test_a_process_that_lives_on_keeps_neither_clients_nor_the_server(server: Co
     state = server.state()
     assert state["ExitCode"] == 0, f"exit code {state['ExitCode']} (137: killed)\n{server.logs()}"
     wait_for_log(server, "ends now, without waiting for ")
+
+
+# Wheels for Python 3.7 have an older OpenMP library, which cannot end its threads.
+@applies(lambda image: image.python != "3.7" and {"scikit-learn", "lightgbm", "xgboost", "torch"} & image.lock.keys())
+def test_models_of_a_preloaded_script_predict(start: Start) -> None:
+    """With WORKER_PRELOAD, workers are forks of a process with native threads, which a fork does not have."""
+    container = start(
+        {"main.py": script("preloaded.py")}, environment={"WORKER_PRELOAD": "true", "WORKER_COUNT": "2", **THREADS}
+    )
+    url = container.wait_until_it_answers()
+    try:
+        answer = requests.post(f"{url}/score", json={}, timeout=LONGEST)
+    except requests.Timeout:
+        raise AssertionError(f"no answer in {LONGEST} s: a worker waits for threads that it does not have") from None
+    assert answer.status_code == 200, f"{answer.text}\n{container.logs()}"
+    assert answer.json()["rows"], "no model predicted"

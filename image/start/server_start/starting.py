@@ -20,7 +20,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 from gunicorn.workers.workertmp import WorkerTmp
 
-from server_start import children, ending
+from server_start import children, ending, preload
 from server_start.failure import SCRIPT_FAILED
 
 #: Seconds for which an orphan that ended is left. With WORKER_PRELOAD, it may be a child of init() in the master itself
@@ -69,8 +69,14 @@ def end_where_one_dies() -> None:
     run, spawn_worker, murder_workers = Arbiter.run, Arbiter.spawn_worker, Arbiter.murder_workers
 
     def spawn(arbiter: Any) -> Any:
+        preloaded = arbiter.cfg.preload_app
+        if preloaded:
+            preload.before_fork()
         with children.forking_worker(arbiter.LISTENERS):
-            return spawn_worker(arbiter)
+            pid = spawn_worker(arbiter)
+        if preloaded:
+            preload.warn()
+        return pid
 
     def murder(arbiter: Any) -> None:
         """gunicorn calls this every second."""
