@@ -28,8 +28,6 @@ WORKER = "server_start.worker.Worker"
 KEEP_ALIVE = 75
 #: Connections of a worker, if the platform allows so many open files.
 CONNECTIONS = 2000
-#: Threads of the present worker (`server_start.worker`), which needs one for each request that waits.
-THREADS = 1000 if sys.version_info >= (3, 9) else 100
 #: Seconds for which requests in progress may go on after SIGTERM. The platform limits how long a container may take to
 #: stop; gunicorn's own limit would drop waiting requests.
 GRACE = 86400
@@ -218,7 +216,6 @@ def defaults(known: Mapping[str, Any]) -> dict[str, Any]:
     """
     values: dict[str, Any] = {
         "worker_class": WORKER,
-        "threads": THREADS,
         "worker_connections": CONNECTIONS,
         "keepalive": KEEP_ALIVE,
         "graceful_timeout": GRACE,

@@ -72,12 +72,20 @@ def serve(asked: Settings) -> None:
     """
     if os.environ.get("WORKER_PRELOAD", "").lower() != "true":  # with it, init() is called before a worker exists
         gc.disable()  # the worker enables it again
-    from server_start import dual_stack, gunicorn_settings, schema_errors, script_module, telemetry, worker
+    from server_start import (
+        boot_failure,
+        dual_stack,
+        gunicorn_settings,
+        schema_errors,
+        script_module,
+        telemetry,
+        worker,
+    )
 
     telemetry.install()
     script_module.install()
     schema_errors.install()
-    worker.watch()
+    worker.prepare(int(os.environ.get("WORKER_COUNT", "1")))
     dual_stack.install()
     gunicorn_settings.install()
     from azureml_inference_server_http import amlserver
@@ -90,7 +98,7 @@ def serve(asked: Settings) -> None:
         amlserver.run()
     except (SystemExit, HaltServer) as end:  # a worker, a fork of this process, gets here too
         code = end.exit_status if isinstance(end, HaltServer) else end.code
-        reason = worker.told(end) if code and os.getpid() == master else ""
+        reason = boot_failure.told(end) if code and os.getpid() == master else ""
         if not reason:
             sys.exit(code)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # gunicorn 20's handler raises if another worker ends

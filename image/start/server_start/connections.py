@@ -1,0 +1,136 @@
+"""All connections of a worker, and the events that its network loop waits for."""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+from collections import OrderedDict
+
+from server_start import connection as states
+from server_start.connection import Connection
+
+READABLE = select.EPOLLIN
+WRITABLE = select.EPOLLOUT
+
+#: Seconds for which the end of an answered connection is awaited.
+LINGER = 2.0
+#: Seconds for which a stopping worker waits for a client that is silent in the middle of a request, or between two.
+STOP_PATIENCE = 2.0
+#: Seconds after which a stopping worker closes a connection whose client does not read its answer.
+STOP_UNREAD = 10.0
+
+
+class Connections:
+    """The open connections. Only the network loop uses it.
+
+    Args:
+        most: How many may be open.
+        most_held: Bytes of requests that may have arrived without being answered. A single larger one is accepted.
+    """
+
+    def __init__(self, most: int, most_held: int) -> None:
+        self.most = most
+        self.most_held = most_held
+        #: By file descriptor.
+        self.open: dict[int, Connection] = {}
+        #: Those that do not wait for the worker, the one that is silent longest first.
+        self.quiet: OrderedDict[Connection, None] = OrderedDict()
+        #: Bytes of bodies that have arrived and are not answered.
+        self.held = 0
+        #: The time of the loop's current turn (`time.monotonic`).
+        self.now = time.monotonic()
+        self.poll = select.epoll()
+
+    @property
+    def full(self) -> bool:
+        """True if as many are open as may be."""
+        return len(self.open) >= self.most
+
+    def add(self, connection: Connection) -> None:
+        """Add a new connection."""
+        self.open[connection.fd] = connection
+        self.heard(connection)
+
+    def heard(self, connection: Connection) -> None:
+        """Note that the client has sent something, or taken something that was sent."""
+        connection.since = self.now
+        self.quiet[connection] = None
+        self.quiet.move_to_end(connection)
+
+    def watch(self, connection: Connection, events: int) -> None:
+        """Wait for these events of a connection, and no others.
+
+        Args:
+            connection: The connection.
+            events: `READABLE` or `WRITABLE`; 0 for none. Without any, its end is not noticed either.
+        """
+        if connection.watched == events:
+            return
+        if not connection.watched:
+            self.poll.register(connection.fd, events)
+        elif events:
+            self.poll.modify(connection.fd, events)
+        else:
+            # A child of the user's code may have inherited the socket: closing it alone would not end the events.
+            self.poll.unregister(connection.fd)
+        connection.watched = events
+
+    def forget(self, connection: Connection) -> None:
+        """Remove a connection without closing it."""
+        self.watch(connection, 0)
+        self.open.pop(connection.fd, None)
+        self.quiet.pop(connection, None)
+        self.release(connection)
+        connection.state = states.CLOSED
+        connection.out.clear()
+
+    def release(self, connection: Connection) -> None:
+        """Give back the memory of a request that has not arrived completely."""
+        if connection.head is not None:
+            self.held -= connection.head.body.size
+            connection.head = None
+
+    def close(self, connection: Connection) -> None:
+        """Close a connection at once."""
+        if connection.state == states.CLOSED:
+            return
+        self.forget(connection)
+        try:
+            connection.sock.shutdown(socket.SHUT_RDWR)  # also for children that have inherited it
+        except OSError:
+            pass
+        connection.sock.close()
+        if connection.exchange is not None:
+            connection.exchange.client_has_gone()
+
+    def close_quietest(self) -> bool:
+        """Close the connection that is silent longest.
+
+        Returns:
+            False if all of them wait for the worker.
+        """
+        if not self.quiet:
+            return False
+        self.close(next(iter(self.quiet)))
+        return True
+
+    def close_late(self, keepalive: float, stopping: bool) -> None:
+        """Close the connections whose clients were silent for too long.
+
+        Args:
+            keepalive: Seconds for which a connection is kept for the next request.
+            stopping: The worker stops.
+        """
+        for connection in tuple(self.quiet):
+            silent = self.now - connection.since
+            if connection.state == states.LINGERING:
+                late = silent > LINGER
+            elif connection.kept:
+                late = silent > (STOP_PATIENCE if stopping else keepalive)
+            elif stopping:
+                late = silent > (STOP_UNREAD if connection.out else STOP_PATIENCE)
+            else:
+                late = False
+            if late:
+                self.close(connection)

@@ -1,0 +1,237 @@
+"""A request and its answer: runs the server's WSGI application, and gives the answer's bytes to the network loop."""
+
+from __future__ import annotations
+
+import contextvars
+import io
+import logging
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Callable, Iterator
+
+from gunicorn.http import wsgi
+
+from server_start.http_request import Head
+
+if TYPE_CHECKING:
+    from server_start.connection import Connection
+
+#: The one route that runs the user's code.
+SCORE = "/score"
+
+#: The server's own message for a script that raises an exception.
+SCRIPT_ENDED = b'{"message": "An unexpected error occurred in scoring script. Check the logs for more info."}'
+
+#: What follows the bytes of an answer: more of them, the next request on the connection, or the connection's end.
+MORE = "more"
+KEEP = "keep"
+CLOSE = "close"
+
+
+class Sink:
+    """What gunicorn writes an answer to, in place of a socket: the network loop does the sending."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+
+    def sendall(self, data: bytes) -> None:
+        """Take a part of the answer."""
+        self.parts.append(data)
+
+    def send(self, data: bytes) -> int:
+        """Drop "100 Continue": the network loop has sent it."""
+        return len(data)
+
+    def gettimeout(self) -> float:
+        """Return a socket's timeout: it does not block."""
+        return 0.0
+
+    def take(self) -> bytes:
+        """Remove what was written so far, and return it."""
+        data = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+        self.parts.clear()
+        return data
+
+
+class Exchange:
+    """A request that has arrived completely, and its answer.
+
+    Args:
+        connection: Where it came from.
+        head: Its head and body.
+    """
+
+    __slots__ = (
+        "answers",
+        "began",
+        "connection",
+        "context",
+        "environ",
+        "head",
+        "parts",
+        "response",
+        "scores",
+        "sent",
+        "sink",
+        "steps",
+        "submit",
+    )
+
+    def __init__(
+        self, connection: Connection, head: Head, answers: Answers, submit: Callable[[Callable[[], None]], None]
+    ) -> None:
+        self.answers = answers
+        self.submit = submit
+        self.connection = connection
+        self.head = head
+        self.sink = Sink()
+        # Flask keeps the request in context variables: answers streamed at the same time need a context each.
+        self.context = contextvars.copy_context()
+        self.began: datetime
+        #: The main thread answers it.
+        self.scores = False
+        self.response: Any = None
+        self.environ: dict[str, Any] = {}
+        #: The application's answer; it may have a close().
+        self.parts: Any = None
+        #: Its parts that are not yet written, if it is streamed.
+        self.steps: Iterator[bytes] = iter(())
+        #: A part of the answer has been given to the network loop.
+        self.sent = False
+
+    def next_step(self) -> None:
+        """Continue a streamed answer: its client has taken the part before."""
+        self.submit(lambda: self.answers.step(self))
+
+    def client_has_gone(self) -> None:
+        """End a streamed answer. One that is not streamed is computed to its end."""
+        if self.sent:
+            self.submit(lambda: self.answers.abandon(self))
+
+
+class Answers:
+    """Answers requests. Its methods run in the main thread for /score, in the routes thread for others.
+
+    Args:
+        worker: gunicorn's worker.
+        send: Gives a connection's next bytes to the network loop, with what follows them.
+    """
+
+    def __init__(self, worker: Any, send: Callable[[Connection, bytes, str], None]) -> None:
+        self._worker = worker
+        self._cfg = worker.cfg
+        self._send = send
+
+    def answer(self, exchange: Exchange) -> None:
+        """Answer a request, or begin to, if the answer is streamed.
+
+        Raises:
+            BaseException: A signal handler ends the worker (SystemExit).
+        """
+        self._guarded(exchange, self._begin)
+
+    def step(self, exchange: Exchange) -> None:
+        """Continue a streamed answer with its next part."""
+        self._guarded(exchange, self._next)
+
+    def abandon(self, exchange: Exchange) -> None:
+        """End a streamed answer whose client has gone."""
+        if exchange.parts is None:
+            return
+        try:
+            exchange.context.run(self._close, exchange)
+        except Exception:
+            self._worker.log.exception("Error handling request")
+        self._send(exchange.connection, b"", CLOSE)
+
+    def _guarded(self, exchange: Exchange, do: Callable[[Exchange], None]) -> None:
+        try:
+            exchange.context.run(do, exchange)
+        except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer
+            self._fail(exchange, error)
+        except BaseException as error:
+            # A SystemExit from a signal handler ends the worker; one from a script fails its request.
+            self._script_ended(exchange, error)
+            if not self._worker.alive:
+                raise
+
+    def _begin(self, exchange: Exchange) -> None:
+        worker, request, connection = self._worker, exchange.head.request, exchange.connection
+        exchange.began = datetime.now()
+        self._cfg.pre_request(worker, request)
+        response, environ = wsgi.create(request, exchange.sink, connection.client, connection.server, self._cfg)
+        exchange.response, exchange.environ = response, environ
+        environ["wsgi.multithread"] = True
+        content: io.BytesIO = exchange.head.body.content
+        content.seek(0)
+        environ["wsgi.input"] = content
+        worker.nr += 1
+        if worker.nr >= worker.max_requests and worker.alive:
+            worker.log.info("Autorestarting worker after current request.")
+            worker.alive = False
+        if not worker.alive or not worker.keeps_alive(connection):
+            response.force_close()
+        exchange.parts = worker.wsgi(environ, response.start_response)
+        if response.response_length is None:
+            exchange.steps = iter(exchange.parts)
+            self._next(exchange)
+        else:
+            for part in exchange.parts:
+                response.write(part)
+            self._end(exchange)
+
+    def _next(self, exchange: Exchange) -> None:
+        for part in exchange.steps:
+            exchange.response.write(part)
+            if exchange.sink.parts:
+                exchange.sent = True
+                self._send(exchange.connection, exchange.sink.take(), MORE)
+                return
+        self._end(exchange)
+
+    def _end(self, exchange: Exchange) -> None:
+        response = exchange.response
+        response.close()
+        self._log(exchange)
+        self._close(exchange)
+        self._send(exchange.connection, exchange.sink.take(), CLOSE if response.should_close() else KEEP)
+
+    def _log(self, exchange: Exchange) -> None:
+        took = datetime.now() - exchange.began
+        self._worker.log.access(exchange.response, exchange.head.request, exchange.environ, took)
+
+    def _close(self, exchange: Exchange) -> None:
+        parts, exchange.parts = exchange.parts, None
+        if hasattr(parts, "close"):
+            parts.close()
+        try:
+            self._cfg.post_request(self._worker, exchange.head.request, exchange.environ, exchange.response)
+        except Exception:
+            self._worker.log.exception("Exception in post_request hook")
+
+    def _fail(self, exchange: Exchange, error: Exception) -> None:
+        exchange.sink.parts.clear()
+        if exchange.sent:  # a second status line would corrupt the answer
+            self._worker.log.exception("Error handling request")
+        else:
+            self._worker.handle_error(exchange.head.request, exchange.sink, exchange.connection.client, error)
+        self._send(exchange.connection, exchange.sink.take(), CLOSE)
+
+    def _script_ended(self, exchange: Exchange, error: BaseException) -> None:
+        logger = logging.getLogger("azmlinfsrv")
+        logger.error("Encountered Exception: the scoring script ended with %r", error, exc_info=error)
+        exchange.sink.parts.clear()
+        if not exchange.sent and exchange.environ:
+            response = wsgi.Response(exchange.head.request, exchange.sink, self._cfg)
+            response.force_close()
+            response.start_response(
+                "500 INTERNAL SERVER ERROR",
+                [
+                    ("Content-Type", "application/json"),
+                    ("Content-Length", str(len(SCRIPT_ENDED))),
+                    ("x-ms-run-function-failed", "True"),
+                ],
+            )
+            response.write(SCRIPT_ENDED)
+            exchange.response = response
+            self._log(exchange)
+        self._send(exchange.connection, exchange.sink.take(), CLOSE)

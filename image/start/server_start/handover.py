@@ -1,0 +1,163 @@
+"""Workers share their work: one that is busy hands a request, with its connection, to one that is idle.
+
+Clients keep their connections to one worker, so without this a request could wait although another worker is idle. The
+connection is passed through a socket as a file descriptor (SCM_RIGHTS, unix(7)).
+"""
+
+from __future__ import annotations
+
+import array
+import marshal
+import mmap
+import os
+import socket
+from typing import NamedTuple
+
+#: Bytes. Larger requests stay where they are: copying them costs more than waiting, and a message has a limit.
+LARGEST = 32 * 1024
+#: Workers that may run at once in addition to WORKER_COUNT: replaced ones, and those that a TTIN signal adds.
+SPARE = 4
+
+#: A message without a connection: the sender is idle.
+_QUESTION = b"?"
+_FD = array.array("i").itemsize
+
+
+class Passed(NamedTuple):
+    """A connection that another worker has passed on."""
+
+    sock: socket.socket
+    #: All bytes of the request, and what the client has sent after it.
+    data: bytes
+    client: tuple[str, int]
+    server: tuple[str, int]
+    #: Requests on this connection so far, without this one.
+    requests: int
+
+
+class Desk:
+    """One worker's place among all workers: whether it is idle, and its inbox. It is inherited through fork.
+
+    Args:
+        desks: All desks.
+        number: This worker's place.
+        idle: A byte for each desk: 1 while its worker is idle.
+        waiting: A byte for each desk: 1 while requests wait for its worker.
+    """
+
+    def __init__(self, desks: list[Desk], number: int, idle: mmap.mmap, waiting: mmap.mmap) -> None:
+        self._desks = desks
+        self._number = number
+        self._idle = idle
+        self._waiting = waiting
+        self.inbox, self.outbox = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.inbox.setblocking(False)
+        self.outbox.setblocking(False)
+        self.taken = False
+
+    @property
+    def alone(self) -> bool:
+        """True if there is no other worker to pass requests to."""
+        return len(self._desks) < 2
+
+    def show(self, idle: bool, waiting: bool) -> None:
+        """Show the other workers whether this one would begin a request at once, and whether requests wait for it."""
+        self._waiting[self._number] = waiting
+        self._idle[self._number] = idle
+
+    def requests_wait(self) -> bool:
+        """Return whether requests wait for another worker (or for this one)."""
+        return self._waiting.find(b"\1", 0) >= 0
+
+    def ask(self) -> None:
+        """Ask a worker for whom requests wait, if there is one, to pass one on to this worker."""
+        other = self._waiting.find(b"\1", 0)
+        if other >= 0:
+            try:
+                self._desks[other].outbox.send(_QUESTION)
+            except OSError:  # its inbox is full: it will look anyway
+                pass
+
+    def another_is_idle(self) -> bool:
+        """Return whether another worker shows that it is idle."""
+        shown = self._idle.find(b"\1", 0)
+        if shown == self._number:
+            shown = self._idle.find(b"\1", shown + 1)
+        return shown >= 0
+
+    def pass_on(
+        self, sock: socket.socket, data: bytes, client: tuple[str, int], server: tuple[str, int], requests: int
+    ) -> bool:
+        """Pass a connection to an idle worker. The caller then closes its own copy of the socket.
+
+        Args:
+            sock: The connection; not encrypted.
+            data: All bytes of the request and after it, at most `LARGEST` bytes.
+            client: The client's address.
+            server: The address that the client connected to.
+            requests: Requests on this connection, without this one.
+
+        Returns:
+            False if no worker is idle, or its inbox is full.
+        """
+        other = self._idle.find(b"\1", 0)
+        if other == self._number:
+            other = self._idle.find(b"\1", other + 1)
+        if other < 0:
+            return False
+        self._idle[other] = 0  # only one request; the worker shows it again when it is idle again
+        rights = array.array("i", [sock.fileno()])
+        try:
+            self._desks[other].outbox.sendmsg(
+                [marshal.dumps((data, client, server, requests))], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)]
+            )
+        except OSError:
+            return False
+        return True
+
+    def receive(self) -> Passed | None:
+        """Return a connection that another worker has passed to this one; None if there is none."""
+        try:
+            message, control, _, _ = self.inbox.recvmsg(2 * LARGEST, socket.CMSG_SPACE(_FD))
+        except OSError:
+            return None
+        for level, kind, value in control:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                sock = socket.socket(fileno=int.from_bytes(value[:_FD], "little"))
+                sock.setblocking(False)
+                return Passed(sock, *marshal.loads(message))
+        return None  # more open files than the process may have: the kernel closed the connection
+
+
+_desks: list[Desk] = []
+_master = 0
+
+
+def prepare(workers: int) -> None:
+    """Create the desks. Call this in the master before gunicorn runs.
+
+    Args:
+        workers: WORKER_COUNT.
+    """
+    global _master
+    _master = os.getpid()
+    count = workers + SPARE if workers > 1 else 1
+    idle, waiting = mmap.mmap(-1, count), mmap.mmap(-1, count)
+    for number in range(count):
+        _desks.append(Desk(_desks, number, idle, waiting))
+
+
+def take() -> Desk:
+    """Return a free desk for a new worker. Runs in the master, before the worker is forked."""
+    desk = next((desk for desk in _desks if not desk.taken), None)
+    if desk is None:  # more workers than desks: this one shares nothing
+        return Desk([], 0, mmap.mmap(-1, 1), mmap.mmap(-1, 1))
+    desk.taken = True
+    return desk
+
+
+def leave(desk: Desk) -> None:
+    """Free the desk of a worker that has ended. Does nothing outside the master."""
+    if os.getpid() == _master:
+        desk.show(False, False)
+        desk.taken = False

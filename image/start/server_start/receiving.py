@@ -1,0 +1,167 @@
+"""Reads requests, as far as they have arrived."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any, Callable
+
+from server_start import connection as states
+from server_start.connection import Connection
+from server_start.connections import READABLE, WRITABLE, Connections
+from server_start.exchange import Sink
+from server_start.handover import LARGEST
+from server_start.http_request import Head, read_head
+from server_start.refusals import incomplete, too_busy
+
+#: Bytes of one read.
+READ_SIZE = 256 * 1024
+#: Bytes. Bodies up to this size are always accepted.
+SMALL = 16 * 1024
+#: Reads of one connection before others get their turn.
+READS_PER_TURN = 16
+
+
+class Receiver:
+    """Reads requests.
+
+    Args:
+        connections: All connections.
+        worker: gunicorn's worker.
+        begin: Called with a request that has arrived completely.
+        refuse: Called with the answer to a request that is not read to its end.
+    """
+
+    def __init__(
+        self,
+        connections: Connections,
+        worker: Any,
+        begin: Callable[[Connection, Head], None],
+        refuse: Callable[[Connection, bytes], None],
+    ) -> None:
+        self._connections = connections
+        self._worker = worker
+        self._cfg = worker.cfg
+        self._begin = begin
+        self._refuse = refuse
+        self._buffer = memoryview(bytearray(READ_SIZE))
+
+    def receive(self, connection: Connection) -> bytes | None:
+        """Read what has arrived.
+
+        Returns:
+            The bytes; empty at the end of the connection; None if nothing has arrived. Then the loop waits for it.
+        """
+        try:
+            count = connection.sock.recv_into(self._buffer)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            self._connections.watch(connection, READABLE)
+            return None
+        except ssl.SSLWantWriteError:
+            self._connections.watch(connection, WRITABLE)
+            return None
+        except OSError:
+            return b""
+        return bytes(self._buffer[:count])
+
+    def read(self, connection: Connection) -> None:
+        """Read a request, as far as it has arrived."""
+        for _ in range(READS_PER_TURN):
+            data = self.receive(connection)
+            if data is None:
+                return
+            if not data:
+                self._ended(connection)
+                return
+            self._connections.heard(connection)
+            self.feed(connection, data)
+            if connection.state != states.READING:
+                return
+            if len(data) < READ_SIZE and not connection.encrypted:
+                break
+        self._connections.watch(connection, READABLE)
+
+    def next_request(self, connection: Connection) -> None:
+        """Wait for the next request on a connection; it may have arrived already."""
+        connection.state = states.READING
+        connection.raw = None
+        self._connections.heard(connection)
+        if connection.buffer:
+            data, connection.buffer = bytes(connection.buffer), bytearray()
+            self.feed(connection, data)
+            if connection.state != states.READING:
+                return
+        if connection.encrypted:
+            self.read(connection)  # the library may have read more than it gave
+        else:
+            self._connections.watch(connection, READABLE)
+
+    def discard(self, connection: Connection) -> None:
+        """Drop what the client still sends, until it closes the connection."""
+        for _ in range(READS_PER_TURN):
+            data = self.receive(connection)
+            if data is None:
+                return
+            if not data:
+                self._connections.close(connection)
+                return
+        self._connections.watch(connection, READABLE)
+
+    def feed(self, connection: Connection, data: bytes) -> None:
+        """Take bytes that have arrived, and begin to answer the request if it is complete."""
+        try:
+            head = connection.head
+            if head is None:
+                read = self._head(connection, data)
+                if read is None:
+                    return
+                head, data = read
+            elif connection.raw is not None:
+                connection.raw = connection.raw + data if len(connection.raw) + len(data) <= LARGEST else None
+            before = head.body.size
+            connection.buffer += head.body.feed(data)
+            self._connections.held += head.body.size - before
+        except Exception as error:  # noqa: BLE001 - gunicorn has many errors, and an answer to each
+            sink = Sink()
+            self._worker.handle_error(None, sink, connection.client, error)
+            self._refuse(connection, sink.take())
+            return
+        if head.body.complete:
+            connection.head = None
+            self._begin(connection, head)
+        elif not self._has_room(head):
+            self._refuse(connection, too_busy())
+
+    def _head(self, connection: Connection, data: bytes) -> tuple[Head, bytes] | None:
+        """Return the request's head and the bytes after it, if it is complete and there is room for the body."""
+        buffer = connection.buffer
+        buffer += data
+        read = read_head(buffer, connection.seen, self._cfg, connection.client, connection.requests + 1)
+        if read is None:
+            connection.seen = len(buffer)
+            return None
+        connection.raw = None if connection.encrypted or len(buffer) > LARGEST else buffer
+        connection.buffer = bytearray()
+        connection.seen = 0
+        head = read[0]
+        if not self._has_room(head):
+            self._refuse(connection, too_busy())
+            return None
+        connection.head = head
+        if head.expects_continue:
+            try:
+                connection.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            except OSError:  # the next read reports it
+                pass
+        return read
+
+    def _has_room(self, head: Head) -> bool:
+        """Return whether there is memory for what is missing of a body. Small ones, and a single large one, get it."""
+        held, size = self._connections.held, head.body.size + head.body.expected
+        return size <= SMALL or held <= head.body.size or held + head.body.expected <= self._connections.most_held
+
+    def _ended(self, connection: Connection) -> None:
+        """The client has sent everything that it will send."""
+        if connection.head is not None:
+            self._refuse(connection, incomplete())
+        else:
+            self._connections.close(connection)

@@ -1,0 +1,113 @@
+"""Workers pass requests to each other: the desks, with real sockets between processes' ends."""
+
+from __future__ import annotations
+
+import importlib
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+START = Path(__file__).parents[3] / "image" / "start"
+CLIENT = ("192.0.2.7", 40000)
+SERVER = ("192.0.2.1", 5001)
+
+
+@pytest.fixture
+def handover(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.syspath_prepend(str(START))
+    yield importlib.import_module("server_start.handover")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "server_start"]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def client() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """A connection: the client's end and the server's."""
+    ends = socket.socketpair()
+    yield ends
+    for end in ends:
+        end.close()
+
+
+def test_a_request_goes_to_the_worker_that_is_idle(handover: Any, client: tuple[socket.socket, socket.socket]) -> None:
+    handover.prepare(3)
+    busy, other, idle = handover.take(), handover.take(), handover.take()
+    other.show(False, True)
+    idle.show(True, False)
+    assert busy.pass_on(client[1], b"POST /score", CLIENT, SERVER, 4)
+    assert other.receive() is None
+    passed = idle.receive()
+    assert passed is not None
+    assert (passed.data, passed.client, passed.server, passed.requests) == (b"POST /score", CLIENT, SERVER, 4)
+    passed.sock.sendall(b"answer")
+    assert client[0].recv(10) == b"answer"
+    passed.sock.close()
+
+
+def test_a_worker_gets_one_request_until_it_is_idle_again(
+    handover: Any, client: tuple[socket.socket, socket.socket]
+) -> None:
+    handover.prepare(2)
+    busy, idle = handover.take(), handover.take()
+    idle.show(True, False)
+    assert busy.pass_on(client[1], b"1", CLIENT, SERVER, 0)
+    assert not busy.another_is_idle()
+    assert not busy.pass_on(client[1], b"2", CLIENT, SERVER, 0)
+    idle.show(True, False)
+    assert busy.pass_on(client[1], b"2", CLIENT, SERVER, 0)
+
+
+def test_a_worker_does_not_pass_requests_to_itself(handover: Any, client: tuple[socket.socket, socket.socket]) -> None:
+    handover.prepare(2)
+    alone, _ = handover.take(), handover.take()
+    alone.show(True, False)
+    assert not alone.another_is_idle()
+    assert not alone.pass_on(client[1], b"1", CLIENT, SERVER, 0)
+
+
+def test_an_idle_worker_asks_one_for_whom_requests_wait(handover: Any) -> None:
+    handover.prepare(3)
+    idle, waiting, busy = handover.take(), handover.take(), handover.take()
+    waiting.show(False, True)
+    busy.show(False, False)
+    assert idle.requests_wait()
+    idle.ask()
+    assert waiting.inbox.recv(10)  # no connection: only that somebody is idle
+    with pytest.raises(BlockingIOError):
+        busy.inbox.recv(10)
+
+
+def test_the_place_of_a_worker_that_ended_is_free_and_not_idle(
+    handover: Any, client: tuple[socket.socket, socket.socket]
+) -> None:
+    handover.prepare(2)
+    one, two = handover.take(), handover.take()
+    two.show(True, True)
+    handover.leave(two)
+    assert not one.another_is_idle()
+    assert not one.requests_wait()
+    assert handover.take() is two
+
+
+def test_one_worker_is_alone(handover: Any) -> None:
+    handover.prepare(1)
+    assert handover.take().alone
+
+
+def test_more_workers_than_places_share_nothing(handover: Any) -> None:
+    handover.prepare(2)
+    desks = [handover.take() for _ in range(2 + handover.SPARE)]
+    assert not any(desk.alone for desk in desks)
+    assert handover.take().alone
+
+
+def test_a_message_that_is_too_long_stays(handover: Any, client: tuple[socket.socket, socket.socket]) -> None:
+    handover.prepare(2)
+    busy, idle = handover.take(), handover.take()
+    idle.show(True, False)
+    assert not busy.pass_on(client[1], b"x" * (1 << 20), CLIENT, SERVER, 0)
+    assert idle.receive() is None
