@@ -114,6 +114,22 @@ SCORES = (
     ),
     Score(script="dataclass_input.py", requests=[Request(body={"age": 4}, answer={"age": 4, "names": []})]),
     Score(script="lazy_model.py", requests=[Request(body={}, answer=1, times=8)]),
+    Score(script="method_as_run.py", requests=[Request(body=1.26, answer=2.5)]),
+    Score(
+        script="module_names.py",
+        files={
+            **{f"{name}.py": "NAME = __name__\n" for name in ("config", "server", "settings", "worker")},
+            "utils/__init__.py": "",
+            "utils/helpers.py": "NAME = __name__\n",
+        },
+        requests=[Request(body={}, answer=["config", "server", "settings", "worker", "utils.helpers"])],
+    ),
+    Score(
+        script="run_without_input.py",
+        exit_code=3,
+        log=["UserScriptError: run() needs to accept an argument for input data."],
+    ),
+    Score(script="no_init.py", exit_code=3, log=["does not have a init() function defined."]),
     # Processes and threads
     Score(
         script="process_pools.py",
@@ -155,6 +171,7 @@ SCORES = (
         ],
         in_ci=True,
     ),
+    Score(script="asyncio_signals.py", requests=[Request(body={}, answer="done", times=3)]),
     Score(
         script="async_def_run.py",
         requests=[Request(body={}, status=500, answer={"message": INTERNAL})],
@@ -205,6 +222,7 @@ SCORES = (
         },
         requests=[Request(body={}, answer={"doubled": 42}, times=3)],
     ),
+    Score(script="socket_timeout.py", requests=[Request(body={"x": 1}, answer=8, times=3)]),
     # Log and standard output
     Score(
         script="print_flood.py",
@@ -216,6 +234,14 @@ SCORES = (
         requests=[Request(body={}, answer="logged")],
         log=["INFO:root:init is complete", "INFO:my_model:request received", "ZeroDivisionError: division by zero"],
         not_in_log=["not to be seen"],
+    ),
+    Score(
+        script="logging_dict_config.py",
+        requests=[
+            Request(body={}, answer="logged"),
+            Request(body={"wrong": 1}, status=500, answer={"message": FAILED}),
+        ],
+        log=["my format: from init", "my format: from run", "azmlinfsrv.print - printed", "ValueError: the reason"],
     ),
     Score(
         script="replaced_stdout.py",

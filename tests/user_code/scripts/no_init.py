@@ -1,0 +1,5 @@
+"""A script without init()."""
+
+
+def run(data):
+    return data
