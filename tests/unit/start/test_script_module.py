@@ -51,6 +51,25 @@ def test_a_dataclass_with_postponed_annotations_can_be_defined(tmp_path: Path) -
     assert load(script).Point(2).x == 2
 
 
+def test_the_users_modules_come_before_the_servers_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server, app = tmp_path / "package" / "server", tmp_path / "app"
+    for folder, text in ((server, "from ..constants import NAME\n"), (app, "NAME = 'user'\n")):
+        folder.mkdir(parents=True)
+        (folder / "users_config.py").write_text(text)
+    (server.parent / "__init__.py").touch()
+    package = ModuleType("azureml_inference_server_http")
+    package.__file__ = str(server.parent / "__init__.py")
+    monkeypatch.setitem(sys.modules, package.__name__, package)
+    # The server's own order.
+    monkeypatch.setattr(sys, "path", [*sys.path, str(server), str(app)])
+    (app / "score.py").write_text("from users_config import NAME\n")
+    module("script_module").install()
+    try:
+        assert load(app / "score.py").NAME == "user"
+    finally:
+        sys.modules.pop("users_config", None)
+
+
 def test_other_modules_are_imported_as_ever(tmp_path: Path) -> None:
     script = tmp_path / "score.py"
     script.write_text("import sys\nname = __name__ in sys.modules\n")

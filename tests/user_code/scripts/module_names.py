@@ -1,7 +1,8 @@
-"""Modules of the user with names that the server's own packages also use."""
+"""Modules of the user with names that the server's own files also have."""
 
 import config
-import server
+import exceptions
+import routes
 import settings
 import worker
 from utils import helpers
@@ -12,4 +13,4 @@ def init():
 
 
 def run(data):
-    return [config.NAME, server.NAME, settings.NAME, worker.NAME, helpers.NAME]
+    return [config.NAME, exceptions.NAME, routes.NAME, settings.NAME, worker.NAME, helpers.NAME]
