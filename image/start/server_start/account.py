@@ -10,19 +10,21 @@ import os
 import pwd
 import socket
 import stat
-import sys
 from typing import MutableMapping
 
 #: The variables in which `getpass.getuser()` looks for a name.
 _NAMES = ("LOGNAME", "USER", "LNAME", "USERNAME")
 
 
-def prepare(environment: MutableMapping[str, str], user: int | None = None) -> None:
+def prepare(environment: MutableMapping[str, str], user: int | None = None) -> str:
     """Set HOME, USER and LOGNAME where the user has none that work. A home that is writable stays.
 
     Args:
         environment: The container's variables, changed in place.
         user: The user ID; by default that of this process.
+
+    Returns:
+        A line for the log if there is no home that is writable; otherwise an empty text.
     """
     user = os.getuid() if user is None else user
     account = _account(user)
@@ -30,18 +32,16 @@ def prepare(environment: MutableMapping[str, str], user: int | None = None) -> N
         environment["USER"] = environment["LOGNAME"] = f"user{user}"
     home = environment.get("HOME") or (account.pw_dir if account else "")
     if home and _is_usable(home):
-        return
+        return ""
     for folder in _temporary_folders(environment):
         # One for each container and user, since platforms may share the folder above.
         own = os.path.join(folder, f"home-{socket.gethostname()}-{user}")
         if _is_own(own, user):
             environment["HOME"] = own
-            return
-    print(
-        f"start-server: neither {home or 'HOME'} nor a temporary folder is writable: packages cannot write caches; "
-        "mount a folder at /tmp (docker: `--tmpfs /tmp`; Kubernetes: an emptyDir), or set HOME to one",
-        file=sys.stderr,
-        flush=True,
+            return ""
+    return (
+        f"neither {home or 'HOME'} nor a temporary folder is writable: packages cannot write caches; mount a folder at "
+        "/tmp (docker: `--tmpfs /tmp`; Kubernetes: an emptyDir), or set HOME to one"
     )
 
 

@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> None:
     # Without a handler, the first process of a container ignores SIGTERM.
     signal.signal(signal.SIGTERM, _stop)
     try:
-        account.prepare(os.environ)
+        no_home = account.prepare(os.environ)
         platform_limits.raise_open_files()
         thread_pools.apply(os.environ)
         asked = settings.read(os.environ)
@@ -44,11 +44,14 @@ def main(arguments: list[str]) -> None:
             if folders or os.environ.get(extra_packages.REQUIREMENTS):
                 # Only a new interpreter sees the installed packages: this one may have imported older versions already.
                 os.execv(sys.executable, [sys.executable, sys.argv[0], "serve"])
+        if no_home:
+            print(f"start-server: {no_home}", file=sys.stderr, flush=True)
         settings.check_debugger(os.environ)
         config_files.check(os.environ, asked)
         serve(asked)
     except StartFailure as failure:
         sys.stdout.flush()
+        time.sleep(0.2)  # see `serve`
         print(f"start-server: {failure}", file=sys.stderr, flush=True)
         sys.exit(failure.code)
 

@@ -16,8 +16,8 @@ UNKNOWN = 987654321
 
 
 def prepared(environment: dict[str, str], user: int) -> dict[str, str]:
-    """Return the variables after the start has looked at them."""
-    module("account").prepare(environment, user)
+    """Return the variables after the start has found a home."""
+    assert module("account").prepare(environment, user) == ""
     return environment
 
 
@@ -65,9 +65,7 @@ def test_a_home_that_does_not_exist_is_created(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("made", ["by another user", "writable by all", "a link"])
-def test_a_folder_that_others_control_is_no_home(
-    tmp_path: Path, made: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_that_others_control_is_no_home(tmp_path: Path, made: str, monkeypatch: pytest.MonkeyPatch) -> None:
     account = module("account")
     monkeypatch.setattr(account, "_temporary_folders", lambda _: [str(tmp_path)])
     user = UNKNOWN if made == "by another user" else os.getuid()
@@ -78,18 +76,18 @@ def test_a_folder_that_others_control_is_no_home(
     else:
         folder.mkdir()
         folder.chmod(0o777 if made == "writable by all" else 0o700)
-    home = not_writable(tmp_path)
-    assert prepared({"HOME": home, "USER": "me"}, user)["HOME"] == home
-    assert capsys.readouterr().err.startswith(f"start-server: neither {home} nor a temporary folder is writable")
+    environment = {"HOME": not_writable(tmp_path), "USER": "me"}
+    line = account.prepare(environment, user)
+    assert line.startswith(f"neither {environment['HOME']} nor a temporary folder is writable")
+    assert environment["HOME"] == not_writable(tmp_path)
 
 
-def test_without_any_writable_folder_the_start_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_any_writable_folder_nothing_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     account = module("account")
     monkeypatch.setattr(account, "_temporary_folders", lambda _: [not_writable(tmp_path)])
-    environment = {"HOME": not_writable(tmp_path), "USER": "me"}
-    assert prepared(dict(environment), os.getuid()) == environment
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    assert "mount a folder at /tmp" in error
+    before = {"HOME": not_writable(tmp_path), "USER": "me"}
+    environment = dict(before)
+    line = account.prepare(environment, os.getuid())
+    assert environment == before
+    assert "\n" not in line
+    assert "mount a folder at /tmp" in line
