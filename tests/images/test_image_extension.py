@@ -30,6 +30,9 @@ BY_FOLDER = TinyPackage(name="tiny_by_folder", version="1.0")
 BY_PIP = TinyPackage(name="tiny_by_pip", version="1.0")
 LATER = TinyPackage(name="tiny_later", version="1.0")
 BOTH_IN_FOLDER = TinyPackage(name="tiny_by_both", version="2.0")
+#: Versions of a package of the server that it cannot use: the module is empty, and the number is out of range.
+UNUSABLE_OLDER = TinyPackage(name="flask", version="0.1")
+UNUSABLE_NEWER = TinyPackage(name="flask", version="9999.1")
 BOTH_BY_PIP = TinyPackage(name="tiny_by_both", version="3.0")
 
 #: The folder for packages where the image's environment is not writable.
@@ -45,6 +48,7 @@ def requirements(*packages: TinyPackage) -> bytes:
 
 FOLDER = below("lib", BY_FOLDER.files, OLDER.files)
 PIP = {"requirements.txt": requirements(BY_PIP, NEWER), **below("wheels", wheelhouse(BY_PIP, NEWER, LATER))}
+UNUSABLE_PIP = {"requirements.txt": requirements(UNUSABLE_NEWER), **below("wheels", wheelhouse(UNUSABLE_NEWER))}
 #: With a read-only file system, the code is in a volume.
 READ_ONLY = ("--read-only", "--volume=/var/azureml-app")
 
@@ -120,6 +124,50 @@ WRONG = {
         code=95,
         says=["/var/azureml-app/requirements.txt"],
         pip_says="No matching distribution found for tiny_missing==1.0",
+    ),
+    "a module with the name of one of the server's": Wrong(
+        files={"lib/flask.py": b"x = 1\n"},
+        environment={LIBRARY: "lib"},
+        code=97,
+        says=[LIBRARY, "/var/azureml-app/lib/flask.py", "rename it"],
+    ),
+    "half a package": Wrong(
+        files={"lib/gunicorn/__init__.py": b"from gunicorn.missing import x\n"},
+        environment={LIBRARY: "lib"},
+        code=97,
+        says=[LIBRARY, "/var/azureml-app/lib/gunicorn/__init__.py", "gunicorn.missing"],
+    ),
+    "a package that the server cannot use": Wrong(
+        files=below("lib", UNUSABLE_OLDER.files),
+        environment={LIBRARY: "lib"},
+        code=97,
+        says=[LIBRARY, "has flask 0.1, but azureml-inference-server-http ", "needs flask"],
+    ),
+    "a requirement that the server cannot use": Wrong(
+        files=UNUSABLE_PIP,
+        environment={REQUIREMENTS: "requirements.txt"},
+        code=95,
+        says=["/var/azureml-app/requirements.txt", "flask==9999.1", "the server needs flask", "azureml-inference-"],
+        pip_says="(constraint)",
+    ),
+    "a requirement that the server cannot use, read-only root": Wrong(
+        files=UNUSABLE_PIP,
+        environment={REQUIREMENTS: "requirements.txt"},
+        options=(*READ_ONLY, "--tmpfs=/tmp"),
+        code=95,
+        says=["/var/azureml-app/requirements.txt", "flask==9999.1", "the server needs flask"],
+        pip_says="(constraint)",
+    ),
+    "a requirement that the server cannot use, without constraints": Wrong(
+        files=UNUSABLE_PIP,
+        environment={REQUIREMENTS: "requirements.txt", "PIP_CONSTRAINT": "/dev/null"},
+        code=95,
+        says=[
+            "/var/azureml-app/requirements.txt installs flask 9999.1",
+            "azureml-inference-server-http ",
+            "needs flask",
+        ],
+        pip_says="Successfully installed flask-9999.1",
     ),
     "nowhere to install": Wrong(
         files=PIP,
@@ -227,7 +275,9 @@ def test_a_mistake_ends_the_container(started: Started, mistake: str) -> None:
     assert last.startswith("start-server: "), f"the log ends with: {last}"
     assert not missing, f"the last line does not contain {' or '.join(missing)}: {last}"
     if wrong.pip_says is None:
-        assert not before, f"expected one line that explains the mistake, got: {log}"
+        # Other things that the start names, each in a line (no folder is writable).
+        others = [line for line in before if not line.startswith("start-server: ")]
+        assert not others, f"expected one line that explains the mistake, got: {log}"
     else:
         assert wrong.pip_says in "\n".join(before), f"pip's error is not before it: {log}"
         assert "Traceback" not in log, f"the log has a traceback: {log}"
