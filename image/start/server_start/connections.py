@@ -27,11 +27,13 @@ class Connections:
     Args:
         most: How many may be open.
         most_held: Bytes of requests that may have arrived without being answered. A single larger one is accepted.
+        largest: Bytes of a single request at most.
     """
 
-    def __init__(self, most: int, most_held: int) -> None:
+    def __init__(self, most: int, most_held: int, largest: int) -> None:
         self.most = most
         self.most_held = most_held
+        self.largest = largest
         #: By file descriptor.
         self.open: dict[int, Connection] = {}
         #: Those that do not wait for the worker, the one that is silent longest first.

@@ -11,7 +11,7 @@ from server_start.connections import READABLE, WRITABLE, Connections
 from server_start.exchange import Sink
 from server_start.handover import LARGEST
 from server_start.http_request import Head, read_head
-from server_start.refusals import incomplete, too_busy
+from server_start.refusals import incomplete, too_busy, too_large
 
 #: Bytes of one read.
 READ_SIZE = 256 * 1024
@@ -128,8 +128,8 @@ class Receiver:
         if head.body.complete:
             connection.head = None
             self._begin(connection, head)
-        elif not self._has_room(head):
-            self._refuse(connection, too_busy())
+        else:
+            self._check_room(connection, head)
 
     def _head(self, connection: Connection, data: bytes) -> tuple[Head, bytes] | None:
         """Return the request's head and the bytes after it, if it is complete and there is room for the body."""
@@ -143,8 +143,7 @@ class Receiver:
         connection.buffer = bytearray()
         connection.seen = 0
         head = read[0]
-        if not self._has_room(head):
-            self._refuse(connection, too_busy())
+        if not self._check_room(connection, head):
             return None
         connection.head = head
         if head.expects_continue:
@@ -154,10 +153,21 @@ class Receiver:
                 pass
         return read
 
-    def _has_room(self, head: Head) -> bool:
-        """Return whether there is memory for what is missing of a body. Small ones, and a single large one, get it."""
-        held, size = self._connections.held, head.body.size + head.body.expected
-        return size <= SMALL or held <= head.body.size or held + head.body.expected <= self._connections.most_held
+    def _check_room(self, connection: Connection, head: Head) -> bool:
+        """Refuse a request if there is no memory for its body. Small ones, and a single large one, get it.
+
+        Returns:
+            False if the request is refused.
+        """
+        held, missing = self._connections.held, head.body.expected
+        size = head.body.size + missing
+        if size > self._connections.largest:
+            self._refuse(connection, too_large())
+            return False
+        if size > SMALL and held > head.body.size and held + missing > self._connections.most_held:
+            self._refuse(connection, too_busy())
+            return False
+        return True
 
     def _ended(self, connection: Connection) -> None:
         """The client has sent everything that it will send."""

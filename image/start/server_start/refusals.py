@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 _TOO_BUSY = b'{"message": "The server has too many requests. Try again later."}'
+_TOO_LARGE = b'{"message": "The body of the request is too large for the memory of the container."}'
 _INCOMPLETE = b'{"message": "The body of the request is shorter than its Content-Length."}'
 
 
 def too_busy() -> bytes:
     """Return the answer to a request for which there is no room now: status 503 with Retry-After, in seconds."""
     return _answer(b"503 Service Unavailable\r\nRetry-After: 1", _TOO_BUSY)
+
+
+def too_large() -> bytes:
+    """Return the answer to a request that the container's memory cannot hold: status 413."""
+    return _answer(b"413 Request Entity Too Large", _TOO_LARGE)
 
 
 def incomplete() -> bytes:

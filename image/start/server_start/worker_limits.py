@@ -14,6 +14,8 @@ _FILES_OF_THE_SCRIPT = 4
 _MOST_FILES_OF_THE_SCRIPT = 256
 #: The part of the memory that the bodies of requests may take, of all workers together.
 _MEMORY_OF_BODIES = 4
+#: The part of the memory that a single body may take: the server copies it once to decode it.
+_MEMORY_OF_ONE_BODY = 2
 #: Bytes. A body of 100 MB (nginx's limit in the original images) always fits.
 _LEAST_MEMORY = 110 * 1024 * 1024
 
@@ -30,4 +32,5 @@ def connections_of_worker(cfg: Any) -> Connections:
     return Connections(
         most=min(cfg.worker_connections, files - reserve),
         most_held=max(_LEAST_MEMORY, memory // _MEMORY_OF_BODIES // max(1, cfg.workers)),
+        largest=memory // _MEMORY_OF_ONE_BODY,
     )
