@@ -100,6 +100,16 @@ def test_it_answers_on_ipv4_and_ipv6(answers: dict[str, Any]) -> None:
     assert not refused, f"no answer on {refused}"
 
 
+def test_scripts_see_plain_addresses(limited: Container, answers: dict[str, Any]) -> None:
+    """Not ``::ffff:127.0.0.1``, as the IPv6 socket gives it; neither does the log."""
+    assert {address: answer["client"] for address, answer in answers.items()} == {
+        address: address for address in answers
+    }
+    log = wait_for_log(limited, '"POST /score')
+    assert " - 127.0.0.1 - " in log
+    assert "::ffff:" not in log
+
+
 def test_any_user_has_a_name_and_a_home(answers: dict[str, Any]) -> None:
     answer = answers["127.0.0.1"]
     assert answer["user"] == f"user{UID}"

@@ -1,6 +1,6 @@
-"""The files that Microsoft's server reads from the folder of the user's code: ``config.json`` and ``logging.json``.
+"""The files that Microsoft's server reads from the folder of the user's code: config, logging and Swagger.
 
-Users' own files may have these names too. The server reads both in each worker, and its errors do not name them.
+Users' own files may have these names too. The server reads them in each worker, and its errors do not name them.
 """
 
 from __future__ import annotations
@@ -40,12 +40,14 @@ OLD = sys.version_info < (3, 9)
 #: The newer server reads these from variables only, not from the file.
 VARIABLES_ONLY = () if OLD else tuple(name for name in TYPES if name.startswith("AML_"))
 _WORDS = {bool: "true or false", int: "a whole number", str: "a text"}
+#: Descriptions of the service that the server answers instead of its own (server/swagger.py).
+SWAGGER = ("swagger.json", "swagger2.json", "swagger3.json", "swagger3.1.json")
 #: Keys that a message names at most.
 _NAMED = 3
 
 
 def check(environment: Mapping[str, str], settings: Settings) -> None:
-    """Check both files, if they exist.
+    """Check the files that exist.
 
     Args:
         environment: The container's variables.
@@ -69,6 +71,10 @@ def check(environment: Mapping[str, str], settings: Settings) -> None:
     logging = next((path for path in loggings if os.path.isfile(path)), None)
     if logging:
         _check_logging(logging, settings.app_root)
+    for name in SWAGGER:
+        path = os.path.join(settings.app_root, name)
+        if os.path.exists(path):
+            _read(path, "a JSON file that describes the service", "")
 
 
 def _has_content(path: str) -> bool:
@@ -76,7 +82,7 @@ def _has_content(path: str) -> bool:
 
 
 def _check_config(path: str, hint: str) -> None:
-    values = _read(path, "a JSON object with settings of the server", hint)
+    values = _read_object(path, "a JSON object with settings of the server", hint)
     for name, value in values.items():
         if name in TYPES and value is not None and not _fits(value, TYPES[name]):
             message = f"{path}: {name} is {json.dumps(value)}, and must be {_WORDS[TYPES[name]]}: correct it{hint}"
@@ -100,24 +106,28 @@ def _fits(value: Any, wanted: type) -> bool:
 
 
 def _check_logging(path: str, app_root: str) -> None:
-    values = _read(path, "a JSON object in the format of Python's logging.config.dictConfig", "")
+    values = _read_object(path, "a JSON object in the format of Python's logging.config.dictConfig", "")
     problem = _logging_problem(values, app_root)
     if problem:
         raise StartFailure(f"{path} is not a logging configuration: {problem}: correct it, or rename it", WRONG_SETTING)
 
 
-def _read(path: str, wanted: str, hint: str) -> dict[str, Any]:
-    try:
-        with open(path) as file:  # the server uses the locale's encoding too
-            values = json.load(file)
-    except (OSError, ValueError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        message = f"{path} must be {wanted}, and cannot be read: {reason}: correct it, or rename it{hint}"
-        raise StartFailure(message, WRONG_SETTING) from error
+def _read_object(path: str, wanted: str, hint: str) -> dict[str, Any]:
+    values = _read(path, wanted, hint)
     if not isinstance(values, dict):
         found = {list: "a list", str: "a text", bool: "a boolean", type(None): "null"}.get(type(values), "a number")
         raise StartFailure(f"{path} must be {wanted}, and is {found}: correct it, or rename it{hint}", WRONG_SETTING)
     return values
+
+
+def _read(path: str, wanted: str, hint: str) -> Any:
+    try:
+        with open(path) as file:  # the server uses the locale's encoding too
+            return json.load(file)
+    except (OSError, ValueError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        message = f"{path} must be {wanted}, and cannot be read: {reason}: correct it, or rename it{hint}"
+        raise StartFailure(message, WRONG_SETTING) from error
 
 
 def _logging_problem(values: dict[str, Any], app_root: str) -> str:

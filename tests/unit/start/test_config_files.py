@@ -140,3 +140,16 @@ def test_a_logging_configuration_is_only_tried(tmp_path: Path) -> None:
     )
     check(tmp_path)
     assert logging.getLogger("tried").handlers == []
+
+
+@pytest.mark.parametrize("name", ["swagger.json", "swagger2.json", "swagger3.json", "swagger3.1.json"])
+def test_a_swagger_file_that_cannot_be_read(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    file.write_text('{"swagger": "2.0"}')
+    check(tmp_path)
+    file.write_text('{"swagger": ')
+    assert problem(tmp_path).startswith(f"{file} must be a JSON file that describes the service, and cannot be read: ")
+    file.write_bytes(b'{"x": "\xff"}')
+    assert "cannot be read: " in problem(tmp_path)
+    file.write_text("")
+    assert "cannot be read: " in problem(tmp_path)
