@@ -104,6 +104,7 @@ def test_the_smallest_limit_up_to_the_top_counts(root: Path) -> None:
 def test_a_cgroup_outside_the_namespace_is_read_at_its_mount_point(root: Path) -> None:
     assert read(v2(root / "v2", {"pids.max": "50"}, path="/../other"))[2] == 50
     assert read(v1(root / "v1", {"pids.max": "50"}, mounted="/docker/other"))[2] == 50
+    assert read(v1(root / "above", {"pids.max": "50"}, mounted="/docker/other", path="/"))[2] == 50
 
 
 @pytest.mark.parametrize(("quota", "cpus"), [("20000", 1), ("100000", 1), ("150000", 2), ("max", 4), ("900000", 4)])
