@@ -14,6 +14,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
 import threading
 import time
 from types import FrameType
@@ -83,6 +84,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
             raise
         finally:
             gc.enable()
+        _enable_loggers()
         self.tmp.begin()
 
     def run(self) -> None:
@@ -91,6 +93,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         self.network = Network(self, self.main, self.desk, worker_limits.connections_of_worker(self.cfg), self.PIPE[0])
         loop = threading.Thread(target=self._loop, name="network", daemon=True)
         loop.start()
+        self._notice_signals()
         try:
             self.main.run()
         finally:
@@ -111,7 +114,14 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
     def _predict(self, exchange: Exchange) -> None:
         if time.monotonic() - self._beat > HEARTBEAT:
             self.notify()
-        self.network.answers.answer(exchange)
+        try:
+            self.network.answers.answer(exchange)
+        finally:
+            self._notice_signals()
+
+    def _notice_signals(self) -> None:
+        """Let signals wake the network loop: an event loop of asyncio in init() or run() takes that away."""
+        signal.set_wakeup_fd(self.PIPE[1], warn_on_full_buffer=False)
 
     def _show(self, idle: bool, waiting: bool) -> None:
         self.desk.show(idle and self.alive, waiting)
@@ -172,6 +182,13 @@ def _collect_from_init_on() -> None:
         invoke_init(script)
 
     UserScript.invoke_init = collecting
+
+
+def _enable_loggers() -> None:
+    """Enable the server's loggers: ``logging.config.dictConfig`` in a script disables all that it does not name."""
+    for name, logger in logging.root.manager.loggerDict.items():
+        if isinstance(logger, logging.Logger) and name.partition(".")[0] in ("azmlinfsrv", "gunicorn"):
+            logger.disabled = False
 
 
 def set_log_level() -> None:
