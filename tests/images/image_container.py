@@ -178,6 +178,12 @@ class Container:
         address = docker("port", self.id, PORT).splitlines()[0]
         return f"http://{_engine_host()}:{address.rpartition(':')[2]}"
 
+    def address(self) -> str:
+        """Return its IP address, as seen from other containers of the engine."""
+        return docker(
+            "inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", self.id
+        ).strip()
+
     def wait_until_it_answers(self) -> str:
         """Wait for the first answer to ``GET /``, with any status.
 
