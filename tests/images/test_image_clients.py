@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 
 import pytest
 from image_clients import PROMISED, SCORING, Clients, assert_probes
@@ -16,14 +15,13 @@ pytestmark = pytest.mark.depends("base")
 
 #: They move 100 MB, or wait.
 SLOW = ("large_body", "large_body_in_chunks", "large_answer_read_late")
-#: Clients that are present at the same time, of each kind (``inside/clients/held.py``).
-EACH = 6
-#: The kinds that get answers from the script: they begin before the prediction.
-SCORED = ("reads slowly", "reads nothing")
-UNSCORED = (
-    "silent", "one byte", "half a head", "half a body", "half of much", "stays open", "kept", "sends slowly",
-    "half-closes", "churns", "babbles", "comes and goes",
-)  # fmt: skip
+#: Kind of client (``inside/clients/held.py``) → how many are there at the same time. Those that get answers from the
+#: script come first: they begin before the prediction.
+KINDS = {
+    "reads nothing": 2, "reads slowly": 2, "silent": 10, "one byte": 10, "half a head": 10, "half a body": 10,
+    "half of much": 3, "stays open": 10, "kept": 10, "sends slowly": 10, "half-closes": 10, "churns": 10, "babbles": 10,
+    "comes and goes": 20,
+}  # fmt: skip
 PROBES = 40
 
 
@@ -56,8 +54,7 @@ def test_conversations(clients: Clients, served: Container) -> None:
 
 def test_no_client_delays_the_probe(clients: Clients, served: Container) -> None:
     """Clients of all kinds are there at the same time, while run() computes."""
-    kinds: Sequence[str] = (*SCORED, *UNSCORED)
-    held = [functools.partial(clients.present, "hold", served, kind=kind, count=EACH) for kind in kinds]
+    held = functools.partial(clients.present, "hold", served, kinds=KINDS)
     prediction = functools.partial(clients.predicting, served, "compute", "delays")
-    assert_probes(clients, served, *held, prediction, promised=PROMISED["compute"], count=PROBES)
+    assert_probes(clients, served, held, prediction, promised=PROMISED["compute"], count=PROBES)
     assert '"inits": 1}' in workers_started(clients, served), f"the worker was replaced\n{served.logs()}"

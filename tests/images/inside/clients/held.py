@@ -68,9 +68,9 @@ def kept(to):
 
 
 def reads_nothing(to):
-    """Asks for 50 MB, and reads only the head of the answer."""
+    """Asks for 20 MB, and reads only the head of the answer."""
     sock = connect(to, small=True)
-    sock.sendall(score({"do": "answer", "bytes": 50 * MEGABYTE}))
+    sock.sendall(score({"do": "answer", "bytes": 20 * MEGABYTE}))
     assert sock.recv(12) == b"HTTP/1.1 200"
     return sock
 
@@ -131,42 +131,58 @@ KINDS = {
 }
 
 
-def hold(to, kind, count):
-    """Hold clients of a kind until standard input is closed.
+class Held:
+    """Clients of a kind."""
 
-    Returns:
-        ``closed``: the numbers of those that the server closed, in the order in which they connected; ``errors``:
-        connections that could not be made.
-    """
-    begin, step, renewed = KINDS[kind]
-    errors = []
-    clients = []
+    def __init__(self, to, kind, count):
+        self._to = to
+        self._begin, self._step, self._renewed = KINDS[kind]
+        self._turn = 0
+        #: How connections failed.
+        self.errors = []
+        self.clients = [self._one() for _ in range(count)]
 
-    def one():
+    def _one(self):
         try:
-            return begin(to)
+            return self._begin(self._to)
         except (OSError, EOFError) as error:
-            errors.append(repr(error))
+            self.errors.append(repr(error))
             return None
 
-    for _ in range(count):
-        clients.append(one())
-    print("ready", flush=True)
-    turn = 0
-    while not select.select([sys.stdin], [], [], STEP)[0]:
-        for client in clients:
-            if client is not None and step:
+    def step(self):
+        """Do what these clients do at each step."""
+        if self._step:
+            for client in self.clients:
                 with contextlib.suppress(OSError):
-                    step(client)
-        if renewed:
+                    client and self._step(client)
+        if self._renewed:
             # All of them once in STAY seconds, spread over the steps.
-            for _ in range(max(1, round(count * STEP / STAY))):
-                turn = (turn + 1) % count
-                if clients[turn] is not None:
-                    clients[turn].close()
-                clients[turn] = one()
-    closed = [number for number, client in enumerate(clients) if client is not None and is_closed(client)]
-    return {"closed": closed, "errors": errors[:5], "failed": len(errors)}
+            for _ in range(max(1, round(len(self.clients) * STEP / STAY))):
+                self._turn = (self._turn + 1) % len(self.clients)
+                if self.clients[self._turn] is not None:
+                    self.clients[self._turn].close()
+                self.clients[self._turn] = self._one()
+
+    def closed(self):
+        """Return the numbers of the clients that the server has closed, in the order in which they connected."""
+        return [number for number, client in enumerate(self.clients) if client is not None and is_closed(client)]
+
+
+def hold(to, kinds):
+    """Hold clients until standard input is closed.
+
+    Args:
+        kinds: Kind → how many of it.
+
+    Returns:
+        Kind → ``closed`` by the server (numbers), and the ``errors`` of connections that could not be made.
+    """
+    held = {kind: Held(to, kind, count) for kind, count in kinds.items()}
+    print("ready", flush=True)
+    while not select.select([sys.stdin], [], [], STEP)[0]:
+        for clients in held.values():
+            clients.step()
+    return {kind: {"closed": clients.closed(), "errors": clients.errors} for kind, clients in held.items()}
 
 
 def is_closed(sock):
