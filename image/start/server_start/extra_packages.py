@@ -112,6 +112,11 @@ def _library(environment: Mapping[str, str], script_folder: str) -> str | None:
             "the path is relative to the scoring script's folder",
             NO_LIBRARY,
         )
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise StartFailure(
+            f"{LIBRARY}={value}: {path} cannot be read by uid {os.getuid()}: make it readable (`chmod -R a+rX`)",
+            NO_LIBRARY,
+        )
     return path
 
 
