@@ -88,15 +88,16 @@ class Network:
             then: What follows them: `MORE`, `KEEP` or `CLOSE`.
         """
         self._sent.append((connection, data, then))
-        self._wake()
+        self.wake()
 
     def end(self) -> None:
         """Make the loop send what it has, as far as clients take it at once, and end. Any thread may call it."""
         self._ended = True
         self._asleep = True
-        self._wake()
+        self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """End the wait of the loop. Any thread may call it."""
         if self._asleep:
             self._asleep = False
             try:

@@ -85,12 +85,12 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         finally:
             gc.enable()
         _enable_loggers()
+        self.main = MainThread(self._predict, self._show)
+        self.network = Network(self, self.main, self.desk, worker_limits.connections_of_worker(self.cfg), self.PIPE[0])
         self.tmp.begin()
 
     def run(self) -> None:
         """Answer requests until the worker is stopped: then until all are answered, or the grace period is over."""
-        self.main = MainThread(self._predict, self._show)
-        self.network = Network(self, self.main, self.desk, worker_limits.connections_of_worker(self.cfg), self.PIPE[0])
         loop = threading.Thread(target=self._loop, name="network", daemon=True)
         loop.start()
         self._notice_signals()
@@ -154,6 +154,8 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         if not self.booted:
             self._leave()
         super().handle_exit(sig, frame)
+        if self.booted:
+            self.network.wake()
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
         """SIGINT (Ctrl-C) and SIGQUIT: end at once."""
