@@ -42,7 +42,7 @@ CUDA_SCRIPT = "link-cuda"
 _SCRIPTS = (*BASE_SCRIPTS, *BUILDER_SCRIPTS, *COMPILER_SCRIPTS, CUDA_SCRIPT)
 
 #: The programs of the start layer and what it adds to Python's library; the modules of ``server_start`` come with them.
-_START_PROGRAMS = ("start-server", "runsvdir", "standard_library/ensurepip.py")
+_START_PROGRAMS = ("start-server", "runsvdir", "entry_module.py", "standard_library/ensurepip.py")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,8 +38,8 @@ def ask(container: Container, do: str) -> Any:
     ("do", "result"),
     [
         ("terminate", -15),
-        ("pools", [[1, 2]] * 5),
-        ("executor", [1, 2]),
+        ("pools", [[10, 20]] * 5),
+        ("executor", [10, 20]),
         ("spawn", [1, 2]),
         ("program", -15),
         ("fork", 5),

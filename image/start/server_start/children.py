@@ -23,6 +23,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Callable, Iterable, Iterator, NoReturn
 
+from server_start import pickling
+
 #: The name under which Microsoft's server imports the user's script.
 ENTRY = "entry_module"
 _USER_SCRIPT = "azureml_inference_server_http.server.user_script"
@@ -54,6 +56,7 @@ def install() -> None:
     def register(spec: ModuleSpec) -> ModuleType:
         module = module_from_spec(spec)
         if spec.name == ENTRY:
+            pickling.install(module)
             _end_children_that_return()
         return module
 
@@ -108,6 +111,7 @@ def _reset() -> None:
             python = number == signal.SIGINT and not worker
             signal.signal(number, signal.default_int_handler if python else signal.SIG_DFL)
     if not worker:
+        pickling.register_in_fork()
         _drop_sockets()
     elif _users_settings is None:
         os.environ.pop(_GUNICORN, None)

@@ -7,14 +7,17 @@ then wait until the platform kills the container, or, if WORKER_TIMEOUT ended th
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import threading
 import time
 from typing import Any, Callable, NoReturn
 
-#: Seconds for Python's own end: exit handlers, other threads, child processes.
-PATIENCE = 3.0
+#: Seconds for Python's own end: other threads, exit handlers, child processes.
+PATIENCE = 2.0
+#: Seconds for the exit handlers, if Python has not called them by then: logs and telemetry are sent there.
+LAST_HANDLERS = 1.0
 
 
 def without_waiting(run: Callable[..., Any]) -> Callable[..., Any]:
@@ -31,19 +34,21 @@ def without_waiting(run: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _limit(code: Any) -> None:
-    """End this process in `PATIENCE` seconds, if it has not ended by then.
+    """End this process after `PATIENCE`, if it has not ended by then.
 
     Args:
         code: The exit code, as `sys.exit` takes it.
     """
     number = code if isinstance(code, int) else int(code is not None)
+    begun = threading.Event()
+    atexit.register(begun.set)  # Python calls it first
     try:
-        threading.Thread(target=_end, args=(number,), name="end", daemon=True).start()
+        threading.Thread(target=_end, args=(number, begun), name="end", daemon=True).start()
     except RuntimeError:  # the platform allows no more threads: Python may end in time all the same
         pass
 
 
-def _end(code: int) -> NoReturn:
+def _end(code: int, begun: threading.Event) -> NoReturn:
     time.sleep(PATIENCE)
     names = [thread.name for thread in threading.enumerate() if not thread.daemon and thread.name != "MainThread"]
     multiprocessing = sys.modules.get("multiprocessing.process")
@@ -51,4 +56,12 @@ def _end(code: int) -> NoReturn:
         names += [process.name for process in multiprocessing.active_children() if not process.daemon]
     waits = f" for {', '.join(names)}" if names else ""
     print(f"start-server: process {os.getpid()} ends now, without waiting{waits}", file=sys.stderr, flush=True)
+    if not begun.is_set():
+        handlers = threading.Thread(target=atexit._run_exitfuncs, daemon=True)  # noqa: SLF001 - no public way
+        try:
+            handlers.start()
+            handlers.join(LAST_HANDLERS)
+        except RuntimeError:  # the platform allows no more threads
+            pass
+        sys.stdout.flush()
     os._exit(code & 0xFF)

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import math
 import multiprocessing
 import os
 import signal
@@ -15,8 +14,27 @@ from pathlib import Path
 FORK = multiprocessing.get_context("fork")
 
 
+class Number:
+    """An object of the script's own class, which other processes get by its name."""
+
+    def __init__(self, value):
+        self.value = value
+
+
+factor = 1
+
+
 def init():
-    pass
+    global factor
+    factor = 10
+
+
+def multiply(number):
+    return Number(number.value * factor)
+
+
+def values(numbers):
+    return [number.value for number in numbers]
 
 
 def terminate():
@@ -33,19 +51,19 @@ def pools():
     results = []
     for _ in range(5):
         with FORK.Pool(2) as pool:
-            results.append(pool.map(math.sqrt, [1, 4]))
+            results.append(values(pool.map(multiply, [Number(1), Number(2)])))
     return results
 
 
 def executor():
-    with ProcessPoolExecutor(2) as pool:
-        return list(pool.map(math.sqrt, [1, 4]))
+    with ProcessPoolExecutor(2, mp_context=FORK) as pool:
+        return values(pool.map(multiply, [Number(1), Number(2)]))
 
 
 def spawn():
-    """The new process imports the main file of its parent, but does not start a second server."""
+    """The new process imports the main file of its parent and the script, but starts no server and calls no init()."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.map(math.sqrt, [1, 4])
+        return values(pool.map(multiply, [Number(1), Number(2)]))
 
 
 def program():

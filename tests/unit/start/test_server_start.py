@@ -177,5 +177,5 @@ def test_every_module_goes_into_the_images() -> None:
     from build.paths import tool
 
     modules = {f"server_start/{file.name}" for file in (START / "server_start").glob("*.py")}
-    others = {"start-server", "runsvdir", "standard_library/ensurepip.py"}
+    others = {"start-server", "runsvdir", "entry_module.py", "standard_library/ensurepip.py"}
     assert modules | others == start_files(tool()).keys()
