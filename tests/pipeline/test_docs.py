@@ -1,9 +1,10 @@
-"""docs/deploying.md and the README's first use of an image: every command runs as written and prints the stated output.
+"""The pages on using the images, and the README's first use: every command runs as written and prints what is stated.
 
-On the page, a file is a fenced block below a line with its name (`app/score.py`:), commands are a ```sh block, and a
-```text block after it is what they print; `...` in it matches any text. Before a command runs, the registry's
-images are replaced by those of this checkout, port 5001 of this machine by a free one, and the names of containers by
-unique ones.
+On a page, a file is a fenced block below a line with its name (`app/score.py`:); a ```diff block gives the file after
+the change. Commands are a ```sh block, and a ```text block after it is what they print; `...` in it matches any text.
+Commands that take too long for CI are in a ```sh thorough block: `--thorough` runs them too. Before a command runs, the
+registry's images are replaced by those of this checkout, port 5001 of this machine by a free one, and the names of
+containers by unique ones.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +30,20 @@ from build.checkout import project
 from build.engine.connect import Connection
 from build.system.certificates import ca_bundle
 from tests.conftest import ROOT, Checkout, copy_checkout, take_port
-from tests.pipeline.rows import MINIMAL, SKLEARN
+from tests.pipeline.rows import MINIMAL, PROJECT, SKLEARN
 
 pytestmark = pytest.mark.engine
 
 PAGE = ROOT / "docs/deploying.md"
+MIGRATING = ROOT / "docs/migrating.md"
+PAGES = (PAGE, MIGRATING)
 EXAMPLES = ROOT / "docs/examples"
 #: Seconds for all commands of a page; a command that hangs is ended.
 PATIENCE = 300
 #: The commands of this section add the machine's CA themselves; for the others it is in the image.
 PROXY_SECTION = "Behind a proxy that inspects TLS"
-SCORING = {"AZUREML_ENTRY_SCRIPT": "score.py", "AZUREML_MODEL_DIR": "/model"}
+#: The name of an image on a page.
+IMAGE = re.compile(r"127\.0\.0\.1:5000/azureml/([\w.-]+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +57,8 @@ class Block:
     text: str
     #: What the commands print, where the page states it.
     output: str | None = None
+    #: Only `--thorough` runs the commands.
+    thorough: bool = False
 
     @property
     def label(self) -> str:
@@ -66,15 +73,18 @@ def blocks(page: Path) -> list[Block]:
     inside: list[str] | None = None
     for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), start=1):
         if inside is not None and line == "```":
-            text, named = "\n".join(inside) + "\n", re.fullmatch(r"`([^`]+)`:", before)
+            named = re.fullmatch(r"`([^`]+)`:", before)
+            if language == "diff":
+                inside = [changed[1:] for changed in inside if not changed.startswith("-")]
+            block = Block(line=start, section=section, file=named[1] if named else "", text="\n".join(inside) + "\n")
             if named:
-                page_blocks.append(Block(line=start, section=section, file=named[1], text=text))
-            elif language == "sh":
-                page_blocks.append(Block(line=start, section=section, file="", text=text))
+                page_blocks.append(block)
+            elif language in ("sh", "sh thorough"):
+                page_blocks.append(replace(block, thorough=language != "sh"))
             elif language == "text":
                 last = page_blocks.pop()
                 assert not last.file and last.output is None, f"{page.name}:{number}: an output block without commands"
-                page_blocks.append(Block(line=last.line, section=section, file="", text=last.text, output=text))
+                page_blocks.append(replace(last, output=block.text))
             elif language != "mermaid":
                 raise AssertionError(f"{page.name}:{number}: a block that is neither a named file nor commands")
             inside, before = None, ""
@@ -117,18 +127,26 @@ class Images:
 
 
 @pytest.fixture(scope="module")
-def images(connection: Connection, bases_here: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Images]:
+def images(
+    request: pytest.FixtureRequest,
+    connection: Connection,
+    bases_here: None,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Images]:
     """The images that the pages name, as this checkout builds them."""
+    thorough = request.config.getoption("--thorough")
+    commands = [block for page in PAGES for block in blocks(page) if thorough or not block.thorough]
+    names = sorted({MINIMAL, SKLEARN, *(name for block in commands for name in IMAGE.findall(block.text))})
     root = tmp_path_factory.mktemp("clone") / "repository"
     root.mkdir()
     checkout: Checkout = copy_checkout(root)
-    done = checkout.run("build", MINIMAL, SKLEARN)
+    done = checkout.run("build", *names)
     assert done.code == 0, done.text
     opened = project.open_project(checkout.paths)
-    wanted = opened.images([variant for variant in opened.variants if variant.name in (MINIMAL, SKLEARN)])
+    wanted = opened.images([variant for variant in opened.variants if variant.name in names])
     recipes = image_recipes.of(opened, wanted).known
     yield Images(
-        references={name: f"azureml/{name}:{recipes[name].tag}" for name in (MINIMAL, SKLEARN)},
+        references={name: f"azureml/{name}:{recipes[name].tag}" for name in names},
         environment={**os.environ, **connection.environment},
     )
     shutil.rmtree(root, ignore_errors=True)
@@ -156,17 +174,14 @@ def company_images(images: Images, token: str, tmp_path_factory: pytest.TempPath
         return images
     context = tmp_path_factory.mktemp("company")
     shutil.copy(bundle, context / "ca.crt")
-    tag = f"{token}-company"
-    lines = (
-        f"FROM {images.references[MINIMAL]}",
-        "COPY --chmod=644 ca.crt /etc/ca.crt",
-        "ENV PIP_CERT=/etc/ca.crt",
-        "",
-    )
+    lines = ("ARG IMAGE", "FROM ${IMAGE}", "COPY --chmod=644 ca.crt /etc/ca.crt", "ENV PIP_CERT=/etc/ca.crt", "")
     (context / "Dockerfile").write_text("\n".join(lines))
-    done = images.docker("build", "--quiet", "--tag", tag, str(context))
-    assert done.returncode == 0, done.stdout
-    return Images(references={**images.references, MINIMAL: tag}, environment=images.environment)
+    references = {name: f"{token}-company-{number}" for number, name in enumerate(images.references)}
+    for name, tag in references.items():
+        argument = f"IMAGE={images.references[name]}"
+        done = images.docker("build", "--quiet", "--build-arg", argument, "--tag", tag, str(context))
+        assert done.returncode == 0, done.stdout
+    return Images(references=references, environment=images.environment)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +202,7 @@ def run_page(page: Sequence[Block], plain: Images, company: Images, token: str, 
 
     def localized(block: Block) -> str:
         images = plain if block.section == PROXY_SECTION else company
-        text = re.sub(r"127\.0\.0\.1:5000/azureml/([\w.-]+)", lambda match: images.references[match[1]], block.text)
+        text = IMAGE.sub(lambda match: images.references[match[1]], block.text)
         text = re.sub(r"^export DOCKER_HOST=.*$", "", text, flags=re.MULTILINE)  # the environment names the engine
         # Inside the container the port stays.
         text = re.sub(r"^(?!.*docker exec)(.*127\.0\.0\.1:)5001\b", rf"\g<1>{port}", text, flags=re.MULTILINE)
@@ -233,10 +248,20 @@ def run_page(page: Sequence[Block], plain: Images, company: Images, token: str, 
 
 
 @pytest.fixture(scope="module")
-def deploying(images: Images, company_images: Images, token: str, tmp_path_factory: pytest.TempPathFactory) -> Session:
-    """The result of running the page."""
-    folder = tmp_path_factory.mktemp("deploying")
-    return run_page(blocks(PAGE), images, company_images, token, take_port(), folder)
+def session(
+    request: pytest.FixtureRequest,
+    images: Images,
+    company_images: Images,
+    token: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Session:
+    """The result of running a page: the fixture's parameter."""
+    page: Path = request.param
+    thorough = request.config.getoption("--thorough")
+    # A block that is left out does nothing: the numbers of the others stay.
+    run = [block if thorough or not block.thorough else replace(block, text="true\n") for block in blocks(page)]
+    folder = tmp_path_factory.mktemp(page.stem)
+    return run_page(run, images, company_images, f"{token}-{page.stem}", take_port(), folder)
 
 
 def assert_done(session: Session, number: int, block: Block) -> None:
@@ -250,11 +275,18 @@ def assert_done(session: Session, number: int, block: Block) -> None:
 
 @pytest.mark.network
 @pytest.mark.parametrize(
-    ("number", "block"),
-    [pytest.param(n, block, id=block.label) for n, block in enumerate(blocks(PAGE)) if not block.file],
+    ("session", "number", "block"),
+    [
+        pytest.param(page, n, block, id=f"{page.stem} {block.label}", marks=[pytest.mark.thorough] * block.thorough)
+        for page in PAGES
+        for n, block in enumerate(blocks(page))
+        if not block.file
+    ],
+    indirect=["session"],
+    scope="module",
 )
-def test_the_commands_of_the_page_on_deploying_work(deploying: Session, number: int, block: Block) -> None:
-    assert_done(deploying, number, block)
+def test_the_commands_of_a_page_work(session: Session, number: int, block: Block) -> None:
+    assert_done(session, number, block)
 
 
 def test_the_readmes_first_use_works(images: Images, token: str, tmp_path: Path) -> None:
@@ -262,6 +294,50 @@ def test_the_readmes_first_use_works(images: Images, token: str, tmp_path: Path)
     done = run_page(page, images, images, f"{token}-readme", take_port(), tmp_path)
     assert_done(done, 0, page[0])
     assert '{"got": "{\\"x\\": 1}"}' in done.finished[0]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_images_on_a_page_exist(page: Path) -> None:
+    names = {name for block in blocks(page) for name in IMAGE.findall(block.text)}
+    assert names
+    assert names <= {variant.name for variant in PROJECT.variants}
+
+
+CONDA = """\
+name: model
+channels: [conda-forge]
+dependencies:
+  - python=3.11
+  - pip
+  - requests
+  - numpy=1.26
+  - scipy=1.11.4=py311h64a7726_0
+  - conda-forge::pillow==10.4.0
+  - pandas>=2,<3
+  - joblib 1.4.*
+  - pip:
+      - humanize==4.17.0
+      - --extra-index-url https://wheels.example.com
+"""
+REQUIREMENTS = """\
+requests
+numpy==1.26.*
+scipy==1.11.4.*
+pillow==10.4.0
+pandas>=2,<3
+joblib==1.4.*
+humanize==4.17.0
+--extra-index-url https://wheels.example.com
+"""
+
+
+def test_the_script_on_the_page_converts_all_forms_of_conda_packages(tmp_path: Path) -> None:
+    script = next(block for block in blocks(MIGRATING) if block.file == "conda_to_requirements.py")
+    (tmp_path / script.file).write_text(script.text)
+    (tmp_path / "conda.yaml").write_text(CONDA)
+    command = [sys.executable, script.file, "conda.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == (REQUIREMENTS, "")
 
 
 def exit_codes() -> list[int]:
