@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from build.variants.variant import Variant
 
 #: The framework of the image that serves by default, from the default group.
 _FRAMEWORK = "minimal"
+#: A load average above it distorts the figures: it is a whole processor of other work.
+_BUSY = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,8 @@ def measure(paths: Paths, asked: Asked) -> tuple[Result, ...]:
     with opened(_selection(asked.image)) as run:
         variant, image = _image(run, any_recipe=asked.start_files is not None)
         program = wrk.find_wrk()
+        if (load := os.getloadavg()[0]) > _BUSY:
+            console.warn(f"this machine is busy (load {load:.1f}): the figures, and their ratios, are not reliable")
         console.step(
             f"serving: {variant.name}, {len(points)} points, {asked.pairs} × 3 runs of {asked.seconds} s each: "
             f"about {console.seconds(_estimate(points, asked))}"
