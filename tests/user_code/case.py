@@ -32,7 +32,7 @@ class Request:
     raw: str | bytes | None = None
     #: For answers that are too long to be written here.
     check: Callable[[bytes], bool] | None = None
-    #: The connection may be cut before the answer is complete.
+    #: The answer may be cut, or be an error if nothing was sent yet.
     cut: bool = False
 
     @property
@@ -67,6 +67,8 @@ class Score:
     environment: Mapping[str, str] = field(default_factory=dict)
     #: Options of `docker create`.
     options: Sequence[str] = ()
+    #: The requests come on one connection: a wrong answer would spoil the next.
+    kept_connection: bool = False
     #: Texts that the log must have after the requests.
     log: Sequence[str] = ()
     #: Texts that it must not have.

@@ -130,6 +130,8 @@ SCORES = (
         exit_code=3,
         log=["UserScriptError: run() needs to accept an argument for input data."],
     ),
+    Score(script="command_line.py", exit_code=3, log=["unrecognized arguments", "SystemExit: 2"]),
+    Score(script="exits_in_init.py", exit_code=3, log=["SystemExit: no model was found"]),
     Score(script="no_init.py", exit_code=3, log=["does not have a init() function defined."]),
     # Processes and threads
     Score(
@@ -250,6 +252,11 @@ SCORES = (
         log=["my format: from init", "my format: from run", "azmlinfsrv.print - printed", "ValueError: the reason"],
     ),
     Score(
+        script="logging_dict_config_default.py",
+        requests=[Request(body={}, status=500, answer={"message": FAILED})],
+        log=["azmlinfsrv.print - printed", "ValueError: the reason"],
+    ),
+    Score(
         script="replaced_stdout.py",
         requests=[
             how("tee", "to both\n"),
@@ -299,6 +306,26 @@ SCORES = (
             Request(body={"text": "three"}, raw="data: three\n\n"),
         ],
         log=["Object of type generator is not JSON serializable", "ValueError: the model stopped"],
+    ),
+    Score(
+        script="own_headers.py",
+        kept_connection=True,
+        requests=[
+            Request(body={"how": "chunked by hand"}, raw="one two"),
+            Request(body={"how": "text parts"}, raw="one größe"),
+            Request(body={"how": "nothing"}, status=204, raw=""),
+            how("else", "fine"),
+            Request(body={"how": "wrong length"}, raw="0123"),
+            how("else", "fine"),
+            Request(body={"how": "umlaut"}, raw="x"),
+            Request(body={"how": "status"}, status=418, raw="x"),
+            Request(body={"how": "line end"}, status=500),
+            how("else", "fine"),
+            Request(body={"how": "chinese"}, status=500),
+            Request(body={"how": "wrong status"}, status=500),
+            Request(body={"how": "numbers as parts"}, cut=True),
+            how("else", "fine"),
+        ],
     ),
     Score(
         script="returned_types.py",
