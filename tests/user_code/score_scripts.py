@@ -179,7 +179,10 @@ SCORES = (
         ],
         in_ci=True,
     ),
-    Score(script="asyncio_signals.py", requests=[Request(body={}, answer="done", times=3)]),
+    Score(
+        script="asyncio_signals.py",
+        requests=[how("run", "done", times=3), Request(body={"how": "stream"}, raw="parts done")],
+    ),
     Score(
         script="async_def_run.py",
         requests=[Request(body={}, status=500, answer={"message": INTERNAL})],

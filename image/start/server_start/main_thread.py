@@ -22,11 +22,18 @@ class MainThread(Generic[Waiting]):
     Args:
         predict: Answers one request.
         show: Called when it changes whether a new request would be begun at once, and whether requests wait.
+        prepare: Called before the main thread waits for the next request or step.
     """
 
-    def __init__(self, predict: Callable[[Waiting], None], show: Callable[[bool, bool], None]) -> None:
+    def __init__(
+        self,
+        predict: Callable[[Waiting], None],
+        show: Callable[[bool, bool], None],
+        prepare: Callable[[], None] = lambda: None,
+    ) -> None:
         self._predict = predict
         self._show = show
+        self._prepare = prepare
         #: The requests that wait, the oldest first. Its operations are atomic.
         self.waiting: deque[Waiting] = deque()
         #: When the current request was begun (`time.monotonic`); 0.0 while there is none.
@@ -77,6 +84,7 @@ class MainThread(Generic[Waiting]):
     def run(self) -> None:
         """Answer requests until `end` is called."""
         self._show(True, False)
+        self._prepare()
         while self._tokens.get():
             while self._steps:
                 self._steps.popleft()()
@@ -90,3 +98,4 @@ class MainThread(Generic[Waiting]):
                     self.busy_since = 0.0
                 if not self.waiting:
                     self._show(True, False)
+            self._prepare()

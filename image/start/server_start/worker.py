@@ -85,7 +85,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         finally:
             gc.enable()
         _enable_loggers()
-        self.main = MainThread(self._predict, self._show)
+        self.main = MainThread(self._predict, self._show, self._notice_signals)
         self.network = Network(self, self.main, self.desk, worker_limits.connections_of_worker(self.cfg), self.PIPE[0])
         self.tmp.begin()
 
@@ -93,7 +93,6 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         """Answer requests until the worker is stopped: then until all are answered, or the grace period is over."""
         loop = threading.Thread(target=self._loop, name="network", daemon=True)
         loop.start()
-        self._notice_signals()
         try:
             self.main.run()
         finally:
@@ -114,13 +113,10 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
     def _predict(self, exchange: Exchange) -> None:
         if time.monotonic() - self._beat > HEARTBEAT:
             self.notify()
-        try:
-            self.network.answers.answer(exchange)
-        finally:
-            self._notice_signals()
+        self.network.answers.answer(exchange)
 
     def _notice_signals(self) -> None:
-        """Let signals wake the network loop: an event loop of asyncio in init() or run() takes that away."""
+        """Let signals wake the network loop: asyncio in init(), run() or a stream takes that away."""
         signal.set_wakeup_fd(self.PIPE[1], warn_on_full_buffer=False)
 
     def _show(self, idle: bool, waiting: bool) -> None:

@@ -88,3 +88,15 @@ def test_a_prediction_that_ends_the_worker_leaves_it_not_busy(main_thread: Any) 
     with pytest.raises(SystemExit):
         main.run()
     assert main.busy_since == 0.0
+
+
+def test_it_prepares_before_each_wait(main_thread: Any) -> None:
+    """A script may have changed what the wait needs: in init(), in run(), or in a part of a streamed answer."""
+    done: list[str] = []
+    main = main_thread(done.append, nothing, lambda: done.append("prepared"))
+    main.add("request")
+    main.add_step(lambda: done.append("step"))
+    main.add("last")
+    main.end()
+    main.run()
+    assert done == ["prepared", "step", "request", "prepared", "last", "prepared", "prepared"]

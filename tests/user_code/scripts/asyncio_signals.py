@@ -1,7 +1,10 @@
-"""An event loop with a signal handler of its own, in each request, as servers and clients in asyncio have it."""
+"""An event loop with a signal handler of its own, as servers and clients in asyncio have it: in run(), in a stream."""
 
 import asyncio
+import json
 import signal
+
+from azureml_inference_server_http.api.aml_response import AMLResponse
 
 
 async def main():
@@ -11,9 +14,16 @@ async def main():
     return "done"
 
 
+def parts():
+    yield b"parts "
+    yield asyncio.run(main()).encode()
+
+
 def init():
-    pass
+    asyncio.run(main())
 
 
 def run(data):
+    if json.loads(data)["how"] == "stream":
+        return AMLResponse(parts(), 200)
     return asyncio.run(main())
