@@ -17,7 +17,6 @@ import stat
 import sys
 import threading
 import traceback
-import weakref
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -30,26 +29,19 @@ ENTRY = "entry_module"
 _USER_SCRIPT = "azureml_inference_server_http.server.user_script"
 #: The packages whose signal handlers children do not inherit.
 _SERVERS = ("gunicorn", "server_start", "azureml_inference_server_http")
-#: gunicorn's settings: the server's own, which a gunicorn that the user's code starts must not read.
-_GUNICORN = "GUNICORN_CMD_ARGS"
-
 #: Signals that one process sends to another.
 _BLOCKED = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 #: Holds `mask`: the signals that the thread had blocked before it forked.
 _thread = threading.local()
-_users_settings: str | None = None
 #: True while gunicorn's master forks a worker.
 _forking_worker = False
 #: Where the server listens: ports, and paths of Unix sockets.
 _addresses: frozenset[Any] = frozenset()
-_hidden: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
 
 def install() -> None:
-    """Prepare this process and its forks. Call it once, in the first process, before it sets gunicorn's settings."""
-    global _users_settings
-    _users_settings = os.environ.get(_GUNICORN)
+    """Prepare this process and its forks. Call it once, in the first process, before it imports the script."""
     os.register_at_fork(before=_block_signals, after_in_parent=_unblock_signals, after_in_child=_become_ordinary)
     module_from_spec = importlib.util.module_from_spec
 
@@ -77,11 +69,6 @@ def forking_worker(listeners: Iterable[Any]) -> Iterator[None]:
         yield
     finally:
         _forking_worker = False
-
-
-def hide(sock: socket.socket) -> None:
-    """Close a socket of the server in children. Those that clients connect to need no call."""
-    _hidden.add(sock)
 
 
 def _block_signals() -> None:
@@ -113,18 +100,13 @@ def _reset() -> None:
     if not worker:
         pickling.register_in_fork()
         _drop_sockets()
-    elif _users_settings is None:
-        os.environ.pop(_GUNICORN, None)
-    else:
-        os.environ[_GUNICORN] = _users_settings
 
 
 def _drop_sockets() -> None:
     """Close the server's sockets. Their numbers stay in use: the objects that own them may close them again."""
-    hidden = {sock.fileno() for sock in _hidden}
     null = os.open(os.devnull, os.O_RDWR)
     for number in map(int, os.listdir("/proc/self/fd")):
-        if number in hidden or _is_the_servers(number):
+        if _is_the_servers(number):
             os.dup2(null, number, inheritable=False)
     os.close(null)
 
