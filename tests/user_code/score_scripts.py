@@ -285,6 +285,19 @@ SCORES = (
         log=["SystemExit: the model gave up", "KeyboardInterrupt"],
     ),
     Score(
+        script="own_timeouts.py",
+        environment={"SCORING_TIMEOUT_MS": "2000"},
+        requests=[
+            fails("socket"),
+            fails("asyncio"),
+            fails("thread"),
+            fails("raised"),
+            how("scoring", {"message": "Scoring timeout after 2000 ms"}, status=500),
+            how("else", "in time"),
+        ],
+        log=["client.recv(1)", "TimeoutError: the database does not answer"],
+    ),
+    Score(
         script="chained_errors.py",
         requests=[
             Request(body={"broken": True}, status=500, answer={"message": FAILED}),

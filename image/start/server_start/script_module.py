@@ -20,10 +20,14 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from server_start import own_timeouts
+
 #: The name by which the server imports the script.
 NAME = "entry_module"
 #: The server's package; it adds its folder `server` to the path.
 SERVER = "azureml_inference_server_http"
+#: The server's module that imports and calls the script.
+USER_SCRIPT = "azureml_inference_server_http.server.user_script"
 
 
 def install() -> None:
@@ -34,6 +38,8 @@ def install() -> None:
         module = make(spec)
         if spec.name == NAME:
             importlib.util.module_from_spec = make
+            if USER_SCRIPT in sys.modules:
+                own_timeouts.install(sys.modules[USER_SCRIPT])
             spec.loader = _Registering(spec.loader)
         return module
 
