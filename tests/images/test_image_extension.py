@@ -30,9 +30,8 @@ BY_FOLDER = TinyPackage(name="tiny_by_folder", version="1.0")
 BY_PIP = TinyPackage(name="tiny_by_pip", version="1.0")
 LATER = TinyPackage(name="tiny_later", version="1.0")
 BOTH_IN_FOLDER = TinyPackage(name="tiny_by_both", version="2.0")
-#: Versions of a package of the server that it cannot use: the module is empty, and the number is out of range.
-UNUSABLE_OLDER = TinyPackage(name="flask", version="0.1")
-UNUSABLE_NEWER = TinyPackage(name="flask", version="9999.1")
+#: A package of the server that it cannot use: the module is empty, and the version is out of range.
+UNUSABLE = TinyPackage(name="flask", version="9999.1")
 BOTH_BY_PIP = TinyPackage(name="tiny_by_both", version="3.0")
 
 #: The folder for packages where the image's environment is not writable.
@@ -48,7 +47,7 @@ def requirements(*packages: TinyPackage) -> bytes:
 
 FOLDER = below("lib", BY_FOLDER.files, OLDER.files)
 PIP = {"requirements.txt": requirements(BY_PIP, NEWER), **below("wheels", wheelhouse(BY_PIP, NEWER, LATER))}
-UNUSABLE_PIP = {"requirements.txt": requirements(UNUSABLE_NEWER), **below("wheels", wheelhouse(UNUSABLE_NEWER))}
+UNUSABLE_PIP = {"requirements.txt": requirements(UNUSABLE), **below("wheels", wheelhouse(UNUSABLE))}
 #: With a read-only file system, the code is in a volume.
 READ_ONLY = ("--read-only", "--volume=/var/azureml-app")
 
@@ -138,10 +137,10 @@ WRONG = {
         says=[LIBRARY, "/var/azureml-app/lib/gunicorn/__init__.py", "gunicorn.missing"],
     ),
     "a package that the server cannot use": Wrong(
-        files=below("lib", UNUSABLE_OLDER.files),
+        files=below("lib", UNUSABLE.files),
         environment={LIBRARY: "lib"},
         code=97,
-        says=[LIBRARY, "has flask 0.1, but azureml-inference-server-http ", "needs flask"],
+        says=[LIBRARY, "has flask 9999.1, but azureml-inference-server-http ", "needs flask"],
     ),
     "a requirement that the server cannot use": Wrong(
         files=UNUSABLE_PIP,

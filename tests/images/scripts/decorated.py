@@ -15,11 +15,15 @@ else:
 try:
     import pandas
 except ImportError:
-    FRAME = StandardPythonParameterType([{"count": 1}])
+    FRAME = StandardPythonParameterType([{"count": 1, "price": 0.5}])
 else:
     from inference_schema.parameter_types.pandas_parameter_type import PandasParameterType
 
     FRAME = PandasParameterType(pandas.DataFrame({"count": [1], "price": [0.5]}))
+
+
+#: The rows of a request without any; they are converted too.
+NO_ROWS = [{"count": 0, "price": 0.0}]
 
 
 def init():
@@ -28,10 +32,10 @@ def init():
 
 @input_schema("table", TABLE)
 @input_schema("name", StandardPythonParameterType("a name"))
-@input_schema("frame", FRAME, optional=True)
+@input_schema("frame", FRAME)
 @output_schema(StandardPythonParameterType({"sum": 10.0, "name": "a name", "type": "list"}))
-def run(table, name, factor=1, frame=None):
-    if frame is not None:
+def run(table, name, factor=1, frame=NO_ROWS):
+    if type(frame).__name__ == "DataFrame" and frame["count"].sum():
         return {"sum": float(sum(frame["count"] * frame["price"])), "name": name, "type": type(frame).__name__}
     if name == "raise":
         raise ValueError("the script itself")
