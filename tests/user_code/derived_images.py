@@ -42,6 +42,7 @@ DOCKERFILES = (
         dockerfile="extra_service.dockerfile",
         requests=[tells()],
         log=["/var/runit/side"],
+        in_ci=True,
     ),
     Derived(
         dockerfile="extra_service_in_script.dockerfile",

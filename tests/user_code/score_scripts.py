@@ -118,6 +118,7 @@ SCORES = (
     Score(script="method_as_run.py", requests=[Request(body=1.26, answer=2.5)]),
     Score(
         script="module_names.py",
+        in_ci=True,
         files={
             **{f"{name}.py": "NAME = __name__\n" for name in MODULES},
             "utils/__init__.py": "",
@@ -182,6 +183,7 @@ SCORES = (
     Score(
         script="asyncio_signals.py",
         requests=[how("run", "done", times=3), Request(body={"how": "stream"}, raw="parts done")],
+        in_ci=True,
     ),
     Score(
         script="async_def_run.py",
@@ -325,6 +327,7 @@ SCORES = (
     ),
     Score(
         script="own_headers.py",
+        in_ci=True,
         kept_connection=True,
         requests=[
             Request(body={"how": "chunked by hand"}, raw="one two"),
