@@ -38,8 +38,9 @@ PAGE = ROOT / "docs/deploying.md"
 MIGRATING = ROOT / "docs/migrating.md"
 PAGES = (PAGE, MIGRATING)
 EXAMPLES = ROOT / "docs/examples"
-#: Seconds for all commands of a page; a command that hangs is ended.
+#: Seconds for all commands of a page, without and with `--thorough`; a command that hangs is ended.
 PATIENCE = 300
+THOROUGH_PATIENCE = 900
 #: The commands of this section add the machine's CA themselves; for the others it is in the image.
 PROXY_SECTION = "Behind a proxy that inspects TLS"
 #: The name of an image on a page.
@@ -192,7 +193,16 @@ class Session:
     failed: str
 
 
-def run_page(page: Sequence[Block], plain: Images, company: Images, token: str, port: int, folder: Path) -> Session:
+def run_page(
+    page: Sequence[Block],
+    plain: Images,
+    company: Images,
+    token: str,
+    port: int,
+    folder: Path,
+    *,
+    patience: float = PATIENCE,
+) -> Session:
     """Run a page's blocks in one shell that stops at the first command that fails."""
     work, logs = folder / "work", folder / "logs"
     work.mkdir()
@@ -234,10 +244,10 @@ def run_page(page: Sequence[Block], plain: Images, company: Images, token: str, 
         text=True,
     ) as shell:
         try:
-            _, output = shell.communicate(timeout=PATIENCE)
+            _, output = shell.communicate(timeout=patience)
         except subprocess.TimeoutExpired:
             shell.kill()
-            output = f"ended after {PATIENCE} s"
+            output = f"ended after {patience} s"
     outputs = {
         int(log.stem): log.read_text(encoding="utf-8").replace(f"{token}-", "")
         for log in sorted(logs.glob("*.log"), key=lambda log: int(log.stem))
@@ -261,7 +271,8 @@ def session(
     # A block that is left out does nothing: the numbers of the others stay.
     run = [block if thorough or not block.thorough else replace(block, text="true\n") for block in blocks(page)]
     folder = tmp_path_factory.mktemp(page.stem)
-    return run_page(run, images, company_images, f"{token}-{page.stem}", take_port(), folder)
+    patience = THOROUGH_PATIENCE if thorough else PATIENCE
+    return run_page(run, images, company_images, f"{token}-{page.stem}", take_port(), folder, patience=patience)
 
 
 def assert_done(session: Session, number: int, block: Block) -> None:
