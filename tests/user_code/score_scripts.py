@@ -148,12 +148,7 @@ SCORES = (
         ],
         in_ci=True,
     ),
-    # As in Microsoft's server, which does not register the script's module. `script_module` says why we do not either.
-    Score(
-        script="own_function_in_pool.py",
-        requests=[Request(body=[1, 2, 3], status=500, answer={"message": FAILED})],
-        log=["PicklingError: Can't pickle <function square"],
-    ),
+    Score(script="own_function_in_pool.py", requests=[Request(body=[1, 2, 3], answer=[1, 4, 9], times=3)]),
     Score(
         script="subprocess_calls.py",
         requests=[
