@@ -17,6 +17,8 @@ WRITABLE = select.EPOLLOUT
 LINGER = 2.0
 #: Seconds for which a stopping worker waits for a client that is silent in the middle of a request, or between two.
 STOP_PATIENCE = 2.0
+#: Seconds within which the rest of a request must have arrived when a worker stops.
+STOP_BODY = 10.0
 #: Seconds after which a stopping worker closes a connection whose client does not read its answer.
 STOP_UNREAD = 10.0
 
@@ -38,8 +40,12 @@ class Connections:
         self.open: dict[int, Connection] = {}
         #: Those that do not wait for the worker, the one that is silent longest first.
         self.quiet: OrderedDict[Connection, None] = OrderedDict()
+        #: Those to read from in the loop's next turn, without an event: a TLS library may hold what has arrived.
+        self.again: list[Connection] = []
         #: Bytes of bodies that have arrived and are not answered.
         self.held = 0
+        #: Bytes of answers that clients have not taken yet.
+        self.unsent = 0
         #: The time of the loop's current turn (`time.monotonic`).
         self.now = time.monotonic()
         self.poll = select.epoll()
@@ -85,6 +91,7 @@ class Connections:
         self.quiet.pop(connection, None)
         self.release(connection)
         connection.state = states.CLOSED
+        self.unsent -= sum(map(len, connection.out))
         connection.out.clear()
 
     def release(self, connection: Connection) -> None:
@@ -117,22 +124,33 @@ class Connections:
         self.close(next(iter(self.quiet)))
         return True
 
-    def close_late(self, keepalive: float, stopping: bool) -> None:
+    def bound_unsent(self) -> None:
+        """Close connections whose clients have taken nothing for longest, if too many bytes of answers wait."""
+        while self.unsent > self.most_held:
+            unread = [connection for connection in self.quiet if connection.out]
+            if len(unread) < 2:  # a single large answer always gets the memory
+                return
+            self.close(unread[0])
+
+    def close_late(self, keepalive: float, stopping_since: float) -> None:
         """Close the connections whose clients were silent for too long.
 
         Args:
             keepalive: Seconds for which a connection is kept for the next request.
-            stopping: The worker stops.
+            stopping_since: When the worker began to stop (`time.monotonic`); 0.0 if it does not.
         """
         for connection in tuple(self.quiet):
             silent = self.now - connection.since
+            stopping = self.now - stopping_since if stopping_since else 0.0
             if connection.state == states.LINGERING:
                 late = silent > LINGER
             elif connection.kept:
-                late = silent > (STOP_PATIENCE if stopping else keepalive)
-            elif stopping:
-                late = silent > (STOP_UNREAD if connection.out else STOP_PATIENCE)
+                late = (stopping or silent) > (STOP_PATIENCE if stopping_since else keepalive)
+            elif connection.out:
+                late = bool(stopping_since) and silent > STOP_UNREAD
+            elif connection.head is None:  # a client that sends a byte now and then must not keep the worker
+                late = stopping > STOP_PATIENCE
             else:
-                late = False
+                late = stopping > STOP_BODY or (bool(stopping_since) and silent > STOP_PATIENCE)
             if late:
                 self.close(connection)

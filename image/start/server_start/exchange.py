@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Callable, Iterator
 
 from gunicorn.http import wsgi
 
+from server_start.connection import CLOSED
 from server_start.http_request import Head
+from server_start.refusals import failed
 
 if TYPE_CHECKING:
     from server_start.connection import Connection
@@ -21,8 +23,14 @@ SCORE = "/score"
 #: The server's own message for a script that raises an exception.
 SCRIPT_ENDED = b'{"message": "An unexpected error occurred in scoring script. Check the logs for more info."}'
 
+#: Bytes of a streamed answer that may wait for a slow client while the script goes on with it. After them, other
+#: requests come first until the client has read them.
+MOST_UNSENT = 16 * 1024 * 1024
+
 #: What follows the bytes of an answer: more of them, the next request on the connection, or the connection's end.
 MORE = "more"
+#: More of them as well, once these are sent.
+WAIT = "wait"
 KEEP = "keep"
 CLOSE = "close"
 
@@ -66,6 +74,7 @@ class Exchange:
         "connection",
         "context",
         "environ",
+        "given",
         "head",
         "parts",
         "response",
@@ -74,6 +83,7 @@ class Exchange:
         "sink",
         "steps",
         "submit",
+        "taken",
     )
 
     def __init__(
@@ -84,8 +94,8 @@ class Exchange:
         self.connection = connection
         self.head = head
         self.sink = Sink()
-        # Flask keeps the request in context variables: answers streamed at the same time need a context each.
-        self.context = contextvars.copy_context()
+        #: Flask keeps the request in context variables: answers streamed at the same time need a context each.
+        self.context: contextvars.Context | None = None
         self.began: datetime
         #: The main thread answers it.
         self.scores = False
@@ -97,6 +107,10 @@ class Exchange:
         self.steps: Iterator[bytes] = iter(())
         #: A part of the answer has been given to the network loop.
         self.sent = False
+        #: Bytes of a streamed answer that were given to the network loop (by the thread that answers).
+        self.given = 0
+        #: Bytes of it that the client has taken (by the network loop).
+        self.taken = 0
 
     def next_step(self) -> None:
         """Continue a streamed answer: its client has taken the part before."""
@@ -135,17 +149,16 @@ class Answers:
 
     def abandon(self, exchange: Exchange) -> None:
         """End a streamed answer whose client has gone."""
-        if exchange.parts is None:
-            return
-        try:
-            exchange.context.run(self._close, exchange)
-        except Exception:
-            self._worker.log.exception("Error handling request")
-        self._send(exchange.connection, b"", CLOSE)
+        if exchange.parts is not None:
+            self._close(exchange)
+            self._send(exchange.connection, b"", CLOSE)
 
     def _guarded(self, exchange: Exchange, do: Callable[[Exchange], None]) -> None:
         try:
-            exchange.context.run(do, exchange)
+            if exchange.context is None:
+                do(exchange)
+            else:
+                exchange.context.run(do, exchange)
         except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer
             self._fail(exchange, error)
         except BaseException as error:
@@ -173,18 +186,29 @@ class Answers:
         exchange.parts = worker.wsgi(environ, response.start_response)
         if response.response_length is None:
             exchange.steps = iter(exchange.parts)
-            self._next(exchange)
+            exchange.context = contextvars.copy_context()
+            exchange.context.run(self._next, exchange)
         else:
             for part in exchange.parts:
                 response.write(part)
             self._end(exchange)
 
     def _next(self, exchange: Exchange) -> None:
+        """Continue a streamed answer to its end: scripts need not be able to compute two answers at a time."""
+        connection = exchange.connection
         for part in exchange.steps:
             exchange.response.write(part)
-            if exchange.sink.parts:
-                exchange.sent = True
-                self._send(exchange.connection, exchange.sink.take(), MORE)
+            if not exchange.sink.parts:
+                continue
+            data = exchange.sink.take()
+            exchange.sent = True
+            exchange.given += len(data)
+            slow = exchange.given - exchange.taken > MOST_UNSENT
+            self._send(connection, data, WAIT if slow else MORE)
+            if slow:
+                return
+            if connection.state == CLOSED:
+                self.abandon(exchange)
                 return
         self._end(exchange)
 
@@ -200,9 +224,13 @@ class Answers:
         self._worker.log.access(exchange.response, exchange.head.request, exchange.environ, took)
 
     def _close(self, exchange: Exchange) -> None:
+        """Tell the application and gunicorn's hook that the answer has ended, whether it is complete or not."""
         parts, exchange.parts = exchange.parts, None
-        if hasattr(parts, "close"):
-            parts.close()
+        try:
+            if hasattr(parts, "close"):
+                exchange.context.run(parts.close) if exchange.context else parts.close()
+        except Exception:
+            self._worker.log.exception("Error at the end of a request")
         try:
             self._cfg.post_request(self._worker, exchange.head.request, exchange.environ, exchange.response)
         except Exception:
@@ -210,13 +238,27 @@ class Answers:
 
     def _fail(self, exchange: Exchange, error: Exception) -> None:
         exchange.sink.parts.clear()
-        if exchange.sent:  # a second status line would corrupt the answer
-            self._worker.log.exception("Error handling request")
-        else:
-            self._worker.handle_error(exchange.head.request, exchange.sink, exchange.connection.client, error)
-        self._send(exchange.connection, exchange.sink.take(), CLOSE)
+        answer = b""
+        try:
+            if exchange.sent:  # a second status line would corrupt the answer
+                self._worker.log.exception("Error handling request")
+            else:
+                self._worker.handle_error(exchange.head.request, exchange.sink, exchange.connection.client, error)
+                answer = exchange.sink.take()
+            self._close(exchange)
+        except Exception:  # noqa: BLE001 - a logging handler of the user
+            answer = b"" if exchange.sent else answer or failed()
+        finally:
+            self._send(exchange.connection, answer, CLOSE)
 
     def _script_ended(self, exchange: Exchange, error: BaseException) -> None:
+        try:
+            self._answer_ended(exchange, error)
+            self._close(exchange)
+        finally:
+            self._send(exchange.connection, exchange.sink.take(), CLOSE)
+
+    def _answer_ended(self, exchange: Exchange, error: BaseException) -> None:
         logger = logging.getLogger("azmlinfsrv")
         logger.error("Encountered Exception: the scoring script ended with %r", error, exc_info=error)
         exchange.sink.parts.clear()
@@ -234,4 +276,3 @@ class Answers:
             response.write(SCRIPT_ENDED)
             exchange.response = response
             self._log(exchange)
-        self._send(exchange.connection, exchange.sink.take(), CLOSE)

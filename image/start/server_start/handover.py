@@ -13,9 +13,9 @@ import os
 import socket
 from typing import NamedTuple
 
-#: Bytes. Larger requests stay where they are: copying them costs more than waiting, and a message has a limit.
-LARGEST = 32 * 1024
-#: Workers that may run at once in addition to WORKER_COUNT: replaced ones, and those that a TTIN signal adds.
+#: Bytes. Larger requests are passed on only before they have arrived completely: a message has a limit.
+LARGEST = 64 * 1024
+#: Workers that may run at once in addition to twice WORKER_COUNT (all are replaced at SIGHUP): a TTIN signal adds one.
 SPARE = 4
 
 #: A message without a connection: the sender is idle.
@@ -54,6 +54,7 @@ class Desk:
         self.inbox.setblocking(False)
         self.outbox.setblocking(False)
         self.taken = False
+        self._spare = -1
 
     @property
     def alone(self) -> bool:
@@ -70,13 +71,15 @@ class Desk:
         return self._waiting.find(b"\1", 0) >= 0
 
     def ask(self) -> None:
-        """Ask a worker for whom requests wait, if there is one, to pass one on to this worker."""
+        """Ask the workers for whom requests wait to pass one on: each looks for idle workers."""
         other = self._waiting.find(b"\1", 0)
-        if other >= 0:
-            try:
-                self._desks[other].outbox.send(_QUESTION)
-            except OSError:  # its inbox is full: it will look anyway
-                pass
+        while other >= 0:
+            if other != self._number:
+                try:
+                    self._desks[other].outbox.send(_QUESTION)
+                except OSError:  # its inbox is full: it will look anyway
+                    pass
+            other = self._waiting.find(b"\1", other + 1)
 
     def another_is_idle(self) -> bool:
         """Return whether another worker shows that it is idle."""
@@ -112,21 +115,36 @@ class Desk:
                 [marshal.dumps((data, client, server, requests))], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)]
             )
         except OSError:
+            self._idle[other] = 1
             return False
         return True
 
     def receive(self) -> Passed | None:
         """Return a connection that another worker has passed to this one; None if there is none."""
-        try:
-            message, control, _, _ = self.inbox.recvmsg(2 * LARGEST, socket.CMSG_SPACE(_FD))
-        except OSError:
-            return None
-        for level, kind, value in control:
-            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-                sock = socket.socket(fileno=int.from_bytes(value[:_FD], "little"))
-                sock.setblocking(False)
-                return Passed(sock, *marshal.loads(message))
-        return None  # more open files than the process may have: the kernel closed the connection
+        while True:
+            if self._spare >= 0:
+                os.close(self._spare)  # without a free file descriptor, the kernel would close the connection
+                self._spare = -1
+            try:
+                message, control, _, _ = self.inbox.recvmsg(2 * LARGEST, socket.CMSG_SPACE(_FD))
+            except OSError:
+                return None
+            finally:
+                self.keep_spare()
+            for level, kind, value in control:
+                if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                    sock = socket.socket(fileno=int.from_bytes(value[:_FD], "little"))
+                    sock.setblocking(False)
+                    return Passed(sock, *marshal.loads(message))
+
+    def keep_spare(self) -> bool:
+        """Keep a file descriptor for the next connection that is passed on. Returns False if there is none."""
+        if self._spare < 0:
+            try:
+                self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:
+                return False
+        return True
 
 
 _desks: list[Desk] = []
@@ -141,7 +159,7 @@ def prepare(workers: int) -> None:
     """
     global _master
     _master = os.getpid()
-    count = workers + SPARE if workers > 1 else 1
+    count = 2 * workers + SPARE if workers > 1 else 1
     idle, waiting = mmap.mmap(-1, count), mmap.mmap(-1, count)
     for number in range(count):
         _desks.append(Desk(_desks, number, idle, waiting))

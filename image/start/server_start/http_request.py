@@ -10,7 +10,6 @@ import io
 import re
 from typing import Any
 
-from gunicorn.http.body import ChunkedReader, LengthReader
 from gunicorn.http.errors import (
     ChunkMissingTerminator,
     InvalidChunkSize,
@@ -23,8 +22,23 @@ from gunicorn.http.unreader import Unreader
 
 #: The end of a head. Some clients end lines with a bare LF, which gunicorn answers or refuses by itself.
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
-#: A chunk's size, and an extension that is ignored (RFC 9112, section 7.1).
-_CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?")
+#: RFC 9110, section 8.6.
+_DIGITS = re.compile("[0-9]{1,18}")
+#: A token and a quoted string (RFC 9110, section 5.6).
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
+#: A chunk's size, and extensions, which are ignored (RFC 9112, section 7.1.1).
+_CHUNK_SIZE = re.compile(
+    rb"([0-9a-fA-F]{1,15})(?:[ \t]*;[ \t]*"
+    + _TOKEN
+    + rb"(?:[ \t]*=[ \t]*(?:"
+    + _TOKEN
+    + rb"|"
+    + _QUOTED
+    + rb"))?)*\r\n"
+)
+#: Bytes.
+_LARGEST_TRAILERS = 64 * 1024
 #: Bytes. nginx, in front of the original images, allowed half as many.
 _LARGEST_HEAD = 64 * 1024
 #: Bytes. gunicorn's own limit of a header line.
@@ -46,19 +60,29 @@ class _Bytes(Unreader):  # type: ignore[misc]  # gunicorn has no types
 class Head:
     """A request whose head has arrived.
 
-    Attributes:
+    Args:
         request: gunicorn's request.
+
+    Attributes:
         body: Collects the body; it has arrived when `Body.complete` is true.
+        chunked: The body is sent in chunks.
         expects_continue: The client sends the body after it got "100 Continue".
+
+    Raises:
+        InvalidHeader: It is not certain where the request ends. gunicorn 20.1 accepts some of these heads, and the
+            next request on the connection could then be a part of this one's body (request smuggling).
     """
 
     def __init__(self, request: Any) -> None:
         self.request = request
-        reader = request.body.reader
-        if isinstance(reader, ChunkedReader):
-            self.body: Body = ChunkedBody(request.limit_request_field_size, request.max_buffer_headers)
-        else:
-            self.body = Body(reader.length if isinstance(reader, LengthReader) else 0)
+        lengths = [value for name, value in request.headers if name == "CONTENT-LENGTH"]
+        codings = [value for name, value in request.headers if name == "TRANSFER-ENCODING"]
+        if len(lengths) > 1 or any(not _DIGITS.fullmatch(value) for value in lengths):
+            raise InvalidHeader("CONTENT-LENGTH", req=request)
+        if codings and (lengths or request.version != (1, 1) or [one.lower() for one in codings] != ["chunked"]):
+            raise InvalidHeader("TRANSFER-ENCODING", req=request)
+        self.chunked = bool(codings)
+        self.body: Body = ChunkedBody(request) if self.chunked else Body(int(lengths[0]) if lengths else 0)
         self.expects_continue = request.version >= (1, 1) and any(
             name == "EXPECT" and value.lower() == "100-continue" for name, value in request.headers
         )
@@ -105,21 +129,23 @@ class Body:
 
 
 class ChunkedBody(Body):
-    """A body that is sent in chunks (RFC 9112, section 7.1). Trailers are checked for their size and dropped.
+    """A body that is sent in chunks (RFC 9112, section 7.1).
 
     gunicorn's own reader cannot be used: it blocks until a chunk has arrived.
 
     Args:
-        longest_line: The largest line with a chunk's size, in bytes.
-        largest_trailer: The largest trailer section, in bytes.
+        request: gunicorn's request, which checks the trailers; they are dropped.
     """
 
-    def __init__(self, longest_line: int, largest_trailer: int) -> None:
+    def __init__(self, request: Any) -> None:
         super().__init__(0)
-        self._longest_line = longest_line or _LONGEST_CHUNK_LINE
-        self._largest_trailer = largest_trailer
-        self._buffer = b""
+        self._request = request
+        self._longest_line: int = request.limit_request_field_size or _LONGEST_CHUNK_LINE
+        #: A line that has not arrived completely, or the trailers.
+        self._line = b""
         self._in_trailers = False
+        #: The CRLF after a chunk is missing.
+        self._after_chunk = False
         self._complete = False
 
     @property
@@ -129,49 +155,57 @@ class ChunkedBody(Body):
 
     def feed(self, data: bytes) -> bytes:
         """Take what belongs to the body; see `Body.feed`."""
-        while data and not self._complete:
-            if self._missing > 2:  # of the chunk and the CRLF after it
-                mine = data[: self._missing - 2]
-                self._add(mine)
-                self._missing -= len(mine)
-                data = data[len(mine) :]
-            elif self._missing:
-                self._buffer, data = self._buffer + data[: self._missing], data[self._missing :]
-                self._missing = 2 - len(self._buffer)
-                if not b"\r\n".startswith(self._buffer):
-                    raise ChunkMissingTerminator(self._buffer)
-                if not self._missing:
-                    self._buffer = b""
-            else:
-                data = self._line(data)
+        position = 0
+        while position < len(data) and not self._complete:
+            if self._missing:
+                end = min(len(data), position + self._missing)
+                self._add(data[position:end])
+                self._missing -= end - position
+                self._after_chunk = not self._missing
+                position = end
+                continue
+            newline = data.find(b"\n", position)
+            end = newline + 1 or len(data)
+            self._line += data[position:end]
+            position = end
+            if len(self._line) > (_LARGEST_TRAILERS if self._in_trailers else self._longest_line):
+                if self._in_trailers:
+                    raise LimitRequestHeaders("the trailers are too large")
+                raise InvalidChunkSize(self._line[:20])
+            if newline >= 0:
+                self._take_line()
         self.expected = self._missing
-        return data
+        return data[position:]
 
-    def _line(self, data: bytes) -> bytes:
-        """Take a line: a chunk's size or a trailer. Returns the rest."""
-        end = data.find(b"\n") + 1
-        self._buffer += data[:end] if end else data
-        limit = self._largest_trailer if self._in_trailers else self._longest_line
-        if len(self._buffer) > limit:
-            if self._in_trailers:
-                raise LimitRequestHeaders("the trailers are too large")
-            raise InvalidChunkSize(self._buffer[:20])
-        if not end:
-            return b""
-        line, self._buffer = self._buffer, b""
-        if not line.endswith(b"\r\n"):
-            raise InvalidHeader("bare LF as line terminator") if self._in_trailers else InvalidChunkSize(line[:20])
+    def _take_line(self) -> None:
+        """A line has arrived completely."""
+        line = self._line
         if self._in_trailers:
-            self._largest_trailer -= len(line)
-            self._complete = line == b"\r\n"
-        else:
-            size = _CHUNK_SIZE.fullmatch(line[:-2])
-            if size is None:
-                raise InvalidChunkSize(line[:20])
-            length = int(size.group(1), 16)
-            self._in_trailers = length == 0
-            self._missing = length + 2 if length else 0
-        return data[end:]
+            if not line.endswith(b"\r\n"):
+                raise InvalidHeader("bare LF as line terminator")
+            self._complete = line.endswith(b"\r\n\r\n") or line == b"\r\n"
+            if self._complete:
+                self._check_trailers(line[:-4])
+            return
+        self._line = b""
+        if self._after_chunk:
+            if line != b"\r\n":
+                raise ChunkMissingTerminator(line[:20])
+            self._after_chunk = False
+            return
+        size = _CHUNK_SIZE.fullmatch(line)
+        if size is None:
+            raise InvalidChunkSize(line[:20])
+        self._missing = int(size.group(1), 16)
+        self._in_trailers = not self._missing
+
+    def _check_trailers(self, lines: bytes) -> None:
+        if not lines:
+            return
+        try:
+            self._request.parse_headers(lines, from_trailer=True)
+        except TypeError:  # gunicorn 20.1
+            self._request.parse_headers(lines)
 
 
 def read_head(data: bytearray, seen: int, cfg: Any, client: tuple[str, int], number: int) -> tuple[Head, bytes] | None:

@@ -44,8 +44,8 @@ class MainThread(Generic[Waiting]):
 
     def add(self, request: Waiting) -> None:
         """Add a request; it is begun after those that wait already."""
-        self.waiting.append(request)
         self._show(False, self.busy_since > 0)
+        self.waiting.append(request)
         self._tokens.put(True)
 
     def add_step(self, step: Callable[[], None]) -> None:
@@ -66,6 +66,7 @@ class MainThread(Generic[Waiting]):
             self.waiting.remove(request)
         except ValueError:
             return False
+        self._show(False, bool(self.waiting))
         return True
 
     def put_back(self, request: Waiting) -> None:
@@ -87,15 +88,18 @@ class MainThread(Generic[Waiting]):
         self._prepare()
         while self._tokens.get():
             while self._steps:
-                self._steps.popleft()()
+                self._busy(self._steps.popleft())
             request = self.take_back()
             if request is not None:
-                self.busy_since = time.monotonic()
-                self._show(False, bool(self.waiting))
-                try:
-                    self._predict(request)
-                finally:
-                    self.busy_since = 0.0
-                if not self.waiting:
-                    self._show(True, False)
+                self._busy(self._predict, request)
+            if not self.waiting:
+                self._show(True, False)
             self._prepare()
+
+    def _busy(self, do: Callable[..., None], *arguments: Waiting) -> None:
+        self.busy_since = time.monotonic()
+        self._show(False, bool(self.waiting))
+        try:
+            do(*arguments)
+        finally:
+            self.busy_since = 0.0

@@ -17,7 +17,7 @@ from server_start import connection as states
 from server_start.accepting import Acceptor
 from server_start.connection import Connection
 from server_start.connections import READABLE, Connections
-from server_start.exchange import MORE, SCORE, Answers, Exchange
+from server_start.exchange import MORE, SCORE, WAIT, Answers, Exchange
 from server_start.handover import Desk
 from server_start.http_request import Head
 from server_start.main_thread import MainThread
@@ -58,7 +58,13 @@ class Network:
             next_request=lambda connection: self._receiver.next_request(connection),
             discard=lambda connection: self._receiver.discard(connection),
         )
-        self._receiver = Receiver(connections, worker, self._begin, self._sender.refuse)
+        self._receiver = Receiver(
+            connections,
+            worker,
+            self._begin,
+            self._sender.refuse,
+            lambda connection: self._sharing.pass_early(connection),
+        )
         self._sharing = Sharing(connections, main, desk, self._receiver.feed)
         self._acceptor = Acceptor(connections, worker.sockets, worker.cfg, self._receiver.read)
         #: Bytes for connections, from other threads.
@@ -67,7 +73,7 @@ class Network:
         self._stopping_since = 0.0
         self._ended = False
         self._signals = signals
-        self._alone = desk.alone
+        self._desk = desk
         self._wake_read, self._wake_write = os.pipe()
         for end in (self._wake_read, self._wake_write):
             os.set_blocking(end, False)
@@ -85,7 +91,7 @@ class Network:
         Args:
             connection: The client.
             data: The next bytes.
-            then: What follows them: `MORE`, `KEEP` or `CLOSE`.
+            then: What follows them: `MORE`, `WAIT`, `KEEP` or `CLOSE`.
         """
         self._sent.append((connection, data, then))
         self.wake()
@@ -118,7 +124,7 @@ class Network:
             if self._stopping_since or now - ticked >= TICK:
                 ticked = now
                 self._worker.heartbeat()
-                self._connections.close_late(self._worker.cfg.keepalive, bool(self._stopping_since))
+                self._connections.close_late(self._worker.cfg.keepalive, self._stopping_since)
             if self._stopping_since and self._all_answered():
                 return
         self._send_all()
@@ -127,15 +133,19 @@ class Network:
         """Wait for events, and handle them."""
         connections = self._connections
         self._asleep = True
-        events = connections.poll.poll(0 if self._sent else self._timeout())
+        events = connections.poll.poll(0 if self._sent or connections.again else self._timeout())
         self._asleep = False
         connections.now = time.monotonic()
+        again, connections.again = connections.again, []
+        for connection in again:
+            if connection.state == states.READING:
+                self._receiver.read(connection)
         for fd, _ in events:
-            connection = connections.open.get(fd)
-            if connection is not None:
-                self._ready(connection)
+            ready = connections.open.get(fd)
+            if ready is not None:
+                self._ready(ready)
             elif self._acceptor.listens_on(fd):
-                if self._sharing.others_are_faster:
+                if self._sharing.leave_to_others():
                     self._acceptor.pause(PATIENCE)
                 else:
                     self._acceptor.accept(fd)
@@ -143,7 +153,7 @@ class Network:
                 self._others[fd]()
         self._send_all()
         self._acceptor.go_on()
-        if not self._alone:
+        if not self._desk.alone:
             self._sharing.share()
 
     def _timeout(self) -> float:
@@ -174,7 +184,7 @@ class Network:
         connection.state = states.ANSWERING
         connection.requests += 1
         self._connections.quiet.pop(connection, None)
-        score = _is_score(head.request.path)
+        score = _is_score(head.request)
         exchange = Exchange(connection, head, self.answers, self._main.add_step if score else self._routes.add)
         exchange.scores = score
         connection.exchange = exchange
@@ -188,7 +198,7 @@ class Network:
         while self._sent:
             connection, data, then = self._sent.popleft()
             exchange = connection.exchange
-            if then != MORE and exchange is not None and exchange.scores:
+            if then not in (MORE, WAIT) and exchange is not None and exchange.scores:
                 self._sharing.answered()
             self._sender.send(connection, data, then)
 
@@ -201,6 +211,7 @@ class Network:
     def _stop_accepting(self) -> None:
         """The worker stops."""
         self._stopping_since = self._connections.now
+        self._desk.show(False, bool(self._main.waiting))
         self._acceptor.end()
         for connection in [one for one in self._connections.quiet if one.untouched]:
             self._ready(connection)
@@ -212,9 +223,11 @@ class Network:
         return not self._connections.open and not self._sent and stopping > LAST_HANDOVER
 
 
-def _is_score(path: str) -> bool:
-    # The server treats //score as /score.
+def _is_score(request: Any) -> bool:
+    """Return whether the server runs the user's code for a request; it treats //score as /score."""
     prefix = os.environ.get("SCRIPT_NAME", "")
-    if prefix and path.startswith(prefix):
-        path = path[len(prefix) :]
+    for name, value in request.headers:
+        if name == "SCRIPT_NAME":  # gunicorn takes it from proxies that it trusts
+            prefix = value
+    path = request.path[len(prefix) :] if request.path.startswith(prefix) else request.path
     return bool("/" + unquote_to_wsgi_str(path).lstrip("/") == SCORE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 from typing import Any, Callable
 
 from server_start import connection as states
@@ -15,6 +16,12 @@ from server_start.refusals import incomplete, too_busy, too_large
 
 #: Bytes of one read.
 READ_SIZE = 256 * 1024
+#: The same, at the begin of a request.
+FIRST_READ_SIZE = 64 * 1024
+#: The same, of a body in chunks: many small ones take long.
+CHUNKED_READ_SIZE = 16 * 1024
+#: Seconds after which the others get their turn.
+LONGEST_TURN = 0.01
 #: Bytes. Bodies up to this size are always accepted.
 SMALL = 16 * 1024
 #: Reads of one connection before others get their turn.
@@ -29,6 +36,7 @@ class Receiver:
         worker: gunicorn's worker.
         begin: Called with a request that has arrived completely.
         refuse: Called with the answer to a request that is not read to its end.
+        pass_on: Called with a connection whose request has not arrived completely; true if another worker reads it.
     """
 
     def __init__(
@@ -37,12 +45,14 @@ class Receiver:
         worker: Any,
         begin: Callable[[Connection, Head], None],
         refuse: Callable[[Connection, bytes], None],
+        pass_on: Callable[[Connection], bool],
     ) -> None:
         self._connections = connections
         self._worker = worker
         self._cfg = worker.cfg
         self._begin = begin
         self._refuse = refuse
+        self._pass_on = pass_on
         self._buffer = memoryview(bytearray(READ_SIZE))
 
     def receive(self, connection: Connection) -> bytes | None:
@@ -52,7 +62,7 @@ class Receiver:
             The bytes; empty at the end of the connection; None if nothing has arrived. Then the loop waits for it.
         """
         try:
-            count = connection.sock.recv_into(self._buffer)
+            count = connection.sock.recv_into(self._buffer, self._size(connection))
         except (BlockingIOError, ssl.SSLWantReadError):
             self._connections.watch(connection, READABLE)
             return None
@@ -62,6 +72,12 @@ class Receiver:
         except OSError:
             return b""
         return bytes(self._buffer[:count])
+
+    def _size(self, connection: Connection) -> int:
+        """Return how many bytes to read at once."""
+        if connection.head is None:
+            return FIRST_READ_SIZE
+        return CHUNKED_READ_SIZE if connection.head.chunked else READ_SIZE
 
     def read(self, connection: Connection) -> None:
         """Read a request, as far as it has arrived."""
@@ -76,8 +92,12 @@ class Receiver:
             self.feed(connection, data)
             if connection.state != states.READING:
                 return
-            if len(data) < READ_SIZE and not connection.encrypted:
+            if not connection.encrypted and len(data) < CHUNKED_READ_SIZE:
+                break  # it was all that has arrived
+            if time.monotonic() - self._connections.now > LONGEST_TURN:
                 break
+        if connection.encrypted:
+            self._connections.again.append(connection)
         self._connections.watch(connection, READABLE)
 
     def next_request(self, connection: Connection) -> None:
@@ -118,8 +138,10 @@ class Receiver:
             elif connection.raw is not None:
                 connection.raw = connection.raw + data if len(connection.raw) + len(data) <= LARGEST else None
             before = head.body.size
-            connection.buffer += head.body.feed(data)
-            self._connections.held += head.body.size - before
+            try:
+                connection.buffer += head.body.feed(data)
+            finally:
+                self._connections.held += head.body.size - before
         except Exception as error:  # noqa: BLE001 - gunicorn has many errors, and an answer to each
             sink = Sink()
             self._worker.handle_error(None, sink, connection.client, error)
@@ -128,8 +150,12 @@ class Receiver:
         if head.body.complete:
             connection.head = None
             self._begin(connection, head)
-        else:
-            self._check_room(connection, head)
+        elif self._check_room(connection, head) and head.expects_continue:
+            head.expects_continue = False
+            try:
+                connection.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            except OSError:  # the next read reports it
+                pass
 
     def _head(self, connection: Connection, data: bytes) -> tuple[Head, bytes] | None:
         """Return the request's head and the bytes after it, if it is complete and there is room for the body."""
@@ -145,12 +171,9 @@ class Receiver:
         head = read[0]
         if not self._check_room(connection, head):
             return None
+        if head.body.expected > len(read[1]) and self._pass_on(connection):
+            return None
         connection.head = head
-        if head.expects_continue:
-            try:
-                connection.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-            except OSError:  # the next read reports it
-                pass
         return read
 
     def _check_room(self, connection: Connection, head: Head) -> bool:

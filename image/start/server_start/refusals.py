@@ -4,6 +4,7 @@ from __future__ import annotations
 
 _TOO_BUSY = b'{"message": "The server has too many requests. Try again later."}'
 _TOO_LARGE = b'{"message": "The body of the request is too large for the memory of the container."}'
+_FAILED = b'{"message": "An unexpected internal error occurred. Check the logs for more info."}'
 _INCOMPLETE = b'{"message": "The body of the request is shorter than its Content-Length."}'
 
 
@@ -15,6 +16,11 @@ def too_busy() -> bytes:
 def too_large() -> bytes:
     """Return the answer to a request that the container's memory cannot hold: status 413."""
     return _answer(b"413 Request Entity Too Large", _TOO_LARGE)
+
+
+def failed() -> bytes:
+    """Return the answer to a request whose failure could not even be logged: status 500."""
+    return _answer(b"500 Internal Server Error", _FAILED)
 
 
 def incomplete() -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Callable
 
@@ -31,4 +32,7 @@ class Routes:
 
     def _run(self) -> None:
         while True:
-            self._steps.get()()
+            try:
+                self._steps.get()()
+            except BaseException:  # noqa: BLE001 - this thread must go on: without it, nothing answers the probe
+                traceback.print_exc()

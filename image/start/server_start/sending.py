@@ -9,7 +9,7 @@ from typing import Callable
 from server_start import connection as states
 from server_start.connection import Connection
 from server_start.connections import READABLE, WRITABLE, Connections
-from server_start.exchange import CLOSE, KEEP, MORE
+from server_start.exchange import CLOSE, KEEP, MORE, WAIT
 
 
 class Sender:
@@ -37,20 +37,22 @@ class Sender:
         Args:
             connection: The client.
             data: The bytes.
-            then: What follows them: `MORE`, `KEEP` or `CLOSE`.
+            then: What follows them: `MORE`, `WAIT`, `KEEP` or `CLOSE`.
         """
         exchange = connection.exchange
-        if then != MORE and exchange is not None:
+        if then not in (MORE, WAIT) and exchange is not None:
             self._connections.held -= exchange.head.body.size
             connection.exchange = None
         if connection.state == states.CLOSED:
-            if then == MORE and exchange is not None:
+            if then == WAIT and exchange is not None:
                 exchange.client_has_gone()
             return
         connection.then = then
         if data:
             connection.out.append(memoryview(data))
+            self._connections.unsent += len(data)
         self.flush(connection)
+        self._connections.bound_unsent()
 
     def refuse(self, connection: Connection, answer: bytes) -> None:
         """Answer a request that is not read to its end, and close the connection after it."""
@@ -74,16 +76,20 @@ class Sender:
             except OSError:
                 self._connections.close(connection)
                 return
+            self._connections.unsent -= count
+            if connection.exchange is not None:
+                connection.exchange.taken += count
             if count == len(out[0]):
                 out.popleft()
             else:
                 out[0] = out[0][count:]
             if connection in self._connections.quiet:
                 self._connections.heard(connection)
-        if connection.then == MORE:
+        if connection.then in (MORE, WAIT):
             self._connections.watch(connection, 0)
             self._connections.quiet.pop(connection, None)
-            if connection.exchange is not None:
+            if connection.then == WAIT and connection.exchange is not None:
+                connection.then = MORE
                 connection.exchange.next_step()
         elif connection.then == KEEP:
             self._next_request(connection)

@@ -13,6 +13,8 @@ from server_start.main_thread import MainThread
 
 #: Seconds for which a request waits before an idle worker gets it: passing it on costs more than a short wait.
 PATIENCE = 0.002
+#: Seconds for which new connections are left to a worker that shows that it is idle: it may have stopped.
+TRUST = 0.05
 
 
 class Sharing:
@@ -40,6 +42,10 @@ class Sharing:
         self._unanswered = 0
         #: When the last of them was answered; 0.0 while there are any, or if other workers have been asked.
         self._idle_since = 0.0
+        #: When a request could not be passed on (`time.monotonic`).
+        self._tried = 0.0
+        #: When this worker began to leave new connections to others; 0.0 if it does not.
+        self._left_since = 0.0
 
     def begun(self) -> None:
         """Note that a request waits for the main thread of this worker."""
@@ -65,33 +71,62 @@ class Sharing:
         if self._desk.alone:
             return None
         if self._main.waiting:
-            since = self._main.busy_since if self._desk.another_is_idle() else 0.0
+            since = (
+                max(self._main.busy_since, self._tried) if self._desk.another_is_idle() and self._passable() else 0.0
+            )
         else:
             since = self._idle_since if self._desk.requests_wait() else 0.0
         return max(0.0, since + PATIENCE - self._connections.now) if since else None
 
-    @property
-    def others_are_faster(self) -> bool:
-        """True if this worker predicts and another one is idle: that one should accept the next connection."""
-        return bool(self._main.busy_since) and self._desk.another_is_idle()
+    def _passable(self) -> Exchange | None:
+        """Return the oldest request that waits and can be passed on."""
+        return next((one for one in tuple(self._main.waiting) if one.connection.raw is not None), None)
+
+    def _may_pass(self) -> bool:
+        """Return whether an idle worker should get a request: the current prediction is not a short one."""
+        since = self._main.busy_since
+        return bool(since) and self._connections.now - since >= PATIENCE and self._desk.another_is_idle()
+
+    def pass_early(self, connection: Connection) -> bool:
+        """Pass on a connection whose request has not arrived completely. Too large ones cannot be passed on later.
+
+        Returns:
+            False if no other worker is idle, or this one is not busy.
+        """
+        if connection.raw is None or self._desk.alone or not self._may_pass():
+            return False
+        return self._give(connection, connection.requests)
+
+    def _give(self, connection: Connection, requests: int) -> bool:
+        data = bytes(connection.raw or b"")
+        if not self._desk.pass_on(connection.sock, data, connection.client, connection.server, requests):
+            self._tried = self._connections.now
+            return False
+        self._connections.forget(connection)
+        connection.sock.close()
+        return True
+
+    def leave_to_others(self) -> bool:
+        """Return whether an idle worker should accept the next connection, since this one predicts."""
+        if not self._main.busy_since or not self._desk.another_is_idle():
+            self._left_since = 0.0
+            return False
+        now = self._connections.now
+        self._left_since = self._left_since or now
+        return now - self._left_since < TRUST
 
     def _pass_on(self) -> None:
         """Pass one request to an idle worker, if the current prediction is not a short one."""
-        since = self._main.busy_since
-        if not since or self._connections.now - since < PATIENCE or not self._desk.another_is_idle():
+        if not self._may_pass():
             return
-        exchange = next((one for one in tuple(self._main.waiting) if one.connection.raw is not None), None)
+        exchange = self._passable()
         if exchange is None or not self._main.remove(exchange):
             return
-        client = exchange.connection
-        data = bytes(client.raw or b"")
-        if not self._desk.pass_on(client.sock, data, client.client, client.server, client.requests - 1):
+        if not self._give(exchange.connection, exchange.connection.requests - 1):
             self._main.put_back(exchange)
             return
         self.answered()
         self._connections.held -= exchange.head.body.size
-        self._connections.forget(client)
-        client.sock.close()
 
     def take_over(self) -> None:
         """Take the connections that other workers have passed on."""
@@ -101,6 +136,8 @@ class Sharing:
                 return
             connection = Connection(passed.sock, passed.client, passed.server, encrypted=False)
             connection.requests = passed.requests
+            if self._connections.full or not self._desk.keep_spare():
+                self._connections.close_quietest()
             self._connections.add(connection)
             self._feed(connection, passed.data)
             if connection.state == states.READING:

@@ -124,8 +124,9 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def keeps_alive(self, connection: Connection) -> bool:
         """Return whether a connection stays open for the next request."""
-        # An encrypted connection cannot be passed on: its requests would wait for its worker while another is idle.
-        return bool(self.cfg.keepalive) and (self.desk.alone or not connection.encrypted)
+        # Encrypted connections and large requests cannot be passed on: they would wait for this worker while another is
+        # idle. The next connection goes to an idle one.
+        return bool(self.cfg.keepalive) and (self.desk.alone or connection.raw is not None)
 
     def notify(self) -> None:
         """Send a heartbeat to the master."""

@@ -100,7 +100,7 @@ def test_one_worker_is_alone(handover: Any) -> None:
 
 def test_more_workers_than_places_share_nothing(handover: Any) -> None:
     handover.prepare(2)
-    desks = [handover.take() for _ in range(2 + handover.SPARE)]
+    desks = [handover.take() for _ in range(2 * 2 + handover.SPARE)]
     assert not any(desk.alone for desk in desks)
     assert handover.take().alone
 
