@@ -162,6 +162,13 @@ def test_script_runs_on_one_thread(undecorated: str) -> None:
     assert answer.json()["main_thread"] is True, "init() and run() are not both on the main thread"
 
 
+def test_run_sees_context_variables_of_init(undecorated: str) -> None:
+    """Packages keep settings in them: decimal, numpy, tracing."""
+    answer = score(undecorated, {})
+    assert answer.status_code == 200, describe(answer)
+    assert answer.json()["third"] == "0.33333", f"the precision that init() sets is lost: {describe(answer)}"
+
+
 def test_text_that_is_not_json_reaches_the_script(undecorated: str) -> None:
     answer = requests.post(f"{undecorated}/score", data=b"{", timeout=PATIENCE)
     assert (answer.status_code, answer.text) == (200, '{"characters": 1}'), describe(answer)

@@ -314,6 +314,7 @@ SCORES = (
         script="streamed_answers.py",
         requests=[
             Request(body={"text": "one two"}, raw="data: one\n\ndata: two\n\n", times=3),
+            Request(body={"how": "counted"}, raw="alone\n" * 5, times=3),
             Request(body={"how": "plain generator"}, status=500, answer={"message": INTERNAL}),
             Request(body={"how": "fails"}, cut=True),
             Request(body={"text": "three"}, raw="data: three\n\n"),

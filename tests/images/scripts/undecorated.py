@@ -1,5 +1,6 @@
 """An undecorated script: run() gets the body as text. The request says what to do."""
 
+import decimal
 import json
 import os
 import sys
@@ -12,6 +13,7 @@ import beside  # a user's module, in the app root
 def init():
     global model, thread
     print("init() was called")
+    decimal.getcontext().prec = 5  # a context variable
     thread = threading.get_ident()
     with open(os.path.join(os.environ["AZUREML_MODEL_DIR"], "model.txt")) as file:  # noqa: PTH118, PTH123
         model = file.read()
@@ -45,5 +47,6 @@ def run(data, request_headers):
         "model": model,
         "beside": beside.NAME,
         "header": request_headers.get("X-Of-The-User"),
+        "third": str(decimal.Decimal(1) / 3),
         "main_thread": threading.get_ident() == thread == threading.main_thread().ident,
     }

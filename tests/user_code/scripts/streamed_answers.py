@@ -12,19 +12,32 @@ def words(text):
         yield f"data: {word}\n\n".encode()
 
 
+def counted():
+    """The parts of one answer, computed with what all answers share: models keep such state."""
+    global computing
+    for _ in range(5):
+        computing += 1
+        time.sleep(0.02)
+        yield b"alone\n" if computing == 1 else b"with another\n"
+        computing -= 1
+
+
 def fails():
     yield b"begins\n"
     raise ValueError("the model stopped")
 
 
 def init():
-    pass
+    global computing
+    computing = 0
 
 
 def run(data):
     asked = json.loads(data)
     if asked.get("how") == "plain generator":
         return (x for x in range(3))
+    if asked.get("how") == "counted":
+        return AMLResponse(counted(), 200)
     if asked.get("how") == "fails":
         return AMLResponse(fails(), 200)
     return AMLResponse(words(asked["text"]), 200, {"Content-Type": "text/event-stream"})

@@ -281,7 +281,24 @@ def endless_request_line(to):
     return ending(sock)
 
 
-@conversation([REFUSED] * 8)
+@conversation(REFUSED)
+def chunks_in_http_1_0(to):
+    sock = connect(to)
+    sock.sendall(head("POST", "/score", version="1.0", Transfer_Encoding="chunked", Connection="keep-alive"))
+    sock.sendall(b"2\r\n{}\r\n0\r\n\r\n")
+    half_close(sock)
+    return ending(sock)
+
+
+@conversation("200 100000")
+def tiny_chunks(to):
+    """A body in 100,000 chunks."""
+    sock = connect(to)
+    sock.sendall(head("POST", "/score", Transfer_Encoding="chunked") + b"1\r\na\r\n" * 100000 + b"0\r\n\r\n")
+    return text(Reader(sock).answer())
+
+
+@conversation([REFUSED] * 10)
 def wrong_lengths(to):
     """Lengths of bodies that are wrong, or that are announced twice: each is refused, and nothing is smuggled."""
     outcomes = []
@@ -291,6 +308,8 @@ def wrong_lengths(to):
         "Content-Length: +4",
         "Content-Length: 4\r\nContent-Length: 5",
         "Content-Length: 4\r\nTransfer-Encoding: chunked",
+        "Content-Length: 2\r\nTransfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: gzip, chunked",
         "Transfer-Encoding: nonsense",
         "Content-Length : 4",
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
@@ -302,7 +321,7 @@ def wrong_lengths(to):
     return outcomes
 
 
-@conversation([REFUSED] * 5)
+@conversation([REFUSED] * 9)
 def wrong_chunks(to):
     outcomes = []
     for body in (
@@ -311,6 +330,10 @@ def wrong_chunks(to):
         b"2\r\nabc\r\n0\r\n\r\n",
         b"0" * 100000,
         b"f" * 15 + b"\r\nabc",
+        b"2 \r\n{}\r\n0\r\n\r\n",
+        b'2;\x00="\r\n{}\r\n0\r\n\r\n',
+        b"2\r\n{}\r\n0\r\nno trailer\r\n\r\n",
+        b"2\n{}\r\n0\r\n\r\n",
     ):
         sock = connect(to)
         try:
