@@ -99,18 +99,20 @@ def soak(start: Start, *, seconds: float, workers: int, interval: float, report:
     server = start(SCORING, environment={"WORKER_COUNT": str(workers), "AZUREML_LOG_LEVEL": "error"})
     clients.wait_until_ready(server)
     clients.ask("burst", server, requests=[{"do": "rest"}] * 20 * workers)  # all workers have started
-    samples = []
+    samples: list[Sample] = []
     report("  time     memory")
+
+    def take(passed: float) -> None:
+        samples.append(Sample(seconds=passed, memory=memory(server)))
+        report(f"{passed // 60:3.0f}:{passed % 60:02.0f} {samples[-1].memory / 1e6:7.1f} MB")
+
     with clients.present("load", server, clients=CLIENTS, seconds=seconds) as load:
         begin = time.monotonic()
-        number = 0
         while (passed := time.monotonic() - begin) < seconds:
-            sample = Sample(seconds=passed, memory=memory(server))
-            samples.append(sample)
-            report(f"{passed / 60:3.0f}:{passed % 60:02.0f} {sample.memory / 1e6:7.1f} MB")
-            number += 1
-            time.sleep(max(0, begin + min(number * interval, seconds) - time.monotonic()))
+            take(passed)
+            time.sleep(max(0, begin + min(len(samples) * interval, seconds) - time.monotonic()))
         load.finish()
+        take(seconds)
     (answer,) = clients.ask("burst", server, requests=[{"do": "nothing"}])
     match = re.search(r'"inits": (\d+)', str(answer.get("body")))
     return Soaked(samples=samples, load=load.result, workers_started=int(match.group(1)) if match else 0)

@@ -90,6 +90,17 @@ def sends_a_little(sock):
     sock.sendall(b"a")
 
 
+def sends_small_chunks(to):
+    """Sends a body in chunks of one byte."""
+    sock = connect(to)
+    sock.sendall(head("POST", "/score", Transfer_Encoding="chunked"))
+    return sock
+
+
+def sends_many_chunks(sock):
+    sock.sendall(b"1\r\na\r\n" * 1000)
+
+
 def half_closes(to):
     """Closes its sending side within a body, and waits for an answer."""
     sock = half_a_body(to)
@@ -124,6 +135,7 @@ KINDS = {
     "reads nothing": (reads_nothing, None, False),
     "reads slowly": (reads_nothing, reads_a_little, False),
     "sends slowly": (sends_slowly, sends_a_little, False),
+    "sends small chunks": (sends_small_chunks, sends_many_chunks, False),
     "half-closes": (half_closes, None, True),
     "churns": (churns, None, True),
     "babbles": (babbles, None, True),
