@@ -38,6 +38,8 @@ class MainThread(Generic[Waiting]):
         self.waiting: deque[Waiting] = deque()
         #: When the current request was begun (`time.monotonic`); 0.0 while there is none.
         self.busy_since = 0.0
+        #: How long the last request or step took, in seconds.
+        self.took = 0.0
         self._steps: deque[Callable[[], None]] = deque()
         # A token for each request, step and wake-up; None ends `run`.
         self._tokens: SimpleQueue[bool | None] = SimpleQueue()
@@ -97,9 +99,10 @@ class MainThread(Generic[Waiting]):
             self._prepare()
 
     def _busy(self, do: Callable[..., None], *arguments: Waiting) -> None:
-        self.busy_since = time.monotonic()
+        self.busy_since = began = time.monotonic()
         self._show(False, bool(self.waiting))
         try:
             do(*arguments)
         finally:
             self.busy_since = 0.0
+            self.took = time.monotonic() - began

@@ -13,6 +13,8 @@ from server_start.main_thread import MainThread
 
 #: Seconds for which a request waits before an idle worker gets it: passing it on costs more than a short wait.
 PATIENCE = 0.002
+#: Seconds of a prediction after which this worker asks others for requests at once.
+LONG = 0.01
 #: Seconds for which new connections are left to a worker that shows that it is idle: it may have stopped.
 TRUST = 0.05
 
@@ -56,7 +58,9 @@ class Sharing:
         """Note that the main thread has answered a request."""
         self._unanswered -= 1
         if not self._unanswered:
-            self._idle_since = self._connections.now
+            # Where predictions are long, waiting before asking would cost more than it saves.
+            long = self._main.took > LONG
+            self._idle_since = self._connections.now - (PATIENCE if long else 0.0)
 
     def share(self) -> None:
         """Pass a request on, or ask for one, if that is due."""
