@@ -463,9 +463,17 @@ def test_raw_status(raw: str, status: int, failed: str) -> None:
 
 
 def test_raw_parts(raw: str) -> None:
-    """A response that the script generates in parts."""
+    """A response that the script generates in parts; it is told when the response ends, also where it fails."""
+
+    def ended() -> int:
+        return int(requests.get(f"{raw}/score?ended=1", timeout=PATIENCE).json())
+
+    before = ended()
     answer = requests.get(f"{raw}/score?stream=1", timeout=PATIENCE)
-    assert (answer.status_code, answer.text) == (200, "one two"), describe(answer)
+    assert (answer.status_code, answer.text) == (200, "one 0.33333"), describe(answer)
+    with pytest.raises(requests.RequestException):
+        requests.get(f"{raw}/score?stream=fails", timeout=PATIENCE)
+    assert ended() - before == 2, "the functions of call_on_close() were not called"
 
 
 # Workers

@@ -228,7 +228,7 @@ class Answers:
         parts, exchange.parts = exchange.parts, None
         try:
             if hasattr(parts, "close"):
-                exchange.context.run(parts.close) if exchange.context else parts.close()
+                parts.close()
         except Exception:
             self._worker.log.exception("Error at the end of a request")
         try:
