@@ -18,6 +18,7 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -258,21 +259,27 @@ def run_page(
 
 
 @pytest.fixture(scope="module")
-def session(
+def session_of(
     request: pytest.FixtureRequest,
     images: Images,
     company_images: Images,
     token: str,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Session:
-    """The result of running a page: the fixture's parameter."""
-    page: Path = request.param
+) -> Callable[[Path], Session]:
+    """A function that returns the result of running a page; each page is run once."""
     thorough = request.config.getoption("--thorough")
-    # A block that is left out does nothing: the numbers of the others stay.
-    run = [block if thorough or not block.thorough else replace(block, text="true\n") for block in blocks(page)]
-    folder = tmp_path_factory.mktemp(page.stem)
     patience = THOROUGH_PATIENCE if thorough else PATIENCE
-    return run_page(run, images, company_images, f"{token}-{page.stem}", take_port(), folder, patience=patience)
+
+    # Not a parametrized fixture: pytest runs that again for each block.
+    @cache
+    def run(page: Path) -> Session:
+        # A block that is left out does nothing: the numbers of the others stay.
+        left_in = [block if thorough or not block.thorough else replace(block, text="true\n") for block in blocks(page)]
+        folder = tmp_path_factory.mktemp(page.stem)
+        name = f"{token}-{page.stem}"
+        return run_page(left_in, images, company_images, name, take_port(), folder, patience=patience)
+
+    return run
 
 
 def assert_done(session: Session, number: int, block: Block) -> None:
@@ -286,18 +293,18 @@ def assert_done(session: Session, number: int, block: Block) -> None:
 
 @pytest.mark.network
 @pytest.mark.parametrize(
-    ("session", "number", "block"),
+    ("page", "number", "block"),
     [
         pytest.param(page, n, block, id=f"{page.stem} {block.label}", marks=[pytest.mark.thorough] * block.thorough)
         for page in PAGES
         for n, block in enumerate(blocks(page))
         if not block.file
     ],
-    indirect=["session"],
-    scope="module",
 )
-def test_the_commands_of_a_page_work(session: Session, number: int, block: Block) -> None:
-    assert_done(session, number, block)
+def test_the_commands_of_a_page_work(
+    session_of: Callable[[Path], Session], page: Path, number: int, block: Block
+) -> None:
+    assert_done(session_of(page), number, block)
 
 
 def test_the_readmes_first_use_works(images: Images, token: str, tmp_path: Path) -> None:
