@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from image_clients import SCORING, Clients
@@ -30,8 +31,8 @@ INTERVAL = 30
 WARM_UP = 0.2
 #: How much it may grow from then to the end.
 GROWTH = 0.05
-#: A measurement is uncertain by this much, in bytes: the kernel counts in batches for each CPU.
-NOISE = 2_000_000
+#: Samples whose median is compared: one alone is uncertain by megabytes (the kernel counts in batches for each CPU).
+AROUND = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +58,10 @@ class Soaked:
     @property
     def growth(self) -> float:
         """How much the memory grew after the warm-up, relative to what it was then."""
-        end = self.samples[-1]
-        warm = next(sample for sample in self.samples if sample.seconds >= WARM_UP * end.seconds)
-        return max(0, end.memory - warm.memory - NOISE) / warm.memory
+        memory = [sample.memory for sample in self.samples]
+        warm = next(n for n, one in enumerate(self.samples) if one.seconds >= WARM_UP * self.samples[-1].seconds)
+        before = median(memory[max(0, warm - AROUND // 2) : warm + AROUND // 2 + 1])
+        return median(memory[-AROUND:]) / before - 1
 
     def problems(self, workers: int) -> list[str]:
         """Return what is wrong.

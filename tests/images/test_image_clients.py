@@ -19,7 +19,7 @@ SLOW = ("large_body", "large_body_in_chunks", "large_answer_read_late")
 #: script come first: they begin before the prediction.
 KINDS = {
     "reads nothing": 2, "reads slowly": 2, "silent": 10, "one byte": 10, "half a head": 10, "half a body": 10,
-    "half of much": 3, "stays open": 10, "kept": 10, "sends slowly": 10, "sends small chunks": 3, "half-closes": 10,
+    "half of much": 3, "stays open": 10, "kept": 10, "sends slowly": 10, "sends small chunks": 1, "half-closes": 10,
     "churns": 10, "babbles": 10, "comes and goes": 20,
 }  # fmt: skip
 PROBES = 40
