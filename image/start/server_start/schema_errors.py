@@ -6,12 +6,10 @@ answers with status 500, and the reason is only in the log.
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import Any, Callable
+
+from server_start.at_import import at_import
 
 #: The module of the decorators; only scripts with a schema import it.
 DECORATORS = "inference_schema.schema_decorators"
@@ -27,36 +25,14 @@ class InputDoesNotFitError(Exception):
 
 def install() -> None:
     """Intercept the import of the decorators. Call this before the script is imported."""
-    sys.meta_path.insert(0, _DecoratorsFinder())
+    at_import(DECORATORS, _load)
 
 
-class _DecoratorsFinder(MetaPathFinder):
-    def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
-        if name != DECORATORS:
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.loader is not None:
-            spec.loader = _WithReasons(spec.loader)
-        return spec
-
-
-class _WithReasons(Loader):
-    """Loads the decorators, and changes how they and the server treat input that does not fit."""
-
-    def __init__(self, loader: Any) -> None:
-        self._loader = loader
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        module: ModuleType | None = self._loader.create_module(spec)
-        return module
-
-    def exec_module(self, module: ModuleType) -> None:
-        if module.__spec__ is not None:
-            module.__spec__.loader = self._loader
-        self._loader.exec_module(module)
-        _name_reasons(module)
-        _answer_with_reasons()
+def _load(module: ModuleType, execute: Callable[[ModuleType], None]) -> None:
+    """Load the decorators, and change how they and the server treat input that does not fit."""
+    execute(module)
+    _name_reasons(module)
+    _answer_with_reasons()
 
 
 def _name_reasons(decorators: Any) -> None:

@@ -7,12 +7,13 @@ imports such a package itself gets the real one.
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import Any, Callable
+
+from server_start.at_import import at_import
 
 #: The module that imports the exporter.
 CLIENT = "azureml_inference_server_http.server.appinsights_client"
@@ -22,7 +23,7 @@ EXPORTERS = ("azure.monitor", "opentelemetry", "opencensus")
 
 def install() -> None:
     """Intercept the import of the server's telemetry client. Call this before the server is imported."""
-    sys.meta_path.insert(0, _ClientFinder())
+    at_import(CLIENT, _load)
 
 
 def is_enabled() -> bool:
@@ -32,41 +33,24 @@ def is_enabled() -> bool:
     return bool(config.app_insights_enabled and config.app_insights_key)
 
 
-class _ClientFinder(MetaPathFinder):
-    def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
-        if name != CLIENT:
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.loader is not None and not is_enabled():
-            spec.loader = _WithoutExporter(spec.loader)
-        return spec
-
-
-class _WithoutExporter(Loader):
-    """Loads a module with stand-ins for the exporter's packages."""
-
-    def __init__(self, loader: Any) -> None:
-        self._loader = loader
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        module: ModuleType | None = self._loader.create_module(spec)
-        return module
-
-    def exec_module(self, module: ModuleType) -> None:
-        finder = _StandInFinder()
-        before = set(sys.modules)
-        sys.meta_path.insert(0, finder)
-        try:
-            self._loader.exec_module(module)
-        finally:
-            sys.meta_path.remove(finder)
-            # It looks for the names of models to send, and logs a traceback if there is a file next to them.
-            if hasattr(module, "AppInsightsClient"):
-                module.AppInsightsClient._get_model_ids = lambda self: []
-            for name in set(sys.modules) - before:
-                if isinstance(sys.modules[name], _StandIn):
-                    del sys.modules[name]
+def _load(module: ModuleType, execute: Callable[[ModuleType], None]) -> None:
+    """Load the client; with stand-ins for the exporter's packages if telemetry is off."""
+    if is_enabled():
+        execute(module)
+        return
+    finder = _StandInFinder()
+    before = set(sys.modules)
+    sys.meta_path.insert(0, finder)
+    try:
+        execute(module)
+    finally:
+        sys.meta_path.remove(finder)
+        # It looks for the names of models to send, and logs a traceback if there is a file next to them.
+        if hasattr(module, "AppInsightsClient"):
+            module.AppInsightsClient._get_model_ids = lambda self: []
+        for name in set(sys.modules) - before:
+            if isinstance(sys.modules[name], _StandIn):
+                del sys.modules[name]
 
 
 class _StandIn(ModuleType):
