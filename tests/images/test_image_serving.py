@@ -352,7 +352,7 @@ OF_NUMPY: dict[str, tuple[dict[str, Any], str]] = {
     "text as float": ({"table": [["a", "b"]], "name": "n"}, "could not convert string to float"),
 }
 OF_PANDAS = {
-    "null in an int column": ([{"count": None, "price": 1.0}], "integer"),
+    "null in an int column": ([{"count": None, "price": 1.0}], "int"),
     "null in one of two rows": ([{"count": None, "price": 1.0}, {"count": 1, "price": 1.0}], "integer"),
     "text in a float column": ([{"count": 1, "price": "cheap"}], "cheap"),
     "missing column": ([{"count": 1}], "size 1 on dimension #1"),
