@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import requests
+from image_container import Container
 from image_plan import Image, applies
 from packaging.version import Version
 
@@ -53,3 +54,19 @@ def test_a_missing_entry_script_is_explained(host: Any, setting: str) -> None:
     assert done.rc != 0, "the exit code is 0"
     assert len(done.stderr.splitlines()) == 1, f"expected one line that explains it, got: {done.stderr}"
     assert name in done.stderr and value in done.stderr, f"it does not name {name} and {value}: {done.stderr}"
+
+
+@pytest.mark.depends("base")
+def test_heads_mean_what_gunicorn_takes_them_for(container: Container) -> None:
+    """The server has a quicker reader for usual heads; what it makes of them is gunicorn's, or gunicorn reads them."""
+    outcome = container.python("compare_heads.py", "1", "3000")
+    assert outcome["different"] == [], f"heads are read in another way than by gunicorn: {outcome['different']}"
+    assert set(outcome["clients"]) <= set(outcome["plain"]), f"not read quickly: {outcome}"
+    assert outcome["changed and plain"] > 50 and outcome["answered"] > 200, f"too few heads were compared: {outcome}"
+
+
+@pytest.mark.depends("base")
+def test_access_log_is_gunicorns(container: Container) -> None:
+    """Headers that a format does not name are not collected; the lines are the same."""
+    for expected, actual in container.python("compare_access_logs.py"):
+        assert actual == expected, f"the access log has {actual!r}, gunicorn's {expected!r}"

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Callable, Iterator
 
 from gunicorn.http import wsgi
 
+from server_start.access_log import AccessLog
 from server_start.connection import CLOSED
 from server_start.http_request import Head
+from server_start.plain_request import PlainRequest
 from server_start.refusals import failed
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ class Exchange:
         "began",
         "connection",
         "context",
+        "ended",
         "environ",
         "given",
         "head",
@@ -107,6 +110,8 @@ class Exchange:
         self.steps: Iterator[bytes] = iter(())
         #: A part of the answer has been given to the network loop.
         self.sent = False
+        #: All of the answer has been given to the network loop.
+        self.ended = False
         #: Bytes of a streamed answer that were given to the network loop (by the thread that answers).
         self.given = 0
         #: Bytes of it that the client has taken (by the network loop).
@@ -134,6 +139,7 @@ class Answers:
         self._worker = worker
         self._cfg = worker.cfg
         self._send = send
+        self._access_log = AccessLog(worker.log, worker.cfg.access_log_format)
 
     def answer(self, exchange: Exchange) -> None:
         """Answer a request, or begin to, if the answer is streamed.
@@ -171,7 +177,10 @@ class Answers:
         worker, request, connection = self._worker, exchange.head.request, exchange.connection
         exchange.began = datetime.now()
         self._cfg.pre_request(worker, request)
-        response, environ = wsgi.create(request, exchange.sink, connection.client, connection.server, self._cfg)
+        if isinstance(request, PlainRequest):
+            response, environ = request.create(exchange.sink, connection.client, connection.server)
+        else:
+            response, environ = wsgi.create(request, exchange.sink, connection.client, connection.server, self._cfg)
         exchange.response, exchange.environ = response, environ
         environ["wsgi.multithread"] = True
         content: io.BytesIO = exchange.head.body.content
@@ -215,13 +224,15 @@ class Answers:
     def _end(self, exchange: Exchange) -> None:
         response = exchange.response
         response.close()
+        exchange.ended = True
+        self._send(exchange.connection, exchange.sink.take(), CLOSE if response.should_close() else KEEP)
+        # While the network loop wakes up:
         self._log(exchange)
         self._close(exchange)
-        self._send(exchange.connection, exchange.sink.take(), CLOSE if response.should_close() else KEEP)
 
     def _log(self, exchange: Exchange) -> None:
         took = datetime.now() - exchange.began
-        self._worker.log.access(exchange.response, exchange.head.request, exchange.environ, took)
+        self._access_log.write(exchange.response, exchange.head.request, exchange.environ, took)
 
     def _close(self, exchange: Exchange) -> None:
         """Tell the application and gunicorn's hook that the answer has ended, whether it is complete or not."""
@@ -237,6 +248,12 @@ class Answers:
             self._worker.log.exception("Exception in post_request hook")
 
     def _fail(self, exchange: Exchange, error: Exception) -> None:
+        if exchange.ended:  # the log, or the application's own end of the request, failed
+            try:
+                self._worker.log.exception("Error at the end of a request")
+            except Exception:  # noqa: BLE001 - a logging handler of the user
+                pass
+            return
         exchange.sink.parts.clear()
         answer = b""
         try:
@@ -252,6 +269,8 @@ class Answers:
             self._send(exchange.connection, answer, CLOSE)
 
     def _script_ended(self, exchange: Exchange, error: BaseException) -> None:
+        if exchange.ended:
+            return
         try:
             self._answer_ended(exchange, error)
             self._close(exchange)

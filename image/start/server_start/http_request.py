@@ -1,7 +1,7 @@
-"""Reads HTTP requests from bytes that arrive in pieces. gunicorn parses the head; this module finds where it ends.
+"""Reads HTTP requests from bytes that arrive in pieces: finds where the head ends, and collects the body.
 
-gunicorn's own parser reads from a blocking socket, one thread for each client that is slow. Here a request is parsed
-when its head is complete, and its body is collected as it arrives.
+Plain heads are parsed by `plain_request`, all others by gunicorn. Its parser reads from a blocking socket, one thread
+for each client that is slow; here it gets a head that is complete.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from gunicorn.http.errors import (
     NoMoreData,
 )
 from gunicorn.http.message import Request
-from gunicorn.http.unreader import Unreader
+
+from server_start.plain_request import Arrived, PlainReader, PlainRequest
 
 #: The end of a head. Some clients end lines with a bare LF, which gunicorn answers or refuses by itself.
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
@@ -45,18 +46,6 @@ _LARGEST_HEAD = 64 * 1024
 _LONGEST_CHUNK_LINE = 8190
 
 
-class _Bytes(Unreader):  # type: ignore[misc]  # gunicorn has no types
-    """What gunicorn's parser reads from: bytes that have arrived."""
-
-    def __init__(self, data: bytes) -> None:
-        super().__init__()
-        self._data = data
-
-    def chunk(self, size_hint: int | None = None) -> bytes:
-        data, self._data = self._data, b""
-        return data
-
-
 class Head:
     """A request whose head has arrived.
 
@@ -75,6 +64,11 @@ class Head:
 
     def __init__(self, request: Any) -> None:
         self.request = request
+        self.chunked = self.expects_continue = False
+        self.body: Body
+        if isinstance(request, PlainRequest):
+            self.body = Body(request.length)
+            return
         lengths = [value for name, value in request.headers if name == "CONTENT-LENGTH"]
         codings = [value for name, value in request.headers if name == "TRANSFER-ENCODING"]
         if len(lengths) > 1 or any(not _DIGITS.fullmatch(value) for value in lengths):
@@ -82,7 +76,7 @@ class Head:
         if codings and (lengths or request.version != (1, 1) or [one.lower() for one in codings] != ["chunked"]):
             raise InvalidHeader("TRANSFER-ENCODING", req=request)
         self.chunked = bool(codings)
-        self.body: Body = ChunkedBody(request) if self.chunked else Body(int(lengths[0]) if lengths else 0)
+        self.body = ChunkedBody(request) if self.chunked else Body(int(lengths[0]) if lengths else 0)
         self.expects_continue = request.version >= (1, 1) and any(
             name == "EXPECT" and value.lower() == "100-continue" for name, value in request.headers
         )
@@ -208,35 +202,47 @@ class ChunkedBody(Body):
             self._request.parse_headers(lines)
 
 
-def read_head(data: bytearray, seen: int, cfg: Any, client: tuple[str, int], number: int) -> tuple[Head, bytes] | None:
-    """Parse the head of a request.
+class HeadReader:
+    """Reads heads.
 
     Args:
-        data: What has arrived, from the start of the request.
-        seen: How many of its bytes earlier calls have looked at.
         cfg: gunicorn's configuration.
-        client: The client's address.
-        number: The number of the request on its connection, from 1.
-
-    Returns:
-        The head, and the bytes after it; None if it is not complete.
-
-    Raises:
-        ParseException: The head is malformed or too large (gunicorn's errors).
     """
-    if _END_OF_HEAD.search(data, max(0, seen - 2)) is None and len(data) < _largest_head(cfg):
-        return None
-    source = _Bytes(bytes(data))
-    try:
-        request = Request(cfg, source, client, number)
-    except (NoMoreData, StopIteration):
-        if len(data) >= _largest_head(cfg):
-            raise LimitRequestHeaders("the head of the request is too large") from None
-        return None
-    return Head(request), source.read()
 
+    def __init__(self, cfg: Any) -> None:
+        self._cfg = cfg
+        self.plain = PlainReader(cfg)
+        longest_lines: int = cfg.limit_request_line + cfg.limit_request_field_size
+        #: Bytes of a head at most: clients that send heads without end must not fill the memory.
+        self._largest = max(_LARGEST_HEAD, longest_lines)
 
-def _largest_head(cfg: Any) -> int:
-    """Bytes of a head at most: clients that send heads without end must not fill the memory."""
-    longest_lines: int = cfg.limit_request_line + cfg.limit_request_field_size
-    return max(_LARGEST_HEAD, longest_lines)
+    def read(self, data: bytearray, seen: int, client: tuple[str, int], number: int) -> tuple[Head, bytes] | None:
+        """Parse the head of a request.
+
+        Args:
+            data: What has arrived, from the start of the request.
+            seen: How many of its bytes earlier calls have looked at.
+            client: The client's address.
+            number: The number of the request on its connection, from 1.
+
+        Returns:
+            The head, and the bytes after it; None if it is not complete.
+
+        Raises:
+            ParseException: The head is malformed or too large (gunicorn's errors).
+        """
+        end = _END_OF_HEAD.search(data, max(0, seen - 2))
+        if end is None and len(data) < self._largest:
+            return None
+        if end is not None and end.end() - end.start() == 3:
+            plain = self.plain.read(bytes(data[: end.end()]), client, number)
+            if plain is not None:
+                return Head(plain), bytes(data[end.end() :])
+        source = Arrived(bytes(data))
+        try:
+            request = Request(self._cfg, source, client, number)
+        except (NoMoreData, StopIteration):
+            if len(data) >= self._largest:
+                raise LimitRequestHeaders("the head of the request is too large") from None
+            return None
+        return Head(request), source.read()

@@ -21,6 +21,7 @@ from server_start.exchange import MORE, SCORE, WAIT, Answers, Exchange
 from server_start.handover import Desk
 from server_start.http_request import Head
 from server_start.main_thread import MainThread
+from server_start.plain_request import PlainRequest
 from server_start.receiving import Receiver
 from server_start.routes import Routes
 from server_start.sending import Sender
@@ -225,6 +226,8 @@ class Network:
 
 def _is_score(request: Any) -> bool:
     """Return whether the server runs the user's code for a request; it treats //score as /score."""
+    if isinstance(request, PlainRequest):
+        return bool(request.path == SCORE)
     prefix = os.environ.get("SCRIPT_NAME", "")
     for name, value in request.headers:
         if name == "SCRIPT_NAME":  # gunicorn takes it from proxies that it trusts

@@ -11,7 +11,7 @@ from server_start.connection import Connection
 from server_start.connections import READABLE, WRITABLE, Connections
 from server_start.exchange import Sink
 from server_start.handover import LARGEST
-from server_start.http_request import Head, read_head
+from server_start.http_request import Head, HeadReader
 from server_start.refusals import incomplete, too_busy, too_large
 
 #: Bytes of one read.
@@ -53,6 +53,7 @@ class Receiver:
         self._begin = begin
         self._refuse = refuse
         self._pass_on = pass_on
+        self.heads = HeadReader(worker.cfg)
         self._buffer = memoryview(bytearray(READ_SIZE))
 
     def receive(self, connection: Connection) -> bytes | None:
@@ -161,7 +162,7 @@ class Receiver:
         """Return the request's head and the bytes after it, if it is complete and there is room for the body."""
         buffer = connection.buffer
         buffer += data
-        read = read_head(buffer, connection.seen, self._cfg, connection.client, connection.requests + 1)
+        read = self.heads.read(buffer, connection.seen, connection.client, connection.requests + 1)
         if read is None:
             connection.seen = len(buffer)
             return None
