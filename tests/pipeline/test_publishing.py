@@ -15,7 +15,6 @@ import signal
 import socket
 import subprocess
 import tarfile
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,6 +34,7 @@ from build.publish.publish import publish
 from build.registry.address import PORT_VARIABLE, Registry, parse
 from build.registry.client import Client
 from build.system.retries import RetryPolicy
+from tests.registry_proxy import Fault, registry_proxy, status
 
 pytestmark = pytest.mark.engine
 
@@ -500,59 +500,14 @@ def test_a_registry_that_dies_in_a_push_is_named_and_the_next_run_completes_it(
     assert there.tags(item.repository) == ["20261123.v1", "latest", item.recipe_tag]
 
 
-@contextlib.contextmanager
-def failing_once(port: int, status: str) -> Iterator[int]:
-    """A proxy before a registry that answers the first upload of a blob with an error; yields its port.
-
-    Args:
-        port: The port of the registry.
-        status: The status line of the error.
-    """
-    pending = [f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()]
-
-    def forward(source: socket.socket, target: socket.socket, *, from_client: bool) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                line = data.partition(b"\r\n")[0]
-                if from_client and pending and line.startswith(b"PUT ") and b"/blobs/uploads/" in line:
-                    source.sendall(pending.pop())
-                    break
-                target.sendall(data)
-        for end in (source, target):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-
-    def accept() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = listener.accept()
-                upstream = socket.create_connection(("127.0.0.1", port))
-                for arguments, from_client in (((client, upstream), True), ((upstream, client), False)):
-                    threading.Thread(
-                        target=forward, args=arguments, kwargs={"from_client": from_client}, daemon=True
-                    ).start()
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=accept, daemon=True).start()
-        own_port: int = listener.getsockname()[1]
-        yield own_port
-        listener.shutdown(socket.SHUT_RDWR)
-    assert not pending, "no blob was uploaded through the proxy"
-
-
-@pytest.mark.parametrize("status", ["502 Bad Gateway", "429 Too Many Requests"])
+@pytest.mark.parametrize("code", [502, 429])
 def test_one_temporary_failure_of_an_upload_does_not_fail_the_publish(
-    engine_client: DockerClient,
-    there: Running,
-    load: Load,
-    monkeypatch: pytest.MonkeyPatch,
-    status: str,
+    engine_client: DockerClient, there: Running, load: Load, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     monkeypatch.setattr("build.publish.push._POLICY", RetryPolicy(attempts=2, first_wait_when_limited=0.5))
 
-    with failing_once(there.port, status) as port:
-        registry = Registry(host=f"127.0.0.1:{port}", insecure=True)
-        (result,) = publish([load("one", [random_layer(50_000)])], registry, engine_client, MONDAY)
+    with registry_proxy(there.port, Fault(kind="upload put", effect=status(code))) as proxy:
+        (result,) = publish([load("one", [random_layer(50_000)])], proxy.registry, engine_client, MONDAY)
 
     assert there.tag("azureml/one", "latest") == result.digest
 

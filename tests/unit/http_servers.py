@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import http.server
+import socket
 import ssl
+import struct
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,13 +37,22 @@ class Answer:
     body: bytes = b""
     #: Closes the connection without an answer instead.
     drop: bool = False
+    #: The same, so that the client sees a reset (RST) and not an end.
+    reset: bool = False
+    #: Closes the connection after half of the body.
+    half: bool = False
+    #: Seconds that the body takes.
+    seconds: float = 0.0
 
 
 Respond = Callable[[Request], Answer]
 
+#: Bytes of the largest body that is kept: layers are larger.
+_KEPT = 1_000_000
+
 
 class PreparedServer(http.server.ThreadingHTTPServer):
-    """Answers with a function and keeps the requests."""
+    """Answers with a function and keeps the requests, but not the bodies of large ones."""
 
     daemon_threads = True
 
@@ -61,13 +74,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     server: PreparedServer
 
     def _answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(method=self.command, path=self.path, headers=headers, body=body)
-        self.server.requests.append(request)
+        request = Request(method=self.command, path=self.path, headers=headers, body=self._read_body())
+        is_small = len(request.body) <= _KEPT
+        self.server.requests.append(request if is_small else dataclasses.replace(request, body=b""))
         answer = self.server.respond(request)
-        if answer.drop:
+        if answer.drop or answer.reset:
             self.close_connection = True
+            if answer.reset:
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.connection.close()
             return
         self.send_response(answer.status)
         for name, value in answer.headers.items():
@@ -76,9 +92,34 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(answer.body)
+            self._write_body(answer)
+
+    def _read_body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        chunks = []
+        while size := int(self.rfile.readline().partition(b";")[0], 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        while self.rfile.readline().strip():  # trailers
+            pass
+        return b"".join(chunks)
+
+    def _write_body(self, answer: Answer) -> None:
+        half = len(answer.body) // 2
+        self.wfile.write(answer.body[:half])
+        if answer.half:
+            self.close_connection = True
+            return
+        time.sleep(answer.seconds)
+        self.wfile.write(answer.body[half:])
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = _answer
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Give what is no HTTP a status line too: by it the engine knows that this server does not speak TLS."""
+        self.request_version = self.protocol_version
+        super().send_error(code, message, explain)
 
     def log_message(self, *_: object) -> None:
         pass
