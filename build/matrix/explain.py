@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from build.matrix.model import Matrix
-from build.matrix.positions import KeyPath, find, key_text, position
+from build.matrix.positions import KeyPath, entries, find, position
 from build.matrix.problems import Problem, nearest
 from build.matrix.values import PATTERNS
 from build.matrix.yaml_file import node_in_words, scalar_in_words
@@ -65,7 +65,8 @@ def explain(file: str, root: yaml.Node, errors: Sequence[ErrorDetails], unusable
 def _unknown_key(root: yaml.Node, keys: KeyPath) -> tuple[str, str, list[str]]:
     """Return what is wrong, what to do, and the key that was probably meant."""
     word, known = str(keys[-1]), _known_keys(keys[:-1])
-    present = {key_text(key) for key, _ in getattr(find(root, keys[:-1])[1], "value", [])}
+    parent = find(root, keys[:-1])[1]
+    present = entries(parent).keys() if isinstance(parent, yaml.MappingNode) else ()
     close = difflib.get_close_matches(word, [key for key in known if key not in present], n=1, cutoff=0.6)
     return f"unknown key '{word}'", nearest(word, close or known, called="known here"), close
 

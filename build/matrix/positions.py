@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 
 import yaml
 
@@ -15,6 +16,13 @@ def key_text(node: yaml.Node) -> str | None:
     return str(node.value) if isinstance(node, yaml.ScalarNode) else None
 
 
+@functools.lru_cache(maxsize=64)
+def entries(node: yaml.MappingNode) -> Mapping[str, tuple[yaml.Node, yaml.Node]]:
+    """Return the keys of a mapping: text → the nodes of key and value.  A node is looked through once."""
+    # The last one counts: keys that '<<' merges in come before the mapping's own.
+    return {text: (key, value) for key, value in node.value if (text := key_text(key)) is not None}
+
+
 def find(root: yaml.Node, keys: Sequence[str | int]) -> tuple[yaml.Node, yaml.Node, int]:
     """Find a path of keys; where the file does not have it, its nearest parent that the file has.
 
@@ -25,11 +33,10 @@ def find(root: yaml.Node, keys: Sequence[str | int]) -> tuple[yaml.Node, yaml.No
     mark = node = root
     for depth, key in enumerate(keys):
         if isinstance(node, yaml.MappingNode):
-            # The last one counts: keys that '<<' merges in come before the mapping's own.
-            pairs = [(k, v) for k, v in node.value if key_text(k) == key]
-            if not pairs:
+            entry = entries(node).get(str(key))
+            if entry is None:
                 return mark, node, depth
-            mark, node = pairs[-1]
+            mark, node = entry
         elif isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
             mark = node = node.value[key]
         else:
@@ -40,7 +47,7 @@ def find(root: yaml.Node, keys: Sequence[str | int]) -> tuple[yaml.Node, yaml.No
 def position(file: str, root: yaml.Node, keys: Sequence[str | int]) -> str:
     """Return the position of a path of keys: ``matrix.yaml:41 (frameworks.sklearn)``."""
     mark, _, _ = find(root, keys)
-    return f"{file}:{mark.start_mark.line + 1} ({dotted(keys)})" if keys else file
+    return f"{file}:{mark.start_mark.line + 1}" + (f" ({dotted(keys)})" if keys else "")
 
 
 def dotted(keys: Sequence[str | int]) -> str:

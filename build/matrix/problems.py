@@ -10,6 +10,8 @@ from build.errors import MatrixError
 
 #: Problems listed in one report; more would not fit on a screen.
 _LISTED = 12
+#: Length of a sentence; the file's own words in it may be of any length.
+_LENGTH = 300
 #: Names listed if none is similar to the one that was written.
 _KNOWN_LISTED = 12
 
@@ -24,23 +26,32 @@ class Problem:
     fix: str | None = None
 
 
-def report(file: str, problems: Sequence[Problem]) -> MatrixError:
+def report(file: str, problems: Sequence[Problem], *, more: int = 0) -> MatrixError:
     """Return all problems of a file as one error: a single one as it is, several as a list sorted by line.
 
     Args:
         file: The file's name, for the headline.
         problems: At least one.
+        more: The number of further problems, which are only counted.
     """
     problems = sorted(problems, key=lambda problem: _line_of(problem.where))
-    if len(problems) == 1:
-        return MatrixError(problems[0].what, where=problems[0].where, fix=problems[0].fix)
+    if len(problems) + more == 1:
+        problem = problems[0]
+        return MatrixError(_short(problem.what), where=_short(problem.where), fix=problem.fix and _short(problem.fix))
     lines = [
-        f"{problem.where}: {problem.what}" + (f"; {problem.fix}" if problem.fix else "")
+        f"{_short(problem.where)}: {_short(problem.what)}" + (f"; {_short(problem.fix)}" if problem.fix else "")
         for problem in problems[:_LISTED]
     ]
-    if len(problems) > _LISTED:
-        lines.append(f"… and {len(problems) - _LISTED} more")
-    return MatrixError(f"{file} has {len(problems)} errors", details="\n".join(lines))
+    count = len(problems) + more
+    if count > _LISTED:
+        lines.append(f"… and {count - _LISTED} more")
+    return MatrixError(f"{file} has {count} errors", details="\n".join(lines))
+
+
+def _short(text: str) -> str:
+    """Cut the middle out of a long text."""
+    half = _LENGTH // 2
+    return text if len(text) <= _LENGTH else f"{text[:half]} … {text[-half:]}"
 
 
 def nearest(word: str, known: Iterable[str], *, called: str) -> str:

@@ -18,6 +18,9 @@ from build.matrix.model import Matrix
 from build.matrix.positions import position
 from build.matrix.problems import report
 
+#: Errors that are looked up in the file; more would take seconds, and are only counted.
+_EXPLAINED = 500
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedMatrix:
@@ -50,7 +53,7 @@ def load(path: Path) -> LoadedMatrix:
     root, constructor = yaml_file.compose(path.name, yaml_file.read_text(path))
     if root is None:
         raise MatrixError(
-            f"{path.name} is empty", where=str(path), fix="restore it from git: git checkout -- " + path.name
+            f"{path.name} is empty", where=f"{path.name}:1", fix="restore it from git: git checkout -- " + path.name
         )
     if not isinstance(root, yaml.MappingNode):
         raise MatrixError(
@@ -58,13 +61,16 @@ def load(path: Path) -> LoadedMatrix:
             f"its top level is {yaml_file.node_in_words(root)}",
             where=f"{path.name}:{root.start_mark.line + 1}",
         )
+    yaml_file.check_size(path.name, root)
     builder = yaml_file.Builder(path.name, constructor)
     data = builder.build(root)
     try:
         matrix = Matrix.model_validate(data)
     except ValidationError as error:
         errors = error.errors(include_url=False)
-        raise report(path.name, [*builder.problems, *explain(path.name, root, errors, builder.unusable)]) from None
+        explained = explain(path.name, root, errors[:_EXPLAINED], builder.unusable)
+        more = max(len(errors) - _EXPLAINED, 0)
+        raise report(path.name, [*builder.problems, *explained], more=more) from None
     if builder.problems:
         raise report(path.name, builder.problems)
     return LoadedMatrix(matrix=matrix, file=path.name, root=root)

@@ -71,14 +71,16 @@ class _Names:
 
     def _check_all(self, kind: str, names: Sequence[str], *keys: str | int) -> Iterator[Problem]:
         """Check the names of a list, which is at these keys."""
+        seen: set[str] = set()
         for index, name in enumerate(names):
             yield from self._check(kind, name, *keys, index)
-            if name in names[:index]:
+            if name in seen:
                 yield Problem(
                     what=f"the {kind} '{name}' is listed twice",
                     where=self.loaded.where(*keys, index),
                     fix="keep one of the two",
                 )
+            seen.add(name)
 
     def _check(self, kind: str, name: str | None, *keys: str | int) -> Iterator[Problem]:
         """Report a name that is not defined. The keys are its place in the matrix; None needs no check."""

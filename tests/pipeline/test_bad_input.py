@@ -16,6 +16,7 @@ import pytest
 
 from tests.conftest import Checkout, interrupt, wait_for
 from tests.pipeline.rows import BASE_NAME, MINIMAL, PINS, PROJECT, PYTORCH, SKLEARN
+from tests.unit.matrix.mutations import mutation
 
 SKLEARN_LOCK = f"locks/{BASE_NAME}/{SKLEARN}.txt"
 
@@ -37,6 +38,16 @@ def test_an_error_in_the_matrix_names_the_line_and_the_nearest_key(checkout: Che
     output = done.one_screen()
     assert f"matrix.yaml:{number}" in output
     assert "did you mean 'contract'" in output
+
+
+def test_damaged_matrices(checkout: Checkout) -> None:
+    """Ten of the random edits of tests/unit/matrix/test_fuzz.py, by the command line."""
+    text = (checkout.root / "matrix.yaml").read_text(encoding="utf-8")
+    for seed in range(10):
+        (checkout.root / "matrix.yaml").write_bytes(mutation(text, seed).encode())
+        done = checkout.run("list")
+        assert done.code in (0, 2), f"seed {seed}: {done.text}"
+        assert done.code == 0 or "matrix.yaml:" in done.one_screen()
 
 
 def test_a_name_that_matches_no_image_lists_the_nearest_names(checkout: Checkout) -> None:

@@ -61,7 +61,7 @@ def test_where_names_lines_of_keys_items_and_nearest_parents(tmp_path: Path) -> 
     version = ("frameworks", "sklearn", "versions", "1.9")
     assert where(*version, "contract", 1) == 'matrix.yaml:27 (frameworks.sklearn.versions."1.9".contract[1])'
     assert where(*version, "guards", 0) == 'matrix.yaml:24 (frameworks.sklearn.versions."1.9".guards[0])'
-    assert where() == "matrix.yaml"
+    assert where() == "matrix.yaml:1"
 
 
 def test_dates_may_be_quoted(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_folder_instead_of_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "what", "where", "fix"),
     [
-        ("", "is empty", "matrix.yaml", "git checkout"),
+        ("", "is empty", ":1", "git checkout"),
         (
             "- a\n- b\n",
             "must be a mapping (project:, server:, axes:, …), its top level is a list",
@@ -119,7 +119,7 @@ def test_a_folder_instead_of_a_file(tmp_path: Path) -> None:
         ("a: 1\nb: *nowhere\n", "undefined alias", ":2", None),
         ("a: 1\nb: x\x07y\n", "the character U+0007 is not allowed", ":2", "remove the character"),
         (b"a: 1\nb: \xff\n", "is not UTF-8: byte 0xff", ":2", "save it as UTF-8"),
-        ("[" * 5000, "nested too deeply", "matrix.yaml", None),
+        ("a: 1\nb: " + "[" * 5000, "nested too deeply", ":2", None),
     ],
     ids=["empty", "list", "documents", "colon", "tab", "bracket", "alias", "bell", "latin-1", "deep"],
 )
@@ -129,6 +129,59 @@ def test_not_yaml(tmp_path: Path, text: str | bytes, what: str, where: str, fix:
     assert error.where is not None
     assert error.where.endswith(where) or f"matrix.yaml{where}," in error.where
     assert fix is None or fix in (error.fix or "")
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        ("!!timestamp x", "'x' is not a valid value of the YAML type !!timestamp"),
+        ("!!bool maybe", "'maybe' is not a valid value of the YAML type !!bool"),
+        ("!!int ''", "'' is not a valid value of the YAML type !!int"),
+        ("!!float x", "'x' is not a valid value: could not convert string to float"),
+        ("!!set {a, b}", "the YAML tag '!!set' does not belong here"),
+        ("!!python/object/apply:os.system [ls]", "the YAML tag '!!python/object/apply:os.system' does not belong here"),
+        ("!own x", "could not determine a constructor for the tag '!own'"),
+        ('"\\ud800"', "'\\ud800' has a character that Unicode does not have"),
+        ("9" * 5000, "is not a valid value: Exceeds the limit (4300 digits)"),
+    ],
+)
+def test_a_value_that_yaml_cannot_make(tmp_path: Path, value: str, what: str) -> None:
+    error = failure(tmp_path, edited("exclude-newer: 2026-11-19", f"exclude-newer: {value}"))
+    assert what in error.what
+    assert error.where == "matrix.yaml:4 (project.exclude-newer)"
+    assert len(error.what) < 500
+
+
+@pytest.mark.parametrize("key", ["!!bool maybe", "!!timestamp x", "!!int ''", '"\\ud800"'])
+def test_a_key_that_yaml_cannot_make(tmp_path: Path, key: str) -> None:
+    error = failure(tmp_path, f"{GOOD}{key}: 1\n")
+    assert f"matrix.yaml:{GOOD.count(chr(10)) + 1}" in (error.where or error.details or "")
+
+
+def test_many_unknown_keys_are_counted(tmp_path: Path) -> None:
+    error = failure(tmp_path, GOOD + "".join(f"k{number}: 1\n" for number in range(10_000)))
+    assert error.what == "matrix.yaml has 10000 errors"
+    assert "unknown key 'k0'" in (error.details or "")
+
+
+BOMB = "".join(f"b{n}: &b{n} [{', '.join([f'*b{n - 1}'] * 9)}]\n" for n in range(1, 20))
+MERGED = "".join(f"b{n}: &b{n} {{<<: [{', '.join([f'*b{n - 1}'] * 9)}]}}\n" for n in range(1, 20))
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "line"),
+    [
+        (f"b0: &b0 [x]\n{BOMB}", "more than 250000 values", 6),
+        (f"b0: &b0 {{x: 1}}\n{MERGED}", "more than 250000 values", 6),
+        ("a: [" + "1," * 250_001 + "1]", "more than 250000 values", 1),
+        ("k: v\n" * 500_001, "more than 2500000 characters", 500_001),
+    ],
+    ids=["aliases", "merge keys", "values", "characters"],
+)
+def test_a_file_that_is_too_large(tmp_path: Path, text: str, what: str, line: int) -> None:
+    error = failure(tmp_path, text)
+    assert what in error.what
+    assert error.where == f"matrix.yaml:{line}"
 
 
 def test_a_yaml_error_shows_the_place(tmp_path: Path) -> None:
