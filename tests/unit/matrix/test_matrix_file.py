@@ -171,8 +171,8 @@ MERGED = "".join(f"b{n}: &b{n} {{<<: [{', '.join([f'*b{n - 1}'] * 9)}]}}\n" for 
 @pytest.mark.parametrize(
     ("text", "what", "line"),
     [
-        (f"b0: &b0 [x]\n{BOMB}", "more than 250000 values", 6),
-        (f"b0: &b0 {{x: 1}}\n{MERGED}", "more than 250000 values", 6),
+        (f"b0: &b0 [x]\n{BOMB}", "more than 250000 values", 7),
+        (f"b0: &b0 {{x: 1}}\n{MERGED}", "more than 250000 values", 7),
         ("a: [" + "1," * 250_001 + "1]", "more than 250000 values", 1),
         ("k: v\n" * 500_001, "more than 2500000 characters", 500_001),
     ],
