@@ -12,7 +12,7 @@ from build.registry.credentials import credentials
 
 _RATE_LIMIT = ("too many requests", "toomanyrequests", "rate limit")
 _TEMPORARY = (*_RATE_LIMIT, "bad gateway", "service unavailable", "gateway timeout", "gateway time-out")
-_TLS = ("x509", "certificate", "http response to https")
+_TLS = ("x509", "certificate", "http response to https", "tls handshake")
 _LOGIN = ("unauthorized", "no basic auth", "denied", "authentication", "forbidden")
 _NO_ANSWER = ("connection", "eof", "no such host", "broken pipe", "timeout", "failed to do request")
 

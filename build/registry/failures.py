@@ -19,10 +19,17 @@ from build.system.http_response import Response, status_text
 from build.system.retries import is_rate_limit
 
 # OpenSSL's words and the engine's for a server that answers TLS with plain HTTP.
-_PLAIN_HTTP = ("wrong version number", "wrong_version_number", "record layer failure", "http response to https")
+_PLAIN_HTTP = (
+    "wrong version number",
+    "wrong_version_number",
+    "record layer failure",
+    "http response to https",
+    "does not look like a tls handshake",
+)
 # The engine's words (Go's crypto/x509) for the other problems of a certificate.
 _EXPIRED = "has expired or is not yet valid"
 _WRONG_HOST = ("is valid for", "is not valid for any names", "doesn't contain any ip sans")
+_UNKNOWN_CA = "signed by unknown authority"
 
 
 def not_there(registry: Registry, details: str) -> RegistryError:
@@ -74,24 +81,39 @@ def tls_failed(registry: Registry, details: str, problem: CertificateProblem | N
             fix=f"{REGISTRY_VARIABLE}=http://{registry}, and the host in the engine's insecure-registries",
             details=details,
         )
-    if problem is None and _EXPIRED in words:
-        problem = "expired"
-    elif problem is None and any(mark in words for mark in _WRONG_HOST):
-        problem = "wrong host"
-    if problem == "expired":
-        what, fix = "has expired", "renew it on the registry; check this machine's clock"
-    elif problem == "not yet valid":
-        what, fix = "is not valid yet", "check this machine's clock, then the certificate"
-    elif problem == "wrong host":
-        what, fix = "is for another name", "use the name that the certificate is for"
-    else:
-        what = "is not trusted: it is signed by an unknown CA"
-        fix = (
-            "name a file with its CA certificate in SSL_CERT_FILE, and give the certificate to the engine as "
-            f"/etc/docker/certs.d/{registry.host}/ca.crt"
-        )
+    what, fix = _certificate(registry, problem or _problem_of(words))
     return RegistryError(
         f"the TLS certificate of the registry {registry.host} {what}", where=registry.host, fix=fix, details=details
+    )
+
+
+def _problem_of(words: str) -> CertificateProblem:
+    """What is wrong with a certificate, by the engine's words in lower case."""
+    if _EXPIRED in words:
+        return "not yet valid" if "is before" in words else "expired"
+    if any(mark in words for mark in _WRONG_HOST):
+        return "wrong host"
+    return "unknown CA" if _UNKNOWN_CA in words else "not valid"
+
+
+def _certificate(registry: Registry, problem: CertificateProblem) -> tuple[str, str]:
+    """What is wrong with a registry's certificate, in words, and its fix."""
+    if problem == "expired":
+        return "has expired", "renew it on the registry; check this machine's clock"
+    if problem == "not yet valid":
+        return "is not valid yet", "check this machine's clock, then the certificate"
+    if problem == "wrong host":
+        return "is for another name", "use the name that the certificate is for"
+    if problem == "not valid":
+        return "is not accepted", "replace it on the registry; the words below say why"
+    reason, certificate = (
+        ("it is self-signed", "it")
+        if problem == "self-signed"
+        else ("it is signed by an unknown CA", "its CA certificate")
+    )
+    return f"is not trusted: {reason}", (
+        f"name a file with {certificate} in SSL_CERT_FILE, and give {certificate} to the engine as "
+        f"/etc/docker/certs.d/{registry.host}/ca.crt"
     )
 
 
@@ -139,7 +161,7 @@ def from_http(registry: Registry, failure: HttpError, doing: str) -> RegistryErr
     if isinstance(failure, PlainHttpError | CertificateError):
         problem = failure.problem if isinstance(failure, CertificateError) else None
         described = tls_failed(registry, details, problem)
-        if problem == "unknown CA":  # the client's own advice says which file is in use
+        if problem in ("unknown CA", "self-signed"):  # the client's own advice says which file is in use
             described.details = f"{details}\n{failure.fix}"
         return described
     if isinstance(failure, TimedOutError):

@@ -48,6 +48,8 @@ class HttpClient:
         proxies: Whether the environment's proxies are used.
         headers: Sent with each request.
         notify: Gets a line before each wait; the default prints it as a warning.
+        wait: Waits for some seconds before the next attempt, and tells whether the client was closed meanwhile; tests
+            do not wait.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class HttpClient:
         proxies: bool = True,
         headers: Mapping[str, str] | None = None,
         notify: Callable[[str], None] = console.warn,
+        wait: Callable[[float], bool] | None = None,
     ) -> None:
         self._timeout = timeout
         self._policy = policy or RetryPolicy()
@@ -67,6 +70,7 @@ class HttpClient:
         self._managers: dict[str, urllib3.PoolManager] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
+        self._pause = wait or self._closed.wait
         #: Hosts that could not be connected to: they get one attempt, until one succeeds.
         self._unreachable: set[str] = set()
         #: What was printed last about each host, so that parallel requests print a wait once.
@@ -178,7 +182,7 @@ class HttpClient:
             self._announced[host] = line
         if is_new:
             self._notify(line)
-        if self._closed.wait(pause):
+        if self._pause(pause):
             raise StoppedError("stopped while waiting for the next attempt", url=url)
 
     def _follow(

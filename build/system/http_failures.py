@@ -14,12 +14,17 @@ from build.system.certificates import VARIABLES, describe_ca_bundle
 
 PROXY_FIX = "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
 
-CertificateProblem = Literal["unknown CA", "expired", "not yet valid", "wrong host"]
+CertificateProblem = Literal["unknown CA", "self-signed", "expired", "not yet valid", "wrong host", "not valid"]
 
-# X509_V_ERR_* of OpenSSL (openssl/x509_vfy.h).
+# X509_V_ERR_* of OpenSSL (openssl/x509_vfy.h); the others are about the certificate itself ("CA md too weak").
 _PROBLEMS: dict[int, CertificateProblem] = {
+    2: "unknown CA",
     9: "not yet valid",
     10: "expired",
+    18: "self-signed",
+    19: "unknown CA",
+    20: "unknown CA",
+    21: "unknown CA",
     62: "wrong host",
     64: "wrong host",
 }
@@ -144,24 +149,36 @@ def _tls(causes: list[BaseException], url: str, words: str) -> TlsError:
     host = host_of(url)
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            problem = _PROBLEMS.get(cause.verify_code, "unknown CA")
-            what, fix = _certificate(problem, host)
+            problem = _PROBLEMS.get(cause.verify_code, "not valid")
+            what, fix = _certificate(problem, host, cause.verify_message)
             return CertificateError(what, url=url, problem=problem, fix=fix, details=words)
     if any(mark in words.lower() for mark in _PLAIN_HTTP):
         return PlainHttpError(f"{host} speaks plain HTTP, not TLS", url=url, fix="use http://", details=words)
     return TlsError(f"{host} and this machine do not agree on TLS", url=url, details=words)
 
 
-def _certificate(problem: CertificateProblem, host: str) -> tuple[str, str]:
-    """What to print about a certificate, and its fix."""
+def _certificate(problem: CertificateProblem, host: str, words: str) -> tuple[str, str]:
+    """What to print about a certificate, and its fix.
+
+    Args:
+        problem: What is wrong with it.
+        host: The server.
+        words: OpenSSL's.
+    """
+    certificate, in_use = f"the TLS certificate of {host}", f"now in use: {describe_ca_bundle()}"
     if problem == "expired":
-        return f"the TLS certificate of {host} has expired", "renew it on the server; check this machine's clock"
+        return f"{certificate} has expired", "renew it on the server; check this machine's clock"
     if problem == "not yet valid":
-        return f"the TLS certificate of {host} is not valid yet", "check this machine's clock, then the certificate"
+        return f"{certificate} is not valid yet", "check this machine's clock, then the certificate"
     if problem == "wrong host":
-        return f"the TLS certificate of {host} is for another name", "use the name that the certificate is for"
-    fix = f"add its CA certificate to a file and name the file in {VARIABLES[0]}; now in use: {describe_ca_bundle()}"
-    return f"the TLS certificate of {host} is signed by an unknown CA", fix
+        return f"{certificate} is for another name", "use the name that the certificate is for"
+    if problem == "not valid":
+        return f"{certificate} is not accepted: {words}", "replace it on the server"
+    if problem == "self-signed":
+        fix = f"if it is the right server, add the certificate to a file and name the file in {VARIABLES[0]}; {in_use}"
+        return f"{certificate} is self-signed", fix
+    fix = f"add its CA certificate to a file and name the file in {VARIABLES[0]}; {in_use}"
+    return f"{certificate} is signed by an unknown CA", fix
 
 
 def _causes(failure: BaseException) -> list[BaseException]:

@@ -46,10 +46,12 @@ class RetryPolicy:
         """
         if attempt >= self.attempts:
             return None
-        if retry_after is not None:
-            return retry_after if retry_after <= self.longest_wait else None
-        first = self.first_wait_when_limited if limited else self.first_wait
-        return float(min(first * 2 ** (attempt - 1), self.longest_wait))
+        first = self.first_wait_when_limited if limited and retry_after is None else self.first_wait
+        own = float(min(first * 2 ** (attempt - 1), self.longest_wait))
+        if retry_after is None:
+            return own
+        # A server that asks to wait 0 s is not asked again at once.
+        return max(retry_after, own) if retry_after <= self.longest_wait else None
 
 
 def is_rate_limit(status: int, headers: Mapping[str, str], content: bytes) -> bool:

@@ -162,7 +162,15 @@ class Authority:
         """Its certificate, for clients."""
         return self.folder / "ca.pem"
 
-    def context(self, name: str, subject: str, *, start: str = "20200101", end: str = "20990101") -> ssl.SSLContext:
+    def own_context(self) -> ssl.SSLContext:
+        """A server's side of TLS with the authority's own certificate, which is self-signed."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.bundle, self.folder / "ca.key")
+        return context
+
+    def context(
+        self, name: str, subject: str, *, start: str = "20200101", end: str = "20990101", usage: str = "serverAuth"
+    ) -> ssl.SSLContext:
         """A server's side of TLS.
 
         Args:
@@ -170,10 +178,11 @@ class Authority:
             subject: What the certificate is for: ``IP:127.0.0.1``, ``DNS:other.example``.
             start: The first day, ``YYYYMMDD``.
             end: The last one.
+            usage: What the certificate may be used for.
         """
         key, request, certificate = (self.folder / f"{name}.{end}" for end in ("key", "csr", "pem"))
         extensions = self.folder / f"{name}.ext"
-        extensions.write_text(f"subjectAltName={subject}\n", encoding="utf-8")
+        extensions.write_text(f"subjectAltName={subject}\nextendedKeyUsage={usage}\n", encoding="utf-8")
         _openssl(
             *("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}"),
             *("-keyout", key, "-out", request),

@@ -121,6 +121,22 @@ def test_a_malformed_retry_after_counts_as_none(client: HttpClient) -> None:
         assert client.get(f"http://{server.host}/").content == b"fine"
 
 
+def test_a_server_that_asks_to_wait_no_time_is_not_asked_again_at_once() -> None:
+    waits: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waits.append(seconds)
+        return False
+
+    with (
+        HttpClient(policy=RetryPolicy(), notify=lambda _: None, wait=wait) as client,
+        serving(in_turn(Answer(status=429, headers={"Retry-After": "0"}))) as server,
+    ):
+        client.get(f"http://{server.host}/")
+
+    assert waits == [0.5, 1.0, 2.0, 4.0]
+
+
 def test_retry_after_as_a_date() -> None:
     now = email.utils.parsedate_to_datetime("Thu, 26 Nov 2026 01:00:00 GMT")
 
@@ -270,6 +286,31 @@ def test_an_unknown_authority_is_named_with_the_certificates_in_use(client: Http
 
     assert failure.value.problem == "unknown CA"
     assert "name the file in SSL_CERT_FILE; now in use: " in str(failure.value.fix)
+
+
+def test_a_self_signed_certificate_is_called_so(client: HttpClient, authority: Authority, tmp_path: Path) -> None:
+    with (
+        serving(in_turn(Answer()), new_authority(tmp_path).own_context()) as server,
+        pytest.raises(CertificateError, match="is self-signed") as failure,
+    ):
+        client.get(f"https://{server.host}/")
+
+    assert "name the file in SSL_CERT_FILE; now in use: " in str(failure.value.fix)
+
+
+def test_a_certificate_that_no_bundle_can_help_is_described_in_the_librarys_words(
+    client: HttpClient, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
+    context = authority.context("purpose", "IP:127.0.0.1", usage="clientAuth")
+
+    with (
+        serving(in_turn(Answer()), context) as server,
+        pytest.raises(CertificateError, match=r"is not accepted: .*purpose") as failure,
+    ):
+        client.get(f"https://{server.host}/")
+
+    assert "SSL_CERT_FILE" not in str(failure.value.fix)
 
 
 @pytest.mark.parametrize(
