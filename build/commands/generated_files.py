@@ -89,9 +89,9 @@ def drift(project: Project) -> list[Drift]:
         for path, reasons in stale_locks(project.matrix, project.locks, project.variants).items()
     ]
     for name, base in project.matrix.bases.items():
-        if isinstance(base.origin, Bootstrapped) and debian.recorded(paths, name) is None:
+        if isinstance(base.origin, Bootstrapped) and (reasons := debian.stale_base(paths, name, base.origin)):
             path = str(debian.lock_file(paths, name).relative_to(paths.root))
-            found.append(Drift(path=path, what="the base's Debian packages are not recorded", fix="nox -s lock"))
+            found.append(Drift(path=path, what="; ".join(reasons), fix="nox -s lock"))
         if reason := base_facts.stale_python(local_base(project, name)):
             path = str(prefix_python.lock_file(paths, name).relative_to(paths.root))
             found.append(Drift(path=path, what=reason, fix="nox -s lock"))

@@ -56,7 +56,7 @@ def lock_command(paths: Paths, *, check: bool, refresh_bases: bool) -> None:
     facts = Facts(project)
     new = _make(facts)
     _check_excludes(facts)
-    changed = {**(_stale_cuda(project) if check else {}), **_changes(project, new)}
+    changed = {**(_stale_debian(project) if check else {}), **_changes(project, new)}
     for path, lines in changed.items():
         more = f"; and {len(lines) - _LINES} more" if len(lines) > _LINES else ""
         console.info(f"{path}: " + "; ".join(lines[:_LINES]) + more)
@@ -100,9 +100,12 @@ def _make(facts: Facts) -> NewLocks:
     return new
 
 
-def _stale_cuda(project: Project) -> dict[str, list[str]]:
-    """Return the stale Debian locks of bases with CUDA: path → reasons."""
+def _stale_debian(project: Project) -> dict[str, list[str]]:
+    """Return the stale Debian locks: path → reasons."""
     stale = debian.stale_cuda(project.paths, project.cuda_base_images)
+    for name, base in project.matrix.bases.items():
+        if isinstance(base.origin, Bootstrapped) and (reasons := debian.stale_base(project.paths, name, base.origin)):
+            stale[name] = reasons
     return {
         str(debian.lock_file(project.paths, name).relative_to(project.paths.root)): reasons
         for name, reasons in stale.items()
@@ -209,15 +212,15 @@ def _cuda_pins(project: Project, refresh: bool) -> dict[str, tuple[str, ...]]:
 def _record_cuda(project: Project, pins: Mapping[str, tuple[str, ...]]) -> None:
     for name, packages in pins.items():
         lines = debian.drift(debian.recorded(project.paths, name) or (), packages)
-        debian.record(project.paths, name, packages, asked=project.cuda_base_images[name].cuda.debian)
+        debian.record_cuda(project.paths, name, packages, project.cuda_base_images[name].cuda.debian)
         console.info(f"{name}: {len(packages)} Debian packages with CUDA recorded, {len(lines)} changed")
 
 
 def _record_bases(project: Project, refresh: bool) -> None:
-    """Record the Debian packages and the prefix Pythons of bases: those that are missing, or all with ``refresh``."""
+    """Record the Debian packages and the prefix Pythons of bases: those that are stale, or all with ``refresh``."""
     for name in project.matrix.bases:
         local = local_base(project, name)
-        if isinstance(local.origin, Bootstrapped) and (refresh or debian.recorded(project.paths, name) is None):
+        if isinstance(local.origin, Bootstrapped) and (refresh or debian.stale_base(project.paths, name, local.origin)):
             console.info(f"bootstrapping {name} to record its Debian packages")
             try:
                 console.info(f"{name}: {prepare.record_debian(local, local.origin)}")

@@ -1,8 +1,9 @@
 """The Debian packages of a base, recorded in ``locks/<base>/debian.txt``: read, write, compare.
 
-A base with CUDA from Debian packages has a lock too: the packages of its CUDA, with the names in the matrix.
+A lock says what the matrix asked for when it was recorded, so that a change of the matrix is noticed.  A base with CUDA
+from Debian packages has a lock too: the packages of its CUDA.
 
-Effects: ``record`` writes a lock, ``recorded``, ``asked`` and ``stale_cuda`` read it; the rest is pure.
+Effects: ``record`` writes a lock; ``recorded``, ``asked``, ``stale_base`` and ``stale_cuda`` read it; the rest is pure.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from build.errors import LockError
-from build.matrix.origins import DebianPackages
+from build.matrix.origins import Bootstrapped, DebianPackages
 from build.paths import Paths, write_atomically
 from build.variants.cuda_base_images import CudaBaseImage
 
@@ -20,6 +21,7 @@ from build.variants.cuda_base_images import CudaBaseImage
 TOOLKIT = re.compile(r"~(\d+\.\d+\.\d+)-")
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.:-]*=[0-9A-Za-z.+:~-]+")
 _ASKED = "# asked for: "
+_SUITE = "# suite: "
 
 
 def lock_file(paths: Paths, base_name: str) -> Path:
@@ -56,6 +58,39 @@ def asked(paths: Paths, base_name: str) -> tuple[str, ...]:
     return tuple(name for line in lines if line.startswith(_ASKED) for name in line.removeprefix(_ASKED).split())
 
 
+def stale_base(paths: Paths, base_name: str, origin: Bootstrapped) -> list[str]:
+    """Return why the recorded packages of a bootstrapped base do not belong to the matrix; needs no network.
+
+    Args:
+        paths: The project.
+        base_name: The base.
+        origin: What the matrix says of it.
+
+    Raises:
+        LockError: A line is not a package with its version.
+    """
+    if recorded(paths, base_name) is None:
+        return ["the base's Debian packages are not recorded"]
+    reasons = [
+        f"the suite in the matrix has changed: {old} -> {origin.suite}"
+        for old in _suites(paths, base_name)
+        if old != origin.suite
+    ]
+    return [*reasons, *_renamed(origin.packages, asked(paths, base_name))]
+
+
+def _suites(paths: Paths, base_name: str) -> list[str]:
+    lines = _lines(paths, base_name) or []
+    return [line.removeprefix(_SUITE) for line in lines if line.startswith(_SUITE)]
+
+
+def _renamed(wanted: Sequence[str], asked: Sequence[str]) -> Iterator[str]:
+    changes = [f"+{name}" for name in wanted if name not in asked]
+    changes += [f"-{name}" for name in asked if name not in wanted]
+    if changes:
+        yield "the Debian packages in the matrix have changed: " + ", ".join(changes)
+
+
 def _lines(paths: Paths, base_name: str) -> list[str] | None:
     try:
         return lock_file(paths, base_name).read_text(encoding="utf-8").splitlines()
@@ -63,21 +98,35 @@ def _lines(paths: Paths, base_name: str) -> list[str] | None:
         return None
 
 
-def record(paths: Paths, base_name: str, packages: Sequence[str], *, asked: Sequence[str] = ()) -> None:
-    """Write the Debian packages of a base to its lock.
+def record_base(paths: Paths, base_name: str, packages: Sequence[str], origin: Bootstrapped) -> None:
+    """Write the Debian packages of a bootstrapped base to its lock.
 
     Args:
         paths: The project.
         base_name: The base.
-        packages: ``name=version``, sorted.
-        asked: The package names in the matrix, if ``packages`` also has what these need.
+        packages: All packages in it, ``name=version``, sorted.
+        origin: What the matrix asks for.
     """
+    keeps = "# The archive keeps only the newest: a build shows the differences, and with --locked fails.\n"
+    _record(paths, base_name, packages, f"{keeps}{_SUITE}{origin.suite}\n", origin.packages)
+
+
+def record_cuda(paths: Paths, base_name: str, packages: Sequence[str], asked: Sequence[str]) -> None:
+    """Write the Debian packages of CUDA of a base to its lock.
+
+    Args:
+        paths: The project.
+        base_name: The base with CUDA.
+        packages: The packages and what they need, ``name=version``, sorted.
+        asked: The package names in the matrix.
+    """
+    keeps = "# The archive keeps only the newest: once it has others, a build fails until they are recorded.\n"
+    _record(paths, base_name, packages, keeps, asked)
+
+
+def _record(paths: Paths, base_name: str, packages: Sequence[str], about: str, asked: Sequence[str]) -> None:
     header = "# Debian packages of this base, recorded by `nox -s lock -- --bases`; do not edit.\n"
-    if asked:
-        header += "# The archive keeps only the newest: once it has others, a build fails until they are recorded.\n"
-        header += f"{_ASKED}{' '.join(sorted(asked))}\n"
-    else:
-        header += "# The archive keeps only the newest: a build shows the differences, and with --locked fails.\n"
+    header += f"{about}{_ASKED}{' '.join(sorted(asked))}\n"
     write_atomically(lock_file(paths, base_name), header + "".join(f"{line}\n" for line in packages))
 
 
@@ -120,10 +169,7 @@ def staleness(base: CudaBaseImage, recorded: Sequence[str] | None, asked: Sequen
     if recorded is None:
         yield "the Debian packages with CUDA are not recorded"
         return
-    added = [f"+{name}" for name in base.cuda.debian if name not in asked]
-    removed = [f"-{name}" for name in asked if name not in base.cuda.debian]
-    if added or removed:
-        yield "the Debian packages in the matrix have changed: " + ", ".join([*added, *removed])
+    yield from _renamed(base.cuda.debian, asked)
     versions = dict(item.split("=", 1) for item in recorded)
     for name in base.cuda.debian:
         toolkit = TOOLKIT.search(versions.get(name, ""))

@@ -134,7 +134,8 @@ class Scoring:
 
     source: bytes
     request: Any
-    answer: list[float]
+    #: Any JSON value.
+    answer: Any
     #: The memory of the container under the condition "little memory", in MiB.
     memory: int
 

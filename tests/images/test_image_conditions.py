@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from image_answers import same
 from image_container import Container, docker
 
 #: Options of ``docker create``.
@@ -50,6 +51,4 @@ def scored(start: Any, scoring: Any) -> Iterator[dict[str, Future[Any]]]:
 def test_scores_with(scored: dict[str, Future[Any]], scoring: Any, condition: str) -> None:
     """The framework's sample model gives the right answer under a condition of the platforms."""
     prediction = scored[condition].result()["prediction"]
-    assert prediction == pytest.approx(scoring.answer, rel=1e-3), (
-        f"the score is {prediction}, expected {scoring.answer}"
-    )
+    assert same(prediction, scoring.answer), f"the score is {prediction}, expected {scoring.answer}"

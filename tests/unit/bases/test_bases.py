@@ -17,6 +17,7 @@ from build.matrix.model import Base
 from build.matrix.origins import Bootstrapped, DistributionPython
 from build.paths import Paths
 
+ORIGIN = Bootstrapped(suite="bookworm", packages=(), python=DistributionPython(minor="3.11"))
 STATUS = """Package: libc6
 Status: install ok installed
 Version: 2.36-9
@@ -51,7 +52,7 @@ def local(root: Path, base: Base = BASE) -> LocalBase:
 
 def test_a_recorded_set_is_read_back_and_checked(tmp_path: Path) -> None:
     base = local(tmp_path)
-    debian.record(base.paths, base.name, ["libc6=2.36-9"])
+    debian.record_base(base.paths, base.name, ["libc6=2.36-9"], ORIGIN)
     assert debian.recorded(base.paths, base.name) == ("libc6=2.36-9",)
     prepare.check_locked(base, ("libc6=2.36-9",))
     with pytest.raises(DriftError) as failure:

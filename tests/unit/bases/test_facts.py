@@ -15,13 +15,14 @@ from build.errors import LockError, PipelineError
 from build.locks import debian, prefix_python
 from build.locks.prefix_python import RecordedPython
 from build.matrix.model import Base
-from build.matrix.origins import Bootstrapped
+from build.matrix.origins import Bootstrapped, DistributionPython
 from build.paths import Paths
 from build.system import state
 
 BOOTSTRAPPED = {"title": "x", "os": "debian12", "python": "3.11", "glibc": "2.36", "bootstrap": {"suite": "bookworm"}}
 WITH_PREFIX = {**BOOTSTRAPPED, "python": "3.12", "prefix": {"version": "3.12.1"}}
 IMAGE = "registry.example/python@sha256:" + "a" * 64
+ORIGIN = Bootstrapped(suite="bookworm", packages=(), python=DistributionPython(minor="3.11"))
 RECORDED = RecordedPython(version="3.12.1", edition=prefix_archive.EDITION, sha256="b" * 64)
 
 
@@ -41,13 +42,13 @@ def bootstrapped(base: LocalBase, *packages: str) -> None:
 
 def test_packages_and_python_come_from_the_lock_where_nothing_is_bootstrapped(tmp_path: Path) -> None:
     base = local(tmp_path, BOOTSTRAPPED)
-    debian.record(base.paths, base.name, ["libc6=2.36-9", "python3.11=3.11.2-6"])
+    debian.record_base(base.paths, base.name, ["libc6=2.36-9", "python3.11=3.11.2-6"], ORIGIN)
     assert facts.read(base) == BaseFacts(debian=("libc6=2.36-9", "python3.11=3.11.2-6"), python="3.11.2-6")
 
 
 def test_what_this_clone_bootstrapped_counts_more_than_the_lock(tmp_path: Path) -> None:
     base = local(tmp_path, BOOTSTRAPPED)
-    debian.record(base.paths, base.name, ["python3.11=3.11.2-6"])
+    debian.record_base(base.paths, base.name, ["python3.11=3.11.2-6"], ORIGIN)
     bootstrapped(base, "python3.11=3.11.2-7")
     assert facts.read(base) == BaseFacts(debian=("python3.11=3.11.2-7",), python="3.11.2-7")
 
@@ -59,21 +60,21 @@ def test_an_image_is_its_reference(tmp_path: Path) -> None:
 
 def test_a_suite_with_another_python_fails(tmp_path: Path) -> None:
     base = local(tmp_path, BOOTSTRAPPED)
-    debian.record(base.paths, base.name, ["python3.13=3.13.5-2"])
+    debian.record_base(base.paths, base.name, ["python3.13=3.13.5-2"], ORIGIN)
     with pytest.raises(PipelineError, match=r"has no python3\.11"):
         facts.read(base)
 
 
 def test_the_identity_of_a_prefix_comes_from_the_lock(tmp_path: Path) -> None:
     base = local(tmp_path, WITH_PREFIX)
-    debian.record(base.paths, base.name, ["libc6=2.36-9"])
+    debian.record_base(base.paths, base.name, ["libc6=2.36-9"], ORIGIN)
     prefix_python.record(base.paths, base.name, RECORDED)
     assert facts.read(base) == BaseFacts(debian=("libc6=2.36-9",), python=f"3.12.1 sha256:{'b' * 64}")
 
 
 def test_the_prefix_that_this_clone_packed_counts_more_than_the_lock(tmp_path: Path) -> None:
     base = local(tmp_path, WITH_PREFIX)
-    debian.record(base.paths, base.name, ["libc6=2.36-9"])
+    debian.record_base(base.paths, base.name, ["libc6=2.36-9"], ORIGIN)
     prefix_python.record(base.paths, base.name, RECORDED)
     base.folder.mkdir(parents=True)
     for name in (RUNTIME, HEADERS):
@@ -102,7 +103,7 @@ def test_without_a_record_of_its_python_a_base_is_unknown(
     tmp_path: Path, recorded: RecordedPython | None, stale: str
 ) -> None:
     base = local(tmp_path, WITH_PREFIX)
-    debian.record(base.paths, base.name, ["libc6=2.36-9"])
+    debian.record_base(base.paths, base.name, ["libc6=2.36-9"], ORIGIN)
     if recorded:
         prefix_python.record(base.paths, base.name, recorded)
     known = facts.read(base)

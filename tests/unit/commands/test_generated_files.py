@@ -29,3 +29,21 @@ def test_a_difference_in_bytes_is_reported_and_repaired(
 
     assert path in write(open_project(paths))
     assert dockerfile.read_bytes() == committed
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ("packages: [ca-certificates, ", "packages: [ca-certificates, less, ", "+less"),
+        ("suite: trixie", "suite: forky", "trixie -> forky"),
+    ],
+)
+def test_a_changed_base_is_reported_with_the_command(tmp_path: Path, old: str, new: str, what: str) -> None:
+    paths = copy_project(tmp_path / "project")
+    text = paths.matrix.read_text(encoding="utf-8")
+    assert old in text
+    paths.matrix.write_text(text.replace(old, new), encoding="utf-8")
+    found = {each.path: each for each in drift(open_project(paths))}
+    changed = found["locks/debian13-py313/debian.txt"]
+    assert what in changed.what
+    assert changed.fix == "nox -s lock"

@@ -9,7 +9,7 @@ import pytest
 from build.errors import LockError
 from build.locks import debian, debian_index
 from build.matrix.model import Base, Cuda
-from build.matrix.origins import DebianPackages
+from build.matrix.origins import Bootstrapped, DebianPackages, DistributionPython
 from build.paths import Paths
 from build.variants.cuda_base_images import CudaBaseImage
 
@@ -81,10 +81,39 @@ def test_each_reason_why_recorded_packages_are_stale() -> None:
 
 def test_the_requested_names_are_recorded_with_the_packages(tmp_path: Path) -> None:
     paths = Paths(root=tmp_path)
-    debian.record(paths, "one", ["a=1", "b=2"], asked=["a"])
+    debian.record_cuda(paths, "one", ["a=1", "b=2"], ["a"])
     assert (debian.recorded(paths, "one"), debian.asked(paths, "one")) == (("a=1", "b=2"), ("a",))
-    debian.record(paths, "two", ["a=1"])
-    assert (debian.asked(paths, "two"), debian.asked(paths, "three")) == ((), ())
+    assert debian.asked(paths, "two") == ()
+
+
+@pytest.mark.parametrize(
+    ("suite", "packages", "reasons"),
+    [
+        ("bookworm", ("python3", "tzdata"), []),
+        ("bookworm", ("tzdata", "python3"), []),
+        ("bookworm", ("less", "python3", "tzdata"), ["the Debian packages in the matrix have changed: +less"]),
+        ("bookworm", ("python3",), ["the Debian packages in the matrix have changed: -tzdata"]),
+        (
+            "bookworm",
+            ("python3", "tzdata-legacy"),
+            ["the Debian packages in the matrix have changed: +tzdata-legacy, -tzdata"],
+        ),
+        ("trixie", ("python3", "tzdata"), ["the suite in the matrix has changed: bookworm -> trixie"]),
+    ],
+    ids=["same", "another order", "added", "removed", "replaced", "another suite"],
+)
+def test_a_base_is_stale_where_the_matrix_asks_for_other_packages(
+    tmp_path: Path, suite: str, packages: tuple[str, ...], reasons: list[str]
+) -> None:
+    paths = Paths(root=tmp_path)
+    before, now = (
+        Bootstrapped(suite=of, packages=names, python=DistributionPython(minor="3.11"))
+        for of, names in (("bookworm", ("python3", "tzdata")), (suite, packages))
+    )
+    assert debian.stale_base(paths, "one", now) == ["the base's Debian packages are not recorded"]
+    debian.record_base(paths, "one", ["libc6=2.36-9", "python3=3.11"], before)
+    assert debian.recorded(paths, "one") == ("libc6=2.36-9", "python3=3.11")
+    assert debian.stale_base(paths, "one", now) == reasons
 
 
 def test_drift_names_each_package_with_both_versions() -> None:
