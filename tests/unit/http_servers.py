@@ -71,6 +71,7 @@ class PreparedServer(http.server.ThreadingHTTPServer):
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a body would wait 40 ms for the answer to its headers
     server: PreparedServer
 
     def _answer(self) -> None:
@@ -136,7 +137,7 @@ def serving(respond: Respond, tls: ssl.SSLContext | None = None) -> Iterator[Pre
     with PreparedServer(respond) as server:
         if tls:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.002}, daemon=True)
         thread.start()
         try:
             yield server
