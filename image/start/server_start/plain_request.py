@@ -62,14 +62,11 @@ class PlainRequest(Request):  # type: ignore[misc]  # gunicorn has no types
     def __init__(self, attributes: dict[str, Any], environ: dict[str, Any]) -> None:
         self.__dict__ = attributes
         self._environ = environ
-
-    @property
-    def length(self) -> int:
-        """Bytes of its body."""
-        return int(self._environ.get("CONTENT_LENGTH", 0))
+        #: Bytes of its body.
+        self.length = int(environ.get("CONTENT_LENGTH", 0))
 
     def create(self, sock: Any, client: tuple[str, int], server: tuple[str, int]) -> tuple[Any, dict[str, Any]]:
-        """Build a response and the environment, as `gunicorn.http.wsgi.create` does.
+        """Build a response and the environment, as `gunicorn.http.wsgi.create` does. Call it once.
 
         Args:
             sock: What the response is written to.
@@ -77,7 +74,8 @@ class PlainRequest(Request):  # type: ignore[misc]  # gunicorn has no types
             server: The address that the client connected to.
         """
         response = wsgi.Response(self, sock, self.cfg)
-        environ = self._environ
+        # Not kept: the environment, which gets the body, refers to the request, and would be freed with a delay.
+        environ, self._environ = self._environ, {}
         environ["gunicorn.socket"] = sock
         environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = client[0], str(client[1])
         environ["SERVER_NAME"], environ["SERVER_PORT"] = server[0], str(server[1])
