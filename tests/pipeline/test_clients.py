@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from image_clients import PROMISED, SCORING, TLS, Clients, Running, assert_probes
@@ -205,9 +206,19 @@ def both_work(server: Server) -> None:
         assert not at_once, f"run() was called while another call was in progress: {at_once[:3]}"
 
 
-def test_kept_connections_find_the_idle_worker(two: Server) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({}, id="small"),
+        pytest.param({"size": 300_000}, id="large"),
+        pytest.param({"size": 20_000, "chunked": True}, id="chunked"),
+        pytest.param({"size": 300_000, "chunked": True}, id="large-chunked"),
+        pytest.param({"stalled": KEPT}, id="others-stall"),
+    ],
+)
+def test_kept_connections_find_the_idle_worker(two: Server, body: dict[str, Any]) -> None:
     """Connections that are kept open do not belong to a worker: a busy one keeps no request from the other."""
-    with two.clients.present("keep", two.container, count=KEPT, rounds=10) as kept, two.predicting("sleep"):
+    with two.clients.present("keep", two.container, count=KEPT, rounds=5, **body) as kept, two.predicting("sleep"):
         answers = kept.finish()
     assert not answers["failed"], f"of {KEPT} kept connections: {answers['failed']}"
     two.assert_not_replaced(workers=2)
@@ -219,6 +230,20 @@ def test_new_connections_find_the_idle_worker(two: Server) -> None:
         answers = kept.finish()
     assert not answers["failed"], f"of {KEPT} kept connections: {answers['failed']}"
     two.assert_not_replaced(workers=2)
+
+
+def test_the_probe_is_answered_before_a_restart(start: Start, clients: Clients) -> None:
+    """With max_requests, a worker restarts after its prediction; until then, it answers the probe."""
+    server = serve(start, clients, GUNICORN_CMD_ARGS="--max-requests 3")
+    with server.predicting("sleep"):
+        probed = clients.ask("probe", server.container, count=20)
+        assert not probed["failed"], f"probes failed: {probed['failed']}"
+    server.assert_not_replaced()
+    with server.predicting("sleep"):
+        probed = clients.ask("probe", server.container, count=20)
+        assert not probed["failed"], f"probes of the third prediction failed: {probed['failed']}"
+    clients.wait_until_ready(server.container)
+    server.assert_not_replaced(workers=2)
 
 
 def test_a_worker_that_hangs_is_replaced(start: Start, clients: Clients) -> None:

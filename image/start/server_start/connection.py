@@ -67,8 +67,8 @@ class Connection:
         self.seen = 0
         #: The request that is being received, once its head has arrived.
         self.head: Head | None = None
-        #: All bytes since the current request's start, while they are few: another worker could take it over.
-        self.raw: bytearray | None = None
+        #: The head of the current request: with it, another worker can take the request over.
+        self.raw = b""
         #: The request that is being answered.
         self.exchange: Exchange | None = None
         #: What is still to be sent.

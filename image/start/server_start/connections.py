@@ -38,8 +38,8 @@ class Connections:
         self.largest = largest
         #: By file descriptor.
         self.open: dict[int, Connection] = {}
-        #: Those that do not wait for the worker, the one that is silent longest first.
-        self.quiet: OrderedDict[Connection, None] = OrderedDict()
+        #: Those that do not wait for the worker, so that they may be closed; the one that is silent longest is first.
+        self.closable: OrderedDict[Connection, None] = OrderedDict()
         #: Those to read from in the loop's next turn, without an event: a TLS library may hold what has arrived.
         self.again: list[Connection] = []
         #: Bytes of bodies that have arrived and are not answered.
@@ -63,8 +63,8 @@ class Connections:
     def heard(self, connection: Connection) -> None:
         """Note that the client has sent something, or taken something that was sent."""
         connection.since = self.now
-        self.quiet[connection] = None
-        self.quiet.move_to_end(connection)
+        self.closable[connection] = None
+        self.closable.move_to_end(connection)
 
     def watch(self, connection: Connection, events: int) -> None:
         """Wait for these events of a connection, and no others.
@@ -88,7 +88,7 @@ class Connections:
         """Remove a connection without closing it."""
         self.watch(connection, 0)
         self.open.pop(connection.fd, None)
-        self.quiet.pop(connection, None)
+        self.closable.pop(connection, None)
         self.release(connection)
         connection.state = states.CLOSED
         self.unsent -= sum(map(len, connection.out))
@@ -119,15 +119,15 @@ class Connections:
         Returns:
             False if all of them wait for the worker.
         """
-        if not self.quiet:
+        if not self.closable:
             return False
-        self.close(next(iter(self.quiet)))
+        self.close(next(iter(self.closable)))
         return True
 
     def bound_unsent(self) -> None:
         """Close connections whose clients have taken nothing for longest, if too many bytes of answers wait."""
         while self.unsent > self.most_held:
-            unread = [connection for connection in self.quiet if connection.out]
+            unread = [connection for connection in self.closable if connection.out]
             if len(unread) < 2:  # a single large answer always gets the memory
                 return
             self.close(unread[0])
@@ -139,7 +139,7 @@ class Connections:
             keepalive: Seconds for which a connection is kept for the next request.
             stopping_since: When the worker began to stop (`time.monotonic`); 0.0 if it does not.
         """
-        for connection in tuple(self.quiet):
+        for connection in tuple(self.closable):
             silent = self.now - connection.since
             stopping = self.now - stopping_since if stopping_since else 0.0
             if connection.state == states.LINGERING:

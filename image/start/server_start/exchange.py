@@ -29,9 +29,9 @@ SCRIPT_ENDED = b'{"message": "An unexpected error occurred in scoring script. Ch
 #: requests come first until the client has read them.
 MOST_UNSENT = 16 * 1024 * 1024
 
-#: What follows the bytes of an answer: more of them, the next request on the connection, or the connection's end.
+#: What follows the bytes of an answer: more of them; more, but only when the client has taken these; the next request
+#: on the connection; the connection's end.
 MORE = "more"
-#: More of them as well, once these are sent.
 WAIT = "wait"
 KEEP = "keep"
 CLOSE = "close"
@@ -97,7 +97,7 @@ class Exchange:
         self.connection = connection
         self.head = head
         self.sink = Sink()
-        #: Flask keeps the request in context variables: answers streamed at the same time need a context each.
+        #: Flask keeps the request in context variables: while a streamed answer waits for its client, others are begun.
         self.context: contextvars.Context | None = None
         self.began: datetime
         #: The main thread answers it.
@@ -118,7 +118,7 @@ class Exchange:
         self.taken = 0
 
     def next_step(self) -> None:
-        """Continue a streamed answer: its client has taken the part before."""
+        """Continue a streamed answer that waited until its client had taken the bytes before (`WAIT`)."""
         self.submit(lambda: self.answers.step(self))
 
     def client_has_gone(self) -> None:
@@ -186,11 +186,9 @@ class Answers:
         content: io.BytesIO = exchange.head.body.content
         content.seek(0)
         environ["wsgi.input"] = content
-        worker.nr += 1
-        if worker.nr >= worker.max_requests and worker.alive:
-            worker.log.info("Autorestarting worker after current request.")
-            worker.alive = False
-        if not worker.alive or not worker.keeps_alive(connection):
+        if exchange.scores:  # the other requests do not run the user's code
+            worker.nr += 1
+        if not worker.alive or worker.retires or not worker.keeps_alive(exchange):
             response.force_close()
         exchange.parts = worker.wsgi(environ, response.start_response)
         if response.response_length is None:
@@ -225,7 +223,8 @@ class Answers:
         response = exchange.response
         response.close()
         exchange.ended = True
-        self._send(exchange.connection, exchange.sink.take(), CLOSE if response.should_close() else KEEP)
+        closes = response.should_close() or _is_short(exchange)
+        self._send(exchange.connection, exchange.sink.take(), CLOSE if closes else KEEP)
         # While the network loop wakes up:
         self._log(exchange)
         self._close(exchange)
@@ -295,3 +294,11 @@ class Answers:
             response.write(SCRIPT_ENDED)
             exchange.response = response
             self._log(exchange)
+
+
+def _is_short(exchange: Exchange) -> bool:
+    """Return whether an answer has fewer bytes than its Content-Length says: only the end tells the client that."""
+    response = exchange.response
+    if exchange.head.request.method == "HEAD" or response.status_code in (204, 304):
+        return False
+    return response.response_length is not None and response.sent < response.response_length

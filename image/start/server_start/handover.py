@@ -7,14 +7,18 @@ connection is passed through a socket as a file descriptor (SCM_RIGHTS, unix(7))
 from __future__ import annotations
 
 import array
+import contextlib
 import marshal
 import mmap
 import os
 import socket
-from typing import NamedTuple
+import tempfile
+from typing import IO, NamedTuple
 
-#: Bytes. Larger requests are passed on only before they have arrived completely: a message has a limit.
-LARGEST = 64 * 1024
+#: Bytes of a body. Larger ones are not passed on: copying them would delay others.
+LARGEST = 8 * 1024 * 1024
+#: Bytes. A message has a limit; what is larger goes into a file in memory, whose descriptor is sent.
+_LARGEST_MESSAGE = 64 * 1024
 #: Workers that may run at once in addition to twice WORKER_COUNT (all are replaced at SIGHUP): a TTIN signal adds one.
 SPARE = 4
 
@@ -54,7 +58,8 @@ class Desk:
         self.inbox.setblocking(False)
         self.outbox.setblocking(False)
         self.taken = False
-        self._spare = -1
+        #: File descriptors for the next connection that is passed on, and for its bytes.
+        self._spares: list[int] = []
 
     @property
     def alone(self) -> bool:
@@ -95,13 +100,13 @@ class Desk:
 
         Args:
             sock: The connection; not encrypted.
-            data: All bytes of the request and after it, at most `LARGEST` bytes.
+            data: All bytes of the request, and what the client has sent after it.
             client: The client's address.
             server: The address that the client connected to.
             requests: Requests on this connection, without this one.
 
         Returns:
-            False if no worker is idle, or its inbox is full.
+            False if no worker is idle, its inbox is full, or there is no memory for the bytes.
         """
         other = self._idle.find(b"\1", 0)
         if other == self._number:
@@ -109,11 +114,18 @@ class Desk:
         if other < 0:
             return False
         self._idle[other] = 0  # only one request; the worker shows it again when it is idle again
-        rights = array.array("i", [sock.fileno()])
+        large = len(data) > _LARGEST_MESSAGE
+        message = marshal.dumps((None if large else data, client, server, requests))
         try:
-            self._desks[other].outbox.sendmsg(
-                [marshal.dumps((data, client, server, requests))], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)]
-            )
+            with contextlib.ExitStack() as stack:
+                descriptors = [sock.fileno()]
+                if large:
+                    file = stack.enter_context(_file_in_memory())
+                    file.write(data)
+                    file.flush()
+                    descriptors.append(file.fileno())
+                rights = array.array("i", descriptors)
+                self._desks[other].outbox.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
         except OSError:
             self._idle[other] = 1
             return False
@@ -122,29 +134,69 @@ class Desk:
     def receive(self) -> Passed | None:
         """Return a connection that another worker has passed to this one; None if there is none."""
         while True:
-            if self._spare >= 0:
-                os.close(self._spare)  # without a free file descriptor, the kernel would close the connection
-                self._spare = -1
+            self._close_spares()  # without free file descriptors, the kernel would close the connection
             try:
-                message, control, _, _ = self.inbox.recvmsg(2 * LARGEST, socket.CMSG_SPACE(_FD))
+                message, control, _, _ = self.inbox.recvmsg(2 * _LARGEST_MESSAGE, socket.CMSG_SPACE(2 * _FD))
+                passed = _passed(message, control)
             except OSError:
                 return None
             finally:
-                self.keep_spare()
-            for level, kind, value in control:
-                if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-                    sock = socket.socket(fileno=int.from_bytes(value[:_FD], "little"))
-                    sock.setblocking(False)
-                    return Passed(sock, *marshal.loads(message))
+                self.keep_spares()
+            if passed is not None:
+                return passed
 
-    def keep_spare(self) -> bool:
-        """Keep a file descriptor for the next connection that is passed on. Returns False if there is none."""
-        if self._spare < 0:
+    def drain(self) -> None:
+        """Close the connections that other workers have passed to this one."""
+        passed = self.receive()
+        while passed is not None:
+            passed.sock.close()
+            passed = self.receive()
+        self._close_spares()
+
+    def keep_spares(self) -> bool:
+        """Keep file descriptors for the next connection that is passed on. Returns False if there are none."""
+        while len(self._spares) < 2:
             try:
-                self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+                self._spares.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
             except OSError:
                 return False
         return True
+
+    def _close_spares(self) -> None:
+        while self._spares:
+            os.close(self._spares.pop())
+
+
+def _passed(message: bytes, control: list[tuple[int, int, bytes]]) -> Passed | None:
+    """Return the connection in a message; None if it has none."""
+    descriptors = array.array("i")
+    for level, kind, value in control:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            descriptors.frombytes(value[: len(value) // _FD * _FD])
+    if not descriptors:
+        return None
+    sock = socket.socket(fileno=descriptors[0])
+    sock.setblocking(False)
+    data, *rest = marshal.loads(message)
+    if data is None:
+        if len(descriptors) < 2:  # no file descriptor was free
+            sock.close()
+            return None
+        with open(descriptors[1], "rb") as file:
+            file.seek(0)
+            data = file.read()
+    return Passed(sock, data, *rest)
+
+
+def _file_in_memory() -> IO[bytes]:
+    """Return a new file that takes no disk.
+
+    Raises:
+        OSError: There is no memory, or no file descriptor, for it.
+    """
+    if hasattr(os, "memfd_create"):  # since Python 3.8
+        return open(os.memfd_create("request"), "w+b")
+    return tempfile.TemporaryFile(dir="/dev/shm")
 
 
 _desks: list[Desk] = []
@@ -175,7 +227,11 @@ def take() -> Desk:
 
 
 def leave(desk: Desk) -> None:
-    """Free the desk of a worker that has ended. Does nothing outside the master."""
+    """Free the desk of a worker that has ended. Does nothing outside the master.
+
+    What others have passed to that worker, and it has not taken, is closed: the clients need not wait for the next one.
+    """
     if os.getpid() == _master:
         desk.show(False, False)
+        desk.drain()
         desk.taken = False

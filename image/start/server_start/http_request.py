@@ -117,6 +117,14 @@ class Body:
         self.expected = self._missing
         return rest
 
+    def written(self, head: bytes) -> bytes:
+        """Return the request's bytes, as this body's reader takes them.
+
+        Args:
+            head: Its head.
+        """
+        return head + self.content.getvalue()
+
     def _add(self, data: bytes) -> None:
         self.content.write(data)
         self.size += len(data)
@@ -170,6 +178,11 @@ class ChunkedBody(Body):
                 self._take_line()
         self.expected = self._missing
         return data[position:]
+
+    def written(self, head: bytes) -> bytes:
+        """Return the request's bytes: the body in one chunk, without trailers."""
+        chunk = b"%x\r\n%b\r\n" % (self.size, self.content.getvalue()) if self.size else b""
+        return head + chunk + b"0\r\n\r\n"
 
     def _take_line(self) -> None:
         """A line has arrived completely."""

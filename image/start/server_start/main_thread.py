@@ -6,6 +6,7 @@ an alarm signal, which Python handles on the main thread only.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from queue import SimpleQueue
@@ -22,24 +23,27 @@ class MainThread(Generic[Waiting]):
     Args:
         predict: Answers one request.
         show: Called when it changes whether a new request would be begun at once, and whether requests wait.
-        prepare: Called before the main thread waits for the next request or step.
+        before_work: Called before each request and each step.
+        before_wait: Called before the main thread waits for the next request or step.
     """
 
     def __init__(
         self,
         predict: Callable[[Waiting], None],
         show: Callable[[bool, bool], None],
-        prepare: Callable[[], None] = lambda: None,
+        before_work: Callable[[], None] = lambda: None,
+        before_wait: Callable[[], None] = lambda: None,
     ) -> None:
         self._predict = predict
         self._show = show
-        self._prepare = prepare
+        self._before_work = before_work
+        self._before_wait = before_wait
         #: The requests that wait, the oldest first. Its operations are atomic.
         self.waiting: deque[Waiting] = deque()
         #: When the current request was begun (`time.monotonic`); 0.0 while there is none.
         self.busy_since = 0.0
-        #: How long the last request or step took, in seconds.
-        self.took = 0.0
+        #: How long the last request or step took, in seconds; infinite before the first.
+        self.took = math.inf
         self._steps: deque[Callable[[], None]] = deque()
         # A token for each request, step and wake-up; None ends `run`.
         self._tokens: SimpleQueue[bool | None] = SimpleQueue()
@@ -87,7 +91,7 @@ class MainThread(Generic[Waiting]):
     def run(self) -> None:
         """Answer requests until `end` is called."""
         self._show(True, False)
-        self._prepare()
+        self._before_wait()
         while self._tokens.get():
             while self._steps:
                 self._busy(self._steps.popleft())
@@ -96,9 +100,10 @@ class MainThread(Generic[Waiting]):
                 self._busy(self._predict, request)
             if not self.waiting:
                 self._show(True, False)
-            self._prepare()
+            self._before_wait()
 
     def _busy(self, do: Callable[..., None], *arguments: Waiting) -> None:
+        self._before_work()
         self.busy_since = began = time.monotonic()
         self._show(False, bool(self.waiting))
         try:

@@ -59,13 +59,7 @@ class Network:
             next_request=lambda connection: self._receiver.next_request(connection),
             discard=lambda connection: self._receiver.discard(connection),
         )
-        self._receiver = Receiver(
-            connections,
-            worker,
-            self._begin,
-            self._sender.refuse,
-            lambda connection: self._sharing.pass_early(connection),
-        )
+        self._receiver = Receiver(connections, worker, self._begin, self._sender.refuse)
         self._sharing = Sharing(connections, main, desk, self._receiver.feed)
         self._acceptor = Acceptor(connections, worker.sockets, worker.cfg, self._receiver.read)
         #: Bytes for connections, from other threads.
@@ -75,6 +69,7 @@ class Network:
         self._ended = False
         self._signals = signals
         self._desk = desk
+        desk.keep_spares()
         self._wake_read, self._wake_write = os.pipe()
         for end in (self._wake_read, self._wake_write):
             os.set_blocking(end, False)
@@ -184,7 +179,7 @@ class Network:
         """A request has arrived completely: give it to the thread that answers it."""
         connection.state = states.ANSWERING
         connection.requests += 1
-        self._connections.quiet.pop(connection, None)
+        self._connections.closable.pop(connection, None)
         score = _is_score(head.request)
         exchange = Exchange(connection, head, self.answers, self._main.add_step if score else self._routes.add)
         exchange.scores = score
@@ -214,7 +209,7 @@ class Network:
         self._stopping_since = self._connections.now
         self._desk.show(False, bool(self._main.waiting))
         self._acceptor.end()
-        for connection in [one for one in self._connections.quiet if one.untouched]:
+        for connection in [one for one in self._connections.closable if one.untouched]:
             self._ready(connection)
             if connection.untouched:
                 self._connections.close(connection)

@@ -24,6 +24,12 @@ def open_files() -> tuple[int, int]:
     return resource.getrlimit(resource.RLIMIT_NOFILE)
 
 
+def usable_files() -> int:
+    """Return how many files this process may open: `MOST_OPEN_FILES` if it has no limit."""
+    soft, _ = open_files()
+    return MOST_OPEN_FILES if soft == resource.RLIM_INFINITY else soft
+
+
 def raise_open_files() -> int:
     """Raise the soft limit of open files to the hard one, at most to `MOST_OPEN_FILES`. Children inherit it.
 

@@ -10,15 +10,14 @@ from server_start import connection as states
 from server_start.connection import Connection
 from server_start.connections import READABLE, WRITABLE, Connections
 from server_start.exchange import Sink
-from server_start.handover import LARGEST
 from server_start.http_request import Head, HeadReader
 from server_start.refusals import incomplete, too_busy, too_large
 
 #: Bytes of one read.
 READ_SIZE = 256 * 1024
-#: The same, at the begin of a request.
+#: Bytes of the first read of a request.
 FIRST_READ_SIZE = 64 * 1024
-#: The same, of a body in chunks: many small ones take long.
+#: Bytes of one read of a body in chunks: many small ones take long.
 CHUNKED_READ_SIZE = 16 * 1024
 #: Seconds after which the others get their turn.
 LONGEST_TURN = 0.01
@@ -36,7 +35,6 @@ class Receiver:
         worker: gunicorn's worker.
         begin: Called with a request that has arrived completely.
         refuse: Called with the answer to a request that is not read to its end.
-        pass_on: Called with a connection whose request has not arrived completely; true if another worker reads it.
     """
 
     def __init__(
@@ -45,14 +43,12 @@ class Receiver:
         worker: Any,
         begin: Callable[[Connection, Head], None],
         refuse: Callable[[Connection, bytes], None],
-        pass_on: Callable[[Connection], bool],
     ) -> None:
         self._connections = connections
         self._worker = worker
         self._cfg = worker.cfg
         self._begin = begin
         self._refuse = refuse
-        self._pass_on = pass_on
         self.heads = HeadReader(worker.cfg)
         self._buffer = memoryview(bytearray(READ_SIZE))
 
@@ -104,7 +100,7 @@ class Receiver:
     def next_request(self, connection: Connection) -> None:
         """Wait for the next request on a connection; it may have arrived already."""
         connection.state = states.READING
-        connection.raw = None
+        connection.raw = b""
         self._connections.heard(connection)
         if connection.buffer:
             data, connection.buffer = bytes(connection.buffer), bytearray()
@@ -136,8 +132,6 @@ class Receiver:
                 if read is None:
                     return
                 head, data = read
-            elif connection.raw is not None:
-                connection.raw = connection.raw + data if len(connection.raw) + len(data) <= LARGEST else None
             before = head.body.size
             try:
                 connection.buffer += head.body.feed(data)
@@ -166,13 +160,11 @@ class Receiver:
         if read is None:
             connection.seen = len(buffer)
             return None
-        connection.raw = None if connection.encrypted or len(buffer) > LARGEST else buffer
+        connection.raw = bytes(buffer[: len(buffer) - len(read[1])])
         connection.buffer = bytearray()
         connection.seen = 0
         head = read[0]
         if not self._check_room(connection, head):
-            return None
-        if head.body.expected > len(read[1]) and self._pass_on(connection):
             return None
         connection.head = head
         return read

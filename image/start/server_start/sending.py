@@ -83,11 +83,11 @@ class Sender:
                 out.popleft()
             else:
                 out[0] = out[0][count:]
-            if connection in self._connections.quiet:
+            if connection in self._connections.closable:
                 self._connections.heard(connection)
         if connection.then in (MORE, WAIT):
             self._connections.watch(connection, 0)
-            self._connections.quiet.pop(connection, None)
+            self._connections.closable.pop(connection, None)
             if connection.then == WAIT and connection.exchange is not None:
                 connection.then = MORE
                 connection.exchange.next_step()
@@ -99,7 +99,7 @@ class Sender:
     def _wait(self, connection: Connection, events: int) -> None:
         """Wait until the client takes more; from now on it counts as silent until it does."""
         self._connections.watch(connection, events)
-        if connection not in self._connections.quiet:
+        if connection not in self._connections.closable:
             self._connections.heard(connection)
 
     def _close(self, connection: Connection) -> None:

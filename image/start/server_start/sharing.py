@@ -8,12 +8,13 @@ from server_start import connection as states
 from server_start.connection import Connection
 from server_start.connections import READABLE, Connections
 from server_start.exchange import Exchange
-from server_start.handover import Desk
+from server_start.handover import LARGEST, Desk
 from server_start.main_thread import MainThread
 
 #: Seconds for which a request waits before an idle worker gets it: passing it on costs more than a short wait.
 PATIENCE = 0.002
-#: Seconds of a prediction after which this worker asks others for requests at once.
+#: Seconds of a prediction after which its worker asks others for requests at once: where predictions are long, waiting
+#: before asking would cost more than it saves.
 LONG = 0.01
 #: Seconds for which new connections are left to a worker that shows that it is idle: it may have stopped.
 TRUST = 0.05
@@ -58,9 +59,7 @@ class Sharing:
         """Note that the main thread has answered a request."""
         self._unanswered -= 1
         if not self._unanswered:
-            # Where predictions are long, waiting before asking would cost more than it saves.
-            long = self._main.took > LONG
-            self._idle_since = self._connections.now - (PATIENCE if long else 0.0)
+            self._idle_since = self._connections.now
 
     def share(self) -> None:
         """Pass a request on, or ask for one, if that is due."""
@@ -75,40 +74,22 @@ class Sharing:
         if self._desk.alone:
             return None
         if self._main.waiting:
-            since = (
-                max(self._main.busy_since, self._tried) if self._desk.another_is_idle() and self._passable() else 0.0
-            )
+            if not self._desk.another_is_idle() or not self._passable():
+                return None
+            # Between two requests, the main thread is not busy for a moment.
+            since = max(self._main.busy_since or self._connections.now, self._tried)
         else:
             since = self._idle_since if self._desk.requests_wait() else 0.0
         return max(0.0, since + PATIENCE - self._connections.now) if since else None
 
     def _passable(self) -> Exchange | None:
         """Return the oldest request that waits and can be passed on."""
-        return next((one for one in tuple(self._main.waiting) if one.connection.raw is not None), None)
+        return next((one for one in tuple(self._main.waiting) if can_be_passed(one)), None)
 
     def _may_pass(self) -> bool:
         """Return whether an idle worker should get a request: the current prediction is not a short one."""
         since = self._main.busy_since
         return bool(since) and self._connections.now - since >= PATIENCE and self._desk.another_is_idle()
-
-    def pass_early(self, connection: Connection) -> bool:
-        """Pass on a connection whose request has not arrived completely. Too large ones cannot be passed on later.
-
-        Returns:
-            False if no other worker is idle, or this one is not busy.
-        """
-        if connection.raw is None or self._desk.alone or not self._may_pass():
-            return False
-        return self._give(connection, connection.requests)
-
-    def _give(self, connection: Connection, requests: int) -> bool:
-        data = bytes(connection.raw or b"")
-        if not self._desk.pass_on(connection.sock, data, connection.client, connection.server, requests):
-            self._tried = self._connections.now
-            return False
-        self._connections.forget(connection)
-        connection.sock.close()
-        return True
 
     def leave_to_others(self) -> bool:
         """Return whether an idle worker should accept the next connection, since this one predicts."""
@@ -126,9 +107,14 @@ class Sharing:
         exchange = self._passable()
         if exchange is None or not self._main.remove(exchange):
             return
-        if not self._give(exchange.connection, exchange.connection.requests - 1):
+        connection, data = exchange.connection, exchange.head.body.written(exchange.connection.raw)
+        data += connection.buffer
+        if not self._desk.pass_on(connection.sock, data, connection.client, connection.server, connection.requests - 1):
+            self._tried = self._connections.now
             self._main.put_back(exchange)
             return
+        self._connections.forget(connection)
+        connection.sock.close()
         self.answered()
         self._connections.held -= exchange.head.body.size
 
@@ -137,12 +123,19 @@ class Sharing:
         while True:
             passed = self._desk.receive()
             if passed is None:
-                return
+                break
             connection = Connection(passed.sock, passed.client, passed.server, encrypted=False)
             connection.requests = passed.requests
-            if self._connections.full or not self._desk.keep_spare():
+            if self._connections.full or not self._desk.keep_spares():
                 self._connections.close_quietest()
             self._connections.add(connection)
             self._feed(connection, passed.data)
             if connection.state == states.READING:
                 self._connections.watch(connection, READABLE)
+        # Others take this worker for busy now. Where no request has come of it, the main thread shows that it is idle.
+        self._main.wake()
+
+
+def can_be_passed(exchange: Exchange) -> bool:
+    """Return whether another worker can take a request over."""
+    return not exchange.connection.encrypted and exchange.head.body.size <= LARGEST

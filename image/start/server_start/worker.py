@@ -23,10 +23,10 @@ from typing import Any
 from gunicorn.workers.base import Worker as BaseWorker
 
 from server_start import boot_failure, handover, starting, worker_limits
-from server_start.connection import Connection
 from server_start.exchange import Exchange
 from server_start.main_thread import MainThread
 from server_start.network import Network
+from server_start.sharing import LONG, can_be_passed
 
 #: Seconds for which a worker that is ended sends its last answers.
 LAST_ANSWERS = 1.0
@@ -85,7 +85,7 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         finally:
             gc.enable()
         _enable_loggers()
-        self.main = MainThread(self._predict, self._show, self._notice_signals)
+        self.main = MainThread(self._answer, self._show, self._before_work, self._before_wait)
         self.network = Network(self, self.main, self.desk, worker_limits.connections_of_worker(self.cfg), self.PIPE[0])
         self.tmp.begin()
 
@@ -110,23 +110,39 @@ class Worker(BaseWorker):  # type: ignore[misc]  # gunicorn has no types
         finally:
             self.main.end()
 
-    def _predict(self, exchange: Exchange) -> None:
-        if time.monotonic() - self._beat > HEARTBEAT:
-            self.notify()
+    def _answer(self, exchange: Exchange) -> None:
         self.network.answers.answer(exchange)
 
-    def _notice_signals(self) -> None:
-        """Let signals wake the network loop: asyncio in init(), run() or a stream takes that away."""
+    def _before_work(self) -> None:
+        """The main thread begins a request, or continues an answer: WORKER_TIMEOUT counts from now."""
+        if time.monotonic() - self._beat > HEARTBEAT:
+            self.notify()
+
+    def _before_wait(self) -> None:
+        """The main thread has ended a request or a part of an answer."""
+        # asyncio in init(), run() or a stream takes away that signals wake the network loop.
         signal.set_wakeup_fd(self.PIPE[1], warn_on_full_buffer=False)
+        if self.main.took > LONG and not self.main.waiting:
+            self.desk.ask()  # not before this worker shows that it is idle: others would not believe it
+        # A worker that stops accepts nothing more, not even the probe: not while it predicts, nor while requests wait.
+        if self.alive and self.retires and (not self.main.waiting or self.nr >= 2 * self.max_requests):
+            self.log.info("The worker restarts after %d requests (max_requests)", self.nr)
+            self.alive = False
+            self.network.wake()
+
+    @property
+    def retires(self) -> bool:
+        """True if the worker has answered as many requests as gunicorn's setting max_requests says."""
+        return bool(self.nr >= self.max_requests)
 
     def _show(self, idle: bool, waiting: bool) -> None:
         self.desk.show(idle and self.alive, waiting)
 
-    def keeps_alive(self, connection: Connection) -> bool:
-        """Return whether a connection stays open for the next request."""
-        # Encrypted connections and large requests cannot be passed on: they would wait for this worker while another is
-        # idle. The next connection goes to an idle one.
-        return bool(self.cfg.keepalive) and (self.desk.alone or connection.raw is not None)
+    def keeps_alive(self, exchange: Exchange) -> bool:
+        """Return whether a request's connection stays open for the next one."""
+        # A request that cannot be passed on would wait here while another worker is idle. The next connection goes to
+        # that one.
+        return bool(self.cfg.keepalive) and (self.desk.alone or can_be_passed(exchange))
 
     def notify(self) -> None:
         """Send a heartbeat to the master."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 from typing import Any
 
 from server_start import platform_limits
@@ -26,7 +25,7 @@ def connections_of_worker(cfg: Any) -> Connections:
     Args:
         cfg: gunicorn's configuration.
     """
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = platform_limits.usable_files()
     reserve = min(files // _FILES_OF_THE_SCRIPT, _MOST_FILES_OF_THE_SCRIPT)
     memory = platform_limits.memory_limit() or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return Connections(

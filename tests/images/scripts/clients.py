@@ -23,6 +23,8 @@ def run(data):
         asked = json.loads(data)
     except ValueError:
         return {"result": len(data), "pid": os.getpid()}
+    if asked["do"] == "break_off":
+        return break_off()
     inside += 1
     most_inside = max(most_inside, inside)
     try:
@@ -49,6 +51,13 @@ def say(asked):
 def answer(asked):
     """Return a text of some bytes."""
     return "a" * asked["bytes"]
+
+
+def break_off():
+    """Return an answer that is shorter than its Content-Length."""
+    from azureml_inference_server_http.api.aml_response import AMLResponse
+
+    return AMLResponse(b"ab", 200, {"Content-Length": "10"})
 
 
 def rest(asked):

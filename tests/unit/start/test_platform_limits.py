@@ -139,6 +139,14 @@ def test_a_limit_of_open_files_that_is_high_already_stays(
     assert limits.raise_open_files() == files[0] == limits.open_files()[0]
 
 
+@pytest.mark.parametrize(("soft", "usable"), [(1024, 1024), (resource.RLIM_INFINITY, 65536)])
+def test_the_files_that_a_worker_may_open(monkeypatch: pytest.MonkeyPatch, soft: int, usable: int) -> None:
+    """Linux does not allow an unlimited number; other kernels may."""
+    limits = module("platform_limits")
+    monkeypatch.setattr(limits, "open_files", lambda: (soft, resource.RLIM_INFINITY))
+    assert limits.usable_files() == usable
+
+
 def test_the_limit_of_processes_of_a_user(root: Path) -> None:
     limits = module("platform_limits")
     path = v2(root, {"pids.max": "max"})

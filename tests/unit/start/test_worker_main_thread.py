@@ -90,10 +90,31 @@ def test_a_prediction_that_ends_the_worker_leaves_it_not_busy(main_thread: Any) 
     assert main.busy_since == 0.0
 
 
+def test_each_request_and_each_step_counts_as_work(main_thread: Any) -> None:
+    """The time that a prediction may take counts from its begin, also that of a part of a streamed answer."""
+    done: list[str] = []
+    main = main_thread(done.append, nothing, before_work=lambda: done.append("begins"))
+    main.add("request")
+    main.add_step(lambda: done.append("step"))
+    main.end()
+    main.run()
+    assert done == ["begins", "step", "begins", "request"]
+
+
+def test_it_is_idle_for_others_before_it_asks_them(main_thread: Any) -> None:
+    """A worker that asks others for requests must not look busy to them."""
+    done: list[object] = []
+    main = main_thread(done.append, lambda idle, waiting: done.append(idle), before_wait=lambda: done.append("asks"))
+    main.add("request")
+    main.end()
+    main.run()
+    assert [after for before, after in zip(done, done[1:], strict=False) if before is True] == ["asks", "asks"]
+
+
 def test_it_prepares_before_each_wait(main_thread: Any) -> None:
     """A script may have changed what the wait needs: in init(), in run(), or in a part of a streamed answer."""
     done: list[str] = []
-    main = main_thread(done.append, nothing, lambda: done.append("prepared"))
+    main = main_thread(done.append, nothing, before_wait=lambda: done.append("prepared"))
     main.add("request")
     main.add_step(lambda: done.append("step"))
     main.add("last")

@@ -366,6 +366,18 @@ def resets(to):
     return text(Reader(sock).answer())
 
 
+@conversation("closed after 2 bytes of an answer")
+def short_answer(to):
+    """Only the connection's end tells a client that no more bytes come."""
+    sock = connect(to)
+    sock.settimeout(PATIENCE / 4)
+    sock.sendall(score({"do": "break_off"}))
+    try:
+        return text(Reader(sock).answer())
+    except EOFError as error:
+        return str(error)
+
+
 @conversation("200 Healthy")
 def absolute_path(to):
     """Proxies send the whole URL in the request line."""

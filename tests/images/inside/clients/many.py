@@ -50,24 +50,33 @@ def burst(to, requests):
     return [answers[number] for number in range(len(requests))]
 
 
-def keep(to, count, rounds, pause=0):
+def keep(to, count, rounds, pause=0, size=0, chunked=False, stalled=0):
     """Score on connections that are kept open, again and again, when standard input is closed.
 
     Args:
         count: Number of connections; each scores once before.
         rounds: In each, all connections send a request before the first answer is read.
         pause: Seconds between two rounds.
+        size: Bytes of a body; 0 for a small one.
+        chunked: The body is sent in chunks.
+        stalled: Number of further connections. After their first request, they send only the head of the next one.
 
     Returns:
         ``failed``: requests that were not answered in time, or not with 200.
     """
-    socks = [connect(to) for _ in range(count)]
+    socks = [connect(to) for _ in range(count + stalled)]
     readers = [Reader(sock) for sock in socks]
     failed = []
+    request = score({"do": "rest"})
+    if chunked:
+        chunk = b"1000\r\n" + b"a" * 0x1000 + b"\r\n"
+        request = head("POST", "/score", Transfer_Encoding="chunked") + chunk * (size // 0x1000 + 1) + b"0\r\n\r\n"
+    elif size:
+        request = head("POST", "/score", Content_Length=size) + b"a" * size
 
     def ask_all():
         for sock in socks:
-            sock.sendall(score({"do": "rest"}))
+            sock.sendall(request)
         for number, reader in enumerate(readers):
             try:
                 status = reader.answer()["status"]
@@ -81,6 +90,9 @@ def keep(to, count, rounds, pause=0):
     ask_all()
     print("ready", flush=True)
     sys.stdin.read()
+    for sock in socks[count:]:
+        sock.sendall(head("POST", "/score", Content_Length=300_000) + b"a")
+    del socks[count:], readers[count:]
     for _ in range(rounds):
         if failed:
             break
