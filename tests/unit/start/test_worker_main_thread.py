@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,7 +109,7 @@ def test_it_is_idle_for_others_before_it_asks_them(main_thread: Any) -> None:
     main.add("request")
     main.end()
     main.run()
-    assert [after for before, after in zip(done, done[1:], strict=False) if before is True] == ["asks", "asks"]
+    assert [after for before, after in itertools.pairwise(done) if before is True] == ["asks", "asks"]
 
 
 def test_it_prepares_before_each_wait(main_thread: Any) -> None:
