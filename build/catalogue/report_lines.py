@@ -19,15 +19,18 @@ class _Line:
     #: The parameters of its runs.
     of: tuple[str, ...]
     count: int
+    #: The image in which it ran; empty where it ran in this one.
+    ran_in: str
 
 
 def report_lines(report: Report) -> list[tuple[str, list[_Line]]]:
     """Group the tests of a report; runs of one test with different parameters share a line."""
     groups = []
     for group, checks in reports.by_group(report.checks).items():
-        runs: dict[tuple[str, str, str], list[reports.Check]] = {}
+        runs: dict[tuple[str, str, str, str], list[reports.Check]] = {}
         for check in checks:
-            runs.setdefault((check.test.partition(" (")[0], check.outcome, check.reason), []).append(check)
+            key = (check.test.partition(" (")[0], check.outcome, check.reason, check.ran_in)
+            runs.setdefault(key, []).append(check)
         lines = [
             _Line(
                 title=reports.title(test),
@@ -36,8 +39,9 @@ def report_lines(report: Report) -> list[tuple[str, list[_Line]]]:
                 says=same[0].says,
                 of=tuple(check.test.partition(" (")[2].removesuffix(")") for check in same if " (" in check.test),
                 count=len(same),
+                ran_in=ran_in,
             )
-            for (test, outcome, reason), same in runs.items()
+            for (test, outcome, reason, ran_in), same in runs.items()
         ]
         groups.append((group, lines))
     return groups

@@ -24,7 +24,7 @@ from build.system import processes, state
 from build.verify import containers, events
 from build.verify.events import Event
 from build.verify.results import errors
-from build.verify.target import Target
+from build.verify.target import Scope, Target
 
 #: pytest's exit codes: https://docs.pytest.org/en/stable/reference/exit-codes.html
 _PASSED, _FAILED, _NOTHING_SELECTED = 0, 1, 5
@@ -41,20 +41,22 @@ class Files:
     """The files that a run writes."""
 
     paths: Paths
+    #: Their name.
+    name: str = "verify"
 
     @property
     def log(self) -> Path:
         """pytest's output."""
-        return self.paths.logs / "verify.log"
+        return self.paths.logs / f"{self.name}.log"
 
     @property
     def junit(self) -> Path:
-        return self.paths.reports / "verify.xml"
+        return self.paths.reports / f"{self.name}.xml"
 
     @property
     def events(self) -> Path:
         """The results, as JSON lines."""
-        return self.paths.reports / "verify.jsonl"
+        return self.paths.reports / f"{self.name}.jsonl"
 
     @property
     def plan(self) -> Path:
@@ -71,8 +73,9 @@ class Files:
 def run(
     targets: Sequence[Target],
     *,
+    scopes: Mapping[str, Scope],
     tool: ToolPaths,
-    paths: Paths,
+    files: Files,
     environment: Mapping[str, str],
     workers: int,
     keywords: str | None,
@@ -82,8 +85,9 @@ def run(
 
     Args:
         targets: The images.
+        scopes: Image name → which of its tests run.
         tool: Where the tests are.
-        paths: The project.
+        files: The files to write.
         environment: The environment variables of pytest and of the docker command.
         workers: How many images are tested side by side.
         keywords: Only tests that match (pytest's ``-k``).
@@ -97,12 +101,12 @@ def run(
         VerifyError: The tests could not run.
         EngineError: No engine answers.
     """
-    files = Files(paths=paths)
     files.prepare()
-    this_run, clone = uuid.uuid4().hex[:12], str(paths.root)
+    this_run, clone = uuid.uuid4().hex[:12], str(files.paths.root)
     labels = {containers.RUN_LABEL: this_run, containers.CLONE_LABEL: clone}
     containers.remove(containers.CLONE_LABEL, clone, environment)  # left by a run that was killed
-    state.write_json(files.plan, {"container_labels": labels, "images": [target.expectations for target in targets]})
+    images = [{**target.expectations, "scope": scopes[target.name]} for target in targets]
+    state.write_json(files.plan, {"container_labels": labels, "images": images})
     seen: list[Event] = []
 
     def handle(event: Event) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -39,6 +40,8 @@ class Check(_Part):
     reason: str = ""
     #: The test's docstring.
     says: str = ""
+    #: The image in which it ran, which has the same base and server layer; empty where it ran in this image.
+    ran_in: str = ""
 
 
 class Package(_Part):
@@ -83,11 +86,18 @@ class Report(_Part):
 
     @property
     def passed(self) -> int:
-        return sum(check.outcome == "passed" for check in self.checks)
+        """How many tests passed in this image."""
+        return sum(check.outcome == "passed" for check in self.checks if not check.ran_in)
 
     @property
     def skipped(self) -> tuple[Check, ...]:
-        return tuple(check for check in self.checks if check.outcome == "skipped")
+        """The tests that were skipped in this image."""
+        return tuple(check for check in self.checks if check.outcome == "skipped" and not check.ran_in)
+
+    @property
+    def passed_elsewhere(self) -> Mapping[str, int]:
+        """Image with the same base and server layer → how many of the tests passed in it."""
+        return Counter(check.ran_in for check in self.checks if check.ran_in and check.outcome == "passed")
 
     @property
     def content(self) -> bytes:

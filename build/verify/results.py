@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from build.verify.events import Completed, Error, Event, Inventory
+from build.verify.foundation import FoundationResult
 from build.verify.reports import Check
 from build.verify.target import Target
 
@@ -35,6 +36,8 @@ class VerifyResult:
     partial: bool = False
     #: Each test that passed or was skipped, for the report.
     checks: tuple[Check, ...] = ()
+    #: The digest of the image in which the tests of its foundation ran; empty where they ran in this one.
+    foundation_from: str = ""
     #: The packages in it; empty unless a test looked for them.
     inventory: Inventory = field(default_factory=Inventory)
 
@@ -51,6 +54,20 @@ class VerifyResult:
         if self.partial:
             return "passed"
         return "already verified" if self.remembered else "verified"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundationTests:
+    """What the tests found of the base and the server layer of one image."""
+
+    #: Those that passed or were skipped.
+    checks: tuple[Check, ...]
+    failures: tuple[Outcome, ...]
+
+    @property
+    def ran(self) -> bool:
+        """False where they ran in another image."""
+        return bool(self.checks or self.failures)
 
 
 def collect(
@@ -83,6 +100,44 @@ def errors(events: Sequence[Event]) -> list[str]:
     return [f"{event.where}: {event.reason}" for event in events if isinstance(event, Error)]
 
 
+def of_foundation(events: Sequence[Event], image: str, descriptions: Mapping[str, str]) -> FoundationTests:
+    """Return what the tests found of an image's base and server layer.
+
+    Args:
+        events: All events of a run.
+        image: The image in which they ran.
+        descriptions: ``group.test_name`` → the first line of the test's docstring.
+    """
+    tests = [
+        event for event in events if isinstance(event, Completed) and event.image == image and event.depends == "base"
+    ]
+    return FoundationTests(checks=_checks(tests, descriptions), failures=_failures(tests))
+
+
+def with_foundation(result: VerifyResult, shared: FoundationResult) -> VerifyResult:
+    """Add the tests of an image's foundation that ran in another image to its result."""
+    elsewhere = tuple(check.model_copy(update={"ran_in": shared.image}) for check in shared.checks)
+    return replace(result, checks=(*result.checks, *elsewhere), foundation_from=shared.image_id)
+
+
+def _checks(tests: Sequence[Completed], descriptions: Mapping[str, str]) -> tuple[Check, ...]:
+    return tuple(
+        Check(
+            group=test.group,
+            test=test.test,
+            outcome=test.outcome,
+            reason=test.reason,
+            says=descriptions.get(f"{test.group}.{test.test.partition(' ')[0]}", ""),
+        )
+        for test in tests
+        if test.outcome != "failed"
+    )
+
+
+def _failures(tests: Sequence[Completed]) -> tuple[Outcome, ...]:
+    return tuple(Outcome(test=test.test, reason=test.reason) for test in tests if test.outcome == "failed")
+
+
 def _result(
     target: Target, tests: Sequence[Completed], descriptions: Mapping[str, str], *, partial: bool
 ) -> VerifyResult:
@@ -90,20 +145,10 @@ def _result(
         name=target.name,
         image_id=target.image_id,
         passed=sum(test.outcome == "passed" for test in tests),
-        failures=tuple(Outcome(test=test.test, reason=test.reason) for test in tests if test.outcome == "failed"),
+        failures=_failures(tests),
         skips=tuple(Outcome(test=test.test, reason=test.reason) for test in tests if test.outcome == "skipped"),
         seconds=sum(test.seconds for test in tests),
         partial=partial,
-        checks=tuple(
-            Check(
-                group=test.group,
-                test=test.test,
-                outcome=test.outcome,
-                reason=test.reason,
-                says=descriptions.get(f"{test.group}.{test.test.partition(' ')[0]}", ""),
-            )
-            for test in tests
-            if test.outcome != "failed"
-        ),
+        checks=_checks(tests, descriptions),
         inventory=next((test.inventory for test in reversed(tests) if test.inventory), Inventory()),
     )

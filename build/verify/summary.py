@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from build.errors import VerifyError
@@ -31,6 +32,9 @@ def report(results: Sequence[VerifyResult]) -> None:
             for result in results
         ],
     )
+    for tests, image, names in _elsewhere(results):
+        where = names[0] if len(names) == 1 else f"{len(names)} images"
+        console.info(f"{tests} tests of the base and the server layer ran in {image} and count for {where}")
     skipped: dict[tuple[str, str], list[str]] = {}
     for result in results:
         for skip in result.skips:
@@ -38,6 +42,15 @@ def report(results: Sequence[VerifyResult]) -> None:
     for (test, reason), names in skipped.items():
         where = names[0] if len(names) == 1 else f"{len(names)} images"
         console.info(f"skipped {test}: {reason} ({where})")
+
+
+def _elsewhere(results: Sequence[VerifyResult]) -> list[tuple[int, str, list[str]]]:
+    """Return the tests that ran in another image: how many, in which, and the images for which they count."""
+    images: dict[tuple[int, str], list[str]] = {}
+    for result in results:
+        for image, tests in Counter(check.ran_in for check in result.checks if check.ran_in).items():
+            images.setdefault((tests, image), []).append(result.name)
+    return [(tests, image, names) for (tests, image), names in images.items()]
 
 
 def raise_for(results: Sequence[VerifyResult], paths: Paths) -> None:

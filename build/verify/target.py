@@ -7,12 +7,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from build.engine.built import BuiltImage
 from build.images import layers
 from build.packages import wheel_sources
 from build.verify.reports import PackageLayer
+
+#: Which tests of an image run: all, or those that depend on its foundation alone, or the others.
+Scope = Literal["all", "base", "image"]
 
 
 @dataclass(frozen=True, kw_only=True)

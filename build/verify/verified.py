@@ -12,6 +12,7 @@ from typing import Any
 
 from build.paths import Paths
 from build.system import state
+from build.verify.results import VerifyResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,8 @@ class Record:
     time: str
     passed: int
     skipped: int
+    #: The digest of the image in which the tests of its foundation ran; empty where they ran in this one.
+    foundation_from: str
 
 
 def lookup(paths: Paths, image_id: str) -> Record | None:
@@ -48,24 +51,28 @@ def is_verified(paths: Paths, image_id: str, suite: str) -> bool:
     return entry is not None and entry.suite == suite
 
 
-def record(paths: Paths, image_id: str, *, name: str, recipe: str, suite: str, passed: int, skipped: int) -> Record:
+def record(paths: Paths, result: VerifyResult, *, recipe: str, suite: str) -> Record:
     """Remember that an image passed.
 
     Args:
         paths: The project.
-        image_id: The digest by which the engine knows it.
-        name: The image name.
+        result: The image's result.
         recipe: The image's recipe.
         suite: The hash of the tests that it passed.
-        passed: How many tests passed.
-        skipped: How many tests were skipped.
 
     Returns:
         The new record.
     """
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    entry = Record(name=name, recipe=recipe, suite=suite, time=now, passed=passed, skipped=skipped)
-    state.write_json(_file(paths), {**_read(paths), image_id: asdict(entry)})
+    entry = Record(
+        name=result.name,
+        recipe=recipe,
+        suite=suite,
+        time=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        passed=result.passed,
+        skipped=len(result.skips),
+        foundation_from=result.foundation_from,
+    )
+    state.write_json(_file(paths), {**_read(paths), result.image_id: asdict(entry)})
     return entry
 
 
@@ -74,6 +81,14 @@ def forget(paths: Paths, image_id: str) -> None:
     entries = _read(paths)
     if entries.pop(image_id, None) is not None:
         state.write_json(_file(paths), entries)
+
+
+def forget_foundation(paths: Paths, image_id: str) -> None:
+    """Remove the images whose tests of the foundation ran in an image in which these have failed now."""
+    entries = _read(paths)
+    left = {key: entry for key, entry in entries.items() if entry.get("foundation_from") != image_id}
+    if left != entries:
+        state.write_json(_file(paths), left)
 
 
 def _file(paths: Paths) -> Path:

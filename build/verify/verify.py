@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from build.errors import UsageError
 from build.paths import Paths, ToolPaths
-from build.verify import pytest_run, reports, summary, verified
-from build.verify.display import Display
+from build.verify import reports, summary, verified, whole_suite
 from build.verify.reports import Report
 from build.verify.results import VerifyResult, collect
+from build.verify.suite import Suite
 from build.verify.target import Target, suite_of
 
 
@@ -66,23 +66,20 @@ def run(
         raise UsageError("no image to verify", fix="build some first: nox -s build")
     known = {} if force or keywords else _remembered(targets, tool, paths)
     remaining = [target for target in targets if target.image_id not in known]
+    suite = Suite(
+        tool=tool,
+        paths=paths,
+        environment={**os.environ, **({"DOCKER_HOST": docker_host} if docker_host else {})},
+        workers=workers or os.cpu_count() or 1,
+        keywords=keywords,
+    )
     new: dict[str, VerifyResult] = {}
-    if remaining:
-        with Display([target.name for target in remaining]) as display:
-            events = pytest_run.run(
-                remaining,
-                tool=tool,
-                paths=paths,
-                environment={**os.environ, **({"DOCKER_HOST": docker_host} if docker_host else {})},
-                workers=min(len(remaining), workers or os.cpu_count() or 1),
-                keywords=keywords,
-                on_event=display,
-            )
-        groups, descriptions = reports.describe(tool.image_tests)
-        new = collect(events, remaining, descriptions, partial=keywords is not None)
-        if not keywords:
-            for target in remaining:
-                _remember(target, new[target.name], groups, tool, paths)
+    if remaining and keywords:
+        new = collect(suite.run(remaining, {}), remaining, {}, partial=True)
+    elif remaining:
+        new = whole_suite.run(suite, remaining, force=force)
+        for target in remaining:
+            _remember(target, new[target.name], suite.groups, tool, paths)
     return [known.get(target.image_id) or new[target.name] for target in targets]
 
 
@@ -108,15 +105,8 @@ def _remember(target: Target, result: VerifyResult, groups: Mapping[str, str], t
     if not result.ok:
         verified.forget(paths, target.image_id)
         return
-    record = verified.record(
-        paths,
-        target.image_id,
-        name=result.name,
-        recipe=target.built.recipe.digest,
-        suite=suite_of(target, tool.image_tests),
-        passed=result.passed,
-        skipped=len(result.skips),
-    )
+    suite = suite_of(target, tool.image_tests)
+    record = verified.record(paths, result, recipe=target.built.recipe.digest, suite=suite)
     reports.save(paths, _report(target, result, record, groups))
 
 

@@ -79,7 +79,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect tests for the images that they do not apply to."""
+    """Deselect tests for the images that they do not apply to, and those that run in another image."""
     deselected = [item for item in items if not _applies(item)]
     if deselected:
         config.hook.pytest_deselected(items=deselected)
@@ -89,7 +89,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _applies(item: pytest.Item) -> bool:
     parameters = getattr(item, "callspec", None)
     one: Image | None = parameters.params.get("image") if parameters else None
-    return one is None or all(marker.args[0](one) for marker in item.iter_markers("applies"))
+    if one is None:
+        return True
+    if one.scope not in ("all", image_results.depends(item)):
+        return False
+    return all(marker.args[0](one) for marker in item.iter_markers("applies"))
 
 
 @pytest.fixture(scope="session")

@@ -43,6 +43,8 @@ class Image:
     #: Distributions that were built from source, because they have no wheel.
     from_source: tuple[str, ...]
     labels: dict[str, str]
+    #: Which of its tests run: ``base``, ``image`` (the marker ``depends``) or ``all``.
+    scope: str
 
 
 def applies(condition: Callable[[Image], object]) -> pytest.MarkDecorator:

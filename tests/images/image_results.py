@@ -34,13 +34,18 @@ def _describe(item: pytest.Item) -> dict[str, Any]:
     image: Image | None = parameters.params.get("image") if parameters else None
     test = item.name.partition("[")[0]
     others = parameters.id.replace(image.name, "").strip("-") if parameters and image else ""
-    marker = item.get_closest_marker("depends")
     return {
         "image": image.name if image else None,
         "group": re.sub(r"^test_(image_)?", "", item.path.stem),
         "test": f"{test} ({others})" if others else test,
-        "depends": marker.args[0] if marker else "image",
+        "depends": depends(item),
     }
+
+
+def depends(item: pytest.Item) -> str:
+    """Return what a test's result depends on: ``base`` or ``image``."""
+    marker = item.get_closest_marker("depends")
+    return str(marker.args[0]) if marker else "image"
 
 
 class ResultsWriter:

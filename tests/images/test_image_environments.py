@@ -42,6 +42,7 @@ def run(container: Container, *command: str, variables: tuple[str, ...] = ()) ->
     return done.returncode, done.stdout
 
 
+@pytest.mark.depends("image")  # its lock
 def test_constraints_fit_the_lock(image: Image, container: Container, environment: dict[str, str]) -> None:
     """They are ranges around the locked versions, and contain what the server itself needs."""
     container.must_run()

@@ -27,7 +27,13 @@ def run(folder: Path, suite: str) -> list[Event]:
     (copy.image_tests / "test_image_sample.py").write_text(textwrap.dedent(suite))
     unused = ("reference", "image_id", "recipe", "framework", "version", "cuda", "cudnn", "cuda_absent", "os", "python")
     lists = ("contract", "from_default_index", "from_source")
-    entry: dict[str, object] = {**dict.fromkeys(unused), **{key: [] for key in lists}, "lock": {}, "labels": {}}
+    entry: dict[str, object] = {
+        **dict.fromkeys(unused),
+        **{key: [] for key in lists},
+        "lock": {},
+        "labels": {},
+        "scope": "all",
+    }
     plan = [{**entry, "name": name, "device": name.split("-")[1]} for name in IMAGES]
     files = Files(paths=paths)
     files.prepare()

@@ -9,6 +9,7 @@ import pytest
 
 from build.paths import Paths, ToolPaths, tool
 from build.verify import verified
+from build.verify.results import Outcome, VerifyResult
 from build.verify.target import suite_hash
 
 IMAGE = "sha256:" + "1" * 64
@@ -33,8 +34,10 @@ def clone(root: Path) -> Path:
     return copy
 
 
-def remember(paths: Paths, image: str = IMAGE, suite: str = "s") -> None:
-    verified.record(paths, image, name="sklearn", recipe="r", suite=suite, passed=3, skipped=1)
+def remember(paths: Paths, image: str = IMAGE, suite: str = "s", foundation_from: str = "") -> None:
+    skips = (Outcome(test="test_gpu", reason="no GPU here"),)
+    result = VerifyResult(name="sklearn", image_id=image, passed=3, skips=skips, foundation_from=foundation_from)
+    verified.record(paths, result, recipe="r", suite=suite)
 
 
 def test_an_image_that_passed_is_verified(paths: Paths) -> None:
@@ -55,6 +58,16 @@ def test_an_image_that_failed_later_is_not_verified(paths: Paths) -> None:
     verified.forget(paths, IMAGE)
     assert not verified.is_verified(paths, IMAGE, "s")
     assert verified.is_verified(paths, OTHER, "s")
+
+
+def test_an_image_whose_foundation_failed_later_is_not_verified(paths: Paths) -> None:
+    third = "sha256:" + "3" * 64
+    remember(paths)
+    remember(paths, OTHER, foundation_from=IMAGE)
+    remember(paths, third, foundation_from=third)
+    verified.forget_foundation(paths, IMAGE)
+    assert not verified.is_verified(paths, OTHER, "s")
+    assert verified.is_verified(paths, third, "s")
 
 
 @pytest.mark.parametrize("content", ["{ half a fil", "[]", f'{{"{IMAGE}": {{"from": "another version"}}}}'])

@@ -29,6 +29,7 @@ from build.engine.built import BuiltImage
 from build.engine.images import LocalImage
 from build.errors import EngineError, UsageError, VerifyError
 from build.images.image import Image
+from build.images.layers import stacked
 from build.images.recipe import Recipe
 from build.paths import Paths, ToolPaths, repository, tool
 from build.verify import containers, reports, summary, verify
@@ -67,10 +68,38 @@ CONTAINERS = """
 """
 
 
-def target(name: str, image_id: str = "sha256:" + "1" * 64, reference: str = "none:none") -> Target:
+#: One test of the base and the server layer, and one of the image. They write down in which image they ran, and the
+#: first one fails in the images that BROKEN names.
+FOUNDATION = """
+    import pathlib
+
+    import pytest
+
+    BROKEN = ()
+
+    def write_down(test, image):
+        with pathlib.Path("ran").open("a") as file:
+            file.write(f"{test} {image.framework}\\n")
+
+    @pytest.mark.depends("base")
+    def test_base(image):
+        write_down("base", image)
+        assert image.framework not in BROKEN, "the base is broken"
+
+    def test_own(image):
+        write_down("own", image)
+"""
+
+
+def target(
+    name: str, image_id: str = "sha256:" + "1" * 64, reference: str = "none:none", base: str = "a base"
+) -> Target:
     [variant] = [one for one in PROJECT.variants if one.name == name]
     [image] = PROJECT.images([variant])
-    local = LocalImage(reference=reference, id=image_id, recipe=None, size=0, layers=(), labels=())
+    layers = [base, *(layer for layer, _ in stacked(image.layers))]
+    local = LocalImage(
+        reference=reference, id=image_id, recipe=None, size=0, layers=tuple((one, 1) for one in layers), labels=()
+    )
     return Target(built=BuiltImage(image=image, recipe=Recipe(inputs={"of": name}), result=local))
 
 
@@ -206,6 +235,13 @@ class Bench:
     def suite(self, text: str) -> None:
         (self.tool.image_tests / "test_sample.py").write_text(textwrap.dedent(text))
 
+    def ran(self) -> list[str]:
+        """The tests that ran, with the images that they ran in."""
+        return sorted((self.paths.root / "ran").read_text().splitlines())
+
+    def forget_what_ran(self) -> None:
+        (self.paths.root / "ran").unlink()
+
     def containers(self) -> list[str]:
         label = f"label={containers.CLONE_LABEL}={self.paths.root}"
         return docker(self.host, "ps", "--all", "--quiet", "--filter", label).split()
@@ -326,6 +362,81 @@ def test_an_image_that_passed_has_a_report(bench: Bench) -> None:
     # Without its report an image is tested again: otherwise it would be published without one.
     shutil.rmtree(bench.paths.reports / "images")
     assert [one.remembered for one in bench.run()] == [False, False]
+
+
+@pytest.mark.engine
+def test_the_foundation_is_tested_in_one_image(bench: Bench) -> None:
+    bench.suite(FOUNDATION)
+    good, bad = bench.run()
+    assert (good.ok, bad.ok) == (True, True)
+    assert bench.ran() == ["base minimal", "own minimal", "own sklearn"]
+    assert (good.passed, bad.passed) == (1, 2), "a test that ran in another image counts as passed in this one"
+    report = reports.load(bench.paths, good.image_id)
+    assert report is not None
+    assert {check.test: check.ran_in for check in report.checks} == {"test_own": "", "test_base": BAD}
+    assert (report.passed, report.passed_elsewhere) == (1, {BAD: 1})
+
+
+@pytest.mark.engine
+def test_the_result_of_a_foundation_is_remembered(bench: Bench) -> None:
+    bench.suite(FOUNDATION)
+    first, second = (replace(bench, targets=[one]) for one in reversed(bench.targets))
+    first.run()
+    bench.forget_what_ran()
+    assert [one.ok for one in second.run()] == [True]
+    assert bench.ran() == ["own sklearn"]
+    bench.forget_what_ran()
+    second.run(force=True)
+    assert bench.ran() == ["base sklearn", "own sklearn"]
+    first.run(force=True)
+    bench.suite(FOUNDATION + "    # edited")
+    bench.forget_what_ran()
+    second.run()
+    assert bench.ran() == ["base sklearn", "own sklearn"]
+
+
+@pytest.mark.engine
+def test_images_on_different_bases_share_no_results(bench: Bench) -> None:
+    bench.suite(FOUNDATION)
+    sklearn, minimal = bench.targets
+    other = target(GOOD, sklearn.image_id, sklearn.built.local.reference, base="another base")
+    replace(bench, targets=[other, minimal]).run()
+    assert bench.ran() == ["base minimal", "base sklearn", "own minimal", "own sklearn"]
+
+
+@pytest.mark.engine
+def test_an_image_that_breaks_its_foundation_fails_alone(bench: Bench) -> None:
+    bench.suite(FOUNDATION.replace("BROKEN = ()", "BROKEN = ('minimal',)"))
+    good, bad = bench.run()
+    assert (good.ok, bad.ok) == (True, False)
+    assert bench.ran() == ["base minimal", "base sklearn", "own minimal", "own sklearn"]
+    assert good.passed == 2
+    assert [one.remembered for one in bench.run()] == [True, False]
+
+
+@pytest.mark.engine
+def test_a_broken_foundation_fails_all_its_images(bench: Bench) -> None:
+    bench.suite(FOUNDATION)
+    bench.run()
+    bench.suite(FOUNDATION.replace("BROKEN = ()", "BROKEN = ('minimal', 'sklearn')"))
+    broken = Outcome(test="test_base", reason="the base is broken")
+    assert [one.failures for one in bench.run()] == [(broken,), (broken,)]
+    bench.forget_what_ran()
+    assert [one.ok for one in replace(bench, targets=bench.targets[:1]).run()] == [False]
+    assert bench.ran() == ["base sklearn", "own sklearn"]
+
+
+@pytest.mark.engine
+def test_images_depend_on_the_result_of_their_foundation(bench: Bench) -> None:
+    """An image is not verified any more where the tests fail in the image in which they had passed for it."""
+    bench.suite(FOUNDATION)
+    bench.run()
+    sklearn, minimal = bench.targets
+    assert verify.is_verified(sklearn, bench.tool, bench.paths)
+    bench.suite(FOUNDATION.replace("BROKEN = ()", "BROKEN = ('minimal',)"))
+    replace(bench, targets=[minimal]).run()
+    bench.suite(FOUNDATION)
+    assert not verify.is_verified(sklearn, bench.tool, bench.paths)
 
 
 @pytest.mark.engine
