@@ -184,9 +184,9 @@ class Batch:
             PipelineError: The engine or a base image failed, or something that belongs to no image.
         """
         job = self._job
-        if explained := explain(result.log, job.connection.engine):
-            raise explained
         cause = failure(result.log)
+        if explained := explain(result.log, job.connection.engine, has_another_cause=cause.stage is not None):
+            raise explained
         targets = blame.failed_targets(cause, self._remaining)
         if self._new_bases and not any(cause.stage in blame.own_stages(self._remaining[target]) for target in targets):
             names = [base.name for base in self._new_bases]

@@ -87,18 +87,27 @@ def failure(log: str) -> Failure:
     """Find in a bake's whole output the part that failed."""
     target = re.search(r"^(?:ERROR: )?target (\S+?): ", log, re.MULTILINE)
     block = re.search(r"^-{6}\n > \[(?:(\S+) )?(\S+) +\d+/\d+\][^\n]*\n(.*?)^-{6}$", log, re.MULTILINE | re.DOTALL)
+    step = block or _failed_step(log)  # without the block, buildx was cut off by the loss of another connection
     final = [line for line in log.splitlines() if line.startswith("ERROR: ")]
     lines = []
     if block:
         # buildx repeats the step's output there, and sometimes only its last line: the log has all of it.
         repeated = [re.sub(r"^\d+\.\d+ ", "", line) for line in block[3].splitlines() if line.strip()]
         lines += max(_output_of_failed_step(log), repeated, key=len)[-12:]
+    elif step:
+        lines += _output_of_failed_step(log)[-12:]
     lines += final[-1:] or [line for line in log.splitlines() if line.strip()][-4:]
     return Failure(
-        target=target[1] if target else (block[1] if block else None),
-        stage=block[2] if block else None,
+        target=target[1] if target else (step[1] if step else None),
+        stage=step[2] if step else None,
         lines="\n".join(lines),
     )
+
+
+def _failed_step(log: str) -> re.Match[str] | None:
+    """Return the heading of the step that failed first: target and stage."""
+    failed = re.search(r"^#(\d+) ERROR: process ", log, re.MULTILINE)
+    return re.search(rf"^#{failed[1]} \[(?:(\S+) )?(\S+) +\d+/\d+\]", log, re.MULTILINE) if failed else None
 
 
 def _output_of_failed_step(log: str) -> list[str]:

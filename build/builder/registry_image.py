@@ -49,8 +49,9 @@ def build_registry(project: Project, *, connection: Connection, log: Path) -> st
         on_step=lambda step: None,
     )
     if result.returncode != 0:
-        raise explain(result.log, connection.engine) or PipelineError(
-            "the embedded registry's image failed to build", where=str(log), details=failure(result.log).lines
+        cause = failure(result.log)
+        raise explain(result.log, connection.engine, has_another_cause=cause.stage is not None) or PipelineError(
+            "the embedded registry's image failed to build", where=str(log), details=cause.lines
         )
     return reference
 

@@ -52,12 +52,18 @@ def classify(text: str) -> Literal["gone", "full"] | None:
     return "gone" if _GONE.search(text) else None
 
 
-def explain(failure: BaseException | str, engine: Engine | None = None) -> EngineError | None:
+def explain(
+    failure: BaseException | str, engine: Engine | None = None, *, has_another_cause: bool = False
+) -> EngineError | None:
     """Return the error to raise for an engine that stopped answering or whose disk is full.
+
+    An engine that answers has not stopped, whatever the message: it also breaks off the other connections of a build
+    in which a step fails, for example the one that still sends a build context.
 
     Args:
         failure: The SDK's exception, or what ``docker`` or ``buildx`` wrote to standard error.
-        engine: The engine in use.
+        engine: The engine in use; it is asked whether it answers. None: the message alone decides.
+        has_another_cause: The message also names a cause that explains a broken connection to an engine that answers.
 
     Returns:
         None where the failure has another cause.
@@ -76,7 +82,11 @@ def explain(failure: BaseException | str, engine: Engine | None = None) -> Engin
         kind = _classify_exception(failure, engine)
     if kind == "full":
         return _full(engine)
-    return _gone(engine) if kind == "gone" else None
+    if kind is None:
+        return None
+    if engine is None or not answers(engine.host, engine.tls):
+        return _gone(engine)
+    return None if has_another_cause or _ends_otherwise(failure) else _broke_off(engine)
 
 
 @contextlib.contextmanager
@@ -95,6 +105,12 @@ def explaining(engine: Engine) -> Iterator[None]:
         if explanation is None:
             raise
         raise explanation from error
+
+
+def _ends_otherwise(failure: BaseException | str) -> bool:
+    """Tell whether the last error in a program's output, the one that ended it, is not that of the connection."""
+    errors = re.findall(r"^ERROR: .*$", failure, re.MULTILINE) if isinstance(failure, str) else []
+    return bool(errors) and classify(errors[-1]) is None
 
 
 def _classify_exception(error: BaseException, engine: Engine | None) -> Literal["gone", "full"] | None:
@@ -136,6 +152,16 @@ def _gone(engine: Engine | None) -> EngineError:
         f"the engine{address} stopped answering",
         where=engine.source if engine else None,
         fix="start it again (its log has the reason), then run this command again",
+    )
+
+
+def _broke_off(engine: Engine) -> EngineError:
+    """Return the error for a lost connection to an engine that answers again: it was restarted, or under heavy load."""
+    return EngineError(
+        f"the connection to the engine at {engine.host} broke, and the engine answers again",
+        where=f"{engine.source}; its log is {folders().log}" if engine.own else engine.source,
+        fix="run this command again (what was built is kept); the engine's log may have the reason",
+        details=log_tail(folders().log) if engine.own else None,
     )
 
 

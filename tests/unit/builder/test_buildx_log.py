@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from build.builder.buildx_log import Parser, Step, failure
 
 LOG = (Path(__file__).parents[1] / "data/bake-hash-mismatch.log").read_text(encoding="utf-8")
@@ -75,3 +77,33 @@ def test_a_failure_without_a_stage_shows_the_last_lines() -> None:
     found = failure("#0 building\nERROR: docker-bake.hcl: no such file\n")
     assert found.stage is None
     assert found.lines == "ERROR: docker-bake.hcl: no such file"
+
+
+#: A step failed while the client still sent the build context of another target (Docker 26.1, buildx 0.13).
+BROKEN_OFF = """\
+#61 [minimal stage-1 1/2] RUN /setup-base python3.13
+#61 0.447 /bin/sh: 1: /setup-base: not found
+#61 ERROR: process "/bin/sh -c /setup-base python3.13" did not complete successfully: exit code: 127
+
+#64 [builder-debian12-py311 internal] load build context
+#64 transferring context: 26.91MB 1.7s done
+#64 ERROR: rpc error: code = Unavailable desc = error reading from server: EOF
+------
+ > [builder-debian12-py311 internal] load build context:
+------
+"""
+REPEATED = """\
+------
+ > [minimal stage-1 1/2] RUN /setup-base python3.13:
+0.447 /bin/sh: 1: /setup-base: not found
+------
+ERROR: failed to solve: process "/bin/sh -c /setup-base python3.13" did not complete successfully: exit code: 127
+"""
+LOST = "ERROR: failed to solve: rpc error: code = Unavailable desc = error reading from server: EOF\n"
+
+
+@pytest.mark.parametrize("end", [REPEATED, LOST])
+def test_a_step_that_fails_while_a_context_is_sent(end: str) -> None:
+    found = failure(BROKEN_OFF + end)
+    assert (found.target, found.stage) == ("minimal", "stage-1")
+    assert found.lines.splitlines()[0] == "/bin/sh: 1: /setup-base: not found"

@@ -10,7 +10,7 @@ import requests
 from docker.errors import DockerException
 
 from build.engine import failures
-from build.engine.connect import connect
+from build.engine.connect import Connection, connect
 from tests.unit.engine.fixture_engine import ENGINE
 
 #: As Docker 26.1 and buildx 0.13 wrote them, the engine killed in the middle of a build or gone before it.
@@ -64,6 +64,34 @@ def test_a_full_disk(text: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", [A_REGISTRY_REFUSES, AN_INDEX_REFUSES, A_STEP_FAILS, ""])
 def test_failures_that_are_not_the_engines(text: str) -> None:
     assert failures.explain(text, ENGINE) is None
+
+
+#: A log in which the connection that sends a build context broke, but another error ended the build.
+BROKE_OFF = "#64 ERROR: rpc error: code = Unavailable desc = error reading from server: EOF\n"
+OTHER_ENDS = [
+    'ERROR: failed to solve: process "/bin/sh -c x" did not complete successfully: exit code: 127',
+    'ERROR: failed to solve: failed to compute cache key: "/no-such-file": not found',
+    "ERROR: failed to solve: registry.example/base@sha256:1: not found",
+]
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("end", OTHER_ENDS)
+def test_an_engine_that_answers_has_not_stopped(connection: Connection, end: str, tmp_path: Path) -> None:
+    assert failures.explain(BROKE_OFF + end, connection.engine) is None
+    stopped = dataclasses.replace(connection.engine, host=f"unix://{tmp_path}/docker.sock")
+    error = failures.explain(BROKE_OFF + end, stopped)
+    assert error is not None
+    assert "stopped answering" in error.what
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("text", [KILLED_IN_A_BUILD, KILLED_WHILE_IT_SOLVED])
+def test_a_lost_connection_to_an_engine_that_answers_again(connection: Connection, text: str) -> None:
+    error = failures.explain(text, connection.engine)
+    assert error is not None
+    assert error.what == f"the connection to the engine at {connection.engine.host} broke, and the engine answers again"
+    assert failures.explain(text, connection.engine, has_another_cause=True) is None
 
 
 def test_a_registry_that_refuses_is_not_the_engines_failure() -> None:
