@@ -26,6 +26,8 @@ from build.paths import Paths, repository
 from build.variants.select import Selection
 
 ROOT = Path(__file__).resolve().parent.parent
+#: Where a checkout remembers the results of foundations (`build.verify.foundation`).
+FOUNDATIONS = Path(".pipeline/reports/foundations")
 
 
 # Background jobs of a shell ignore Ctrl-C, and so do the processes that they start; the tests of Ctrl-C need it.
@@ -134,6 +136,14 @@ def wait_for(process: subprocess.Popen[str], text: str, *, seconds: float = 240)
     raise AssertionError(f"{text!r} was not printed:\n{''.join(seen)}")
 
 
+def wait_until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
+    """Wait until a condition is true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not become true in time"
+        time.sleep(0.1)
+
+
 def interrupt(process: subprocess.Popen[str], *, seconds: float = 60) -> Ran:
     """Send a started command the signal of Ctrl-C, and wait for its end."""
     process.send_signal(signal.SIGINT)
@@ -158,6 +168,10 @@ def copy_checkout(target: Path) -> Checkout:
         source = ROOT / ".pipeline" / name
         if source.is_dir():
             shutil.copytree(source, target / ".pipeline" / name, copy_function=link_large)
+    # The tests of a base and server layer run once, in whichever checkout: their results are found by content.
+    (ROOT / FOUNDATIONS).mkdir(parents=True, exist_ok=True)
+    (target / FOUNDATIONS).parent.mkdir(parents=True, exist_ok=True)
+    (target / FOUNDATIONS).symlink_to(ROOT / FOUNDATIONS)
     return Checkout(root=target)
 
 

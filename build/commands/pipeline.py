@@ -30,7 +30,7 @@ from build.variants.select import Selection
 @click.command("pipeline", cls=Session)
 @building
 @click.option(
-    "--workers", type=click.IntRange(1), help="Number of images tested at a time.  [default: the number of CPUs]"
+    "--workers", type=click.IntRange(1), help="Number of tests that run at a time.  [default: the number of CPUs]"
 )
 @latest_for_stand_ins
 @click.option(

@@ -20,7 +20,7 @@ from build.verify.verify import verify as run_tests
 @click.command(cls=Session)
 @click.option("--force", is_flag=True, help="Also test images that have already passed.")
 @click.option(
-    "--workers", type=click.IntRange(1), help="Number of images tested at a time.  [default: the number of CPUs]"
+    "--workers", type=click.IntRange(1), help="Number of tests that run at a time.  [default: the number of CPUs]"
 )
 @selecting
 def verify(selection: Selection, force: bool, workers: int | None) -> None:
@@ -36,7 +36,7 @@ def verify_images(run: Run, images: Sequence[BuiltImage], *, force: bool, worker
         run: The command's setting.
         images: The images to test.
         force: Test those again that passed before.
-        workers: The number of images tested at a time; by default the number of CPUs.
+        workers: The number of tests that run at a time; by default the number of CPUs.
 
     Raises:
         VerifyError: An image does not keep the contract.

@@ -22,7 +22,7 @@ class Suite:
     paths: Paths
     #: The environment variables of pytest and of the docker command.
     environment: Mapping[str, str]
-    #: How many images are tested at a time.
+    #: How many tests run at a time.
     workers: int
     #: Only tests that match (pytest's ``-k``); None for all.
     keywords: str | None = None
@@ -46,6 +46,11 @@ class Suite:
     def _descriptions(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
         return reports.describe(self.tool.image_tests)
 
+    def _parts(self, scopes: Mapping[str, Scope]) -> int:
+        """Return the number of parts into which ``tests/images/conftest.py`` divides the tests, at most."""
+        files = len(list(self.tool.image_tests.glob("test_*.py")))
+        return sum(1 if scope == "image" else files for scope in scopes.values())
+
     def run(self, targets: Sequence[Target], scopes: Mapping[str, Scope], *, name: str = "verify") -> list[Event]:
         """Run the tests, and show their progress.
 
@@ -62,14 +67,17 @@ class Suite:
             VerifyError: The tests could not run.
             EngineError: No engine answers.
         """
-        with Display([target.name for target in targets]) as display:
+        scopes = {target.name: scopes.get(target.name, "all") for target in targets}
+        # What takes longest comes first, so that the workers end at about the same time.
+        ordered = sorted(targets, key=lambda each: (scopes[each.name] == "image", -each.built.local.size))
+        with Display([target.name for target in ordered]) as display:
             return pytest_run.run(
-                targets,
-                scopes={target.name: scopes.get(target.name, "all") for target in targets},
+                ordered,
+                scopes=scopes,
                 tool=self.tool,
                 files=Files(paths=self.paths, name=name),
                 environment=self.environment,
-                workers=min(len(targets), self.workers),
+                workers=min(self.workers, self._parts(scopes)),
                 keywords=self.keywords,
                 on_event=display,
             )

@@ -31,7 +31,7 @@ def verify(
         docker_host: The engine (``DOCKER_HOST``), or None for the docker command's own choice.
         tool: Where the tests are.
         paths: The project.
-        workers: How many images are tested at a time; by default one for each CPU.
+        workers: How many tests run at a time; by default one for each CPU.
         keywords: Run only tests that match (pytest's ``-k``). Nothing is remembered then.
         force: Also test images that passed before.
 

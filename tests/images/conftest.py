@@ -48,7 +48,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
-    """Send all tests of an image to one worker, so that an image has one container.
+    """Send all tests of an image to one worker, so that they share a container.
+
+    The many tests of an image's foundation are shared out by file: a second container costs less than a worker that has
+    nothing to do.
 
     xdist's own ``--dist loadgroup`` silently does nothing with pytest 9.2: it writes the group to a private attribute
     that pytest no longer reads (seen with xdist 3.8.0).
@@ -58,11 +61,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 class ByImage(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """xdist's scheduling by scope, with the image as the scope."""
+    """xdist's scheduling by scope: the image, or the image and the file where many tests of the image run."""
 
     def _split_scope(self, nodeid: str) -> str:
         images, _ = read(self.config.getoption("--plan"))
-        return image_of(nodeid, [one.name for one in images]) or nodeid
+        scopes = {one.name: one.scope for one in images}
+        name = image_of(nodeid, scopes)
+        if name is None:
+            return nodeid
+        return name if scopes[name] == "image" else f"{name} {nodeid.partition('::')[0]}"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

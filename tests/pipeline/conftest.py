@@ -12,6 +12,11 @@ from tests.conftest import take_port
 from tests.pipeline.helpers import remove_registry
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the main job first: it tests the bases of the default group two at a time, and later tests rely on that."""
+    items.sort(key=lambda item: item.path.name != "test_main_job.py")
+
+
 @pytest.fixture
 def registry_port(engine_client: docker.DockerClient, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """The port of an embedded registry for one test: its commands use it, and it is removed afterwards."""

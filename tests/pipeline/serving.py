@@ -54,3 +54,11 @@ def containers(connection: Connection) -> Iterator[Start]:
         finally:
             for one in started:
                 one.remove()
+
+
+def must_serve(connection: Connection, reference: str) -> None:
+    """Start a container of an image with a script, and assert that it answers a request."""
+    script = b"def init():\n    pass\n\n\ndef run(data):\n    return {'got': data}\n"
+    with containers(connection) as start:
+        answer = start({"main.py": script}, reference=reference).ask({"x": 1})
+    assert answer == {"got": '{"x": 1}'}, answer

@@ -15,11 +15,13 @@ from build.bases import prepare
 from build.bases.local import local_base
 from build.checkout.project import open_project
 from build.engine import embedded_registry
+from build.engine.connect import Connection
 from build.registry import address
 from build.registry.client import Client
 from tests.conftest import ROOT, Checkout
 from tests.pipeline.helpers import edited_matrix, reference
 from tests.pipeline.rows import BASE, BASE_NAME, MINIMAL
+from tests.pipeline.serving import must_serve
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("bases_here")]
 
@@ -95,11 +97,19 @@ def archive(bases_here: None) -> None:
 
 
 @pytest.mark.usefixtures("archive")
-def test_packages_are_added_to_an_image(checkout: Checkout, bare_debian_image: str) -> None:
+def test_packages_are_added_to_an_image(checkout: Checkout, bare_debian_image: str, connection: Connection) -> None:
     """As `ubuntu:18.04` gets its Python and libgomp1."""
     change_base(checkout, image=bare_debian_image, packages=["python3", "libgomp1"])
     built = checkout.run("build", MINIMAL)
     assert built.code == 0, built.text
+    must_serve(connection, reference(checkout, MINIMAL))
+
+
+@pytest.mark.thorough
+@pytest.mark.usefixtures("archive")
+def test_an_image_with_added_packages_passes_its_tests(checkout: Checkout, bare_debian_image: str) -> None:
+    change_base(checkout, image=bare_debian_image, packages=["python3", "libgomp1"])
+    assert checkout.run("build", MINIMAL).code == 0
     verified = checkout.run("verify", MINIMAL)
     assert verified.code == 0, verified.text
     assert " verified" in verified.out

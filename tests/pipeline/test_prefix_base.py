@@ -19,6 +19,7 @@ from build.matrix.origins import PrefixPython
 from tests.conftest import ROOT, Checkout
 from tests.pipeline.helpers import reference
 from tests.pipeline.rows import MINIMAL, PROJECT, newest
+from tests.pipeline.serving import must_serve
 
 #: A base of the matrix with a prefix Python and images of its own.
 BASE = next(variant.base_name for variant in PROJECT.variants if variant.base.prefix)
@@ -64,14 +65,21 @@ def without_pythons(checkout: Checkout, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.engine
-def test_an_image_with_a_prefix_python_passes_its_tests(
-    checkout: Checkout, cpython: Path, engine_client: docker.DockerClient
-) -> None:
-    built = checkout.run("build", IMAGE)
-    assert built.code == 0, built.text
+@pytest.mark.thorough  # test_seed.py has an image with another prefix Python that passes its tests
+def test_an_image_with_a_prefix_python_passes_its_tests(checkout: Checkout, cpython: Path) -> None:
+    assert checkout.run("build", IMAGE).code == 0
     verified = checkout.run("verify", IMAGE)
     assert verified.code == 0, verified.text
     assert " verified" in verified.out
+
+
+@pytest.mark.engine
+def test_an_image_with_a_prefix_python_serves(
+    checkout: Checkout, cpython: Path, connection: Connection, engine_client: docker.DockerClient
+) -> None:
+    built = checkout.run("build", IMAGE)
+    assert built.code == 0, built.text
+    must_serve(connection, reference(checkout, IMAGE))
     output = engine_client.containers.run(
         reference(checkout, IMAGE),
         ["sh", "-c", "python -V; ls -d /usr/local/include/py* /usr/local/lib/*.a; python -m venv /tmp/v && echo made"],
