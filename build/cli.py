@@ -19,7 +19,7 @@ import click
 
 from build.errors import INTERRUPTED_EXIT_CODE, UNEXPECTED_EXIT_CODE, PipelineError
 from build.paths import repository
-from build.system import console
+from build.system import console, run_folder
 
 #: Command → the module and the name of its click command; a module is imported when its command runs, so that
 #: `list` does not load what `build` needs.
@@ -75,7 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     began = time.monotonic()
     try:
-        result = cli.main(args=arguments, prog_name="nox -s", standalone_mode=False)
+        with run_folder.opened({"containers": _remove_containers}):
+            result = cli.main(args=arguments, prog_name="nox -s", standalone_mode=False)
     except PipelineError as failure:
         console.error(failure)
         return failure.exit_code
@@ -89,6 +90,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception:  # noqa: BLE001 - a log file that can be reported, instead of a traceback on the screen
         return _unexpected()
     return result if isinstance(result, int) else 0
+
+
+def _remove_containers(content: object) -> bool:
+    from build.verify import containers  # here: most commands find nothing to remove
+
+    return containers.remove_left(content)
 
 
 def _interrupted(began: float) -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -21,7 +20,7 @@ from build.bases.prefix_files import HEADERS, RUNTIME, TARGET, copy
 from build.bases.prefix_pack import compile_library, pack, set_times, strip
 from build.matrix.origins import PrefixPython
 from build.paths import Paths
-from build.system import console, state
+from build.system import console, run_folder, state
 
 #: The edition of the contents and the layout of the archives: where it is raised, prefixes are packed again.
 EDITION = 1
@@ -91,8 +90,7 @@ def ensure(folder: Path, wanted: PrefixPython, paths: Paths) -> Archive:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "prefix.json").unlink(missing_ok=True)  # a new archive never has an old digest
     python = wanted.minor
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".prefix-") as scratch:
-        stage = Path(scratch)
+    with run_folder.scratch(folder, ".prefix-") as stage:
         programs = copy(found, stage, python)
         strip([stage / name / TARGET / path for (name, path), form in programs.items() if form.debug])
         set_times(stage)

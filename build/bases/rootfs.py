@@ -15,7 +15,7 @@ from build.bases.local import LocalBase
 from build.errors import EngineError, NetworkError, PipelineError
 from build.locks import debian
 from build.matrix.origins import Bootstrapped, DistributionPython
-from build.system import processes, state
+from build.system import processes, run_folder, state
 
 #: Time of everything in a root file system (mmdebstrap is reproducible under a fixed SOURCE_DATE_EPOCH).
 _EPOCH = "315532800"
@@ -119,17 +119,18 @@ def bootstrap(local: LocalBase, origin: Bootstrapped, log: Path) -> Rootfs:
     incoming = target.with_suffix(".incoming.tar")
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [tool, *arguments(origin), str(incoming)]
-    try:
-        environment = {**os.environ, "SOURCE_DATE_EPOCH": _EPOCH, "LC_ALL": "C"}
-        with log.open("w", encoding="utf-8") as output:
-            code = processes.run_logged(command, output, environment=environment)
-        if code != 0:
-            raise _failure(log, local.name)
-        packages = installed(incoming)
-        local.bootstrap_record.unlink(missing_ok=True)  # a new tar never has the old list of packages
-        incoming.replace(target)
-    finally:
-        incoming.unlink(missing_ok=True)
+    with run_folder.noted("path", str(incoming)):
+        try:
+            environment = {**os.environ, "SOURCE_DATE_EPOCH": _EPOCH, "LC_ALL": "C"}
+            with log.open("w", encoding="utf-8") as output:
+                code = processes.run_logged(command, output, environment=environment)
+            if code != 0:
+                raise _failure(log, local.name)
+            packages = installed(incoming)
+            local.bootstrap_record.unlink(missing_ok=True)  # a new tar never has the old list of packages
+            incoming.replace(target)
+        finally:
+            incoming.unlink(missing_ok=True)
     made = {"arguments": arguments(origin), "packages": list(packages), "recorded": _recorded(local)}
     state.write_json(local.bootstrap_record, made)
     return Rootfs(packages=packages)

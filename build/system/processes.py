@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -140,7 +141,9 @@ def started(
         OSError: The program cannot be started.
         KeyboardInterrupt: In a thread of `worker_threads`: Ctrl-C stopped it.
     """
-    process = start(command, cwd=cwd, environment=environment, stdin=stdin, stdout=stdout, stderr=stderr)
+    # Its temporary files are in the folder of this run, which is removed with them.
+    variables = {**(os.environ if environment is None else environment), "TMPDIR": tempfile.gettempdir()}
+    process = start(command, cwd=cwd, environment=variables, stdin=stdin, stdout=stdout, stderr=stderr)
     _running.add(process)
     try:
         _raise_if_interrupted()

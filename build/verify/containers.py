@@ -1,12 +1,15 @@
-"""Containers that the image tests start: found by their labels, and removed whatever happens."""
+"""Containers and images that the image tests make: found by their labels, and removed whatever happens."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from build.errors import EngineError
-from build.system import processes
+from build.system import processes, run_folder
 
 #: A label of every container that the tests start: the run that started it.
 RUN_LABEL = "inference-images.verify"
@@ -14,10 +17,50 @@ RUN_LABEL = "inference-images.verify"
 CLONE_LABEL = "inference-images.clone"
 
 _ATTEMPTS = 12
+#: The variables that tell the docker command which engine to use.
+_VARIABLES = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")
+
+
+@contextlib.contextmanager
+def removed(run: str, environment: Mapping[str, str]) -> Iterator[None]:
+    """Remove the containers and images of a run after the body, however it ends; the next command does if it is killed.
+
+    Args:
+        run: The value of their label.
+        environment: The environment variables of the docker command.
+
+    Raises:
+        EngineError: No docker command was found, or no engine answers it.
+    """
+    engine = {name: environment[name] for name in _VARIABLES if name in environment}
+    with run_folder.noted("containers", {"run": run, "engine": engine}):
+        interrupted = True
+        try:
+            yield
+            interrupted = False
+        finally:
+            remove(RUN_LABEL, run, environment, settle=interrupted)
+
+
+def remove_left(content: Any) -> bool:
+    """Remove the containers and images of a run that was killed.
+
+    Args:
+        content: Of its note, from `removed`.
+
+    Returns:
+        False where the engine does not answer: it may do so later.
+    """
+    others = {name: value for name, value in os.environ.items() if name not in _VARIABLES}
+    try:
+        remove(RUN_LABEL, content["run"], {**others, **content["engine"]})
+    except EngineError:
+        return False
+    return True
 
 
 def remove(label: str, value: str, environment: Mapping[str, str], *, settle: bool = False) -> None:
-    """Remove the containers that have a label, and their volumes.
+    """Remove the containers that have a label, their volumes, and the images that have it.
 
     Args:
         label: The label's key.
@@ -33,6 +76,7 @@ def remove(label: str, value: str, environment: Mapping[str, str], *, settle: bo
         ids = _docker(["ps", "--all", "--quiet", "--filter", f"label={label}={value}"], environment).split()
         if not ids:
             if not settle:
+                _remove_images(label, value, environment)
                 return
             settle = False
             time.sleep(1)
@@ -46,6 +90,12 @@ def remove(label: str, value: str, environment: Mapping[str, str], *, settle: bo
             if not ending or attempt == _ATTEMPTS - 1:
                 raise
             time.sleep(0.3)
+
+
+def _remove_images(label: str, value: str, environment: Mapping[str, str]) -> None:
+    ids = _docker(["image", "ls", "--quiet", "--filter", f"label={label}={value}"], environment).split()
+    if ids:
+        _docker(["image", "rm", "--force", *dict.fromkeys(ids)], environment)
 
 
 def _docker(arguments: Sequence[str], environment: Mapping[str, str]) -> str:

@@ -113,12 +113,8 @@ def run(
         seen.append(event)
         on_event(event)
 
-    interrupted = True
-    try:
+    with containers.removed(this_run, environment):
         code = _follow(command(tool, files, workers=workers, keywords=keywords), files, environment, handle)
-        interrupted = False
-    finally:
-        containers.remove(containers.RUN_LABEL, this_run, environment, settle=interrupted)
     if code == _NOTHING_SELECTED and keywords:
         raise UsageError(
             f"no test matches '{keywords}'", fix="give words of the tests' names (`pytest --help` explains -k)"
@@ -136,7 +132,8 @@ def command(tool: ToolPaths, files: Files, *, workers: int, keywords: str | None
         *(sys.executable, "-m", "pytest", str(tool.image_tests), "--plan", str(files.plan)),
         *("--results", str(files.events), f"--junitxml={files.junit}"),
         # If a worker dies, the run ends: xdist 3.8.0 sometimes waits forever for a worker that it restarted.
-        *("--numprocesses", str(workers), "--dist", "loadscope", "--max-worker-restart=0"),
+        *("--numprocesses", str(workers), "--dist", "loadscope", "--no-loadscope-reorder"),
+        "--max-worker-restart=0",
         *("-q", "-rN", "--no-header", "--tb=short", "--color=no", "-p", "no:cacheprovider"),
         *(("-k", keywords) if keywords else ()),
     ]

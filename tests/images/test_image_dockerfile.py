@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from image_container import Container, docker
-from image_plan import Image
+from image_plan import Image, read
 from scoring_scripts import script
 from tiny_package import TinyPackage, below, wheelhouse
 
@@ -49,7 +49,13 @@ class Derived:
 
 
 @pytest.fixture(scope="module")
-def derived(image: Image, start: Any, container: Container, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def derived(
+    image: Image,
+    start: Any,
+    container: Container,
+    tmp_path_factory: pytest.TempPathFactory,
+    pytestconfig: pytest.Config,
+) -> Iterator[Any]:
     """The documented example, built and started; without its apt line where the archive cannot be reached."""
     container.must_run()
     without_apt = container.python("reach_archive.py")
@@ -65,7 +71,8 @@ def derived(image: Image, start: Any, container: Container, tmp_path_factory: py
         (context / path).parent.mkdir(exist_ok=True)
         (context / path).write_bytes(content)
     tag = f"{image.reference.rpartition(':')[0]}:derived-{uuid.uuid4().hex[:12]}"
-    build(context, tag)
+    _, labels = read(pytestconfig.getoption("--plan"))
+    build(context, tag, labels)
     try:
         started = start({}, reference=tag)
         yield Derived(container=started, without_apt=without_apt)
@@ -74,7 +81,7 @@ def derived(image: Image, start: Any, container: Container, tmp_path_factory: py
         docker("image", "rm", "--force", tag)
 
 
-def build(context: Path, tag: str) -> None:
+def build(context: Path, tag: str, labels: dict[str, str]) -> None:
     """Build an image as a user does.
 
     Raises:
@@ -89,6 +96,7 @@ def build(context: Path, tag: str) -> None:
         "--progress=plain",
         "--provenance=false",
         "--load",
+        *(f"--label={key}={value}" for key, value in labels.items()),
         "--tag",
         tag,
         str(context),

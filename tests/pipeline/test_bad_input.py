@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Checkout, interrupt, wait_for
+from tests.conftest import Checkout, interrupt, wait_for, wait_until
 from tests.pipeline.rows import BASE_NAME, MINIMAL, PINS, PROJECT, PYTORCH, SKLEARN
 from tests.unit.matrix.mutations import mutation
 
@@ -201,14 +201,28 @@ def test_a_registry_that_cannot_be_reached_is_reported_before_the_build(
 
 @pytest.mark.engine
 @pytest.mark.usefixtures("bases_here")
-def test_ctrl_c_during_a_bootstrap_leaves_no_partial_base(checkout: Checkout) -> None:
+@pytest.mark.parametrize("by", ["Ctrl-C", "kill -9"])
+def test_an_interrupted_bootstrap_leaves_nothing(checkout: Checkout, tmp_path: Path, by: str) -> None:
+    """Neither a partial base nor temporary files; after `kill -9` the next command removes them."""
     tar = checkout.root / f".pipeline/rootfs/{BASE_NAME}/rootfs.tar"
     before = tar.read_bytes()[:4096], tar.stat().st_size
-    process = checkout.start("bases", "--refresh-bases", "--base", BASE_NAME)
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    tmp_path.chmod(0o711)
+    environment = {"TMPDIR": str(temporary)}
+    process = checkout.start("bases", "--refresh-bases", "--base", BASE_NAME, env=environment)
     wait_for(process, "bootstrapping")
-    done = interrupt(process)
-    assert done.code == 130
-    assert "interrupted" in done.one_screen()
+    wait_until(lambda: any(temporary.glob("*/tmp/mmdebstrap.*")))
+    if by == "Ctrl-C":
+        done = interrupt(process)
+        assert done.code == 130
+        assert "interrupted" in done.one_screen()
+    else:
+        process.kill()
+        process.communicate()
+        assert list(temporary.iterdir()), "nothing is left, so that this test tests nothing"
+        assert checkout.run("list", env=environment).code == 0
+    assert list(temporary.iterdir()) == []
     assert (tar.read_bytes()[:4096], tar.stat().st_size) == before
     assert not list(tar.parent.glob("*.incoming*"))
 

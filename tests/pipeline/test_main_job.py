@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import time
+from typing import Any
 
 import docker
 import pytest
 
 from build.registry import address
 from build.registry.client import Client
-from tests.conftest import Checkout, interrupt, wait_for
+from tests.conftest import Checkout, interrupt, wait_for, wait_until
 from tests.pipeline.helpers import reference
 from tests.pipeline.rows import MINIMAL, PYTORCH
 
@@ -84,3 +86,20 @@ def test_ctrl_c_during_verify_leaves_no_container(checkout: Checkout, engine_cli
     done.one_screen()
     left = engine_client.containers.list(all=True, filters={"ancestor": reference(checkout, MINIMAL)})
     assert left == []
+
+
+def test_the_next_command_removes_the_containers_of_a_killed_verify(
+    checkout: Checkout, engine_client: docker.DockerClient
+) -> None:
+    """Of whichever kind: also one that needs no engine."""
+    assert checkout.run("build", MINIMAL).code == 0
+    label: dict[str, Any] = {"label": f"inference-images.clone={checkout.root}"}
+    process = checkout.start("verify", MINIMAL, "--force")
+    wait_until(lambda: len(engine_client.containers.list(filters=label)) > 0)
+    process.kill()
+    process.communicate()
+    assert engine_client.containers.list(all=True, filters=label)
+    assert checkout.run("list").code == 0
+    assert engine_client.containers.list(all=True, filters=label) == []
+    time.sleep(1)
+    assert engine_client.containers.list(all=True, filters=label) == [], "the tests go on"

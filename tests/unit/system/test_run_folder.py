@@ -1,0 +1,137 @@
+"""The temporary folder of a run, and what the next run does about the folder of one that was killed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from build.paths import repository
+from build.system import processes, run_folder
+
+#: A run that starts a program of its own and one that may outlive it, prints its temporary folder and them, and waits.
+RUN = """
+    import pathlib, sys, tempfile, time
+    from build.system import processes, run_folder
+
+    with run_folder.opened({}):
+        pathlib.Path(tempfile.gettempdir(), "left").mkdir()
+        half = pathlib.Path(sys.argv[1])
+        with run_folder.noted("path", str(half)), run_folder.noted("containers", "those of the run"):
+            half.write_text("half of it")
+            daemon = processes.start(["sleep", "600"])
+            with processes.started(["sleep", "600"]) as program:
+                print(tempfile.gettempdir(), program.pid, daemon.pid, flush=True)
+                time.sleep(600)
+"""
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary folders."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder
+
+
+class Other:
+    """A run in another process."""
+
+    def __init__(self, half: Path) -> None:
+        command = [sys.executable, "-c", textwrap.dedent(RUN), str(half)]
+        self.process = subprocess.Popen(command, cwd=repository().root, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        folder, program, daemon = self.process.stdout.readline().split()
+        self.folder = Path(folder).parent
+        self.program, self.daemon = psutil.Process(int(program)), psutil.Process(int(daemon))
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[Other]:
+    one = Other(tmp_path / "half")
+    yield one
+    one.kill()
+    processes.end([one.program, one.daemon])
+
+
+def test_a_run_leaves_no_temporary_files(temporary: Path) -> None:
+    with run_folder.opened({}):
+        assert temporary in Path(tempfile.mkdtemp()).parents
+        seen = processes.run(["sh", "-c", "echo $TMPDIR"]).stdout.strip()
+        assert seen == tempfile.gettempdir()
+    assert list(temporary.iterdir()) == []
+    assert tempfile.gettempdir() == str(temporary)
+
+
+def test_a_run_that_fails_leaves_no_temporary_files(temporary: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), run_folder.opened({}):
+        tempfile.mkdtemp()
+        raise KeyboardInterrupt
+    assert list(temporary.iterdir()) == []
+
+
+def test_the_next_run_removes_what_a_killed_one_left(other: Other, temporary: Path, tmp_path: Path) -> None:
+    assert (other.folder / "tmp/left").is_dir()
+    assert (tmp_path / "half").is_file()
+    other.kill()
+    asked: list[object] = []
+
+    def remember(content: object) -> bool:
+        asked.append(content)
+        return True
+
+    with run_folder.opened({"containers": remember}):
+        assert not other.folder.exists()
+        assert not (tmp_path / "half").exists()
+        assert not processes.is_alive(other.program)
+        assert processes.is_alive(other.daemon), "a program that may outlive the run was ended"
+        assert asked == ["those of the run"]
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_run_that_is_alive_keeps_its_folder(other: Other, tmp_path: Path) -> None:
+    with run_folder.opened({}):
+        assert (other.folder / "tmp/left").is_dir()
+        assert (tmp_path / "half").is_file()
+        assert processes.is_alive(other.program)
+
+
+def test_what_cannot_be_undone_is_tried_again(other: Other) -> None:
+    other.kill()
+    with run_folder.opened({"containers": lambda content: False}):
+        assert other.folder.exists()
+    with run_folder.opened({"containers": lambda content: True}):
+        assert not other.folder.exists()
+
+
+@pytest.mark.parametrize("note", ["{ half a fil", "[]", '{"kind": "of another version", "content": 1}'])
+def test_a_note_that_cannot_be_read_is_removed(temporary: Path, note: str) -> None:
+    dead = temporary / "inference-images-run-dead"
+    dead.mkdir()
+    (dead / "left-1.json").write_text(note)
+    with run_folder.opened({}):
+        assert not dead.exists()
+
+
+def test_other_users_can_write_temporary_files_and_no_notes(temporary: Path) -> None:
+    with run_folder.opened({}):
+        own = Path(tempfile.gettempdir())
+        assert (own.stat().st_mode & 0o7777, own.parent.stat().st_mode & 0o7777) == (0o1777, 0o711)
+
+
+def test_a_scratch_folder_is_removed(tmp_path: Path) -> None:
+    with run_folder.scratch(tmp_path, ".half-") as folder:
+        (folder / "file").write_text("x")
+    assert not folder.exists()
