@@ -57,6 +57,8 @@ class Completed(_Line):
     seconds: float
     #: None unless this test looked for it.
     inventory: Inventory | None = None
+    #: Times that were too long at the first try and were measured again, each in one line.
+    measured_again: tuple[str, ...] = ()
 
 
 class Error(_Line):

@@ -128,6 +128,7 @@ def _checks(tests: Sequence[Completed], descriptions: Mapping[str, str]) -> tupl
             outcome=test.outcome,
             reason=test.reason,
             says=descriptions.get(f"{test.group}.{test.test.partition(' ')[0]}", ""),
+            measured_again=test.measured_again,
         )
         for test in tests
         if test.outcome != "failed"

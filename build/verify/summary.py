@@ -16,7 +16,7 @@ _SHOWN_FAILURES = 15
 
 
 def report(results: Sequence[VerifyResult]) -> None:
-    """Print a table of the results, and a line for each test that was skipped."""
+    """Print a table of the results, and a line for each test that was skipped or that was measured again."""
     # The columns that matter most come first: on a narrow terminal, those at the end are left out.
     console.table(
         ["image", "result", "passed>", "failed>", "skipped>", "time>"],
@@ -42,6 +42,10 @@ def report(results: Sequence[VerifyResult]) -> None:
     for (test, reason), names in skipped.items():
         where = names[0] if len(names) == 1 else f"{len(names)} images"
         console.info(f"skipped {test}: {reason} ({where})")
+    for result in results:
+        for check in result.checks:
+            for time in check.measured_again if not check.ran_in else ():
+                console.warn(f"{check.test} kept its time only at the second try ({result.name}): {time}")
 
 
 def _elsewhere(results: Sequence[VerifyResult]) -> list[tuple[int, str, list[str]]]:

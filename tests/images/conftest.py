@@ -17,6 +17,7 @@ import pytest
 import testinfra
 from image_container import Container, Start, inspect_image
 from image_plan import Image, image_of, read
+from image_timing import Timing
 from xdist.scheduler import LoadScopeScheduling
 
 HERE = Path(__file__).parent
@@ -118,6 +119,12 @@ def record_inventory(request: pytest.FixtureRequest) -> Callable[[dict[str, Any]
         request.node.stash[image_results.INVENTORY] = inventory
 
     return record
+
+
+@pytest.fixture
+def timing(request: pytest.FixtureRequest) -> Timing:
+    """Checks promised times; what is measured again is part of the test's result."""
+    return Timing(report=request.node.stash.setdefault(image_results.MEASURED_AGAIN, []).append)
 
 
 @pytest.fixture(scope="session")

@@ -18,13 +18,19 @@ from image_plan import Image, image_of
 
 #: The packages that a test found in its image.
 INVENTORY = pytest.StashKey[dict[str, Any]]()
+#: The times that were too long and measured again, each in one line.
+MEASURED_AGAIN = pytest.StashKey[list[str]]()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Attach to a report what is known of its test, in the process that runs it."""
     report = yield
-    report.__dict__["image_test"] = {**_describe(item), "inventory": item.stash.get(INVENTORY, None)}
+    report.__dict__["image_test"] = {
+        **_describe(item),
+        "inventory": item.stash.get(INVENTORY, None),
+        "measured_again": item.stash.get(MEASURED_AGAIN, []),
+    }
     return report
 
 

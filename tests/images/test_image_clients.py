@@ -8,8 +8,9 @@ from __future__ import annotations
 import functools
 
 import pytest
-from image_clients import PROMISED, SCORING, Clients, assert_probes
+from image_clients import PROMISED, SCORING, Clients, slow_probes
 from image_container import Container, Start
+from image_timing import Timing
 
 pytestmark = pytest.mark.depends("base")
 
@@ -33,6 +34,10 @@ def clients(start: Start) -> Clients:
 @pytest.fixture(scope="module")
 def served(start: Start, clients: Clients) -> Container:
     """A server with one worker."""
+    return serve(start, clients)
+
+
+def serve(start: Start, clients: Clients) -> Container:
     container = start(SCORING)
     clients.wait_until_ready(container)
     return container
@@ -52,9 +57,14 @@ def test_conversations(clients: Clients, served: Container) -> None:
     assert '"inits": 1}' in workers_started(clients, served), f"the worker was replaced\n{served.logs()}"
 
 
-def test_no_client_delays_the_probe(clients: Clients, served: Container) -> None:
+def test_no_client_delays_the_probe(start: Start, clients: Clients, served: Container, timing: Timing) -> None:
     """Clients of all kinds are there at the same time, while run() computes."""
-    held = functools.partial(clients.present, "hold", served, kinds=KINDS)
-    prediction = functools.partial(clients.predicting, served, "compute", "delays")
-    assert_probes(clients, served, held, prediction, promised=PROMISED["compute"], count=PROBES)
-    assert '"inits": 1}' in workers_started(clients, served), f"the worker was replaced\n{served.logs()}"
+
+    def measure(server: Container) -> str:
+        held = functools.partial(clients.present, "hold", server, kinds=KINDS)
+        prediction = functools.partial(clients.predicting, server, "compute", "delays")
+        problem = slow_probes(clients, server, held, prediction, promised=PROMISED["compute"], count=PROBES)
+        assert '"inits": 1}' in workers_started(clients, server), f"the worker was replaced\n{server.logs()}"
+        return problem
+
+    timing.check(measure, served, lambda: serve(start, clients))

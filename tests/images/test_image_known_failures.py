@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 import urllib.parse
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 import pytest
 import requests
 from image_container import Container, Start, docker
+from image_timing import Timing
 from scoring_scripts import PATIENCE, Wanted, make_file, script, start_all, wait_for_end, wait_for_file
 
 pytestmark = pytest.mark.depends("base")
@@ -133,6 +135,12 @@ def server(containers: dict[str, Container]) -> str:
     return containers["one worker"].wait_until_it_answers()
 
 
+def fresh(start: Start, name: str) -> Container:
+    """Start another one of the containers."""
+    wanted = CONTAINERS[name]
+    return start(wanted.files, environment=wanted.environment)
+
+
 def ask(url: str, do: str, name: str = "") -> requests.Response:
     """Request a prediction from ``scripts/held.py``."""
     return requests.post(f"{url}/score", json={"do": do, "name": name}, timeout=2 * PATIENCE)
@@ -151,14 +159,35 @@ def in_flight(container: Container, url: str, do: str, name: str) -> Iterator[Fu
                 make_file(container, f"/tmp/release.{name}")
 
 
-def assert_health(url: str) -> None:
-    """Assert that health probes are answered in time."""
+def assert_healthy(url: str, seconds: float = PATIENCE) -> None:
+    """Assert that a health probe is answered in time."""
+    answer = requests.get(url, timeout=seconds)
+    assert (answer.status_code, answer.text) == (200, "Healthy"), f"GET / → {answer.status_code} {answer.text}"
+
+
+def slowest_probe(url: str) -> float:
+    """Return the time of the slowest health probe (s), without anything else to do."""
+    times = []
+    for _ in range(PROBES):
+        begin = time.monotonic()
+        assert_healthy(url)
+        times.append(time.monotonic() - begin)
+    return max(times)
+
+
+def slow_health(url: str, idle: float) -> str:
+    """Say that health probes take too long; return an empty text if they do not.
+
+    Args:
+        url: The server.
+        idle: The time of a probe of the idle server (s): a slow machine delays that too.
+    """
     for _ in range(PROBES):
         try:
-            answer = requests.get(url, timeout=PROBE_TIMEOUT)
-        except requests.RequestException as error:
-            raise AssertionError(f"GET / is not answered in {PROBE_TIMEOUT} s ({error})") from None
-        assert (answer.status_code, answer.text) == (200, "Healthy"), f"GET / → {answer.status_code} {answer.text}"
+            assert_healthy(url, PROBE_TIMEOUT + idle)
+        except requests.Timeout:
+            return f"GET / is not answered in {PROBE_TIMEOUT} s and the {idle:.1f} s of the idle server"
+    return ""
 
 
 def connect(url: str) -> socket.socket:
@@ -172,41 +201,61 @@ def connect(url: str) -> socket.socket:
 
 
 @pytest.mark.parametrize("prediction", ["sleep", "compute"])
-def test_health_during_a_prediction(containers: dict[str, Container], server: str, prediction: str) -> None:
-    with in_flight(containers["one worker"], server, prediction, f"health-{prediction}") as answer:
-        assert_health(server)
-        assert not answer.done(), "no prediction was in progress"
-    assert answer.result().json()["result"] == "released"
+def test_health_during_a_prediction(
+    start: Start, containers: dict[str, Container], prediction: str, timing: Timing
+) -> None:
+    def measure(container: Container) -> str:
+        url = container.wait_until_it_answers()
+        idle = slowest_probe(url)
+        with in_flight(container, url, prediction, f"health-{prediction}") as answer:
+            problem = slow_health(url, idle)
+            assert not answer.done(), "no prediction was in progress"
+        assert answer.result().json()["result"] == "released"
+        return problem
+
+    timing.check(measure, containers["one worker"], lambda: fresh(start, "one worker"))
 
 
-def test_health_while_requests_wait(containers: dict[str, Container], server: str) -> None:
+def test_health_while_requests_wait(start: Start, containers: dict[str, Container], timing: Timing) -> None:
     """Many requests wait, health probes are answered, and then all requests get their answers."""
-    with ThreadPoolExecutor(QUEUE) as pool:
-        with in_flight(containers["one worker"], server, "sleep", "queue") as first:
-            waiting = [pool.submit(ask, server, "nothing") for _ in range(QUEUE)]
-            assert_health(server)
-            assert not first.done(), "no prediction was in progress"
-            early = [answer for answer in waiting if answer.done()]
-            assert not early, "run() was called while another call was in progress"
-        statuses = {answer.result().status_code for answer in waiting}
-    assert statuses == {200}, f"the requests that waited got {statuses}"
+
+    def measure(container: Container) -> str:
+        url = container.wait_until_it_answers()
+        idle = slowest_probe(url)
+        with ThreadPoolExecutor(QUEUE) as pool:
+            with in_flight(container, url, "sleep", "queue") as first:
+                waiting = [pool.submit(ask, url, "nothing") for _ in range(QUEUE)]
+                problem = slow_health(url, idle)
+                assert not first.done(), "no prediction was in progress"
+                early = [answer for answer in waiting if answer.done()]
+                assert not early, "run() was called while another call was in progress"
+            statuses = {answer.result().status_code for answer in waiting}
+        assert statuses == {200}, f"the requests that waited got {statuses}"
+        return problem
+
+    timing.check(measure, containers["one worker"], lambda: fresh(start, "one worker"))
 
 
-def test_health_while_all_workers_predict(containers: dict[str, Container]) -> None:
+def test_health_while_all_workers_predict(start: Start, containers: dict[str, Container], timing: Timing) -> None:
     """Two workers, both with a prediction in progress, and requests that wait."""
-    container = containers["preloaded"]
-    url = container.wait_until_it_answers()
-    with (
-        ThreadPoolExecutor(QUEUE) as pool,
-        in_flight(container, url, "sleep", "all-1") as first,
-        in_flight(container, url, "sleep", "all-2") as second,
-    ):
-        waiting = [pool.submit(ask, url, "nothing") for _ in range(QUEUE)]
-        assert_health(url)
-        assert not first.done(), "no prediction was in progress"
-        assert not second.done(), "no prediction was in progress"
-    statuses = {answer.result().status_code for answer in waiting}
-    assert statuses == {200}, f"the requests that waited got {statuses}"
+
+    def measure(container: Container) -> str:
+        url = container.wait_until_it_answers()
+        idle = slowest_probe(url)
+        with (
+            ThreadPoolExecutor(QUEUE) as pool,
+            in_flight(container, url, "sleep", "all-1") as first,
+            in_flight(container, url, "sleep", "all-2") as second,
+        ):
+            waiting = [pool.submit(ask, url, "nothing") for _ in range(QUEUE)]
+            problem = slow_health(url, idle)
+            assert not first.done(), "no prediction was in progress"
+            assert not second.done(), "no prediction was in progress"
+        statuses = {answer.result().status_code for answer in waiting}
+        assert statuses == {200}, f"the requests that waited got {statuses}"
+        return problem
+
+    timing.check(measure, containers["preloaded"], lambda: fresh(start, "preloaded"))
 
 
 def test_one_prediction_at_a_time(server: str) -> None:
@@ -225,22 +274,31 @@ def test_one_prediction_at_a_time(server: str) -> None:
     [b"", b"POST /score HTTP/1.1\r\nHost: x\r\n", b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 17\r\n\r\n{"],
     ids=["nothing", "half the headers", "half the body"],
 )
-def test_a_slow_client_delays_nobody(server: str, begin: bytes) -> None:
+def test_a_slow_client_delays_nobody(
+    start: Start, containers: dict[str, Container], begin: bytes, timing: Timing
+) -> None:
     """The original images had nginx in front of the server, which waited for the whole request."""
     request = b'POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 17\r\n\r\n{"do": "nothing"}'
-    with connect(server) as slow:
-        slow.sendall(begin)
-        assert_health(server)
-        with ThreadPoolExecutor(1) as pool:
-            other = pool.submit(ask, server, "nothing")
-            try:
-                status = other.result(PATIENCE / 4).status_code
-            except TimeoutError:
-                slow.shutdown(socket.SHUT_RDWR)  # otherwise the other client keeps waiting
-                raise AssertionError("another client had to wait for the slow one") from None
-        assert status == 200, f"another client got {status}"
-        slow.sendall(request[len(begin) :])
-        assert slow.recv(100).startswith(b"HTTP/1.1 200"), "the slow client got no answer"
+
+    def measure(container: Container) -> str:
+        url = container.wait_until_it_answers()
+        idle = slowest_probe(url)
+        with connect(url) as slow:
+            slow.sendall(begin)
+            problem = slow_health(url, idle)
+            with ThreadPoolExecutor(1) as pool:
+                other = pool.submit(ask, url, "nothing")
+                try:
+                    status = other.result(PATIENCE / 4).status_code
+                except TimeoutError:
+                    slow.shutdown(socket.SHUT_RDWR)  # otherwise the other client keeps waiting
+                    return f"another client had to wait for the slow one for {PATIENCE / 4:.0f} s"
+            assert status == 200, f"another client got {status}"
+            slow.sendall(request[len(begin) :])
+            assert slow.recv(100).startswith(b"HTTP/1.1 200"), "the slow client got no answer"
+        return problem
+
+    timing.check(measure, containers["one worker"], lambda: fresh(start, "one worker"))
 
 
 # 2: a script that cannot be served
@@ -290,7 +348,7 @@ def test_stop_finishes_requests(containers: dict[str, Container], server: str) -
     with ThreadPoolExecutor(3) as pool:
         with in_flight(container, server, "sleep", "stop") as first:
             waiting = [pool.submit(ask, server, "nothing") for _ in range(3)]
-            assert_health(server)  # accepted after the others, so those have been accepted too
+            assert_healthy(server)  # accepted after the others, so those have been accepted too
             docker("kill", "--signal", "TERM", container.id)
             assert not first.done(), "no prediction was in progress"
         answers = []
@@ -305,25 +363,38 @@ def test_stop_finishes_requests(containers: dict[str, Container], server: str) -
     assert code == 0, f"exit code {code}\n{container.logs()}"
 
 
-def test_stop_without_requests(containers: dict[str, Container]) -> None:
+def test_stop_without_requests(start: Start, containers: dict[str, Container], timing: Timing) -> None:
     """It ends within docker's grace period, even if clients keep connections open."""
-    container = containers["preloaded"]
-    url = container.wait_until_it_answers()
-    with connect(url) as silent, requests.Session() as kept:
-        assert silent
-        assert kept.get(url, timeout=PATIENCE).status_code == 200
-        docker("stop", "--time", str(GRACE), container.id)
-    state = container.state()
-    assert state["ExitCode"] == 0, f"exit code {state['ExitCode']} (137: killed after {GRACE} s)\n{container.logs()}"
+
+    def measure(container: Container) -> str:
+        url = container.wait_until_it_answers()
+        with connect(url) as silent, requests.Session() as kept:
+            assert silent
+            assert kept.get(url, timeout=PATIENCE).status_code == 200
+            return slow_stop(container)
+
+    timing.check(measure, containers["preloaded"], lambda: fresh(start, "preloaded"))
 
 
 @pytest.mark.parametrize("name", ["starting", "starting the master"])
-def test_stop_while_it_starts(containers: dict[str, Container], name: str) -> None:
+def test_stop_while_it_starts(start: Start, containers: dict[str, Container], name: str, timing: Timing) -> None:
     """It ends within docker's grace period, even during a long init(): no client waits for an answer yet."""
-    wait_for_file(containers[name], "/tmp/entered.init")
-    docker("stop", "--time", str(GRACE), containers[name].id)
-    state = containers[name].state()
-    assert state["ExitCode"] == 0, f"exit code {state['ExitCode']} (137: killed)\n{containers[name].logs()}"
+
+    def measure(container: Container) -> str:
+        wait_for_file(container, "/tmp/entered.init")
+        return slow_stop(container)
+
+    timing.check(measure, containers[name], lambda: fresh(start, name))
+
+
+def slow_stop(container: Container) -> str:
+    """Stop a container; say that it was killed because it took too long, or return an empty text."""
+    docker("stop", "--time", str(GRACE), container.id)
+    code = container.state()["ExitCode"]
+    if code == 137:
+        return f"it did not stop in {GRACE} s, and was killed\n{container.logs()}"
+    assert code == 0, f"exit code {code}\n{container.logs()}"
+    return ""
 
 
 def test_workers_that_fail_together_end_the_server(container: Container) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 
 import docker
 import pytest
+from image_timing import Timing
 
 from build.registry.address import PORT_VARIABLE
 from tests.conftest import take_port
@@ -24,3 +26,9 @@ def registry_port(engine_client: docker.DockerClient, monkeypatch: pytest.Monkey
     monkeypatch.setenv(PORT_VARIABLE, str(port))
     yield port
     remove_registry(engine_client, port)
+
+
+@pytest.fixture
+def timing() -> Timing:
+    """Checks promised times; pytest's summary lists what is measured again."""
+    return Timing(report=lambda reason: warnings.warn(f"measured again: {reason}", stacklevel=2))

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from image_clients import PROMISED, SCORING, TLS, Clients, Running, assert_probes
+from image_clients import PROMISED, SCORING, TLS, Clients, Running, slow_probes
 from image_container import Container, Start, docker
+from image_timing import Timing
 from scoring_scripts import PATIENCE, make_file, wait_for_end, wait_for_file
 
 from build.engine.connect import Connection
@@ -84,6 +85,12 @@ class Server:
             yield
         assert not refused(running.result), f"requests that waited: {refused(running.result)[:3]}"
 
+    def slow_probes(
+        self, *disturbances: Callable[[], AbstractContextManager[object]], promised: int, count: int
+    ) -> str:
+        """`image_clients.slow_probes` of this server."""
+        return slow_probes(self.clients, self.container, *disturbances, promised=promised, count=count, tls=self.tls)
+
     def assert_not_replaced(self, workers: int = 1) -> None:
         """Assert that it scores, with the workers that it started with."""
         (answer,) = self.score([{"do": "nothing"}])
@@ -130,23 +137,32 @@ def troubled(request: pytest.FixtureRequest, start: Start, clients: Clients) -> 
 
 
 @pytest.mark.parametrize(("prediction", "count"), PROBED)
-def test_the_probe_is_answered(troubled: tuple[Server, Trouble], prediction: str, count: int) -> None:
+def test_the_probe_is_answered(
+    troubled: tuple[Server, Trouble], start: Start, prediction: str, count: int, timing: Timing
+) -> None:
     """The promised times, while clients give trouble and run() sleeps or computes; no worker ends."""
-    server, trouble = troubled
-    held = [server.hold(trouble.kind, trouble.count)] if trouble.kind else []
-    busy = functools.partial(server.predicting, prediction, trouble.waiting)
-    assert_probes(
-        server.clients, server.container, *held, busy, promised=PROMISED[prediction], count=count, tls=server.tls
-    )
-    server.assert_not_replaced()
+    first, trouble = troubled
+
+    def measure(server: Server) -> str:
+        held = [server.hold(trouble.kind, trouble.count)] if trouble.kind else []
+        busy = functools.partial(server.predicting, prediction, trouble.waiting)
+        problem = server.slow_probes(*held, busy, promised=PROMISED[prediction], count=count)
+        server.assert_not_replaced()
+        return problem
+
+    timing.check(measure, first, lambda: serve(start, first.clients, *trouble.options, tls=trouble.tls))
 
 
-def test_clients_that_stay_open_after_scores(start: Start, clients: Clients) -> None:
+def test_clients_that_stay_open_after_scores(start: Start, clients: Clients, timing: Timing) -> None:
     """Two workers: half of the clients that stay open are those of each."""
-    server = serve(start, clients, WORKER_COUNT="2")
-    held = server.hold("scores and stays open", 10)
-    assert_probes(clients, server.container, held, promised=PROMISED["sleep"], count=40)
-    server.assert_not_replaced(workers=2)
+
+    def measure(server: Server) -> str:
+        held = server.hold("scores and stays open", 10)
+        problem = server.slow_probes(held, promised=PROMISED["sleep"], count=40)
+        server.assert_not_replaced(workers=2)
+        return problem
+
+    timing.check(measure, serve(start, clients, WORKER_COUNT="2"), lambda: serve(start, clients, WORKER_COUNT="2"))
 
 
 def test_many_open_connections(start: Start, clients: Clients) -> None:
@@ -187,9 +203,7 @@ def test_large_bodies_and_little_memory(start: Start, clients: Clients) -> None:
 @pytest.fixture(scope="module")
 def two(start: Start, clients: Clients) -> Server:
     """A server with two workers."""
-    server = serve(start, clients, WORKER_COUNT="2")
-    both_work(server)
-    return server
+    return two_workers(start, clients)
 
 
 def both_work(server: Server) -> None:
@@ -259,39 +273,55 @@ def test_a_worker_that_hangs_is_replaced(start: Start, clients: Clients) -> None
     server.assert_not_replaced(workers=3)
 
 
-def test_stop_finishes_requests_of_all_workers(start: Start, clients: Clients) -> None:
+def test_stop_finishes_requests_of_all_workers(start: Start, clients: Clients, timing: Timing) -> None:
     """After SIGTERM, requests in progress and those that wait are answered; kept and silent connections are closed."""
-    server = serve(start, clients, WORKER_COUNT="2")
-    both_work(server)
-    with ExitStack() as stack:
-        for kind in ("kept", "silent"):
-            stack.enter_context(server.hold(kind, KEPT)())
-        waiting = stack.enter_context(clients.present("burst", server.container, requests=HELD + [{"do": "rest"}] * 6))
-        for held in HELD:
-            wait_for_file(server.container, f"/tmp/entered.{held['name']}")
-        docker("kill", "--signal", "TERM", server.container.id)
-        time.sleep(0.5)  # it must not end before the predictions
-        for held in HELD:
-            make_file(server.container, f"/tmp/release.{held['name']}")
-        answers = waiting.finish()
-    assert {answer["status"] for answer in answers} == {200}, f"answers: {answers}"
-    released = time.monotonic()
-    assert wait_for_end(server.container) == 0, server.container.logs()
-    assert time.monotonic() - released < SOON, "it waited for connections without a request"
+
+    def measure(server: Server) -> str:
+        with ExitStack() as stack:
+            for kind in ("kept", "silent"):
+                stack.enter_context(server.hold(kind, KEPT)())
+            requests = HELD + [{"do": "rest"}] * 6
+            waiting = stack.enter_context(clients.present("burst", server.container, requests=requests))
+            for held in HELD:
+                wait_for_file(server.container, f"/tmp/entered.{held['name']}")
+            docker("kill", "--signal", "TERM", server.container.id)
+            time.sleep(0.5)  # it must not end before the predictions
+            for held in HELD:
+                make_file(server.container, f"/tmp/release.{held['name']}")
+            answers = waiting.finish()
+        assert {answer["status"] for answer in answers} == {200}, f"answers: {answers}"
+        return slow_end(server)
+
+    timing.check(measure, two_workers(start, clients), lambda: two_workers(start, clients))
 
 
-def test_stop_with_idle_connections(start: Start, clients: Clients) -> None:
+def test_stop_with_idle_connections(start: Start, clients: Clients, timing: Timing) -> None:
     """Connections without a request, of any kind, do not delay the stop."""
+
+    def measure(server: Server) -> str:
+        with ExitStack() as held:
+            for kind in ("kept", "silent", "one byte", "half a head"):
+                held.enter_context(server.hold(kind, KEPT)())
+            docker("kill", "--signal", "TERM", server.container.id)
+            return slow_end(server)
+
+    timing.check(measure, two_workers(start, clients), lambda: two_workers(start, clients))
+
+
+def two_workers(start: Start, clients: Clients) -> Server:
+    """A server with two workers, which both work."""
     server = serve(start, clients, WORKER_COUNT="2")
     both_work(server)
-    with ExitStack() as held:
-        for kind in ("kept", "silent", "one byte", "half a head"):
-            held.enter_context(server.hold(kind, KEPT)())
-        begin = time.monotonic()
-        docker("kill", "--signal", "TERM", server.container.id)
-        code = wait_for_end(server.container)
-        assert time.monotonic() - begin < SOON, "it waited for connections without a request"
+    return server
+
+
+def slow_end(server: Server) -> str:
+    """Wait for the end of a server, which must succeed; say that it took too long, or return an empty text."""
+    begin = time.monotonic()
+    code = wait_for_end(server.container)
+    seconds = time.monotonic() - begin
     assert code == 0, server.container.logs()
+    return "" if seconds < SOON else f"it waited for connections without a request: {seconds:.1f} s"
 
 
 def refused(answers: Sequence[dict[str, object]]) -> list[dict[str, object]]:

@@ -22,7 +22,7 @@ def run(folder: Path, suite: str) -> list[Event]:
     """The events of a suite on two images that are nowhere: its tests start no container."""
     paths, copy = Paths(root=folder), ToolPaths(root=folder)
     copy.image_tests.mkdir(parents=True)
-    for file in ("conftest.py", "image_plan.py", "image_results.py", "image_container.py"):
+    for file in ("conftest.py", "image_plan.py", "image_results.py", "image_timing.py", "image_container.py"):
         shutil.copy(tool().image_tests / file, copy.image_tests)
     (copy.image_tests / "test_image_sample.py").write_text(textwrap.dedent(suite))
     unused = ("reference", "image_id", "recipe", "framework", "version", "cuda", "cudnn", "cuda_absent", "os", "python")
@@ -127,3 +127,45 @@ def test_a_failure_that_belongs_to_no_image_is_an_error(tmp_path: Path, suite: s
     errors = [event.reason for event in run(tmp_path, suite) if isinstance(event, Error)]
     assert errors
     assert reason in errors[0]
+
+
+@pytest.fixture(scope="module")
+def timed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Completed]:
+    """The results of tests of times: servers are numbers, and the first one is slow."""
+    suite = """
+        def fresh():
+            return 2
+
+        def test_kept_at_the_second_try(image, timing):
+            timing.check(lambda server: "it took 2 s" if server == 1 else "", 1, fresh)
+
+        def test_never_kept(image, timing):
+            timing.check(lambda server: f"server {server} took 2 s", 1, fresh)
+
+        def test_kept(image, timing):
+            timing.check(lambda server: "", 1, lambda: 1 / 0)
+
+        def test_wrong_answer(image, timing):
+            def measure(server):
+                assert server == 2, "the answer is wrong"
+                return ""
+            timing.check(measure, 1, fresh)
+    """
+    return completed(run(tmp_path_factory.mktemp("timed"), suite), IMAGES[0])
+
+
+@pytest.mark.parametrize(
+    ("test", "outcome", "measured_again", "reason"),
+    [
+        ("test_kept_at_the_second_try", "passed", ("it took 2 s",), ""),
+        ("test_never_kept", "failed", ("server 1 took 2 s",), "twice: server 2 took 2 s"),
+        ("test_kept", "passed", (), ""),
+        ("test_wrong_answer", "failed", (), "the answer is wrong"),
+    ],
+)
+def test_times_are_measured_again_and_nothing_else(
+    timed: dict[str, Completed], test: str, outcome: str, measured_again: tuple[str, ...], reason: str
+) -> None:
+    result = timed[test]
+    assert (result.outcome, result.measured_again) == (outcome, measured_again)
+    assert result.reason.startswith(reason)

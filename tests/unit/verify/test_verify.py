@@ -33,7 +33,7 @@ from build.images.layers import stacked
 from build.images.recipe import Recipe
 from build.paths import Paths, ToolPaths, repository, tool
 from build.verify import containers, reports, summary, verify
-from build.verify.reports import Package, PackageLayer
+from build.verify.reports import Check, Package, PackageLayer
 from build.verify.results import Outcome, VerifyResult
 from build.verify.target import Target, suite_of
 from tests.unit.fixture_project import PROJECT
@@ -192,6 +192,15 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert "skipped test_gpu: no GPU here (one)" in shown.err
 
 
+def test_what_was_measured_again_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    """Once: for the image in which it ran."""
+    check = Check(group="clients", test="test_probe", outcome="passed", measured_again=("it took 2 s",))
+    elsewhere = check.model_copy(update={"ran_in": "one"})
+    summary.report([replace(result("one"), checks=(check,)), replace(result("two"), checks=(elsewhere,))])
+    shown = " ".join(capsys.readouterr().err.split())
+    assert shown.count("test_probe kept its time only at the second try (one): it took 2 s") == 1
+
+
 # What invalidates a verification.
 
 
@@ -260,7 +269,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     # The tool's files and the project's are in different folders.
     bench_tool = ToolPaths(root=tmp_path / "tool")
     bench_tool.image_tests.mkdir(parents=True)
-    for file in ("conftest.py", "image_plan.py", "image_results.py", "image_container.py"):
+    for file in ("conftest.py", "image_plan.py", "image_results.py", "image_timing.py", "image_container.py"):
         shutil.copy(tool().image_tests / file, bench_tool.image_tests)
     for folder in ("inside", "scoring"):
         shutil.copytree(tool().image_tests / folder, bench_tool.image_tests / folder)
