@@ -23,7 +23,7 @@ from build.engine.images import LocalImage
 from build.locks import lock as locks
 from build.system.certificates import ca_bundle
 from tests.conftest import Checkout, copy_checkout, interrupt, wait_for
-from tests.pipeline.helpers import local_image
+from tests.pipeline.helpers import edited_matrix, local_image
 from tests.pipeline.rows import BASE_NAME, LIGHTGBM, MINIMAL, PINS, SKLEARN
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("bases_here")]
@@ -211,11 +211,23 @@ def test_a_second_run_in_the_same_clone_is_refused(checkout: Checkout) -> None:
 def test_a_changed_pin_rebuilds_only_the_layer_and_images_that_have_it(
     checkout: Checkout, engine_client: docker.DockerClient
 ) -> None:
+    with edited_matrix(checkout) as matrix:  # resolving two images takes seconds, and all of them a minute
+        for key in matrix.keys() - {"project", "server", "bases", "frameworks"}:
+            del matrix[key]
+        newest = list(matrix["frameworks"]["sklearn"]["versions"])[-1]
+        pins = matrix["frameworks"]["sklearn"]["versions"][newest]
+        matrix["axes"] = {"base": [BASE_NAME], "device": ["cpu"]}
+        matrix["frameworks"] = {
+            "minimal": {"title": "No framework", "versions": {"n/a": {}}},
+            "sklearn": matrix["frameworks"]["sklearn"] | {"versions": {newest: pins}},
+        }
+    assert checkout.run("lock").code == 0
+    assert checkout.run("generate").code == 0
     assert checkout.run("build", MINIMAL, SKLEARN).code == 0
     minimal = local_image(engine_client, checkout, MINIMAL).id
     before = local_image(engine_client, checkout, SKLEARN)
     pin = PINS["scikit-learn"]
-    checkout.edit("matrix.yaml", f"[scikit-learn=={pin}, ", f"[scikit-learn<{pin}, ")
+    checkout.edit("matrix.yaml", f"- scikit-learn=={pin}\n", f"- scikit-learn<{pin}\n")
     locked = checkout.run("lock")
     assert locked.code == 0, locked.text
     assert checkout.run("generate").code == 0
