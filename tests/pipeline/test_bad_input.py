@@ -212,7 +212,7 @@ def test_an_interrupted_bootstrap_leaves_nothing(checkout: Checkout, tmp_path: P
     environment = {"TMPDIR": str(temporary)}
     process = checkout.start("bases", "--refresh-bases", "--base", BASE_NAME, env=environment)
     wait_for(process, "bootstrapping")
-    wait_until(lambda: any(temporary.glob("*/tmp/mmdebstrap.*")))
+    wait_until(lambda: any(temporary.rglob("mmdebstrap.gpghome.*")))
     if by == "Ctrl-C":
         done = interrupt(process)
         assert done.code == 130
