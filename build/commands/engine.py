@@ -1,4 +1,4 @@
-"""`nox -s engine`: find a Docker engine, or install and start one; show which answers; stop our own."""
+"""`nox -s engine`: find a Docker engine, or install and start one; show which answers; stop our own; free space."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import requests
 from docker.errors import DockerException
 
 from build.commands.options import Session
-from build.engine import daemon
+from build.engine import daemon, embedded_registry
 from build.engine import find as engine_find
 from build.engine.buildx import find_buildx
 from build.engine.connect import connect
@@ -26,19 +26,27 @@ from build.system import console
 @click.option("--status", "show", is_flag=True, help="Show the engine that answers.")
 @click.option("--stop", "end", is_flag=True, help="Stop the engine that this command started.")
 @click.option("--purge", is_flag=True, help="With --stop: also delete its data (images, caches, registry).")
-def engine(show: bool, end: bool, purge: bool) -> None:
+@click.option(
+    "--collect-garbage",
+    "collect",
+    is_flag=True,
+    help="Free the space of images that were deleted from the embedded registry.",
+)
+def engine(show: bool, end: bool, purge: bool, collect: bool) -> None:
     """Find a Docker engine, or install and start one.
 
     Builds need an engine with BuildKit.  An engine that already answers is used as it is.
     """
-    if show and end:
-        raise UsageError("--status and --stop cannot be combined", fix="pass one of the two")
+    if show + end + collect > 1:
+        raise UsageError("--status, --stop and --collect-garbage cannot be combined", fix="pass one of them")
     if purge and not end:
         raise UsageError("--purge deletes the data of an engine that is being stopped", fix="pass --stop --purge")
     if show:
         status()
     elif end:
         stop(purge)
+    elif collect:
+        collect_garbage()
     else:
         ensure()
 
@@ -110,6 +118,18 @@ def status() -> Engine:
     ]
     console.table(("", ""), rows)
     return answering
+
+
+def collect_garbage() -> None:
+    """Free the space of images that were deleted from the embedded registry, and print how much it was.
+
+    Raises:
+        EngineError: No engine answers, or it stopped answering.
+        RegistryError: The registry does not run, or fails.
+    """
+    with contextlib.closing(connect(engine_find.require())) as connection:
+        freed = embedded_registry.collect_garbage(connection.client)
+    console.out.print(f"the embedded registry is {console.size(freed)} smaller", soft_wrap=True)
 
 
 def stop(purge: bool = False) -> bool:

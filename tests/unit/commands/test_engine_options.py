@@ -9,7 +9,14 @@ from build.commands import engine
 
 
 @pytest.mark.parametrize(
-    "options", [["--status", "--stop"], ["--stop", "--status"], ["--purge"], ["--status", "--purge"]]
+    "options",
+    [
+        ["--status", "--stop"],
+        ["--stop", "--status"],
+        ["--purge"],
+        ["--status", "--purge"],
+        ["--collect-garbage", "--stop"],
+    ],
 )
 def test_contradicting_options_are_wrong_usage(
     options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -17,7 +24,7 @@ def test_contradicting_options_are_wrong_usage(
     def not_allowed(*arguments: object) -> None:
         raise AssertionError("the engine was touched")
 
-    for name in ("status", "stop", "ensure"):
+    for name in ("status", "stop", "ensure", "collect_garbage"):
         monkeypatch.setattr(engine, name, not_allowed)
     assert main(["engine", *options]) == 2
     assert "fix:" in capsys.readouterr().err
