@@ -22,7 +22,7 @@ from build.commands.build import report as report_build
 from build.commands.generated_files import check_drift
 from build.commands.run import opened
 from build.errors import INTERRUPTED_EXIT_CODE, PipelineError
-from build.publish import output, publish
+from build.publish import origin, output, publish
 from build.publish.publication import Publication
 from build.registry import address
 from build.system import console, state
@@ -49,6 +49,7 @@ def build_and_publish(report: Path) -> None:
             address.from_environment(),
             run.connection.client,
             datetime.datetime.now(datetime.UTC).date(),
+            origin=origin.of_checkout(run.project.paths.root),
         )
     output.print_results(published)
     state.write_json(

@@ -74,6 +74,8 @@ class RegistryError(PipelineError):
     """A registry cannot be reached, refuses a request, or stopped answering."""
 
     exit_code = 5
+    #: Whether the request may have been carried out, or may still be: nothing answered it, or a failing server did.
+    maybe_done = False
 
 
 class NetworkError(PipelineError):

@@ -22,6 +22,7 @@ from build.errors import RegistryError
 from build.images.image import Image
 from build.matrix import lifecycle
 from build.paths import Paths, repository, write_atomically
+from build.publish import status
 from build.registry import address
 from build.registry.address import Registry
 from build.registry.client import Client
@@ -115,6 +116,7 @@ def _ask(project: Project, where: Registry) -> dict[str, Published] | None:
         with Client(where, http) as client:
             client.check()
             answers = remote.ask(client, list(names))
+            status.warn(client, project.matrix.project.namespace)
     except RegistryError as failure:
         fix = f"{failure.fix}; or do without it: nox -s catalogue -- --offline"
         if not where.embedded:

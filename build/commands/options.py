@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from build.errors import UsageError
 from build.variants import stand_in
 from build.variants.select import Selection
 
@@ -65,7 +67,37 @@ def selecting(command: Command) -> Command:
     return wrapped
 
 
-#: For the commands that publish.
-latest_for_stand_ins = click.option(
-    "--latest-for-stand-ins", is_flag=True, help="Also move the tag 'latest' to images on a stand-in base."
-)
+@dataclass(frozen=True, kw_only=True)
+class PublishOptions:
+    """The options of the commands that publish."""
+
+    latest_for_stand_ins: bool
+    allow_older: bool
+    no_latest: bool
+
+
+def publishing(command: Command) -> Command:
+    """Add the options of publishing; the command gets them as ``publish_options``."""
+
+    @functools.wraps(command)
+    def wrapped(latest_for_stand_ins: bool, allow_older: bool, no_latest: bool, **rest: Any) -> Any:
+        if latest_for_stand_ins and no_latest:
+            raise UsageError("--latest-for-stand-ins and --no-latest contradict each other", fix="use one of them")
+        options = PublishOptions(
+            latest_for_stand_ins=latest_for_stand_ins, allow_older=allow_older, no_latest=no_latest
+        )
+        return command(publish_options=options, **rest)
+
+    for add in reversed(
+        (
+            click.option(
+                "--latest-for-stand-ins", is_flag=True, help="Also move the tag 'latest' to images on a stand-in base."
+            ),
+            click.option(
+                "--no-latest", is_flag=True, help="Do not move 'latest': for registries in which tags are immutable."
+            ),
+            click.option("--allow-older", is_flag=True, help="Replace published images that are of a newer commit."),
+        )
+    ):
+        wrapped = add(wrapped)
+    return wrapped

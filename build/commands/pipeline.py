@@ -12,18 +12,20 @@ from build.builder.outcomes import built_images
 from build.commands.build import build_images, report
 from build.commands.building import building
 from build.commands.generated_files import check_drift
-from build.commands.options import Session, latest_for_stand_ins, selecting
+from build.commands.options import PublishOptions, Session, publishing, selecting
 from build.commands.publish import publish_images
-from build.commands.run import opened
+from build.commands.run import Run, opened
 from build.commands.verify import verify_images
 from build.engine.built import BuiltImage
 from build.images.titles import framework_version, title
 from build.paths import repository
-from build.publish import output
+from build.publish import output, status
 from build.publish.publication import Published
+from build.publish.release import repository_of
 from build.registry import address
 from build.registry.client import Client
 from build.system import console, state
+from build.system.parallel import run_parallel
 from build.variants.select import Selection
 
 
@@ -32,7 +34,7 @@ from build.variants.select import Selection
 @click.option(
     "--workers", type=click.IntRange(1), help="Number of tests that run at a time.  [default: the number of CPUs]"
 )
-@latest_for_stand_ins
+@publishing
 @click.option(
     "--verbose",
     is_flag=True,
@@ -40,7 +42,7 @@ from build.variants.select import Selection
 )
 @selecting
 def pipeline(
-    selection: Selection, options: Options, workers: int | None, latest_for_stand_ins: bool, verbose: bool
+    selection: Selection, options: Options, workers: int | None, publish_options: PublishOptions, verbose: bool
 ) -> None:
     """Check, build, verify and publish images.
 
@@ -50,12 +52,12 @@ def pipeline(
         began = time.monotonic()
         console.step("check: the committed files against the matrix")
         check_drift(run.project)
-        _check_login()
+        _check_registry(run)
         outcomes = build_images(run, options)
         report(run, outcomes)
         images = built_images(outcomes)
         verify_images(run, images, force=False, workers=workers)
-        published = publish_images(run, images, latest_for_stand_ins=latest_for_stand_ins)
+        published = publish_images(run, images, publish_options)
         output.print_results(published, verbose=verbose)
         if verbose:
             console.out.print()
@@ -64,12 +66,17 @@ def pipeline(
         console.out.print(f"\npipeline finished in {console.seconds(time.monotonic() - began)}")
 
 
-def _check_login() -> None:
-    """Find out about a refused login before minutes of building."""
+def _check_registry(run: Run) -> None:
+    """Find out before minutes of building whether the login may push; report a publish that was interrupted."""
     registry = address.from_environment()
-    if not registry.embedded:
-        with Client(registry) as client:
-            client.check()
+    if registry.embedded:  # it may not run yet; publishing reports the same
+        return
+    with Client(registry) as client:
+        client.check()
+        namespace = run.project.matrix.project.namespace
+        repositories = {image.variant.repository for image in run.images}
+        run_parallel(client.check_push, sorted({*repositories, repository_of(namespace)}))
+        status.warn(client, namespace)
 
 
 def release_notes(images: Sequence[BuiltImage], published: Sequence[Published]) -> list[str]:

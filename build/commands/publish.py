@@ -8,16 +8,17 @@ from collections.abc import Sequence
 import click
 
 from build.builder.registry_image import build_registry
-from build.commands.options import Session, latest_for_stand_ins, selecting
+from build.commands.options import PublishOptions, Session, publishing, selecting
 from build.commands.run import Run, find_images, opened
 from build.commands.verify import target
 from build.engine import embedded_registry
 from build.engine.built import BuiltImage
 from build.errors import VerifyError
 from build.paths import repository
-from build.publish import output
+from build.publish import origin, output
 from build.publish.publication import Publication, Published
 from build.publish.publish import publish as push
+from build.publish.targets import Rules
 from build.registry import address
 from build.system import console, state
 from build.variants.select import Selection
@@ -26,35 +27,36 @@ from build.verify.verify import is_verified
 
 
 @click.command(cls=Session)
-@latest_for_stand_ins
+@publishing
 @click.option("--verbose", is_flag=True, help="Also print the status, sizes and tags of each image.")
 @click.option("--json", "as_json", is_flag=True, help="Print references, status, sizes and tags as JSON.")
 @selecting
-def publish(selection: Selection, latest_for_stand_ins: bool, verbose: bool, as_json: bool) -> None:
+def publish(selection: Selection, publish_options: PublishOptions, verbose: bool, as_json: bool) -> None:
     """Push verified images to the registry.
 
     It prints a reference for each image, with the immutable tag and the digest. IMAGE is a name or a glob; the default
     is the group 'default'.
     """
     with state.exclusive(repository(), "publish"), opened(selection) as run:
-        results = publish_images(run, find_images(run), latest_for_stand_ins=latest_for_stand_ins)
+        results = publish_images(run, find_images(run), publish_options)
         if as_json:
             console.out.print(output.to_json(results), soft_wrap=True, markup=False)
         else:
             output.print_results(results, verbose=verbose)
 
 
-def publish_images(run: Run, images: Sequence[BuiltImage], *, latest_for_stand_ins: bool) -> list[Published]:
+def publish_images(run: Run, images: Sequence[BuiltImage], options: PublishOptions) -> list[Published]:
     """Push verified images.
 
     Args:
         run: The command's setting.
         images: The images to push.
-        latest_for_stand_ins: Move ``latest`` to images on a stand-in base, too.
+        options: The options of publishing.
 
     Raises:
         VerifyError: One of them is not verified; nothing is pushed.
-        RegistryError: The registry cannot be reached, refuses, or stopped answering.
+        RegistryError: The registry cannot be reached, refuses, or stopped answering; another run publishes; or the
+            images are older than the published ones.
     """
     _check_verified(run, images)
     registry = address.from_environment()
@@ -65,7 +67,7 @@ def publish_images(run: Run, images: Sequence[BuiltImage], *, latest_for_stand_i
     publications = [
         Publication.of(
             image,
-            latest_for_stand_ins=latest_for_stand_ins,
+            latest_for_stand_ins=options.latest_for_stand_ins,
             report=reports.load(run.project.paths, image.local.id),
         )
         for image in images
@@ -75,7 +77,15 @@ def publish_images(run: Run, images: Sequence[BuiltImage], *, latest_for_stand_i
         def show(name: str, sent: int, total: int) -> None:
             status.update(f"pushing {name}: {console.size(sent)} of {console.size(total)}")
 
-        return push(publications, registry, run.connection.client, today, progress=show)
+        return push(
+            publications,
+            registry,
+            run.connection.client,
+            today,
+            origin=origin.of_checkout(run.project.paths.root, held=state.lock_file(run.project.paths)),
+            rules=Rules(allow_older=options.allow_older, latest=not options.no_latest),
+            progress=show,
+        )
 
 
 def _check_verified(run: Run, images: Sequence[BuiltImage]) -> None:

@@ -28,10 +28,11 @@ def print_results(results: Sequence[Published], *, verbose: bool = False) -> Non
 
 
 def summary(results: Sequence[Published]) -> str:
-    """The totals in a line: ``1 published, 7 already published; 96.3 MB sent``."""
+    """The totals in a line: ``release 20261126.v1: 1 published, 7 already published; 96.3 MB sent``."""
     counts = {status: sum(result.status == status for result in results) for status in get_args(Status)}
     text = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-    return f"{text or 'nothing to publish'}; {console.size(sum(result.bytes_sent for result in results))} sent"
+    release = f"release {results[0].release}: " if results else ""
+    return f"{release}{text or 'nothing to publish'}; {console.size(sum(result.bytes_sent for result in results))} sent"
 
 
 def to_json(results: Sequence[Published]) -> str:
@@ -43,6 +44,7 @@ def to_json(results: Sequence[Published]) -> str:
     images = [
         {
             "name": result.name,
+            "release": result.release,
             "status": result.status,
             "reference": result.pull,
             "repository": result.repository,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from build.publish.publication import Publication, Published, Status
+from build.publish.publication import Publication
+from build.publish.release import Commit, ReleasedImage
 from build.registry.client import Client
 from build.registry.manifests import Manifest
-from build.registry.tags import LATEST, dated
+from build.registry.tags import LATEST
 from build.system.parallel import run_parallel
 
 
@@ -17,29 +18,30 @@ class Plan:
     """What the registry has of an image, and what this run did."""
 
     item: Publication
-    #: All tags of the repository.
-    tags: tuple[str, ...]
-    #: The manifest that ``latest`` points to, to be able to move it back.
+    #: The manifest that ``latest`` pointed to before this run.
     latest: Manifest | None
     #: The digest that the recipe's tag points to; None: must be pushed.
     digest: str | None
-    #: The newest immutable tag, where it points to that digest.
-    dated: str | None = None
     bytes_sent: int = 0
     pushed: bool = False
     #: Seconds of the push.
     seconds: float = 0.0
 
-    @property
-    def is_current(self) -> bool:
-        """Whether nothing has to be done: the newest tags point to the image already."""
-        if self.digest is None or not self.item.rolling:
-            return self.dated is not None
-        return self.latest is not None and self.latest.digest == self.digest
+    def released(self, commit: Commit) -> ReleasedImage:
+        """The image in a release; it is in the registry.
 
-    def date_tag(self, tag: str) -> str:
-        """The form of the run's immutable tag for this image."""
-        return f"{tag}-{self.item.stand_in}" if self.item.stand_in else tag
+        Args:
+            commit: The commit of this run.
+        """
+        assert self.digest is not None  # all were pushed
+        return ReleasedImage(
+            name=self.item.name,
+            repository=self.item.repository,
+            stand_in=self.item.stand_in or "",
+            digest=self.digest,
+            recipe=self.item.recipe,
+            commit=commit,
+        )
 
 
 def plan_all(remote: Client, items: Sequence[Publication]) -> list[Plan]:
@@ -52,49 +54,23 @@ def plan_all(remote: Client, items: Sequence[Publication]) -> list[Plan]:
 
 
 def _plan(remote: Client, item: Publication) -> Plan:
-    latest = remote.digest(item.repository, LATEST)
-    digest = remote.digest(item.repository, item.recipe_tag)
-    tags = tuple(remote.tags(item.repository))
-    newest = next((each.tag for each in dated(tags) if each.stand_in == (item.stand_in or "")), None)
-    is_dated = digest is not None and newest is not None and remote.digest(item.repository, newest) == digest
     return Plan(
         item=item,
-        tags=tags,
-        latest=remote.manifest(item.repository, latest) if latest else None,
-        digest=digest,
-        dated=newest if is_dated else None,
+        latest=remote.find_manifest(item.repository, LATEST),
+        digest=remote.digest(item.repository, item.recipe_tag),
     )
 
 
-def results(remote: Client, plans: Sequence[Plan], new_tag: str) -> list[Published]:
-    """Report what was done.
-
-    Args:
-        remote: The registry, which is asked for sizes.
-        plans: The finished plans.
-        new_tag: The immutable tag of the run.
+def sizes(remote: Client, plans: Sequence[Plan]) -> list[int]:
+    """Add up the bytes of each image, which is in the registry.
 
     Raises:
         RegistryError: The registry is not there, refuses, or fails.
     """
-    return run_parallel(lambda plan: _result(remote, plan, new_tag), plans)
+    return run_parallel(lambda plan: _size(remote, plan), plans)
 
 
-def _result(remote: Client, plan: Plan, new_tag: str) -> Published:
-    item, digest = plan.item, str(plan.digest)
-    dated_tag = plan.dated if plan.is_current else plan.date_tag(new_tag)
-    tags = [item.recipe_tag, *([dated_tag] if dated_tag else []), *([LATEST] if item.rolling else [])]
-    status: Status = "published" if plan.pushed else "already published" if plan.is_current else "moved"
-    is_latest = plan.latest is not None and plan.latest.digest == digest
-    manifest = plan.latest if plan.latest and is_latest else remote.manifest(item.repository, digest)
-    return Published(
-        name=item.name,
-        repository=f"{remote.registry.host}/{remote.registry.repository(item.repository)}",
-        tags=tuple(tags),
-        pull_tag=dated_tag or tags[-1],
-        digest=digest,
-        size=remote.size(item.repository, manifest),
-        bytes_sent=plan.bytes_sent,
-        status=status,
-        seconds=plan.seconds,
-    )
+def _size(remote: Client, plan: Plan) -> int:
+    repository, digest = plan.item.repository, str(plan.digest)
+    manifest = plan.latest if plan.latest and plan.latest.digest == digest else remote.manifest(repository, digest)
+    return remote.size(repository, manifest)

@@ -64,10 +64,11 @@ class Published:
     name: str
     #: ``host/repository``.
     repository: str
-    #: The tags that point to it: the recipe's, the immutable one (of this run, else the newest), ``latest`` (not on an
-    #: image of a stand-in base).
+    #: The number of the release that it is in: ``20261126.v1``.
+    release: str
+    #: The tags that pointed to it when they were read last: the recipe's, the immutable one, ``latest``.
     tags: tuple[str, ...]
-    #: Of these the one to give to others: the immutable one, else ``latest``, else the recipe's.
+    #: Of these the one to give to others: the immutable one.
     pull_tag: str
     #: Of the image's manifest, ``sha256:…``.
     digest: str
@@ -75,8 +76,8 @@ class Published:
     size: int
     #: Bytes of layers and configuration that went over the wire; manifests, some 1 kB each, are not counted.
     bytes_sent: int
-    #: ``published``: sent in this run; ``moved``: the registry had it, and tags now point to it; ``already published``:
-    #: nothing had to be done.
+    #: ``published``: sent in this run; ``moved``: the registry had it, and its tags moved to it; ``already
+    #: published``: its tags pointed to it before.
     status: Status
     #: Seconds of its push; 0.0 where it was not pushed.
     seconds: float

@@ -1,28 +1,42 @@
-"""Publishing: images are pushed under their recipe first; only when all are there do tags move, ``latest`` last.
+"""Publishing: images are pushed under their recipe; then a release is recorded; then the tags move, ``latest`` last.
 
-So a registry never shows a family of which only a part is new: a push that fails leaves at most recipe tags, which the
-next run finds and does not send again.
+A push that fails leaves at most recipe tags, which the next run finds and does not send again. A run that ends between
+the record and the last tag leaves a release that is not finished: the next run, of any images, finishes it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from docker import DockerClient
 
 from build.errors import RegistryError
+from build.publish import plan as plans_of
+from build.publish import records, status, targets
+from build.publish import release as releases
+from build.publish.lock import Guard, NoGuard, locked
 from build.publish.mounts import Layers
-from build.publish.plan import Plan, plan_all, results
-from build.publish.publication import Publication, Published
+from build.publish.origin import Origin
+from build.publish.plan import Plan, plan_all
+from build.publish.publication import Publication, Published, Status
 from build.publish.push import Progress, local_image, push
+from build.publish.record_write import write_record
+from build.publish.records import Family, read_tags
+from build.publish.release import Place
 from build.publish.report_attachments import attach_reports
-from build.publish.tag_moves import move_latest, nothing_moved, put_date_tags
+from build.publish.tag_moves import Move, Moves, nothing_moved, unfinished
+from build.publish.targets import Rules, Target
+from build.publish.writes import Writes
 from build.registry.address import Registry
 from build.registry.client import Client
-from build.registry.tags import date_tag
+from build.registry.manifests import Manifest
+from build.registry.tags import LATEST
+from build.system import console
+from build.system.parallel import run_parallel
 
 
 def publish(
@@ -31,44 +45,186 @@ def publish(
     client: DockerClient,
     today: datetime.date,
     *,
+    origin: Origin,
+    rules: Rules | None = None,
     progress: Progress | None = None,
 ) -> list[Published]:
-    """Push images and move their tags, all of them or none.
+    """Push images, record a release and move the tags, all of them or none.
 
     An image is not pushed where the registry has one of the same recipe, even if the digests differ.
-    Immutable tags and recipe tags are never overwritten.
+    Immutable tags and recipe tags are never overwritten. Images of the last release that are not among ``items`` are
+    carried over to the new one. A release that an earlier run did not finish is finished.
 
     Args:
         items: The images; all are in the engine.
         registry: The registry to publish to.
         client: The engine.
-        today: The day in the immutable tag (UTC).
+        today: The day in the number of the release (UTC).
+        origin: This run.
+        rules: What a person allows.
         progress: Called while an image is pushed.
 
     Returns:
-        The result for each image, in the order of ``items``.
+        The result for each image, in the order of ``items``: what was read back from the registry.
 
     Raises:
-        RegistryError: The registry is not there, refuses, or stopped answering; the details say what the run left.
+        RegistryError: The registry is not there, refuses, or stopped answering; another run publishes; or the images
+            are older than the published ones. The details say what the run left.
         EngineError: The engine stopped answering, or an image is not in it.
     """
     if not items:
         return []
     with Client(registry) as remote:
+        run = _Run(remote=remote, origin=origin, today=today, rules=rules or Rules())
+        repository = releases.repository_of(items[0].repository.partition("/")[0])
+        family = records.read(remote, repository)
+        status.warn_if_interrupted(remote, family, origin.clone)
         plans = plan_all(remote, items)
-        for plan in plans:
-            if plan.digest is None:
-                local_image(client, plan.item)
+        run.check_age(family, plans)
+        missing = [plan for plan in plans if plan.digest is None]
+        for plan in missing:
+            local_image(client, plan.item)
+        if missing:
+            run_parallel(remote.check_push, [repository, *(plan.item.repository for plan in missing)])
         with nothing_moved(plans):
             _push_missing(plans, remote, client, progress)
             attach_reports(plans, remote)
-        moving = [plan for plan in plans if not plan.is_current]
-        new_tag = date_tag(today, [plan.tags for plan in plans])
-        if moving:
-            with nothing_moved(plans):
-                manifests = put_date_tags(moving, new_tag, remote)
-            move_latest([plan for plan in moving if plan.item.rolling], manifests, remote)
-        return results(remote, plans, new_tag)
+            # Before the tags move: nothing that comes after them should fail.
+            sizes = plans_of.sizes(remote, plans)
+        target = run.target(family, plans)
+        if target.is_done:
+            tags = {**family.tags, **{(plan.item.repository, plan.item.recipe_tag): plan.digest for plan in plans}}
+        else:
+            plans, target, tags = _move_tags(run, repository, plans)
+        return [
+            _result(remote.registry, plan, size, target, family, tags) for plan, size in zip(plans, sizes, strict=True)
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """One publish: the registry, and what decides about the release."""
+
+    remote: Client
+    origin: Origin
+    today: datetime.date
+    rules: Rules
+
+    def check_age(self, family: Family, plans: Sequence[Plan]) -> None:
+        if not self.rules.allow_older:
+            targets.check_age(family, plans, self.origin, str(self.remote.registry))
+
+    def target(self, family: Family, plans: Sequence[Plan]) -> Target:
+        return targets.target(family, plans, self.origin, self.today, self.rules)
+
+
+def _move_tags(run: _Run, repository: str, plans: list[Plan]) -> tuple[list[Plan], Target, dict[Place, str | None]]:
+    """Record the release and move the tags, under the lock; returns what the registry has then."""
+    remote = run.remote
+    writes = Writes(remote)
+    with contextlib.ExitStack() as stack:
+        with nothing_moved(plans):
+            guard: Guard = NoGuard()
+            if run.rules.latest:
+                guard = stack.enter_context(locked(remote, repository, run.origin, writes))
+            # Everything is read again: another run may have published in the meantime.
+            family = records.read(remote, repository)
+            plans = run_parallel(lambda plan: _again(remote, plan), plans)
+            run.check_age(family, plans)
+            target = run.target(family, plans)
+            manifests = _manifests(remote, target, plans)
+            target = _with_free_number(remote, targets.only_with(target, manifests) if target.is_new else target)
+            moves = _moves(remote, target, manifests)
+        tags = Moves(remote, writes, guard)
+        with unfinished(target.release.number):
+            tags.run([move for move in moves if (move.repository, move.tag) in target.unfinished])
+        if target.is_new:
+            write_record(remote, repository, target, writes, guard)
+        with unfinished(target.release.number):
+            tags.run([move for move in moves if (move.repository, move.tag) not in target.unfinished])
+            recipes = [(plan.item.repository, plan.item.recipe_tag) for plan in plans]
+            return plans, target, tags.read_back(target.wanted, recipes)
+
+
+def _again(remote: Client, plan: Plan) -> Plan:
+    """Read again which image the recipe's tag points to."""
+    digest = remote.digest(plan.item.repository, plan.item.recipe_tag)
+    if digest is None:
+        raise RegistryError(
+            f"the registry {remote.registry.host} does not have {plan.item.name} any more",
+            where=remote.registry.reference(plan.item.repository, plan.item.recipe_tag),
+            fix="publish again",
+        )
+    return replace(plan, digest=digest)
+
+
+def _manifests(remote: Client, target: Target, plans: Sequence[Plan]) -> dict[tuple[str, str], Manifest]:
+    """Read the manifests that tags will point to, by repository and digest; without those that the registry lacks."""
+    wanted = list(dict.fromkeys((repository, digest) for (repository, _), digest in target.moves.items()))
+    found = run_parallel(lambda each: remote.find_manifest(*each), wanted)
+    manifests = {each: manifest for each, manifest in zip(wanted, found, strict=True) if manifest is not None}
+    published = {plan.item.repository for plan in plans}
+    for repository, digest in wanted:
+        if (repository, digest) in manifests:
+            continue
+        where = remote.registry.reference(repository, digest).replace(f":{digest}", f"@{digest}")
+        if repository in published or not target.is_new:
+            raise RegistryError(
+                f"the registry {remote.registry.host} does not have an image of release {target.release.number}",
+                where=where,
+                fix="publish that image again",
+            )
+        console.warn(f"{where} is not in the registry any more: the new release does not have it")
+    return manifests
+
+
+def _with_free_number(remote: Client, target: Target) -> Target:
+    """Give a new release a number that none of its images has on another image."""
+    while target.is_new:
+        wanted = target.release.immutable_tags()
+        tags = read_tags(remote, wanted)
+        if all(tags[place] in (None, digest) for place, digest in wanted.items()):
+            break
+        target = targets.with_next_number(target)
+    return target
+
+
+def _moves(remote: Client, target: Target, manifests: Mapping[tuple[str, str], Manifest]) -> list[Move]:
+    """The moves, with what each tag points to now."""
+    places = target.moves
+    former = dict(zip(places, run_parallel(lambda place: remote.find_manifest(*place), places), strict=True))
+    return [
+        Move(repository=repository, tag=tag, manifest=manifests[repository, digest], former=former[repository, tag])
+        for (repository, tag), digest in places.items()
+    ]
+
+
+def _result(
+    registry: Registry, plan: Plan, size: int, target: Target, before: Family, tags: Mapping[Place, str | None]
+) -> Published:
+    """The result for one image: only tags that the registry had on it when they were read last."""
+    item, digest, release = plan.item, str(plan.digest), target.release
+    image = plan.released(release.commit)
+    candidates = (item.recipe_tag, image.tag(release.number), LATEST)
+    found = tuple(tag for tag in candidates if tags.get((item.repository, tag)) == digest)
+    if item.rolling and target.moves_latest:
+        was_published = plan.latest is not None and plan.latest.digest == digest
+    else:
+        known = before.release.image(image.key) if before.release else None
+        was_published = known is not None and known.digest == digest
+    state: Status = "published" if plan.pushed else "already published" if was_published else "moved"
+    return Published(
+        name=item.name,
+        repository=f"{registry.host}/{registry.repository(item.repository)}",
+        release=release.number,
+        tags=found,
+        pull_tag=image.tag(release.number),
+        digest=digest,
+        size=size,
+        bytes_sent=plan.bytes_sent,
+        status=state,
+        seconds=plan.seconds,
+    )
 
 
 def _push_missing(plans: list[Plan], remote: Client, client: DockerClient, progress: Progress | None) -> None:

@@ -10,10 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from build.registry.client import Client
-from build.registry.manifests import INDEX, MANIFEST, Manifest, descriptor, to_manifest
+from build.registry.manifests import EMPTY, EMPTY_CONTENT, INDEX, MANIFEST, Manifest, descriptor, to_manifest
 
-_EMPTY = "application/vnd.oci.empty.v1+json"
-_EMPTY_CONTENT = b"{}"
 #: The annotation with the time, ISO 8601 in UTC: the newest of several attachments is the one that counts.
 _CREATED = "org.opencontainers.image.created"
 
@@ -52,13 +50,13 @@ def attach(
         "schemaVersion": 2,
         "mediaType": MANIFEST,
         "artifactType": media_type,
-        "config": descriptor(_EMPTY, _EMPTY_CONTENT),
+        "config": descriptor(EMPTY, EMPTY_CONTENT),
         "layers": [descriptor(media_type, content) | {"annotations": {"org.opencontainers.image.title": title}}],
         "subject": {"mediaType": subject.media_type, "digest": subject.digest, "size": len(subject.content)},
         "annotations": notes,
     }
     manifest = to_manifest(document, MANIFEST)
-    is_listed = client.put_artifact(repository, manifest, [_EMPTY_CONTENT, content])
+    is_listed = client.put_artifact(repository, manifest, [EMPTY_CONTENT, content])
     if is_listed is None:
         return False
     if not is_listed:

@@ -7,10 +7,12 @@ uploaded by the engine, not here.
 from __future__ import annotations
 
 import contextlib
+import datetime
 from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from build.errors import RegistryError
 from build.registry import failures
 from build.registry.address import Registry
 from build.registry.connection import Connection
@@ -56,6 +58,21 @@ class Client:
             if response.content.strip() and not isinstance(response.json(), dict):
                 raise ValueError("the answer to /v2/ is not a JSON object")
 
+    def check_push(self, repository: str) -> None:
+        """Check that the login may push to a repository: begin to upload a blob, and cancel the upload."""
+        doing = f"asking whether {repository} may be pushed to"
+        scopes = [self._scope(repository, "pull,push")]
+        path = self._path(repository, "blobs", "uploads/")
+        location = self._connection.request("POST", path, doing=doing, scopes=scopes).headers.get("Location")
+        if location:
+            # A registry removes uploads that nobody completes, so a refused DELETE does no harm.
+            with contextlib.suppress(RegistryError):
+                self._connection.request("DELETE", location, doing=doing, scopes=scopes, accept=range(400, 500))
+
+    def now(self) -> datetime.datetime:
+        """The registry's clock (UTC), by its last answer; this machine's clock if it shows none."""
+        return datetime.datetime.now(datetime.UTC) + self._connection.clock_difference
+
     def repositories(self) -> list[str]:
         """List all repositories, by their names in the registry; many registries do not allow it."""
         doing = "listing its repositories"
@@ -86,9 +103,20 @@ class Client:
 
     def manifest(self, repository: str, reference: str) -> Manifest:
         """Read the manifest that a tag or a digest names, byte for byte."""
+        found = self._manifest(repository, reference)
+        assert found is not None
+        return found
+
+    def find_manifest(self, repository: str, reference: str) -> Manifest | None:
+        """Read the manifest that a tag or a digest names, or None if tag or repository do not exist."""
+        return self._manifest(repository, reference, accept=(404,))
+
+    def _manifest(self, repository: str, reference: str, accept: Sequence[int] = ()) -> Manifest | None:
         doing = f"reading {repository}:{reference}"
         path = self._path(repository, "manifests", reference)
-        response = self._read("GET", path, repository, doing, headers=_ACCEPT)
+        response = self._read("GET", path, repository, doing, headers=_ACCEPT, accept=accept)
+        if response.status == 404:
+            return None
         media_type = (response.headers.get("Content-Type") or "").partition(";")[0].strip()
         # The digest is computed from the bytes; the registry's header is not trusted.
         manifest = Manifest(digest=digest_of(response.content), media_type=media_type, content=response.content)
@@ -98,8 +126,17 @@ class Client:
             assert manifest.document is not None
         return manifest
 
-    def put_tag(self, repository: str, tag: str, manifest: Manifest) -> None:
-        """Point ``tag`` to a manifest whose blobs the repository has."""
+    def put_tag(self, repository: str, tag: str, manifest: Manifest, blobs: Sequence[bytes] = ()) -> None:
+        """Point ``tag`` to a manifest.
+
+        Args:
+            repository: The repository.
+            tag: The tag.
+            manifest: The manifest.
+            blobs: Small blobs of it that are uploaded before; the repository has the others.
+        """
+        for content in blobs:
+            self._put_blob(repository, content, f"uploading to {repository}")
         self._put_manifest(repository, tag, manifest, f"tagging {repository}:{tag}")
 
     def remove_tag(self, repository: str, tag: str) -> None:

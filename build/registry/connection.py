@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
+import email.utils
 from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import urljoin, urlsplit
 
@@ -15,6 +18,9 @@ from build.system.http_response import Response
 # Docker Hub's references and its registry have different hosts.
 _DOCKER_HUB = ("docker.io", "index.docker.io")
 _DOCKER_HUB_REGISTRY = "registry-1.docker.io"
+
+#: Statuses with which a proxy answers that did not hear from the registry.
+_OF_A_PROXY = (502, 503, 504)
 
 
 class Connection:
@@ -31,6 +37,8 @@ class Connection:
         self._http = http or HttpClient(proxies=not registry.insecure)
         self._authenticator = Authenticator(registry, self._http)
         host = _DOCKER_HUB_REGISTRY if registry.host in _DOCKER_HUB else registry.host
+        #: The registry's clock minus this machine's, by the header ``Date`` of its last answer; zero without one.
+        self.clock_difference = datetime.timedelta()
         self._root = f"{'http' if registry.insecure else 'https'}://{host}/v2/"
 
     def close(self) -> None:
@@ -77,7 +85,9 @@ class Connection:
         if response.ok or response.status in accept:
             return response
         logged_in = self._authenticator.logged_in
-        raise failures.from_response(self.registry, response, doing, logged_in=logged_in)
+        failed = failures.from_response(self.registry, response, doing, logged_in=logged_in)
+        failed.maybe_done = response.status in _OF_A_PROXY
+        raise failed
 
     def pages(self, path: str, *, doing: str, scopes: Collection[str]) -> Iterator[Response]:
         """Read a list page by page, as the header ``Link`` leads; nothing where the registry answers 404.
@@ -105,9 +115,16 @@ class Connection:
         # Compressed in transport, a blob would not be what its digest says.
         sent = {"Accept-Encoding": "identity", **(headers or {}), **({"Authorization": login} if login else {})}
         try:
-            return self._http.request(method, url, headers=sent, body=body, retry=True)
+            response = self._http.request(method, url, headers=sent, body=body, retry=True)
         except HttpError as failure:
-            raise failures.from_http(self.registry, failure, doing) from failure
+            unanswered = failures.from_http(self.registry, failure, doing)
+            unanswered.maybe_done = True
+            raise unanswered from failure
+        if _server(response.url) == _server(self._root):
+            with contextlib.suppress(ValueError, TypeError):
+                date = email.utils.parsedate_to_datetime(response.headers.get("Date") or "")
+                self.clock_difference = date.replace(tzinfo=datetime.UTC) - datetime.datetime.now(datetime.UTC)
+        return response
 
 
 def _server(url: str) -> tuple[str, str | None, int]:

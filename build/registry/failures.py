@@ -193,6 +193,13 @@ def from_response(registry: Registry, response: Response, doing: str, *, logged_
     details = "\n".join(line for line in (words, response.gave_up) if line) or None
     if is_rate_limit(response.status, response.headers, response.content):
         return rate_limited(registry, doing, logged_in=logged_in, details=details)
+    if is_immutable(response.status, words):
+        return RegistryError(
+            f"the registry {registry.host} does not let a tag be moved ({doing})",
+            where=str(registry),
+            fix="publish with --no-latest, which moves no tag",
+            details=details,
+        )
     if response.status == 401:
         return refused(registry, logged_in=logged_in, details=details)
     if response.status == 403:
@@ -215,6 +222,19 @@ def from_response(registry: Registry, response: Response, doing: str, *, logged_
         fix="try again; if it fails again, look at the registry's own log",
         details=details,
     )
+
+
+def is_immutable(status: int, words: str) -> bool:
+    """Tell whether an answer to a PUT means that the tag exists and is immutable.
+
+    Harbor answers 412 ("Failed to process request due to … configured as immutable"), Amazon ECR 400 ("… cannot be
+    overwritten because the tag is immutable").
+
+    Args:
+        status: The HTTP status.
+        words: The registry's words.
+    """
+    return status == 412 or (400 <= status < 500 and ("immutable" in words.lower() or "overwritten" in words.lower()))
 
 
 def words_of(response: Response) -> str:

@@ -9,6 +9,10 @@ from typing import Any
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
+#: The configuration of a manifest that is not an image (OCI image specification 1.1, "Guidance for an Empty
+#: Descriptor").
+EMPTY = "application/vnd.oci.empty.v1+json"
+EMPTY_CONTENT = b"{}"
 
 #: The types of a manifest that names further manifests.
 INDEXES = (INDEX, "application/vnd.docker.distribution.manifest.list.v2+json")

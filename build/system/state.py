@@ -29,6 +29,11 @@ def write_json(path: Path, content: Any) -> None:
     write_atomically(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
 
 
+def lock_file(paths: Paths) -> Path:
+    """The file that a run locks to hold a clone."""
+    return paths.state / "run.lock"
+
+
 @contextlib.contextmanager
 def exclusive(paths: Paths, command: str) -> Iterator[None]:
     """Hold this clone for one run.
@@ -42,7 +47,7 @@ def exclusive(paths: Paths, command: str) -> Iterator[None]:
     """
     paths.state.mkdir(parents=True, exist_ok=True)
     holder = paths.state / "run.json"
-    lock = FileLock(paths.state / "run.lock")
+    lock = FileLock(lock_file(paths))
     try:
         lock.acquire(timeout=0)
     except Timeout:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import docker
 import pytest
+from docker import DockerClient
+from docker.errors import ImageNotFound
 from image_timing import Timing
 
+from build.publish.publication import Publication
 from build.registry.address import PORT_VARIABLE
+from build.system.http import HttpClient
+from build.system.retries import RetryPolicy
 from tests.conftest import take_port
 from tests.pipeline.helpers import remove_registry
+from tests.pipeline.registries import Layer, Load, Running, archive_of, running
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,3 +41,35 @@ def registry_port(engine_client: docker.DockerClient, monkeypatch: pytest.Monkey
 def timing() -> Timing:
     """Checks promised times; pytest's summary lists what is measured again."""
     return Timing(report=lambda reason: warnings.warn(f"measured again: {reason}", stacklevel=2))
+
+
+@pytest.fixture
+def short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writes to a registry on this machine take milliseconds, and the tests are not about the length of the waits."""
+    monkeypatch.setattr("build.publish.writes.SETTLE", 0.05)
+    policy = RetryPolicy(attempts=3, first_wait=0.05)
+    monkeypatch.setattr("build.registry.connection.HttpClient", functools.partial(HttpClient, policy=policy))
+
+
+@pytest.fixture
+def there(engine_client: DockerClient, registry_image: str) -> Iterator[Running]:
+    with running(engine_client, registry_image) as registry:
+        yield registry
+
+
+@pytest.fixture
+def load(engine_client: DockerClient) -> Iterator[Load]:
+    """Load an image of given layers into the engine under a name of its own, and return its publication."""
+    loaded: list[str] = []
+
+    def _load(name: str, layers: Sequence[Layer]) -> Publication:
+        local = f"publish-test/{name}:{uuid.uuid4().hex[:12]}"
+        archive, config_digest = archive_of(layers, local)
+        engine_client.images.load(archive)
+        loaded.append(local)
+        return Publication(name=name, repository=f"azureml/{name}", local_reference=local, recipe=config_digest)
+
+    yield _load
+    for reference in loaded:
+        with contextlib.suppress(ImageNotFound):
+            engine_client.images.remove(reference, force=True)

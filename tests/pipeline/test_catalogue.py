@@ -19,6 +19,7 @@ from build.builder import image_recipes
 from build.checkout import project
 from build.engine import embedded_registry
 from build.engine.connect import Connection
+from build.publish import origin
 from build.publish.publication import Publication
 from build.publish.publish import publish
 from build.registry import address, attachments
@@ -127,6 +128,7 @@ def _publish_before(made: Catalogue, client: docker.DockerClient) -> None:
             made.registry,
             client,
             datetime.date(2026, 1, 5),
+            origin=origin.of_checkout(made.checkout.root),
         )
     finally:
         client.images.remove(name, force=True)

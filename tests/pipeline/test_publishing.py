@@ -3,254 +3,43 @@
 from __future__ import annotations
 
 import base64
-import contextlib
-import datetime
-import gzip
-import hashlib
-import io
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
-import tarfile
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from docker import DockerClient
-from docker.errors import ImageNotFound
-from docker.models.containers import Container
 
 from build.engine import embedded_registry
 from build.errors import EngineError, RegistryError
-from build.publish.publication import Publication, Published
-from build.publish.publish import publish
+from build.publish.publication import Publication
 from build.registry.address import PORT_VARIABLE, Registry, parse
 from build.registry.client import Client
 from build.system.retries import RetryPolicy
+from tests.pipeline.registries import (
+    MONDAY,
+    REPOSITORIES,
+    TUESDAY,
+    Load,
+    Running,
+    by_name,
+    free_port,
+    names_in,
+    publish,
+    random_layer,
+    running,
+)
 from tests.registry_proxy import Fault, registry_proxy, status
 
-pytestmark = pytest.mark.engine
-
-MONDAY = datetime.date(2026, 11, 23)
-TUESDAY = datetime.date(2026, 11, 24)
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("short_wait")]
 
 # bcrypt, which is what CNCF Distribution takes, of the word "secret".
 HTPASSWD = "tester:$2y$04$6WZGkBuVbFYw4CTGmoGdkOe5XAoD5CeIml7zAK.aCMeQPQDH8Zgum"
-
-BLOBS = "/var/lib/registry/docker/registry/v2/blobs"
-REPOSITORIES = "/var/lib/registry/docker/registry/v2/repositories"
-
-Layer = Mapping[str, bytes]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_until_answers(port: int) -> None:
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as probe:
-            probe.sendall(b"GET /v2/ HTTP/1.0\r\n\r\n")
-            if probe.recv(16).startswith(b"HTTP/1."):
-                return
-        time.sleep(0.1)
-    raise AssertionError(f"no registry at 127.0.0.1:{port}")
-
-
-@dataclass(frozen=True)
-class Running:
-    """A registry in a container of its own; the tests read its storage and log too."""
-
-    registry: Registry
-    container: Container
-    port: int
-
-    def run(self, command: str) -> str:
-        code, output = self.container.exec_run(["sh", "-euc", command], user="0", stream=False)
-        assert code == 0, output
-        assert isinstance(output, bytes)
-        return output.decode()
-
-    def stored_blobs(self) -> int:
-        """Bytes of all blobs and manifests."""
-        return sum(int(size) for size in self.run(f"find {BLOBS} -name data -printf '%s\\n'").split())
-
-    def uploads(self) -> int:
-        """The number of blobs that were sent to it; mounted ones are not counted."""
-        log = self.container.logs().decode()
-        return len(re.findall(r'"PUT /v2/\S+/blobs/uploads/\S+ HTTP/1.1" 201', log))
-
-    def tag(self, repository: str, tag: str) -> str | None:
-        with Client(self.registry) as client:
-            return client.digest(repository, tag)
-
-    def tags(self, repository: str) -> list[str]:
-        with Client(self.registry) as client:
-            return sorted(client.tags(repository))
-
-    def manifest_size(self, repository: str, digest: str) -> int:
-        with Client(self.registry) as client:
-            return len(client.manifest(repository, digest).content)
-
-    def forbid_writing(self, path: str) -> None:
-        """Make each write of the registry below ``path`` (under its repositories) fail."""
-        self.run(f"mkdir -p {REPOSITORIES}/{path}; chown -R 0:0 {REPOSITORIES}/{path}")
-
-    def allow_writing(self, path: str) -> None:
-        self.run(f"chown -R 1000:1000 {REPOSITORIES}/{path}")
-
-    def restart(self) -> None:
-        self.container.start()
-        wait_until_answers(self.port)
-
-
-@contextlib.contextmanager
-def running(
-    client: DockerClient, image: str, files: Mapping[str, bytes] | None = None, **options: Any
-) -> Iterator[Running]:
-    port = free_port()
-    if client.networks.list(names=["bridge"]):
-        options["ports"] = {"5000/tcp": ("127.0.0.1", port)}
-    else:  # an engine next to another one has no published ports
-        options["network_mode"] = "host"
-        options["environment"] = {"REGISTRY_HTTP_ADDR": f"127.0.0.1:{port}"} | options.get("environment", {})
-    container = client.containers.create(image, name=f"test-registry-{uuid.uuid4().hex[:8]}", **options)
-    try:
-        if files:
-            container.put_archive("/", tar_of(files))
-        container.start()
-        wait_until_answers(port)
-        yield Running(Registry(host=f"127.0.0.1:{port}", insecure=True), container, port)
-    finally:
-        container.remove(force=True, v=True)
-
-
-@pytest.fixture
-def there(engine_client: DockerClient, registry_image: str) -> Iterator[Running]:
-    with running(engine_client, registry_image) as registry:
-        yield registry
-
-
-Load = Callable[[str, Sequence[Layer]], Publication]
-
-
-@pytest.fixture
-def load(engine_client: DockerClient) -> Iterator[Load]:
-    """Load an image of given layers into the engine under a name of its own, and return its publication."""
-    loaded: list[str] = []
-
-    def _load(name: str, layers: Sequence[Layer]) -> Publication:
-        local = f"publish-test/{name}:{uuid.uuid4().hex[:12]}"
-        archive, config_digest = archive_of(layers, local)
-        engine_client.images.load(archive)
-        loaded.append(local)
-        return Publication(name=name, repository=f"azureml/{name}", local_reference=local, recipe=config_digest)
-
-    yield _load
-    for reference in loaded:
-        with contextlib.suppress(ImageNotFound):
-            engine_client.images.remove(reference, force=True)
-
-
-def archive_of(layers: Sequence[Layer], tag: str) -> tuple[bytes, str]:
-    """An image of given layers as ``docker load`` reads it, and its configuration's digest."""
-    blobs: dict[str, bytes] = {}
-    diff_ids, descriptors = [], []
-    for files in layers:
-        layer = tar_of(files)
-        # Compressed, as layers are. Big layers take seconds and are random anyway: they are only stored.
-        compressed = gzip.compress(layer, compresslevel=1 if len(layer) < 10_000_000 else 0, mtime=0)
-        diff_ids.append(digest_of(layer))
-        descriptors.append({"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip"} | add(blobs, compressed))
-    config = {
-        "architecture": "amd64",
-        "os": "linux",
-        "config": {"Labels": {"name": tag.partition(":")[0]}},
-        "rootfs": {"type": "layers", "diff_ids": diff_ids},
-    }
-    config_descriptor = {"mediaType": "application/vnd.oci.image.config.v1+json"} | add(blobs, as_json(config))
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": config_descriptor,
-        "layers": descriptors,
-    }
-    index = {
-        "schemaVersion": 2,
-        "manifests": [
-            {
-                "mediaType": "application/vnd.oci.image.manifest.v1+json",
-                "annotations": {
-                    "io.containerd.image.name": f"docker.io/{tag}",
-                    "org.opencontainers.image.ref.name": tag.partition(":")[2],
-                },
-            }
-            | add(blobs, as_json(manifest))
-        ],
-    }
-    members = {f"blobs/sha256/{digest.partition(':')[2]}": content for digest, content in blobs.items()}
-    members["oci-layout"] = as_json({"imageLayoutVersion": "1.0.0"})
-    members["index.json"] = as_json(index)
-    # For engines with the classic store.
-    members["manifest.json"] = as_json(
-        [
-            {
-                "Config": f"blobs/sha256/{str(config_descriptor['digest']).partition(':')[2]}",
-                "RepoTags": [tag],
-                "Layers": [f"blobs/sha256/{str(each['digest']).partition(':')[2]}" for each in descriptors],
-            }
-        ]
-    )
-    return tar_of(members), str(config_descriptor["digest"]).partition(":")[2]
-
-
-def tar_of(files: Mapping[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for path, content in files.items():
-            entry = tarfile.TarInfo(path)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
-
-
-def add(blobs: dict[str, bytes], content: bytes) -> dict[str, Any]:
-    digest = digest_of(content)
-    blobs[digest] = content
-    return {"digest": digest, "size": len(content)}
-
-
-def names_in(client: DockerClient) -> list[str]:
-    # Not images.list(): it inspects each image, and other tests may remove theirs in the meantime.
-    return [name for image in client.api.images() for name in image.get("RepoTags") or []]
-
-
-def digest_of(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
-
-
-def as_json(document: object) -> bytes:
-    return json.dumps(document).encode()
-
-
-def random_layer(size: int) -> Layer:
-    """A layer that no other test had and that does not compress."""
-    return {"random": os.urandom(size)}
-
-
-def by_name(results: Sequence[Published]) -> dict[str, Published]:
-    return {result.name: result for result in results}
 
 
 def test_images_arrive_under_three_tags_of_one_digest(engine_client: DockerClient, there: Running, load: Load) -> None:
@@ -330,7 +119,9 @@ def test_a_changed_image_takes_the_next_number_and_latest(
     # Only the changed layer and the configuration went over the wire.
     assert 2000 < new.bytes_sent < 5000
     assert same_second.status == "already published"
-    assert there.tags("azureml/same") == ["20261123.v1", "latest", same.recipe_tag]
+    # The number is that of the whole family.
+    assert there.tags("azureml/same") == ["20261123.v1", "20261123.v2", "latest", same.recipe_tag]
+    assert there.tag("azureml/same", "20261123.v2") == same_first.digest
     assert there.tag("azureml/same", "latest") == same_first.digest
 
 
@@ -437,18 +228,18 @@ def test_one_image_that_fails_leaves_every_latest_where_it_was(
         )
     )
     items = [load("one", [random_layer(2000)]), load("two", [random_layer(2000)])]
-    there.forbid_writing("azureml/two")
+    there.forbid_writing("azureml/two/_manifests")
 
     with pytest.raises(RegistryError, match="did not take two") as failure:
         publish(items, there.registry, engine_client, TUESDAY)
 
-    assert "no 'latest' was moved" in str(failure.value.details)
+    assert "no tag was moved" in str(failure.value.details)
     for name in ("one", "two"):
         assert there.tag(f"azureml/{name}", "latest") == old[name].digest
         assert "20261124.v1" not in there.tags(f"azureml/{name}")
 
     # The next run sends only what is missing.
-    there.allow_writing("azureml/two")
+    there.allow_writing("azureml/two/_manifests")
     results = by_name(publish(items, there.registry, engine_client, TUESDAY))
     assert (results["one"].status, results["two"].status) == ("moved", "published")
     assert there.tag("azureml/one", "latest") == there.tag("azureml/one", "20261124.v1") == results["one"].digest
@@ -471,7 +262,7 @@ def test_latest_is_moved_back_if_not_all_can_be_moved(engine_client: DockerClien
             TUESDAY,
         )
 
-    assert "every 'latest' is where it was" in str(failure.value.details)
+    assert "every 'latest' is what it was before" in str(failure.value.details)
     assert there.tag("azureml/one", "latest") == old.digest
     assert there.tag("azureml/one", "20261124.v1") != old.digest
 
@@ -492,7 +283,7 @@ def test_a_registry_that_dies_in_a_push_is_named_and_the_next_run_completes_it(
 
     assert seen[0][0] < seen[0][1], "the push was over before the registry was killed"
     assert there.registry.host in failure.value.what
-    assert "no 'latest' was moved" in str(failure.value.details)
+    assert "no tag was moved" in str(failure.value.details)
     there.restart()
     assert there.tags(item.repository) == []
     (result,) = publish([item], there.registry, engine_client, MONDAY)

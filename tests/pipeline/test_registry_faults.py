@@ -17,7 +17,7 @@ from build.registry.attachments import attach, attached
 from build.registry.client import Client
 from build.registry.manifests import MANIFEST, Manifest, descriptor, digest_of, to_manifest
 from build.system.http import HttpClient
-from tests.pipeline.test_publishing import Running, running
+from tests.pipeline.registries import Running, running
 from tests.registry_proxy import (
     Effect,
     Fault,

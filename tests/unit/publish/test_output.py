@@ -16,6 +16,7 @@ LONG = "registry.example.com:5000/some/namespace/tensorflow-2.21-debian12-py311-
 SENT = Published(
     name="tensorflow",
     repository=LONG,
+    release="20261126.v1",
     tags=("recipe-0123456789abcdef", "20261126.v1", "latest"),
     pull_tag="20261126.v1",
     digest=DIGEST,
@@ -27,8 +28,9 @@ SENT = Published(
 KEPT = Published(
     name="minimal",
     repository="r.example/minimal",
-    tags=("recipe-fedcba9876543210", "20261125.v3", "latest"),
-    pull_tag="20261125.v3",
+    release="20261126.v1",
+    tags=("recipe-fedcba9876543210", "20261126.v1", "latest"),
+    pull_tag="20261126.v1",
     digest=DIGEST,
     size=16_900_000,
     bytes_sent=0,
@@ -51,8 +53,8 @@ def test_one_reference_for_each_image_whole_and_the_totals(
 
     assert capsys.readouterr().out.splitlines() == [
         f"{LONG}:20261126.v1@{DIGEST}",
-        f"r.example/minimal:20261125.v3@{DIGEST}",
-        "1 published, 1 already published; 96.3 MB sent",
+        f"r.example/minimal:20261126.v1@{DIGEST}",
+        "release 20261126.v1: 1 published, 1 already published; 96.3 MB sent",
     ]
 
 
@@ -63,10 +65,10 @@ def test_verbose_shows_status_sizes_and_all_tags(capsys: pytest.CaptureFixture[s
         f"{LONG}:20261126.v1@{DIGEST}",
         "    published, 96.3 MB sent in 2.0 s; 310.2 MB in the registry",
         "    tags: recipe-0123456789abcdef, 20261126.v1, latest",
-        f"r.example/minimal:20261125.v3@{DIGEST}",
+        f"r.example/minimal:20261126.v1@{DIGEST}",
         "    already published; 16.9 MB in the registry",
-        "    tags: recipe-fedcba9876543210, 20261125.v3, latest",
-        "1 published, 1 already published; 96.3 MB sent",
+        "    tags: recipe-fedcba9876543210, 20261126.v1, latest",
+        "release 20261126.v1: 1 published, 1 already published; 96.3 MB sent",
     ]
 
 
@@ -75,6 +77,7 @@ def test_json_has_everything() -> None:
 
     assert first == {
         "name": "tensorflow",
+        "release": "20261126.v1",
         "status": "published",
         "reference": f"{LONG}:20261126.v1@{DIGEST}",
         "repository": LONG,

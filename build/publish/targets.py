@@ -1,0 +1,184 @@
+"""From the last release and the images of a run to the release that follows, and the tags that move.
+
+Pure, but `check_age` asks git.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from build.errors import RegistryError
+from build.publish.origin import Origin, is_older
+from build.publish.plan import Plan
+from build.publish.records import Family
+from build.publish.release import Place, Release, following, next_number, same_images, succeed
+from build.registry.tags import LATEST
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What a person allows."""
+
+    #: Publish although the commit is older than that of the published image.
+    allow_older: bool = False
+    #: Move ``latest``.
+    latest: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """The release that a run ends with."""
+
+    release: Release
+    #: Whether its record must be written.
+    is_new: bool
+    #: The digest of the record that has its number already: that of the same release, not finished.
+    replaces: str | None = None
+    #: The tags to move, in their order, with their digests: those that an interrupted release lacks, the immutable
+    #: ones, ``latest``.
+    unfinished: Mapping[Place, str]
+    immutable: Mapping[Place, str]
+    rolling: Mapping[Place, str]
+    #: Whether the run moves ``latest``.
+    moves_latest: bool
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the registry has it already."""
+        return not (self.is_new or self.unfinished or self.immutable or self.rolling)
+
+    @property
+    def wanted(self) -> dict[Place, str]:
+        """The tags that the release has at the end of the run: without ``latest`` if the run does not move it."""
+        return self.release.tags() if self.moves_latest else self.release.immutable_tags()
+
+    @property
+    def moves(self) -> dict[Place, str]:
+        """All tags to move, in their order."""
+        return {**self.unfinished, **self.immutable, **self.rolling}
+
+
+def target(family: Family, plans: Sequence[Plan], origin: Origin, today: datetime.date, rules: Rules) -> Target:
+    """Decide which release a run ends with.
+
+    Args:
+        family: What the registry has.
+        plans: The images of the run; all are in the registry.
+        origin: The run.
+        today: The day (UTC).
+        rules: What a person allows.
+
+    Returns:
+        The last release itself where it has all images of the run; it may have to be finished. Otherwise a new one.
+    """
+    former = family.release
+    published = [plan.released(origin.commit) for plan in plans]
+    rolling = {plan.item.repository: str(plan.digest) for plan in plans if plan.item.rolling} if rules.latest else {}
+    images, latest = succeed(former, published, rolling)
+    release = Release(
+        number=next_number(today, family.numbers),
+        run=origin.run,
+        host=origin.host,
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        commit=origin.commit,
+        images=images,
+        latest=latest,
+    )
+    missing = {(each.repository, each.tag): each.wanted for each in family.differences if not each.is_conflict}
+    if former is None or any(each.is_conflict for each in family.differences) or not same_images(images, former.images):
+        unfinished = {place: digest for place, digest in missing.items() if former and place in former.immutable_tags()}
+        return _new(release, unfinished, family, rules)
+    if dict(former.latest) == latest:
+        return Target(
+            release=former,
+            is_new=False,
+            unfinished={},
+            immutable={place: digest for place, digest in missing.items() if place in former.immutable_tags()},
+            rolling={place: digest for place, digest in missing.items() if place in former.rolling_tags()}
+            if rules.latest
+            else {},
+            moves_latest=rules.latest,
+        )
+    if missing:  # not finished: nobody relies on its record yet, and so it keeps its number
+        release = replace(release, number=former.number)
+        return replace(_new(release, {}, family, rules), replaces=family.digest)
+    return _new(release, {}, family, rules)
+
+
+def _new(release: Release, unfinished: Mapping[Place, str], family: Family, rules: Rules) -> Target:
+    def moving(tags: Mapping[Place, str]) -> dict[Place, str]:
+        return {place: digest for place, digest in tags.items() if family.tags.get(place) != digest}
+
+    return Target(
+        release=release,
+        is_new=True,
+        unfinished=unfinished,
+        immutable=moving(release.immutable_tags()),
+        rolling=moving(release.rolling_tags()) if rules.latest else {},
+        moves_latest=rules.latest,
+    )
+
+
+def with_next_number(made: Target) -> Target:
+    """The same release with the next number, where a tag of the number exists already."""
+    release = replace(made.release, number=following(made.release.number))
+    return replace(made, release=release, replaces=None, immutable=release.immutable_tags())
+
+
+def only_with(made: Target, manifests: Collection[tuple[str, str]]) -> Target:
+    """The same new release without the images that the registry does not have any more.
+
+    Args:
+        made: The release.
+        manifests: Repository and digest of each image that the registry has.
+    """
+    images = tuple(image for image in made.release.images if (image.repository, image.digest) in manifests)
+    latest = {
+        repository: digest
+        for repository, digest in made.release.latest.items()
+        if (repository, digest) in manifests or (repository, LATEST) not in made.rolling
+    }
+    release = replace(made.release, images=images, latest=latest)
+
+    def kept(tags: Mapping[Place, str]) -> dict[Place, str]:
+        return {place: digest for place, digest in tags.items() if (place[0], digest) in manifests}
+
+    return replace(
+        made,
+        release=release,
+        unfinished=kept(made.unfinished),
+        immutable=kept(made.immutable),
+        rolling=kept(made.rolling),
+    )
+
+
+def check_age(family: Family, plans: Sequence[Plan], origin: Origin, registry: str) -> None:
+    """Check that no image of the run replaces one of a newer commit.
+
+    Args:
+        family: What the registry has.
+        plans: The images of the run.
+        origin: The run.
+        registry: The registry, for the message.
+
+    Raises:
+        RegistryError: One does.
+    """
+    newer = []
+    for plan in plans:
+        published = family.release.image((plan.item.name, plan.item.stand_in or "")) if family.release else None
+        if published is None or published.digest == plan.digest:
+            continue
+        if is_older(origin, published.commit):
+            newer.append(published)
+    if newer:
+        assert family.release is not None
+        raise RegistryError(
+            f"the registry has newer images: release {family.release.number} is of {newer[0].commit}, "
+            f"this checkout is at {origin.commit}",
+            where=registry,
+            fix="git pull; or publish the older images all the same: --allow-older",
+            details="newer: " + ", ".join(image.name for image in newer),
+        )
