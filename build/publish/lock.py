@@ -137,12 +137,17 @@ class _Lock:
             manifest = self._remote.find_manifest(self._repository, TAG)
             if manifest is not None and manifest.digest in self._own:
                 return
-            if (holder := holder_of(manifest)) is not None:
+            holder = holder_of(manifest)
+            if holder is not None and not self._is_ours(holder):  # else a killed run's write came late
                 raise LostLockError(
                     f"another run publishes to this registry: {holder}",
                     where=self._remote.registry.reference(self._repository, TAG),
                     fix="publish again when it is done",
                 )
+
+    def _is_ours(self, holder: Holder) -> bool:
+        """Return whether a lock is that of an earlier run of this clone, which has ended: a clone has one at a time."""
+        return bool(holder.clone) and holder.clone == self._origin.clone
 
     def check(self) -> None:
         if self._remote.digest(self._repository, TAG) not in self._own:
@@ -191,7 +196,7 @@ class _Lock:
                 now = time.monotonic()
                 if holder is None or _is_expired(holder, self._remote.now()):
                     return read
-                if holder.clone and holder.clone == self._origin.clone:
+                if self._is_ours(holder):
                     console.info(f"an earlier publish of this clone was interrupted: {holder}")
                     return read
                 if manifest.digest != seen:  # clocks may be wrong: a lock that stays the same this long is free, too
