@@ -98,7 +98,8 @@ def _image(run: Run, *, any_recipe: bool) -> tuple[Variant, LocalImage]:
     variant = run.images[0].variant
     if any_recipe and (image := find(run.connection.client, f"{variant.repository}:latest")):
         return variant, image
-    return variant, find_images(run)[0].local
+    images, _ = find_images(run)
+    return variant, images[0].local
 
 
 def _selection(image: str | None) -> Selection:

@@ -42,7 +42,7 @@ def build_and_publish(report: Path) -> None:
     with opened(Selection(group=GROUP)) as run:
         check_drift(run.project)
         outcomes = build_images(run, Options())
-        report_build(run, outcomes)
+        run.finish(report_build(outcomes))
         built_after = time.monotonic()
         published = publish.publish(
             [Publication.of(built) for built in built_images(outcomes)],

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 
 class PipelineError(Exception):
     """A failure that a user can act on.
@@ -88,6 +91,50 @@ class BusyError(PipelineError):
     """Another run uses this clone."""
 
     exit_code = 7
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """An image that a command left out because it cannot be made; it stops no other image."""
+
+    #: The image name.
+    name: str
+    why: PipelineError
+
+    def __str__(self) -> str:
+        where = f" ({self.why.where})" if self.why.where else ""
+        return f"{self.name} is left out: {self.why.what}{where}" + (f"; {self.why.fix}" if self.why.fix else "")
+
+
+class LeftOutError(PipelineError):
+    """Some of the selected images cannot be made; everything else was done.
+
+    Its exit code is 1; if no image could be made, and all for one kind of reason, it is the code of that kind.
+
+    Args:
+        left_out: At least one.
+        selected: The number of images that were to be made.
+        kind: Another name of what they are.
+    """
+
+    def __init__(self, left_out: Sequence[LeftOut], selected: int, kind: str = "images") -> None:
+        reasons: dict[str, list[LeftOut]] = {}
+        for item in left_out:
+            reasons.setdefault(f"{item.why.what} {item.why.where}", []).append(item)
+        details: list[str] = []
+        for items in reasons.values():
+            why = items[0].why
+            details.append(f"{', '.join(item.name for item in items)}: {why.what}")
+            details += [f"  where: {why.where}"] if why.where else []
+            details += [f"  fix: {why.fix}"] if why.fix else []
+            details += [f"  {line}" for line in (why.details or "").splitlines()]
+        super().__init__(
+            f"{len(left_out)} of {selected} {kind} could not be made: {', '.join(item.name for item in left_out)}",
+            fix="see below for each of them" + ("" if len(left_out) == selected else "; all others were done"),
+            details="\n".join(details),
+        )
+        codes = {item.why.exit_code for item in left_out}
+        self.exit_code = codes.pop() if len(left_out) == selected and len(codes) == 1 else 1
 
 
 #: Exit code of an unexpected failure; its message names a log.

@@ -14,7 +14,7 @@ from build.bases.local import LocalBase, local_base
 from build.checkout.project import Project
 from build.errors import PipelineError
 from build.locks import debian, prefix_python
-from build.matrix.origins import Bootstrapped, DistributionPython, FromImage, PrefixPython
+from build.matrix.origins import Bootstrapped, DistributionPython, FromImage, PrefixPython, has_digest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +36,40 @@ class UnknownBase:
     why: str
     fix: str
 
+    @property
+    def failure(self) -> PipelineError:
+        """As a failure of its images."""
+        return PipelineError(self.why, fix=self.fix)
+
+
+def without_digest(name: str, whose: str, reference: str, *, more: str = "") -> UnknownBase:
+    """Return that a base image is unknown because the matrix names an image without a digest.
+
+    Args:
+        name: The base image.
+        whose: What names it: ``the base ubuntu18.04``.
+        reference: The image.
+        more: Another way, at the end of the fix.
+    """
+    return UnknownBase(
+        name=name,
+        why=f"{whose} names its image without a digest, so it could be another image tomorrow",
+        fix=f"find the digest with: docker buildx imagetools inspect {reference}; then write "
+        f"{reference}@sha256:<the digest>{more}",
+    )
+
 
 def read_all(project: Project, base_names: Iterable[str]) -> dict[str, BaseFacts | UnknownBase]:
-    """The facts of these bases, by name; see ``read``."""
-    return {name: read(local_base(project, name)) for name in base_names}
+    """The facts of these bases, by name; a base whose facts are not valid is unknown too.  See ``read``."""
+    return {name: _read_or_unknown(local_base(project, name)) for name in base_names}
+
+
+def _read_or_unknown(local: LocalBase) -> BaseFacts | UnknownBase:
+    try:
+        return read(local)
+    except PipelineError as failure:
+        where = f" ({failure.where})" if failure.where else ""
+        return UnknownBase(name=local.name, why=f"{failure.what}{where}", fix=failure.fix or "")
 
 
 def read(local: LocalBase) -> BaseFacts | UnknownBase:
@@ -49,7 +79,11 @@ def read(local: LocalBase) -> BaseFacts | UnknownBase:
         LockError: A file of its lock is not readable.
         PipelineError: Its Debian packages have another Python than the matrix says.
     """
-    packages = _debian_packages(local)
+    match local.origin:
+        case FromImage(reference=reference) if not has_digest(reference):
+            return without_digest(local.name, f"the base {local.name}", reference)
+        case _:
+            packages = _debian_packages(local)
     if packages is None:
         return UnknownBase(
             name=local.name,
@@ -97,8 +131,8 @@ def prefix_identity(local: LocalBase, wanted: PrefixPython) -> str | None:
     return recorded.identity if stale is None else None
 
 
-def stale_python(local: LocalBase) -> str | None:
-    """Tell why the recorded Python of a base does not belong to the matrix; None where it does.
+def stale_python(local: LocalBase) -> list[str]:
+    """Return why the recorded Python of a base does not belong to the matrix; empty where it does.
 
     It needs no prefix on this machine.
 
@@ -108,9 +142,10 @@ def stale_python(local: LocalBase) -> str | None:
     match local.origin.python:
         case PrefixPython(version=version):
             recorded = prefix_python.recorded(local.paths, local.name)
-            return prefix_python.staleness(recorded, version=version, edition=prefix_archive.EDITION)
+            reason = prefix_python.staleness(recorded, version=version, edition=prefix_archive.EDITION)
+            return [reason] if reason else []
         case DistributionPython():
-            return None
+            return []
 
 
 def debian_python(packages: Iterable[str], minor: str) -> str:

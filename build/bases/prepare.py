@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from build.bases import builder_context, facts, prefix_archive, rootfs, uv_binary
 from build.bases.facts import UnknownBase
 from build.bases.local import LocalBase, local_base
-from build.bases.prefix import PrefixNotFoundError
 from build.bases.prefix_archive import Archive
 from build.bases.prefix_fit import check_fits
 from build.bases.rootfs import Rootfs
@@ -19,29 +18,11 @@ from build.checkout.project import Project
 from build.errors import DriftError, PipelineError
 from build.locks import debian, prefix_python
 from build.locks.prefix_python import RecordedPython
-from build.matrix.origins import Bootstrapped, CudaImage, FromImage, PrefixPython, has_digest
+from build.matrix.origins import Bootstrapped, FromImage, PrefixPython, has_digest
 from build.system import console
 
 #: Changed packages that a warning names.
 _NAMED = 6
-
-
-def prefixes(project: Project, base_names: Iterable[str]) -> dict[str, PrefixNotFoundError]:
-    """Pack the prefixes of these bases that this clone has not packed yet; 10 to 20 seconds each.
-
-    Returns:
-        Base name → the failure, for the bases whose Python is not on this machine: nothing can be built on them.
-
-    Raises:
-        PrefixError: A prefix is not what the matrix asks for.
-    """
-    not_found: dict[str, PrefixNotFoundError] = {}
-    for name in base_names:
-        try:
-            prefix(local_base(project, name))
-        except PrefixNotFoundError as failure:
-            not_found[name] = failure
-    return not_found
 
 
 def prefix(local: LocalBase) -> Archive | None:
@@ -58,8 +39,8 @@ def prefix(local: LocalBase) -> Archive | None:
             return None
 
 
-def prepare(project: Project, base_names: Iterable[str], *, locked: bool, refresh: bool) -> None:
-    """Prepare the files of these bases, and uv.
+def prepare(project: Project, base_names: Iterable[str], *, locked: bool, refresh: bool) -> dict[str, PipelineError]:
+    """Prepare the files of these bases, and uv; a base for which that fails stops no other.
 
     Args:
         project: The project.
@@ -67,36 +48,49 @@ def prepare(project: Project, base_names: Iterable[str], *, locked: bool, refres
         locked: Fail where a base is not what its lock says; otherwise warn.
         refresh: Bootstrap the root file systems again.
 
+    Returns:
+        Base name → the failure, for the bases on which nothing can be built: a bootstrap fails; a prefix is missing or
+        does not fit; an image has no digest; with ``locked``, a base differs from its lock.
+
     Raises:
-        DriftError: A base differs from its lock, with ``locked``.
-        PipelineError: A bootstrap fails; a prefix is missing or does not fit; an image has no digest.
+        PipelineError: uv, which all bases need, cannot be prepared.
     """
     uv_binary.prepare(project.paths, project.locks.tools())
+    failures: dict[str, PipelineError] = {}
     for name in base_names:
-        local = local_base(project, name)
-        tree: Rootfs | None = None
-        match local.origin:
-            case FromImage(reference=reference) if not has_digest(reference):
-                raise _without_digest(f"the base {name}", reference, where=project.loaded.where("bases", name, "image"))
-            case Bootstrapped() as origin:
-                tree = _rootfs(local, origin, locked=locked, refresh=refresh)
-            case FromImage():
-                pass
-        archive = prefix(local)
-        if archive is not None:
-            _compare_python(local, archive, locked=locked)
-            if tree is not None:
-                check_fits(
-                    archive,
-                    name,
-                    rootfs=local.rootfs_file,
-                    glibc=local.base.glibc,
-                    where=project.loaded.where("bases", name, "bootstrap", "packages"),
-                )
-        known = facts.read(local)
-        if isinstance(known, UnknownBase):
-            raise PipelineError(known.why, fix=known.fix)
-        builder_context.prepare(local, known.python)
+        try:
+            _prepare(project, local_base(project, name), locked=locked, refresh=refresh)
+        except PipelineError as failure:
+            failures[name] = failure
+    return failures
+
+
+def _prepare(project: Project, local: LocalBase, *, locked: bool, refresh: bool) -> None:
+    archive = prefix(local)  # first: it takes less time than a bootstrap to find out that there is none
+    tree: Rootfs | None = None
+    match local.origin:
+        case FromImage(reference=reference) if not has_digest(reference):
+            unknown = facts.without_digest(local.name, f"the base {local.name}", reference)
+            where = project.loaded.where("bases", local.name, "image")
+            raise PipelineError(unknown.why, where=where, fix=unknown.fix)
+        case Bootstrapped() as origin:
+            tree = _rootfs(local, origin, locked=locked, refresh=refresh)
+        case FromImage():
+            pass
+    if archive is not None:
+        _compare_python(local, archive, locked=locked)
+        if tree is not None:
+            check_fits(
+                archive,
+                local.name,
+                rootfs=local.rootfs_file,
+                glibc=local.base.glibc,
+                where=project.loaded.where("bases", local.name, "bootstrap", "packages"),
+            )
+    known = facts.read(local)
+    if isinstance(known, UnknownBase):
+        raise known.failure
+    builder_context.prepare(local, known.python)
 
 
 def _rootfs(local: LocalBase, origin: Bootstrapped, *, locked: bool, refresh: bool) -> Rootfs:
@@ -155,38 +149,6 @@ def _compare_python(local: LocalBase, archive: Archive, *, locked: bool) -> None
             details=details,
         )
     console.warn(f"{what}: {details}; images get this one (to record it in the lock: nox -s lock -- --bases)")
-
-
-def check_cuda_images(project: Project, names: Iterable[str]) -> None:
-    """Check that the matrix names the images that CUDA comes from with their digests.
-
-    Args:
-        project: The project.
-        names: The names of base images.
-
-    Raises:
-        PipelineError: One of them is named without its digest.
-    """
-    for name in names:
-        cuda_base_image = project.cuda_base_images.get(name)
-        match cuda_base_image and cuda_base_image.origin:
-            case CudaImage(reference=reference) if cuda_base_image and not has_digest(reference):
-                raise _without_digest(
-                    f"the CUDA version {cuda_base_image.device}",
-                    reference,
-                    where=project.loaded.where("cuda", cuda_base_image.device, "images", cuda_base_image.base_name),
-                    more="; or build on another base: "
-                    f"--base {cuda_base_image.base_name}=<a base with the same Python>",
-                )
-
-
-def _without_digest(whose: str, reference: str, *, where: str, more: str = "") -> PipelineError:
-    return PipelineError(
-        f"{whose} names its image without a digest, so it could be another image tomorrow",
-        where=where,
-        fix=f"find the digest with: docker buildx imagetools inspect {reference}; then write "
-        f"{reference}@sha256:<the digest>{more}",
-    )
 
 
 def record_debian(local: LocalBase, origin: Bootstrapped) -> str:

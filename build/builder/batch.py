@@ -9,7 +9,7 @@ from typing import Any
 
 from build.builder import blame, overrides
 from build.builder.bake import Baker, Request, Result
-from build.builder.buildx_log import Step, failure
+from build.builder.buildx_log import Failure, Step, failure
 from build.builder.events import Event, event
 from build.builder.existing import find_one
 from build.builder.options import Options
@@ -19,7 +19,7 @@ from build.checkout.project import Project
 from build.engine.connect import Connection
 from build.engine.failures import explain
 from build.engine.images import LocalImage, find
-from build.errors import PipelineError
+from build.errors import BuildError, PipelineError
 from build.images.image import Image
 from build.images.recipe import Recipe
 
@@ -48,7 +48,7 @@ class Job:
 class Batch:
     """Images that are built together, in up to three states; a failed image leaves the batch, and the others go on.
 
-    1. While base images are new, they are built, and the stages of all images with them.  Their digests go into the
+    1. While base images are new, they are built, and the stages of their images with them.  Their digests go into the
        images' labels.
     2. In containerd's image store, the image with the most layers is exported alone: exports at the same time would
        each unpack the layers that the images share.
@@ -69,6 +69,8 @@ class Batch:
         self._base_names = job.project.base_image_names(variants)
         self._used_bases = job.project.build_base_names(variants)
         self._new_bases = [job.base_images[name] for name in self._base_names if name in new_bases]
+        #: One by one once one of them has failed.
+        self._bases_at_once = len(self._new_bases)
         self._largest_first = len(images) > 1 and job.connection.engine.containerd_store
         self._stages_built = False
         self._no_cache = job.options.no_cache
@@ -79,12 +81,14 @@ class Batch:
         self._failed: list[Failed] = []
         #: The names of the base images that this batch has built.
         self.built_bases: set[str] = set()
+        #: The names of the base images that failed to build.
+        self.failed_bases: set[str] = set()
 
     def run(self) -> list[Outcome]:
         """Build the batch and return an outcome for each of its images.
 
         Raises:
-            PipelineError: The engine or a base image failed, which concerns all images.
+            PipelineError: The engine failed, which concerns all images.
         """
         while self._remaining:
             if self._new_bases:
@@ -99,18 +103,22 @@ class Batch:
     # ---- the states
 
     def _build_bases(self) -> None:
-        """Build the new base images and the stages of all images."""
-        job = self._job
+        """Build the new base images and the stages of their images."""
+        bases = self._bases_now
+        names = {base.name for base in self._new_bases} - {base.name for base in bases}
+        images = {
+            target: image for target, image in self._remaining.items() if image.variant.base_image_name not in names
+        }
         result = self._bake(
-            targets=[*(base.target for base in self._new_bases), *self._remaining],
-            images=self._stage_overrides(self._remaining),
-            bases=overrides.of_base_images(self._new_bases, job.connection.engine),
+            targets=[*(base.target for base in bases), *images],
+            images=self._stage_overrides(images),
+            bases=overrides.of_base_images(bases, self._job.connection.engine),
         )
         if result.returncode != 0:
             self._drop_failed(result)
             return
-        self.built_bases |= {base.name for base in self._new_bases}
-        self._new_bases = []
+        self.built_bases |= {base.name for base in bases}
+        self._new_bases = [base for base in self._new_bases if base not in bases]
 
     def _export_largest(self) -> None:
         """Export the image with the most layers, and build the stages of the others."""
@@ -142,6 +150,10 @@ class Batch:
 
     # ---- helpers of the states
 
+    @property
+    def _bases_now(self) -> list[BaseImage]:
+        return self._new_bases[: self._bases_at_once]
+
     def _bake(
         self, *, targets: Sequence[str], images: Mapping[str, Any], bases: Mapping[str, Any] | None = None
     ) -> Result:
@@ -166,7 +178,7 @@ class Batch:
         return overrides.of_images(
             job.project,
             [(image, job.recipes[image.variant.name]) for image in self._remaining.values()],
-            {name: self._base_in_engine(name) for name in self._base_names},
+            {name: self._base_in_engine(name) for name in self._base_names if name not in self.failed_bases},
             job.connection.engine,
         )
 
@@ -178,10 +190,10 @@ class Batch:
         return local
 
     def _drop_failed(self, result: Result) -> None:
-        """Remove the images that failed from the batch.
+        """Remove the images that failed from the batch, and the base images without which they cannot be built.
 
         Raises:
-            PipelineError: The engine or a base image failed, or something that belongs to no image.
+            PipelineError: The engine failed, or something that belongs to no image.
         """
         job = self._job
         cause = failure(result.log)
@@ -189,20 +201,30 @@ class Batch:
             raise explained
         targets = blame.failed_targets(cause, self._remaining)
         if self._new_bases and not any(cause.stage in blame.own_stages(self._remaining[target]) for target in targets):
-            names = [base.name for base in self._new_bases]
-            raise PipelineError(
-                "a base failed to build",
-                where=str(job.log),
-                fix=blame.base_fix(job.project, names),
-                details=cause.lines,
-            )
+            self._drop_bases(cause)
+            return
         if not targets:
             raise PipelineError("the build failed", where=str(job.log), details=cause.lines)
         for target in targets:
-            image = self._remaining.pop(target)
-            self._failed.append(
-                Failed(image=image, reason=blame.reason(job.project, image, cause), details=cause.lines)
-            )
+            self._drop(target, blame.reason(job.project, self._remaining[target], cause), cause)
+
+    def _drop_bases(self, cause: Failure) -> None:
+        """Remove the base image that failed from the batch, with its images; of several, find out which one it is."""
+        job = self._job
+        if len(self._bases_now) > 1:
+            self._bases_at_once = 1  # buildx does not always name it, and what is built already is not built again
+            return
+        (base,) = self._bases_now
+        self._new_bases.remove(base)
+        self.failed_bases.add(base.name)
+        fix = blame.base_fix(job.project, [base.name])
+        for target, image in list(self._remaining.items()):
+            if image.variant.base_image_name == base.name:
+                self._drop(target, f"its base {base.name} failed to build", cause, fix)
+
+    def _drop(self, target: str, reason: str, cause: Failure, fix: str | None = None) -> None:
+        why = BuildError(reason, where=str(self._job.log), fix=fix, details=cause.lines)
+        self._failed.append(Failed(name=self._remaining.pop(target).variant.name, why=why))
 
     def _built(self, image: Image) -> Built:
         job = self._job

@@ -58,12 +58,10 @@ class Builder:
         }
 
     def _build_missing(self, images: Sequence[Image]) -> dict[str, Outcome]:
-        outcomes: dict[str, Outcome] = {}
-        outcomes |= self._skipped(images)
+        outcomes = self._prepare(images)
         possible = [image for image in images if image.variant.name not in outcomes]
         if not possible:
             return outcomes
-        self._prepare(possible)
         # A base that was just bootstrapped may have other packages, so that the engine has its images after all.
         outcomes |= self._up_to_date(possible)
         missing = [image for image in possible if image.variant.name not in outcomes]
@@ -71,29 +69,23 @@ class Builder:
             outcomes |= self._build_batches(missing)
         return outcomes
 
-    def _skipped(self, images: Sequence[Image]) -> dict[str, Outcome]:
-        """Get the Python of bases and the extra wheels; an image for which that fails is skipped."""
-        project = self.project
-        not_found = prepare.prefixes(project, project.build_base_names([image.variant for image in images]))
-        not_fetched = wheels.fetch_all(
-            project, [image.variant for image in images if image.variant.build_base_name not in not_found]
-        )
-        skipped: dict[str, Outcome] = {}
-        for image in images:
-            failure = not_found.get(image.variant.build_base_name) or not_fetched.get(image.variant.name)
-            if failure is not None:
-                skipped[image.variant.name] = _skip(image, failure)
-        return skipped
-
-    def _prepare(self, images: Sequence[Image]) -> None:
+    def _prepare(self, images: Sequence[Image]) -> dict[str, Outcome]:
+        """Fetch the extra wheels and prepare the bases; an image for which that fails is skipped."""
         project, variants = self.project, [image.variant for image in images]
-        prepare.prepare(
+        failures: dict[str, PipelineError] = dict(wheels.fetch_all(project, variants))
+        variants = [variant for variant in variants if variant.name not in failures]
+        bases = prepare.prepare(
             project,
             project.build_base_names(variants),
             locked=self.options.locked,
             refresh=self.options.refresh_bases,
         )
-        prepare.check_cuda_images(project, project.base_image_names(variants))
+        failures |= {each.name: bases[each.build_base_name] for each in variants if each.build_base_name in bases}
+        # A base image may be unknown although its base is prepared: that of a CUDA version.
+        possible = [image for image in images if image.variant.name not in failures]
+        unknown = image_recipes.of(project, possible).unknown
+        failures |= {name: base.failure for name, base in unknown.items()}
+        return {name: Skipped(name=name, why=failure) for name, failure in failures.items()}
 
     def _build_batches(self, images: Sequence[Image]) -> dict[str, Outcome]:
         project, client = self.project, self.connection.client
@@ -120,8 +112,3 @@ class Builder:
             outcomes |= {outcome.name: outcome for outcome in batch.run()}
             new_bases -= batch.built_bases
         return outcomes
-
-
-def _skip(image: Image, failure: PipelineError) -> Skipped:
-    searched = "; ".join(filter(None, (failure.where, failure.details)))
-    return Skipped(image=image, reason=f"{failure.what} (searched: {searched})", fix=failure.fix)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from build.bases import rootfs
-from build.bases.facts import BaseFacts, UnknownBase
+from build.bases.facts import BaseFacts, UnknownBase, without_digest
 from build.builder import recipe_sources
 from build.builder.recipe_sources import Sources
 from build.checkout.project import Project
@@ -18,7 +18,15 @@ from build.errors import PipelineError
 from build.images import file_names, recipe
 from build.images.image import Image
 from build.images.recipe import Recipe
-from build.matrix.origins import BaseOrigin, Bootstrapped, CudaImage, DebianPackages, FromImage, PrefixPython
+from build.matrix.origins import (
+    BaseOrigin,
+    Bootstrapped,
+    CudaImage,
+    DebianPackages,
+    FromImage,
+    PrefixPython,
+    has_digest,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +117,14 @@ class _Recipes:
     def _base_image(self, name: str) -> Recipe | UnknownBase:
         cuda_base_image = self._sources.cuda_base_images.get(name)
         match cuda_base_image and cuda_base_image.origin:
+            case CudaImage(reference=reference) if cuda_base_image and not has_digest(reference):
+                return without_digest(
+                    name,
+                    f"the CUDA version {cuda_base_image.device}",
+                    reference,
+                    more="; or build on another base: "
+                    f"--base {cuda_base_image.base_name}=<a base with the same Python>",
+                )
             case CudaImage() if cuda_base_image:
                 return self._made(name, cuda_base_image.image_origin, packages=(), prefix=None)
             case DebianPackages() if cuda_base_image:

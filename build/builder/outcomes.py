@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from build.engine.built import BuiltImage
-from build.images.image import Image
+from build.errors import LeftOut, PipelineError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,31 +41,28 @@ class Failed:
     """The image failed to build."""
 
     status: ClassVar[str] = "failed"
-    image: Image
-    reason: str
-    #: The lines of the log that explain it.
-    details: str
-
-    @property
-    def name(self) -> str:
-        return self.image.variant.name
+    name: str
+    #: With the lines of the log that explain it.
+    why: PipelineError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Skipped:
-    """The image cannot be built on this machine: its Python or one of its wheels cannot be had."""
+    """The build of the image did not begin: its base, its Python or one of its wheels cannot be had."""
 
-    status: ClassVar[str] = "skipped"
-    image: Image
-    reason: str
-    fix: str | None
-
-    @property
-    def name(self) -> str:
-        return self.image.variant.name
+    status: ClassVar[str] = "left out"
+    name: str
+    why: PipelineError
 
 
 Outcome = UpToDate | Built | Failed | Skipped
+
+
+def left_out(outcomes: Iterable[Outcome]) -> tuple[LeftOut, ...]:
+    """Return the images that do not exist after a build, and why."""
+    return tuple(
+        LeftOut(name=outcome.name, why=outcome.why) for outcome in outcomes if isinstance(outcome, Failed | Skipped)
+    )
 
 
 def built_images(outcomes: Iterable[Outcome]) -> list[BuiltImage]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from build.errors import LeftOut, LockError
 from build.images.image import Image, make_image
 from build.locks.lock import Lock
 from build.locks.store import LockStore
@@ -98,15 +99,26 @@ class Project:
         Raises:
             LockError: A lock does not exist, or is not valid.
         """
-        return tuple(
-            make_image(
-                variant,
-                self.lock(variant),
-                self.locks.server(variant.base_name),
-                layer_order=self.matrix.project.layer_order,
-                patches=self.matrix.patches,
-            )
-            for variant in variants
+        return tuple(self._image(variant) for variant in variants)
+
+    def usable_images(self, variants: Sequence[Variant]) -> tuple[tuple[Image, ...], tuple[LeftOut, ...]]:
+        """Return images as ``images`` does, and those that have no valid lock."""
+        usable: list[Image] = []
+        left_out: list[LeftOut] = []
+        for variant in variants:
+            try:
+                usable.append(self._image(variant))
+            except LockError as failure:
+                left_out.append(LeftOut(name=variant.name, why=failure))
+        return tuple(usable), tuple(left_out)
+
+    def _image(self, variant: Variant) -> Image:
+        return make_image(
+            variant,
+            self.lock(variant),
+            self.locks.server(variant.base_name),
+            layer_order=self.matrix.project.layer_order,
+            patches=self.matrix.patches,
         )
 
     @property
@@ -119,13 +131,14 @@ class Project:
         """The names of the bases that have a package to build in one of their valid locks."""
         return frozenset(variant.base_name for variant in self.variants if self.locks.has_source_only(variant))
 
-    def build_locks(self) -> dict[str, Lock]:
-        """Return base name → lock of what its source-only packages are built with, for bases that have such packages.
+    def build_locks(self, images: Iterable[Image]) -> dict[str, Lock]:
+        """Return base name → lock of what source-only packages are built with, for bases of images that have such.
 
         Raises:
             LockError: A lock does not exist, or is not valid.
         """
-        return {name: self.locks.build(name) for name in sorted(self.bases_with_source_packages)}
+        names = {image.variant.base_name for image in images} & self.bases_with_source_packages
+        return {name: self.locks.build(name) for name in sorted(names)}
 
     @property
     def cuda_base_images(self) -> dict[str, CudaBaseImage]:

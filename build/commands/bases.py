@@ -12,6 +12,7 @@ from build.builder.options import Options
 from build.checkout.project import DEFAULT_GROUP, open_project
 from build.commands.building import building
 from build.commands.options import Session, selecting
+from build.errors import LeftOut, LeftOutError
 from build.packages.wheel_sources import folder
 from build.paths import repository
 from build.system import console, state
@@ -33,15 +34,14 @@ def bases(selection: Selection, options: Options) -> None:
         alone = [name for name in selection.base if name in project.matrix.bases.keys() - project.bases_with_images]
         rest = dataclasses.replace(selection, base=tuple(name for name in selection.base if name not in alone))
         variants = project.select(rest, default_group=DEFAULT_GROUP) if rest != Selection() or not alone else ()
-        not_found = prepare.prefixes(project, project.build_base_names(variants))
-        names = sorted(set(project.build_base_names(variants)) - not_found.keys() | set(alone))
-        for name, missed in not_found.items():
-            if name in selection.base:
-                raise missed
-            console.warn(f"{name} is left out: {missed.what} (searched: {missed.where})")
-        prepare.prepare(project, names, locked=options.locked, refresh=options.refresh_bases)
-        for image, failure in wheels.fetch_all(project, variants).items():
-            console.warn(f"{image} cannot be built: {failure.what} (searched: {failure.where})")
+        names = sorted({*project.build_base_names(variants), *alone})
+        failures = prepare.prepare(project, names, locked=options.locked, refresh=options.refresh_bases)
+        not_fetched = wheels.fetch_all(project, variants)
+        for image in not_fetched:
             for name in dict(project.variant(image).wheel_sources):  # bake asks for the folder all the same
                 folder(project.paths, name, image).mkdir(parents=True, exist_ok=True)
-    console.out.print("ready: " + ", ".join(names))
+    if ready := [name for name in names if name not in failures]:
+        console.out.print("ready: " + ", ".join(ready))
+    for failed, selected, kind in ((failures, len(names), "bases"), (not_fetched, len(variants), "images")):
+        if failed:
+            raise LeftOutError([LeftOut(name=name, why=why) for name, why in failed.items()], selected, kind)

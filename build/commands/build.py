@@ -9,14 +9,13 @@ import click
 
 from build.builder.builder import Builder
 from build.builder.options import Options
-from build.builder.outcomes import Built, Failed, Outcome, Skipped, UpToDate, built_images
+from build.builder.outcomes import Built, Failed, Outcome, Skipped, UpToDate, built_images, left_out
 from build.builder.progress import Display
 from build.commands.building import building
-from build.commands.generated_files import check_drift
 from build.commands.options import Session, selecting
-from build.commands.run import Run, opened
+from build.commands.run import Run, checked, opened, warn_of
 from build.engine.images import Weight, unique_bytes, weights
-from build.errors import BuildError
+from build.errors import LeftOut
 from build.paths import repository
 from build.system import console, state
 from build.variants.select import Selection
@@ -27,9 +26,9 @@ from build.variants.select import Selection
 @selecting
 def build(selection: Selection, options: Options) -> None:
     """Build images. IMAGE is a name or a glob; the default is the group 'default'."""
-    with state.exclusive(repository(), "build"), opened(selection) as run:
-        check_drift(run.project)
-        report(run, build_images(run, options))
+    with state.exclusive(repository(), "build"), opened(selection) as unchecked:
+        run = checked(unchecked)
+        run.finish(report(build_images(run, options)))
 
 
 def build_images(run: Run, options: Options) -> list[Outcome]:
@@ -38,6 +37,8 @@ def build_images(run: Run, options: Options) -> list[Outcome]:
     Raises:
         PipelineError: Something failed that concerns all images.
     """
+    if not run.images:
+        return []
     stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
     console.step(f"build: {len(run.images)} images with the engine at {run.connection.engine.host}")
     with Display(len(run.images)) as progress:
@@ -51,34 +52,13 @@ def build_images(run: Run, options: Options) -> list[Outcome]:
         return builder.build(run.images)
 
 
-def report(run: Run, outcomes: Sequence[Outcome]) -> None:
-    """Print the summary of a build.
-
-    Raises:
-        BuildError: An image failed, or one that was asked for by name was skipped.
-    """
-    _print_table(outcomes)
-    failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
-    skipped = [outcome for outcome in outcomes if isinstance(outcome, Skipped)]
-    for each in skipped:
-        console.warn(f"{each.name} skipped: {each.reason}; {each.fix}")
-    nothing_built = not built_images(outcomes)
-    not_built: list[Failed | Skipped] = [
-        *failed,
-        *(each for each in skipped if each.name in run.asked_for or nothing_built),
-    ]
-    if not_built:
-        details = []
-        for failure in failed:
-            details.append(f"{failure.name}: {failure.reason}")
-            details += [f"  {line}" for line in failure.details.splitlines()]
-        raise BuildError(
-            f"{len(not_built)} of {len(outcomes)} images were not built: "
-            + ", ".join(outcome.name for outcome in not_built),
-            where=str(run.project.paths.logs),
-            fix="see the lines below, and the whole log in that folder" if failed else "see the warnings above",
-            details="\n".join(details),
-        )
+def report(outcomes: Sequence[Outcome]) -> tuple[LeftOut, ...]:
+    """Print the summary of a build, and return the images that it left out."""
+    if outcomes:
+        _print_table(outcomes)
+    missing = left_out(outcomes)
+    warn_of(missing)
+    return missing
 
 
 def _print_table(outcomes: Sequence[Outcome]) -> None:

@@ -18,7 +18,8 @@ from build.catalogue.record import Record
 from build.catalogue.remote import Published
 from build.checkout.project import Project, open_project
 from build.commands.options import Session
-from build.errors import RegistryError
+from build.commands.run import warn_of
+from build.errors import LeftOutError, RegistryError
 from build.images.image import Image
 from build.matrix import lifecycle
 from build.paths import Paths, repository, write_atomically
@@ -42,14 +43,15 @@ def catalogue_command(paths: Paths, *, output: Path, offline: bool) -> None:
     Raises:
         RegistryError: The registry that ``REGISTRY`` names is not there, refuses, or fails.
         UsageError: The directory has other content.
-        LockError: A lock is missing.
+        LeftOutError: An image has no lock; the catalogue is written without it.
     """
     project = open_project(paths)
     now = datetime.datetime.now(datetime.UTC)
     where = address.from_environment()
     record = catalogue_record.read(paths.images_record)
     published = None if offline else _ask(project, where)
-    images = project.images(project.variants)
+    images, left_out = project.usable_images(project.variants)
+    warn_of(left_out)
     if published is not None:
         record = catalogue_record.record(published, str(where), now.date())
     elif record is not None:
@@ -86,6 +88,8 @@ def catalogue_command(paths: Paths, *, output: Path, offline: bool) -> None:
     console.out.print(f"open {(output / 'index.html').resolve().as_uri()}", soft_wrap=True)
     for path in changed:
         console.info(f"{path} changed: commit it")
+    if left_out:
+        raise LeftOutError(left_out, len(project.variants))
 
 
 def _write_table(project: Project, images: Sequence[Image], record: Record | None) -> list[str]:

@@ -5,23 +5,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import ParamSpec
 
 from build.bases import facts as base_facts
 from build.bases.local import local_base
 from build.catalogue import record as catalogue_record
 from build.catalogue import table as catalogue_table
 from build.checkout.project import Project
-from build.errors import DriftError
+from build.errors import DriftError, LockError
 from build.images import assets, patches
 from build.images.dockerfiles import Files
+from build.images.image import Image
 from build.locks import debian, prefix_python
 from build.locks import lock as locks
 from build.locks.stale import stale_locks
 from build.matrix import reference, schema
 from build.matrix.origins import Bootstrapped
 from build.paths import Paths, write_atomically
+from build.variants.variant import Variant
+
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +39,8 @@ class Drift:
     what: str
     #: The command that fixes it.
     fix: str
+    #: Of a lock: the images that cannot be made before it is fixed.
+    images: frozenset[str] = frozenset()
 
 
 def files(project: Project) -> dict[str, str]:
@@ -45,18 +53,7 @@ def files(project: Project) -> dict[str, str]:
     """
     images = project.images(project.variants)
     patches.check_used(project.loaded, [package for image in images for package in image.lock.packages])
-    content = Files(
-        images=images,
-        matrix=project.matrix,
-        groups=project.groups(),
-        build_locks=project.build_locks(),
-        cuda_base_images={
-            name: (base, debian.recorded(project.paths, name) or ()) for name, base in project.cuda_base_images.items()
-        },
-        templates=project.tool.dockerfile_templates,
-        platform=project.platform,
-    ).render()
-    content |= assets.render(images, project.matrix.project)
+    content = _of_images(project, images)
     content[str(project.paths.images_table.relative_to(project.paths.root))] = catalogue_table.render(
         images,
         project.matrix,
@@ -66,6 +63,22 @@ def files(project: Project) -> dict[str, str]:
     content["matrix.schema.json"] = schema.schema_text()
     content["docs/matrix.md"] = reference.reference_text()
     return content
+
+
+def _of_images(project: Project, images: Sequence[Image]) -> dict[str, str]:
+    """Return the Dockerfiles, layer files, bake file and environments of some images: path from the root → content."""
+    content = Files(
+        images=images,
+        matrix=project.matrix,
+        groups=project.groups(),
+        build_locks=project.build_locks(images),
+        cuda_base_images={
+            name: (base, debian.recorded(project.paths, name) or ()) for name, base in project.cuda_base_images.items()
+        },
+        templates=project.tool.dockerfile_templates,
+        platform=project.platform,
+    ).render()
+    return content | assets.render(images, project.matrix.project)
 
 
 def _leftovers(paths: Paths, wanted: dict[str, str]) -> Iterator[str]:
@@ -83,21 +96,49 @@ def _leftovers(paths: Paths, wanted: dict[str, str]) -> Iterator[str]:
 
 def drift(project: Project) -> list[Drift]:
     """Return all committed files that are out of date; no network is needed."""
+    found = _lock_drift(project, project.variants)
+    if any(item.what == "it does not exist" for item in found):
+        return found  # the Dockerfiles cannot be rendered without it
+    wanted = files(project)
+    found += _differences(project.paths, wanted)
+    for path in _leftovers(project.paths, wanted):
+        found.append(Drift(path=path, what="nothing in the matrix needs this file", fix="nox -s generate"))
+    return found
+
+
+def _lock_drift(project: Project, variants: Sequence[Variant]) -> list[Drift]:
+    """Return the locks that do not belong to the matrix, each with those of the images that need it."""
     paths = project.paths
+    owners = {project.lock_path(variant): frozenset({variant.name}) for variant in project.variants}
+    owners[project.locks.relative(".", locks.TOOLS)] = frozenset(variant.name for variant in variants)
+
+    def on(name: str) -> frozenset[str]:
+        return frozenset(
+            variant.name
+            for variant in variants
+            if name in (variant.base_name, variant.base_image_name, variant.build_base_name)
+        )
+
+    def images_of(path: str) -> frozenset[str]:
+        return owners.get(path) or on(Path(path).parent.name)
+
     found = [
-        Drift(path=path, what="; ".join(reasons), fix="nox -s lock generate")
+        Drift(path=path, what="; ".join(reasons), fix="nox -s lock generate", images=images_of(path))
         for path, reasons in stale_locks(project.matrix, project.locks, project.variants).items()
     ]
     for name, base in project.matrix.bases.items():
-        if isinstance(base.origin, Bootstrapped) and (reasons := debian.stale_base(paths, name, base.origin)):
+        if isinstance(base.origin, Bootstrapped) and (
+            reasons := _or_damage(debian.stale_base, paths, name, base.origin)
+        ):
             path = str(debian.lock_file(paths, name).relative_to(paths.root))
-            found.append(Drift(path=path, what="; ".join(reasons), fix="nox -s lock"))
-        if reason := base_facts.stale_python(local_base(project, name)):
+            found.append(Drift(path=path, what="; ".join(reasons), fix="nox -s lock", images=on(name)))
+        if reasons := _or_damage(base_facts.stale_python, local_base(project, name)):
             path = str(prefix_python.lock_file(paths, name).relative_to(paths.root))
-            found.append(Drift(path=path, what=reason, fix="nox -s lock"))
-    for name, reasons in debian.stale_cuda(paths, project.cuda_base_images).items():
-        path = str(debian.lock_file(paths, name).relative_to(paths.root))
-        found.append(Drift(path=path, what="; ".join(reasons), fix="nox -s lock generate"))
+            found.append(Drift(path=path, what="; ".join(reasons), fix="nox -s lock", images=on(name)))
+    for name, cuda_base_image in project.cuda_base_images.items():
+        if reasons := _or_damage(debian.stale_cuda, paths, cuda_base_image):
+            path = str(debian.lock_file(paths, name).relative_to(paths.root))
+            found.append(Drift(path=path, what="; ".join(reasons), fix="nox -s lock generate", images=on(name)))
     wanted_locks = {
         f"locks/{name}/debian.txt" for name, base in project.cuda_base_images.items() if base.origin.kind == "debian"
     }
@@ -109,19 +150,26 @@ def drift(project: Project) -> list[Drift]:
         relative = str(file.relative_to(paths.root))
         if relative not in wanted_locks:
             found.append(Drift(path=relative, what="no image of the matrix has this lock", fix="nox -s lock generate"))
-    if any(item.what == "it does not exist" for item in found):
-        return found  # the Dockerfiles cannot be rendered without it
-    wanted = files(project)
+    return found
+
+
+def _or_damage(stale: Callable[P, list[str]], *arguments: P.args, **named: P.kwargs) -> list[str]:
+    """Return why a lock is stale; if it is damaged, that."""
+    try:
+        return stale(*arguments, **named)
+    except LockError as failure:
+        return [f"{failure.what}; {failure.fix}"]
+
+
+def _differences(paths: Paths, wanted: Mapping[str, str]) -> Iterator[Drift]:
+    """Compare the committed files with their content."""
     for path, text in wanted.items():
         file = paths.root / path
         if not file.is_file():
-            found.append(Drift(path=path, what="it does not exist", fix="nox -s generate"))
+            yield Drift(path=path, what="it does not exist", fix="nox -s generate")
         elif file.read_bytes() != text.encode():
             committed = file.read_text(encoding="utf-8", errors="replace")
-            found.append(Drift(path=path, what=_first_difference(committed, text), fix="nox -s generate"))
-    for path in _leftovers(paths, wanted):
-        found.append(Drift(path=path, what="nothing in the matrix needs this file", fix="nox -s generate"))
-    return found
+            yield Drift(path=path, what=_first_difference(committed, text), fix="nox -s generate")
 
 
 def check_drift(project: Project) -> None:
@@ -130,15 +178,51 @@ def check_drift(project: Project) -> None:
     Raises:
         DriftError: With the first such files, and the commands that fix them.
     """
-    found = drift(project)
+    if found := drift(project):
+        raise _drift_error(found)
+
+
+def stale_images(project: Project, variants: Sequence[Variant]) -> dict[str, DriftError]:
+    """Return those of the images whose locks do not belong to the matrix, each with the reason.
+
+    A lock may be out of date because it cannot be made here, for example without its wheel source. Where any lock of
+    the matrix is, only the files of the other images are compared, not those that list all images (the bake file,
+    docs/images.md).
+
+    Args:
+        project: The project.
+        variants: The selected images.
+
+    Raises:
+        DriftError: A file of all images, or of one of the others, is out of date.
+    """
+    found = _lock_drift(project, variants)
+    if not found:
+        check_drift(project)
+    selected = {variant.name for variant in variants}
+    stale = {name: _drift_error([item]) for item in found for name in sorted(item.images & selected)}
     if found:
-        commands = sorted({item.fix for item in found}, key=len, reverse=True)
-        raise DriftError(
-            f"{len(found)} committed files are not up to date with matrix.yaml",
-            where=", ".join(item.path for item in found[:4]) + (" …" if len(found) > 4 else ""),
+        images = project.images([project.variant(each.name) for each in variants if each.name not in stale])
+        wanted = {path: text for path, text in _of_images(project, images).items() if "/" in path}
+        if rest := list(_differences(project.paths, wanted)):
+            raise _drift_error(rest)
+    return stale
+
+
+def _drift_error(found: Sequence[Drift]) -> DriftError:
+    commands = sorted({item.fix for item in found}, key=len, reverse=True)
+    if len(found) == 1:
+        return DriftError(
+            f"a committed file is not up to date with matrix.yaml: {found[0].what}",
+            where=found[0].path,
             fix=f"run: {commands[0]}",
-            details="\n".join(f"{item.path}: {item.what}  (to fix it: {item.fix})" for item in found[:20]),
         )
+    return DriftError(
+        f"{len(found)} committed files are not up to date with matrix.yaml",
+        where=", ".join(item.path for item in found[:4]) + (" …" if len(found) > 4 else ""),
+        fix=f"run: {commands[0]}",
+        details="\n".join(f"{item.path}: {item.what}  (to fix it: {item.fix})" for item in found[:20]),
+    )
 
 
 def _first_difference(committed: str, wanted: str) -> str:

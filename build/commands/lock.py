@@ -102,13 +102,14 @@ def _make(facts: Facts) -> NewLocks:
 
 def _stale_debian(project: Project) -> dict[str, list[str]]:
     """Return the stale Debian locks: path → reasons."""
-    stale = debian.stale_cuda(project.paths, project.cuda_base_images)
+    stale = {name: debian.stale_cuda(project.paths, base) for name, base in project.cuda_base_images.items()}
     for name, base in project.matrix.bases.items():
-        if isinstance(base.origin, Bootstrapped) and (reasons := debian.stale_base(project.paths, name, base.origin)):
-            stale[name] = reasons
+        if isinstance(base.origin, Bootstrapped):
+            stale[name] = debian.stale_base(project.paths, name, base.origin)
     return {
         str(debian.lock_file(project.paths, name).relative_to(project.paths.root)): reasons
         for name, reasons in stale.items()
+        if reasons
     }
 
 
@@ -199,10 +200,9 @@ def _agreement(new: NewLocks) -> str:
 
 def _cuda_pins(project: Project, refresh: bool) -> dict[str, tuple[str, ...]]:
     """Return the Debian packages of CUDA to record, by base: those that are stale, or all with ``refresh``."""
-    stale = debian.stale_cuda(project.paths, project.cuda_base_images)
     pins: dict[str, tuple[str, ...]] = {}
     for name, base in project.cuda_base_images.items():
-        if isinstance(base.origin, CudaImage) or not (refresh or name in stale):
+        if isinstance(base.origin, CudaImage) or not (refresh or debian.stale_cuda(project.paths, base)):
             continue
         index = debian_index.parse_index(debian_index.fetch_index(base.suite))
         pins[name] = debian_index.pins(base, index, project.loaded.where("cuda", base.device, "debian"))

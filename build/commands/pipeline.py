@@ -1,4 +1,7 @@
-"""`nox -s pipeline`: check, build, verify and publish.  Nothing is published where a step before it failed."""
+"""`nox -s pipeline`: check, build, verify and publish.
+
+An image that cannot be made stops no other; nothing is published where a test failed.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,9 @@ from build.builder.options import Options
 from build.builder.outcomes import built_images
 from build.commands.build import build_images, report
 from build.commands.building import building
-from build.commands.generated_files import check_drift
 from build.commands.options import PublishOptions, Session, publishing, selecting
 from build.commands.publish import publish_images
-from build.commands.run import Run, opened
+from build.commands.run import Run, checked, opened
 from build.commands.verify import verify_images
 from build.engine.built import BuiltImage
 from build.images.titles import framework_version, title
@@ -48,14 +50,16 @@ def pipeline(
 
     IMAGE is a name or a glob; the default is the group 'default'.
     """
-    with state.exclusive(repository(), "pipeline"), opened(selection) as run:
+    with state.exclusive(repository(), "pipeline"), opened(selection) as unchecked:
         began = time.monotonic()
         console.step("check: the committed files against the matrix")
-        check_drift(run.project)
+        run = checked(unchecked)
         _check_registry(run)
         outcomes = build_images(run, options)
-        report(run, outcomes)
+        left_out = report(outcomes)
         images = built_images(outcomes)
+        if not images:
+            run.finish(left_out)
         verify_images(run, images, force=False, workers=workers)
         published = publish_images(run, images, publish_options)
         output.print_results(published, verbose=verbose)
@@ -64,6 +68,7 @@ def pipeline(
             for line in release_notes(images, published):
                 console.out.print(line, markup=False, soft_wrap=True)
         console.out.print(f"\npipeline finished in {console.seconds(time.monotonic() - began)}")
+        run.finish(left_out)
 
 
 def _check_registry(run: Run) -> None:

@@ -38,11 +38,13 @@ def publish(selection: Selection, publish_options: PublishOptions, verbose: bool
     is the group 'default'.
     """
     with state.exclusive(repository(), "publish"), opened(selection) as run:
-        results = publish_images(run, find_images(run), publish_options)
+        images, left_out = find_images(run)
+        results = publish_images(run, images, publish_options)
         if as_json:
             console.out.print(output.to_json(results), soft_wrap=True, markup=False)
         else:
             output.print_results(results, verbose=verbose)
+        run.finish(left_out)
 
 
 def publish_images(run: Run, images: Sequence[BuiltImage], options: PublishOptions) -> list[Published]:

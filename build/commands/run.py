@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from build.bases.facts import UnknownBase
 from build.builder import image_recipes
 from build.builder.existing import find_built
 from build.checkout.project import DEFAULT_GROUP, Project, open_project
+from build.commands.generated_files import stale_images
 from build.engine.built import BuiltImage
 from build.engine.connect import Connection, connect
 from build.engine.failures import explaining
 from build.engine.find import require
-from build.errors import UsageError
+from build.errors import LeftOut, LeftOutError, PipelineError, UsageError
 from build.images.image import Image
 from build.matrix import lifecycle
 from build.paths import repository
@@ -27,10 +30,28 @@ class Run:
     """What the steps of one command have in common."""
 
     project: Project
+    #: The selected images that can be made, as far as that is known.
     images: tuple[Image, ...]
-    #: The images that a person asked for by their whole names: a step that cannot do one of them fails.
-    asked_for: frozenset[str]
+    #: The other selected ones: whatever a step leaves out fails the command at its end.
+    left_out: tuple[LeftOut, ...]
     connection: Connection
+
+    @property
+    def selected(self) -> int:
+        """The number of selected images."""
+        return len(self.images) + len(self.left_out)
+
+    def finish(self, left_out: Iterable[LeftOut] = ()) -> None:
+        """End the command: fail if an image was left out.
+
+        Args:
+            left_out: The images that a step left out, in addition to the run's own.
+
+        Raises:
+            LeftOutError: With all of them.
+        """
+        if every := (*self.left_out, *left_out):
+            raise LeftOutError(every, self.selected)
 
 
 @contextlib.contextmanager
@@ -41,7 +62,7 @@ def opened(selection: Selection) -> Iterator[Run]:
         selection: The options of the command.
 
     Raises:
-        PipelineError: The matrix is wrong, nothing is selected, a lock is missing, or no engine answers.
+        PipelineError: The matrix is wrong, nothing is selected, or no engine answers.
         EngineError: The engine stops answering, or its disk is full.
     """
     project = open_project(repository())
@@ -50,34 +71,52 @@ def opened(selection: Selection) -> Iterator[Run]:
     for variant in variants:
         if warning := lifecycle.warning(variant.lifecycle, today):
             console.warn(f"{variant.name}: {warning}")
-    images = project.images(variants)
+    images, left_out = project.usable_images(variants)
+    warn_of(left_out)
     engine = require()
     with explaining(engine), contextlib.closing(connect(engine)) as connection:
-        yield Run(
-            project=project,
-            images=images,
-            asked_for=frozenset(selection.patterns),
-            connection=connection,
-        )
+        yield Run(project=project, images=images, left_out=left_out, connection=connection)
 
 
-def find_images(run: Run) -> list[BuiltImage]:
-    """Return the selected images that the engine has under their recipes, and warn about the others.
+def warn_of(left_out: Iterable[LeftOut]) -> None:
+    """Print a warning for each image that is left out."""
+    for each in left_out:
+        console.warn(str(each))
+
+
+def checked(run: Run) -> Run:
+    """Leave out the images whose locks do not belong to the matrix, with a warning for each.
 
     Raises:
-        UsageError: None of them is built, or one that was asked for by name is not.
+        DriftError: A committed file that all images need, or a file of one of the others, is out of date.
+    """
+    stale = stale_images(run.project, [image.variant for image in run.images])
+    left_out = [LeftOut(name=name, why=why) for name, why in stale.items()]
+    warn_of(left_out)
+    return dataclasses.replace(
+        run,
+        images=tuple(image for image in run.images if image.variant.name not in stale),
+        left_out=(*run.left_out, *left_out),
+    )
+
+
+def find_images(run: Run) -> tuple[list[BuiltImage], list[LeftOut]]:
+    """Return the selected images that the engine has under their recipes, and the others, with a warning for each.
+
+    Raises:
+        LeftOutError: None of them is built.
     """
     recipes = image_recipes.of(run.project, run.images)
     built = find_built(run.connection.client, run.images, recipes.known)
-    missing = [image.variant.name for image in run.images if image.variant.name not in built]
-    if not built or run.asked_for & set(missing):
-        raise UsageError(
-            "not built in their present form: " + ", ".join(missing),
-            fix="nox -s build -- " + " ".join(missing),
-            details="\n".join(f"{name}: {base.why}; {base.fix}" for name, base in recipes.unknown.items()) or None,
-        )
-    for name in missing:
-        unknown = recipes.unknown.get(name)
-        reason = f"{unknown.why}; {unknown.fix}" if unknown else "it is not built in its present form"
-        console.warn(f"{name} is left out: {reason}")
-    return list(built.values())
+    missing = [name for name in (image.variant.name for image in run.images) if name not in built]
+    left_out = [LeftOut(name=name, why=_why_missing(name, recipes.unknown)) for name in missing]
+    if not built:
+        run.finish(left_out)
+    warn_of(left_out)
+    return list(built.values()), left_out
+
+
+def _why_missing(name: str, unknown: Mapping[str, UnknownBase]) -> PipelineError:
+    if name in unknown:
+        return unknown[name].failure
+    return UsageError("it is not built in its present form", fix=f"nox -s build -- {name}")

@@ -26,7 +26,9 @@ from build.verify.verify import verify as run_tests
 def verify(selection: Selection, force: bool, workers: int | None) -> None:
     """Test built images in running containers. IMAGE is a name or a glob; the default is the group 'default'."""
     with state.exclusive(repository(), "verify"), opened(selection) as run:
-        verify_images(run, find_images(run), force=force, workers=workers)
+        images, left_out = find_images(run)
+        verify_images(run, images, force=force, workers=workers)
+        run.finish(left_out)
 
 
 def verify_images(run: Run, images: Sequence[BuiltImage], *, force: bool, workers: int | None) -> None:

@@ -9,7 +9,7 @@ Effects: ``record`` writes a lock; ``recorded``, ``asked``, ``stale_base`` and `
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from build.errors import LockError
@@ -141,21 +141,19 @@ def drift(before: Sequence[str], now: Sequence[str]) -> list[str]:
     ]
 
 
-def stale_cuda(paths: Paths, cuda_base_images: Mapping[str, CudaBaseImage]) -> dict[str, list[str]]:
-    """Return the bases with CUDA whose recorded Debian packages no longer belong to the matrix: name → reasons.
-
-    Needs no network.
+def stale_cuda(paths: Paths, base: CudaBaseImage) -> list[str]:
+    """Return why the recorded Debian packages of a base with CUDA do not belong to the matrix; needs no network.
 
     Args:
         paths: The project.
-        cuda_base_images: The bases with CUDA, by name.
+        base: The base with CUDA.
+
+    Raises:
+        LockError: A line is not a package with its version.
     """
-    stale = {
-        name: list(staleness(base, recorded(paths, name), asked(paths, name)))
-        for name, base in cuda_base_images.items()
-        if isinstance(base.origin, DebianPackages)
-    }
-    return {name: reasons for name, reasons in stale.items() if reasons}
+    if not isinstance(base.origin, DebianPackages):
+        return []
+    return list(staleness(base, recorded(paths, base.name), asked(paths, base.name)))
 
 
 def staleness(base: CudaBaseImage, recorded: Sequence[str] | None, asked: Sequence[str]) -> Iterator[str]:

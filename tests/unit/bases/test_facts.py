@@ -120,7 +120,7 @@ def test_without_a_record_of_its_packages_a_base_is_unknown(tmp_path: Path) -> N
 
 
 def test_only_a_base_with_a_prefix_has_a_python_to_record(tmp_path: Path) -> None:
-    assert facts.stale_python(local(tmp_path, BOOTSTRAPPED)) is None
+    assert facts.stale_python(local(tmp_path, BOOTSTRAPPED)) == []
 
 
 def test_a_damaged_record_is_an_error_with_the_command_that_makes_it_again(tmp_path: Path) -> None:

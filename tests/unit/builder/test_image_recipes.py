@@ -26,6 +26,9 @@ from build.images.recipe import Recipe
 from build.paths import tool
 from tests.unit.fixture_project import MINIMAL, copy_project
 
+#: The base image of the fixture project whose CUDA version names an image without its digest.
+WITHOUT_DIGEST = "ubuntu18.04-cuda11.0.3"
+
 
 @dataclass(frozen=True)
 class Values:
@@ -45,7 +48,9 @@ class Values:
 @pytest.fixture(scope="module")
 def values(tmp_path_factory: pytest.TempPathFactory) -> Values:
     project = open_project(copy_project(tmp_path_factory.mktemp("recipes") / "project"))
-    images = project.images(project.variants)
+    images = tuple(
+        image for image in project.images(project.variants) if image.variant.base_image_name != WITHOUT_DIGEST
+    )
     return Values(images=images, sources=recipe_sources.read(project, images))
 
 
@@ -78,6 +83,38 @@ def test_recipes_of_all_rows_are_computed_without_any_effect(values: Values) -> 
     assert computed.known.keys() == {image.variant.name for image in values.images}
     assert computed.unknown == {}
     assert len({recipe.digest for recipe in computed.known.values()}) == len(values.images)
+
+
+def test_an_image_without_a_digest_is_one_rows_problem(tmp_path: pathlib.Path) -> None:
+    project = open_project(copy_project(tmp_path / "project"))
+    computed = image_recipes.of(project, project.images(project.variants))
+    on_it = {variant.name for variant in project.variants if variant.base_image_name == WITHOUT_DIGEST}
+    assert on_it
+    assert computed.unknown.keys() == on_it
+    (base,) = set(computed.unknown.values())
+    assert "names its image without a digest" in base.why
+    assert f"--base {WITHOUT_DIGEST.partition('-')[0]}=" in base.fix
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "why"),
+    [
+        ("locks/debian12-py311/debian.txt", "python3=3.11 and more\n", "not a Debian package with its version"),
+        ("locks/debian12-py311/debian.txt", "libc6=2.36-9\n", "the base has no python3.11"),
+        ("locks/debian12-py312/python.txt", "cpython three\n", "the recorded Python of this base is not readable"),
+    ],
+)
+def test_a_damaged_lock_of_a_base_is_the_problem_of_its_images(
+    tmp_path: pathlib.Path, path: str, content: str, why: str
+) -> None:
+    paths = copy_project(tmp_path / "project")
+    (paths.root / path).write_text(content, encoding="utf-8")
+    project = open_project(paths)
+    computed = image_recipes.of(project, project.images(project.variants))
+    base_name = path.split("/")[1]
+    on_it = {variant.name for variant in project.variants if variant.base_name == base_name}
+    assert {name for name, base in computed.unknown.items() if why in base.why} == on_it
+    assert computed.known
 
 
 def test_images_on_a_base_without_facts_are_unknown_and_the_others_are_not(values: Values) -> None:

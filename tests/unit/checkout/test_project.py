@@ -57,7 +57,9 @@ def test_a_base_with_a_source_only_package_needs_a_lock_of_its_build_requirement
     assert "debian12-py311" in project.bases_with_source_packages
     build = replace(lock, title=locks.BUILD)
     file.with_name("build.txt").write_text(locks.to_text(build), encoding="utf-8")
-    assert open_project(project.paths).build_locks()["debian12-py311"] == build
+    again = open_project(project.paths)
+    assert again.build_locks(again.images([again.variant(MINIMAL)]))["debian12-py311"] == build
+    assert again.build_locks([]) == {}
 
 
 def test_a_folder_without_a_matrix_is_not_a_project(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from build.checkout.project import open_project
-from build.commands.generated_files import drift, write
+from build.commands.generated_files import drift, stale_images, write
+from build.errors import DriftError
+from build.paths import Paths
 from tests.unit.fixture_project import MINIMAL, copy_project
 
 
@@ -47,3 +49,50 @@ def test_a_changed_base_is_reported_with_the_command(tmp_path: Path, old: str, n
     changed = found["locks/debian13-py313/debian.txt"]
     assert what in changed.what
     assert changed.fix == "nox -s lock"
+
+
+def lock_of(paths: Paths, name: str) -> Path:
+    (lock,) = paths.locks.glob(f"*/{name}.txt")
+    return lock
+
+
+@pytest.mark.parametrize("change", ["missing", "damaged", "stale"])
+def test_a_lock_that_cannot_be_used_is_the_problem_of_its_image(tmp_path: Path, change: str) -> None:
+    paths = copy_project(tmp_path / "project")
+    lock = lock_of(paths, MINIMAL)
+    match change:
+        case "missing":
+            lock.unlink()
+        case "damaged":
+            lock.write_text("<<<<<<< HEAD\n", encoding="utf-8")
+        case "stale":
+            text = lock.read_text(encoding="utf-8")
+            assert "pip>=" in text
+            lock.write_text(text.replace("pip>=", "pip>=1."), encoding="utf-8")
+    project = open_project(paths)
+    stale = stale_images(project, project.variants)
+    assert stale.keys() == {MINIMAL}
+    assert stale[MINIMAL].where == str(lock.relative_to(paths.root))
+    assert stale[MINIMAL].fix == "run: nox -s lock generate"
+    assert stale_images(project, [each for each in project.variants if each.name != MINIMAL]) == {}
+
+
+@pytest.mark.parametrize("path", ["server.txt", "debian.txt"])
+def test_a_lock_of_a_base_is_the_problem_of_its_images(tmp_path: Path, path: str) -> None:
+    paths = copy_project(tmp_path / "project")
+    (paths.locks / "debian13-py313" / path).write_text("damaged =\n", encoding="utf-8")
+    project = open_project(paths)
+    on_it = {variant.name for variant in project.variants if variant.base_name == "debian13-py313"}
+    assert stale_images(project, project.variants).keys() == on_it
+
+
+def test_without_the_lock_of_one_image_the_files_of_the_others_are_compared(tmp_path: Path) -> None:
+    paths = copy_project(tmp_path / "project")
+    project = open_project(paths)
+    lock_of(paths, MINIMAL).unlink()
+    other = next(variant.name for variant in project.variants if variant.name != MINIMAL)
+    dockerfile = paths.dockerfiles / other / "Dockerfile"
+    dockerfile.write_text(dockerfile.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
+    with pytest.raises(DriftError) as failure:
+        stale_images(open_project(paths), project.variants)
+    assert failure.value.where == f"dockerfiles/{other}/Dockerfile"
