@@ -61,7 +61,7 @@ def arguments(origin: Bootstrapped) -> list[str]:
     hooks = (bytecode, apt, leftovers) if isinstance(origin.python, DistributionPython) else (apt, leftovers)
     return [
         "--variant=apt",
-        f"--include={','.join(sorted(origin.packages))}",
+        *((f"--include={','.join(sorted(origin.packages))}",) if origin.packages else ()),
         '--aptopt=Apt::Install-Recommends "false"',
         *(f"--dpkgopt={option}" for option in _LEFT_OUT),
         "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",

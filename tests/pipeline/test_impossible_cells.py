@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from build.matrix.origins import Bootstrapped
 from tests.conftest import Checkout, Ran
+from tests.pipeline.rows import PROJECT
 
 pytestmark = pytest.mark.network
 
@@ -25,6 +27,13 @@ CELL = "xgboost-3.4-debian12-py311-cpu-inference"
 EXCLUDE = '  - {framework: xgboost, version: "3.4", base: debian12-py311, reason: it has no wheel there}\n'
 
 
+def bootstrap(base: str) -> str:
+    """The suite and packages for which a base is recorded in the committed locks: `lock` need not bootstrap it."""
+    origin = PROJECT.matrix.bases[base].origin
+    assert isinstance(origin, Bootstrapped)
+    return f"{{suite: {origin.suite}, packages: [{', '.join(origin.packages)}]}}"
+
+
 def write(checkout: Checkout, frameworks: str, exclude: str = "", sources: str = "") -> None:
     """Write a matrix with these frameworks on two bases."""
     (checkout.root / "matrix.yaml").write_text(
@@ -34,9 +43,9 @@ server: {{title: Server, contract: [pip>=25]}}
 axes: {{base: [debian12-py311, debian13-py313], device: [cpu]}}
 bases:
   debian12-py311:
-    {{title: Debian 12, os: debian12, python: "3.11", glibc: "2.36", bootstrap: {{suite: bookworm}}}}
+    {{title: Debian 12, os: debian12, python: "3.11", glibc: "2.36", bootstrap: {bootstrap("debian12-py311")}}}
   debian13-py313:
-    {{title: Debian 13, os: debian13, python: "3.13", glibc: "2.40", bootstrap: {{suite: trixie}}}}
+    {{title: Debian 13, os: debian13, python: "3.13", glibc: "2.40", bootstrap: {bootstrap("debian13-py313")}}}
 {sources}frameworks:
 {frameworks}{"exclude:" if exclude else ""}
 {exclude}""",

@@ -60,6 +60,13 @@ def test_a_recorded_set_is_read_back_and_checked(tmp_path: Path) -> None:
     assert failure.value.details == "libc6 2.36-9 -> 2.36-10"
 
 
+def test_a_base_without_packages_of_its_own_can_be_bootstrapped() -> None:
+    """mmdebstrap refuses an empty list."""
+    assert not [argument for argument in rootfs.arguments(ORIGIN) if argument.startswith("--include")]
+    more = rootfs.arguments(replace(ORIGIN, packages=("less", "curl")))
+    assert "--include=curl,less" in more
+
+
 def test_the_bootstrap_is_reproducible_in_its_arguments() -> None:
     origin = Bootstrapped(
         suite="bookworm", packages=("python3", "ca-certificates"), python=DistributionPython(minor="3.11")
