@@ -5,11 +5,13 @@ Effects: writes ``locks/``, bootstraps bases, uses the network, and prints.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import click
+from packaging.specifiers import SpecifierSet
 
 from build.bases import facts as base_facts
 from build.bases import prepare
@@ -20,7 +22,14 @@ from build.commands.options import Session
 from build.errors import DriftError, LockError, NetworkError
 from build.feasibility import cuda_agreement
 from build.feasibility import reports as cell_reports
-from build.feasibility.cells import Verdict, built_from_source, check_pins, explain_failure, with_neighbours
+from build.feasibility.cells import (
+    Verdict,
+    built_from_source,
+    check_pins,
+    explain_failure,
+    with_neighbours,
+    yanked_pins,
+)
 from build.feasibility.excludes import check_excludes
 from build.feasibility.facts import Facts
 from build.locks import debian, debian_index, prefix_python
@@ -30,6 +39,7 @@ from build.locks.make import NewLocks, make_locks
 from build.matrix.origins import Bootstrapped, CudaImage
 from build.packages.cuda import is_cuda
 from build.paths import Paths, repository, write_atomically
+from build.requirements import distribution_name, parse
 from build.system import console, state
 
 #: Number of differences printed for one lock.
@@ -87,6 +97,8 @@ def _make(facts: Facts) -> NewLocks:
     facts.prepare()
     if wrong := check_pins(facts):
         raise cell_reports.impossible(project.loaded, _with_neighbours(facts, wrong))
+    _check_upload_times(facts)
+    _check_yanked(facts)
     new = make_locks(project.matrix, project.variants, project.locks, project.build_base_names(project.variants))
     for name, failure in new.not_reached.items():
         console.warn(f"{name} keeps its lock: {failure.what} (searched: {failure.where})")
@@ -98,6 +110,49 @@ def _make(facts: Facts) -> NewLocks:
         raise unsatisfiable
     cuda_agreement.check(project, new.locks)
     return new
+
+
+def _check_upload_times(facts: Facts) -> None:
+    """Find out now that an index cannot be seen as of a day: the resolver would say so for each image, after minutes.
+
+    Raises:
+        LockError: An index does not tell when its files were uploaded (PEP 700), so none of them can be used.
+    """
+    if indexes := sorted(facts.default.without_times):
+        raise LockError(
+            "the package index does not tell when its files were uploaded, so it cannot be seen as of "
+            f"{facts.project.exclude_newer} (exclude-newer)",
+            where=", ".join(indexes),
+            fix="use an index with upload times (PEP 700), for example the one behind this mirror: UV_DEFAULT_INDEX",
+        )
+
+
+def _check_yanked(facts: Facts) -> None:
+    """Refuse pins of yanked releases, except those that the matrix allows: those give a warning.
+
+    Raises:
+        LockError: With the index's reasons.
+    """
+    project = facts.project
+    allowed = {_pin(text) for text in project.matrix.project.allow_yanked}
+    refused: list[Verdict] = []
+    warned: list[Verdict] = []
+    for item in yanked_pins(facts):
+        both = [
+            tuple(one for one in item.findings if (_pin(one.requirement) in allowed) is is_allowed)
+            for is_allowed in (False, True)
+        ]
+        for findings, verdicts in zip(both, (refused, warned), strict=True):
+            if findings:
+                verdicts.append(dataclasses.replace(item, findings=findings))
+    if refused:
+        raise cell_reports.impossible(project.loaded, _with_neighbours(facts, refused))
+    for line in cell_reports.yanked_lines(project.loaded, warned):
+        console.warn(line)
+
+
+def _pin(requirement: str) -> tuple[str, SpecifierSet]:
+    return distribution_name(requirement), parse(requirement).specifier
 
 
 def _stale_debian(project: Project) -> dict[str, list[str]]:

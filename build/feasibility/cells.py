@@ -170,6 +170,20 @@ def check_pins(facts: Facts) -> tuple[Verdict, ...]:
     )
 
 
+def yanked_pins(facts: Facts) -> tuple[Verdict, ...]:
+    """Return the images of the matrix that pin a yanked release.
+
+    Args:
+        facts: Prepared.
+    """
+    verdicts = []
+    for variant in facts.project.variants:
+        found = [facts.yanked(variant, requirement) for requirement in variant.requirements]
+        if findings := tuple(finding for finding in found if finding is not None):
+            verdicts.append(Verdict(name=variant.name, variant=variant, findings=findings))
+    return tuple(verdicts)
+
+
 def explain_failure(facts: Facts, variant: Variant, words: str) -> Verdict:
     """Return why an image that the resolver failed on cannot be built.
 

@@ -117,6 +117,13 @@ class Facts:
             return finding, ("no index or directory is configured",)
         return finding, distribution.not_reached
 
+    def yanked(self, variant: Variant, requirement: str) -> Finding | None:
+        """Return that a release which an image pins was yanked from the index, with the index's reason."""
+        parsed = parse(requirement)
+        if parsed.url is not None:
+            return None
+        return compatibility.yanked(requirement, self.distribution(variant, parsed.name), self.target(variant))
+
     def needs_source(self, variant: Variant, requirement: str) -> bool:
         """Tell whether only a wheel source, not the default index, may meet a requirement of an image."""
         source = self._source(variant, distribution_name(requirement))

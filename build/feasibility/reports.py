@@ -131,6 +131,8 @@ def _fix(finding: Finding | None) -> str:
         ways.append(f"pin {finding.distribution} {' or '.join(finding.instead)}")
     if finding.kind in _OF_THE_CELL:
         ways.append("exclude the cell with that reason")
+    if finding.kind is Kind.YANKED:
+        ways.append(f"add '{finding.requirement}' to project.allow-yanked")
     return ", or ".join(ways) or "correct the name"
 
 
@@ -170,6 +172,16 @@ def _place(loaded: LoadedMatrix, verdict: Verdict, finding: Finding | None) -> s
                 if pin == finding.requirement and item.keys[: len(section)] == section:
                     return loaded.where(*item.keys)
     return loaded.where(*version)
+
+
+def yanked_lines(loaded: LoadedMatrix, verdicts: Sequence[Verdict]) -> list[str]:
+    """Return a line for each yanked release that the matrix allows, with the index's reason.
+
+    Args:
+        loaded: The matrix, for the places of the pins.
+        verdicts: The images that pin them.
+    """
+    return [f"{group.place}: {group.says} ({_names(group.cells)})" for group in _groups(loaded, verdicts)]
 
 
 def exclude_warning(loaded: LoadedMatrix, checked: CheckedExclude) -> str | None:

@@ -299,6 +299,11 @@ class Project(Strict):
         description="Locks see the package index as of the start of this day (UTC). A later day gives newer packages."
     )
     uv: VersionText = Field(description="The version of uv, which installs the packages of every layer.")
+    allow_yanked: list[Distribution] = Field(
+        default_factory=list,
+        description="Releases that were yanked from the index and are pinned all the same: `pandas==3.0.4`. "
+        "`nox -s lock` refuses other yanked releases, and warns about these with the index's reason.",
+    )
     layer_order: list[Name] = Field(
         default_factory=list,
         description="Large distributions whose layers come first, the most shared one first. "

@@ -92,6 +92,31 @@ def explain(requirement: str, distribution: Distribution, target: Target) -> Fin
     return Finding(kind=kind, requirement=requirement, distribution=name, says=says, instead=instead)
 
 
+def yanked(requirement: str, distribution: Distribution, target: Target) -> Finding | None:
+    """Return the reason why a pinned release was yanked (PEP 592); None if it was not, or if it is not an exact pin.
+
+    Args:
+        requirement: PEP 508; its marker is ignored.
+        distribution: The files that exist.
+        target: The Python, the glibc and the day, for the versions to pin instead.
+    """
+    parsed = parse(requirement)
+    if parsed.url is not None or not _is_exact(parsed.specifier):
+        return None
+    files = _matching(parsed.specifier, distribution.files)
+    if not files or any(file.yanked is None for file in files):
+        return None
+    version = max(file.version for file in files)
+    name = canonicalize_name(parsed.name)
+    return Finding(
+        kind=Kind.YANKED,
+        requirement=requirement,
+        distribution=name,
+        says=f"{name} {version} was yanked from the index" + _yank_reason(files),
+        instead=_nearest_fitting(distribution, target, version),
+    )
+
+
 def _is_exact(specifier: SpecifierSet) -> bool:
     return any(item.operator in ("==", "===") and not item.version.endswith(".*") for item in specifier)
 

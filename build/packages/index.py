@@ -55,6 +55,8 @@ class PackageIndex:
         self._all = os.environ.get("UV_INDEX_STRATEGY", "first-index") != "first-index"
         self._known: dict[str, Future[Distribution]] = {}
         self._lock = threading.Lock()
+        #: Indexes that had files, and did not tell when they were uploaded.
+        self.without_times: set[str] = set()
         #: Places that could not be connected to: tried once, not once for each distribution.
         self._unreachable: set[str] = set()
         self._client = client or IndexClient()
@@ -89,6 +91,8 @@ class PackageIndex:
                 not_reached.append(label)
                 continue
             reached.append(label)
+            if is_index and packages and all(package.upload_time is None for package in packages):
+                self.without_times.add(label)
             files.extend(files_of(packages))
             if is_index and packages and not self._all:
                 break

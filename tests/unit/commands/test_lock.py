@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from build.checkout.project import open_project
 from build.commands import lock
+from build.errors import LockError
 from build.feasibility.facts import Facts
 from build.locks.make import NewLocks
 from build.locks.resolve import UnsatisfiableError
+from build.paths import Paths
 from tests.unit.fixture_project import copy_project
+from tests.unit.http_servers import Answer, Request, serving
 
 
 def test_a_failure_that_no_image_has_leaves_every_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,7 +24,8 @@ def test_a_failure_that_no_image_has_leaves_every_lock(tmp_path: Path, monkeypat
     failed = {"build": UnsatisfiableError("no set of packages satisfies setuptools, wheel")}
     monkeypatch.setattr(Facts, "prepare", lambda facts: None)
     monkeypatch.setattr(lock, "check_pins", lambda facts: [])
-    monkeypatch.setattr(lock, "_check_excludes", lambda facts: None)
+    for check in ("_check_excludes", "_check_upload_times", "_check_yanked"):
+        monkeypatch.setattr(lock, check, lambda facts: None)
     monkeypatch.setattr(lock, "_record_bases", lambda project, refresh: None)
     monkeypatch.setattr(lock, "_cuda_pins", lambda project, refresh: {})
     monkeypatch.setattr(
@@ -30,3 +36,80 @@ def test_a_failure_that_no_image_has_leaves_every_lock(tmp_path: Path, monkeypat
         lock.lock_command(paths, check=False, refresh_bases=False)
 
     assert {file: file.read_bytes() for file in paths.locks.rglob("*.txt")} == before
+
+
+MATRIX = """\
+project: {namespace: azureml, vendor: someone, exclude-newer: 2026-11-19, uv: "0.13.9", allow-yanked: [ALLOWED]}
+server: {title: Server, contract: [pip>=25]}
+axes: {base: [one], device: [cpu]}
+bases:
+  one: {title: Debian 12, os: debian12, python: "3.11", glibc: "2.36", bootstrap: {suite: bookworm}}
+frameworks:
+  example:
+    title: Example
+    versions:
+      "1":
+        contract: [demo==2.0]
+"""
+
+
+def prepared(root: Path, index: str, monkeypatch: pytest.MonkeyPatch, allowed: str = "") -> Facts:
+    """What the checks know about a matrix with one image and one index."""
+    monkeypatch.setenv("UV_DEFAULT_INDEX", index)
+    (root / "matrix.yaml").write_text(MATRIX.replace("ALLOWED", allowed), encoding="utf-8")
+    facts = Facts(open_project(Paths(root=root)))
+    facts.prepare()
+    for name in ("demo", "pip"):
+        facts.default.distribution(name)
+    return facts
+
+
+def page(request: Request) -> Answer:
+    """An index (PEP 691): demo 2.0 is yanked."""
+    name = request.path.strip("/").rpartition("/")[2]
+    of_two: str | bool = "it deletes files" if name == "demo" else False
+    files: list[dict[str, object]] = [
+        {
+            "filename": f"{name}-{version}-py3-none-any.whl",
+            "url": f"{name}-{version}-py3-none-any.whl",
+            "hashes": {},
+            "upload-time": "2026-01-01T00:00:00Z",
+            "yanked": yanked,
+        }
+        for version, yanked in (("1.0", False), ("2.0", of_two), ("26.0", False))
+    ]
+    content = {"meta": {"api-version": "1.1"}, "name": name, "versions": ["1.0", "2.0", "26.0"], "files": files}
+    return Answer(body=json.dumps(content).encode(), headers={"Content-Type": "application/vnd.pypi.simple.v1+json"})
+
+
+def test_an_index_without_upload_times_is_named_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "index/demo"
+    folder.mkdir(parents=True)
+    (folder / "index.html").write_text('<a href="demo-2.0-py3-none-any.whl">demo-2.0-py3-none-any.whl</a>')
+    index = (tmp_path / "index").as_uri()
+
+    with pytest.raises(LockError, match=r"does not tell when its files were uploaded.*2026-11-19") as raised:
+        lock._check_upload_times(prepared(tmp_path, index, monkeypatch))
+
+    assert raised.value.where == index
+
+
+def test_a_yanked_release_is_refused_unless_the_matrix_allows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(page) as server:
+        index = f"http://{server.host}/simple"
+        facts = prepared(tmp_path, index, monkeypatch)
+        lock._check_upload_times(facts)
+        with pytest.raises(LockError, match=r"demo 2\.0 was yanked from the index: it deletes files") as raised:
+            lock._check_yanked(facts)
+        assert raised.value.where is not None and raised.value.where.startswith("matrix.yaml:11 ")
+        assert "pin demo 1.0 or 26.0, or add 'demo==2.0' to project.allow-yanked" in str(raised.value.fix)
+        for other in ("demo==1.0", "pip==2.0"):
+            with pytest.raises(LockError):
+                lock._check_yanked(prepared(tmp_path, index, monkeypatch, allowed=other))
+        capsys.readouterr()
+
+        lock._check_yanked(prepared(tmp_path, index, monkeypatch, allowed="Demo==2.0"))
+
+    assert "demo 2.0 was yanked from the index: it deletes files" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from packaging.version import Version
 from pypi_simple import ProjectPage
 
 from build.packages import index as package_index
-from build.packages.compatibility import Finding, Kind, explain
+from build.packages.compatibility import Finding, Kind, explain, yanked
 from build.packages.distribution import Distribution, File
 from build.packages.target import Target
 
@@ -187,6 +187,34 @@ def test_the_reason_of_a_yank_is_reported() -> None:
     target = Target(python="3.11", glibc="2.36", exclude_newer=DAY)
     result = explain("x>=1", Distribution(name="x", files=(wheel,)), target)
     assert result is not None and result.says == "x 1.0 was yanked from the index: it deletes files"
+
+
+@pytest.mark.parametrize(
+    ("requirement", "says"),
+    [
+        ("x==1.0", "x 1.0 was yanked from the index: it deletes files"),
+        ("X ===1.0", "x 1.0 was yanked from the index: it deletes files"),
+        ("x==1.1", None),
+        ("x>=1", None),
+        ("x==1.*", None),
+        ("x==2.0", None),
+        ("x @ https://example.com/x-1.0-py3-none-any.whl", None),
+    ],
+)
+def test_exact_pins_of_yanked_releases_are_found(requirement: str, says: str | None) -> None:
+    """A release with one file that was not yanked is not a yanked one."""
+    files = tuple(
+        File(filename=f"x-{version}-{tag}.whl", version=Version(version), yanked=reason)
+        for version, tag, reason in (
+            ("1.0", "py3-none-any", "it deletes\nfiles"),
+            ("1.1", "cp311-cp311-win_amd64", "too large"),
+            ("1.1", "py3-none-any", None),
+        )
+    )
+    target = Target(python="3.11", glibc="2.36", exclude_newer=DAY)
+    result = yanked(requirement, Distribution(name="x", files=files), target)
+    assert (result and result.says) == says
+    assert result is None or result.instead == ("1.1",)
 
 
 def test_a_source_for_another_python_is_not_a_source_to_build() -> None:
