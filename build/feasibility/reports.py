@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import yaml
+from packaging.utils import canonicalize_name
 
 from build.errors import LockError
 from build.feasibility.cells import Verdict
@@ -13,12 +15,17 @@ from build.feasibility.excludes import CheckedExclude
 from build.matrix.reader import LoadedMatrix
 from build.matrix.values import NO_VERSION
 from build.packages.compatibility import Finding, Kind
+from build.requirements import distribution_name
 from build.variants.variant import Variant
 
 #: Number of image names in one line.
 _NAMES = 3
 #: Number of reasons explained in one report: more would not fit on a screen.
 _REASONS = 6
+#: Number of pins whose lines are named where the resolver gives the reason.
+_PINS = 4
+#: What may be the name of a distribution in the resolver's words.
+_WORD = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?")
 #: Length of a reason in one line about an exclude.
 _REASON_LENGTH = 300
 #: Kinds of finding that an exclude is an answer to; the others are pins to correct.
@@ -157,21 +164,34 @@ def _texts(node: yaml.Node, keys: tuple[str | int, ...] = ()) -> Iterator[_Text]
 
 
 def _place(loaded: LoadedMatrix, verdict: Verdict, finding: Finding | None) -> str:
-    """Return the place of the pin that is the reason; if the matrix does not have it, of the framework's version."""
+    """Return the places of the pins that are the reason; if the matrix has none of them, of the framework's version."""
     variant = verdict.variant
     if variant is None:
         return loaded.where("axes")
-    version = ("frameworks", variant.framework, "versions", variant.version or NO_VERSION)
-    sections: tuple[tuple[str, ...], ...] = (version, version[:2], ("cuda", variant.device), ("server",))
     if finding is not None:
-        texts = list(_texts(loaded.root))
-        for section in sections:
-            for item in texts:
-                # The marker after ';' only decides whether this Python needs the pin.
-                pin = item.text.split(";", 1)[0].strip()
-                if pin == finding.requirement and item.keys[: len(section)] == section:
-                    return loaded.where(*item.keys)
-    return loaded.where(*version)
+        pins = [finding.requirement]
+    else:
+        words = {canonicalize_name(word) for word in _WORD.findall(verdict.reason.lower())}
+        pins = [pin for pin in variant.requirements if distribution_name(pin) in words][:_PINS]
+    places = [place for pin in pins if (place := _pin_place(loaded, variant, pin))]
+    return ", ".join(dict.fromkeys(places)) or loaded.where(*_version_keys(variant))
+
+
+def _version_keys(variant: Variant) -> tuple[str, ...]:
+    return ("frameworks", variant.framework, "versions", variant.version or NO_VERSION)
+
+
+def _pin_place(loaded: LoadedMatrix, variant: Variant, requirement: str) -> str | None:
+    """Return the place of a pin of an image; None if the matrix does not have it."""
+    version = _version_keys(variant)
+    texts = list(_texts(loaded.root))
+    for section in (version, version[:2], ("cuda", variant.device), ("server",)):
+        for item in texts:
+            # The marker after ';' only decides whether this Python needs the pin.
+            pin = item.text.split(";", 1)[0].strip()
+            if pin == requirement and item.keys[: len(section)] == section:
+                return loaded.where(*item.keys)
+    return None
 
 
 def yanked_lines(loaded: LoadedMatrix, verdicts: Sequence[Verdict]) -> list[str]:

@@ -1,6 +1,6 @@
 """Make locks for the images of some bases, for the builds of their source-only packages, and for the builder's tools.
 
-Effects: fetches wheels from extra wheel sources into ``.pipeline/``, and runs uv; writes no lock.
+Effects: fetches wheels from extra wheel sources into ``.pipeline/``, runs uv, and prints progress; writes no lock.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from build.packages import wheel_sources
 from build.packages.target import Target
 from build.packages.wheel_sources import SourceNotReachedError
 from build.requirements import distribution_name
-from build.system import processes
+from build.system import console, processes
 from build.variants.variant import Variant
 
 
@@ -138,6 +138,8 @@ def make_locks(matrix: Matrix, variants: Sequence[Variant], store: LockStore, ba
     result = NewLocks(locks={}, not_reached={}, replaced={}, failed={})
     with processes.worker_threads() as pool:
         for base_name, (made, wheels) in zip(base_names, pool.map(maker.base, base_names), strict=True):
+            count = sum(isinstance(lock, Lock) for lock in made.values())
+            console.info(f"{base_name}: {count} of {len(made)} locks resolved")
             result.not_reached.update(wheels.not_reached)
             result.replaced.update(wheels.replaced)
             for title, lock in made.items():

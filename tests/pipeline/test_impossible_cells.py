@@ -138,7 +138,9 @@ def test_pins_that_conflict_are_reported_with_the_resolvers_reason(checkout: Che
     )
     output = " ".join(refused(checkout).err.replace("|", " ").split())
     assert "you require numpy>=2.3 and numpy<2.0.1" in output
-    assert f"{line_of(checkout, 'numpy>=2.3')} (frameworks.example.versions" in output
+    assert f"{line_of(checkout, 'numpy>=2.3')} (frameworks.example.versions.1.contract[0])" in output
+    assert f"{line_of(checkout, 'numpy<2.0.1')} (frameworks.example.versions.1.contract[1])" in output
+    assert "debian12-py311: 0 of 1 locks resolved" in output, "there was no progress"
 
 
 def test_a_release_after_exclude_newer_is_reported_with_its_date(checkout: Checkout) -> None:
