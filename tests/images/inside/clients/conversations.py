@@ -366,7 +366,7 @@ def resets(to):
     return text(Reader(sock).answer())
 
 
-@conversation("closed after 2 bytes of an answer")
+@conversation("8 bytes of the body are missing")
 def short_answer(to):
     """Only the connection's end tells a client that no more bytes come."""
     sock = connect(to)
