@@ -8,17 +8,23 @@ from __future__ import annotations
 import os
 import shutil
 import tarfile
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from build.bases import bootstrap_failure
 from build.bases.local import LocalBase
-from build.errors import EngineError, NetworkError, PipelineError
+from build.errors import EngineError
 from build.locks import debian
 from build.matrix.origins import Bootstrapped, DistributionPython
-from build.system import processes, run_folder, state
+from build.system import console, processes, run_folder, state
 
 #: Time of everything in a root file system (mmdebstrap is reproducible under a fixed SOURCE_DATE_EPOCH).
 _EPOCH = "315532800"
+
+#: Seconds before the second and the third attempt where a mirror is changing.
+WAITS = (10.0, 30.0)
 
 #: Files that a base leaves out: documentation but for licences, which Debian's policy and law require; locales.
 _LEFT_OUT = (
@@ -104,7 +110,7 @@ def bootstrap(local: LocalBase, origin: Bootstrapped, log: Path) -> Rootfs:
 
     Raises:
         EngineError: mmdebstrap is not installed.
-        NetworkError: The archive cannot be reached.
+        NetworkError: The archive cannot be reached, or its mirror stays between two states.
         PipelineError: mmdebstrap failed.
     """
     tool = shutil.which("mmdebstrap")
@@ -122,10 +128,7 @@ def bootstrap(local: LocalBase, origin: Bootstrapped, log: Path) -> Rootfs:
     with run_folder.noted("path", str(incoming)):
         try:
             environment = {**os.environ, "SOURCE_DATE_EPOCH": _EPOCH, "LC_ALL": "C"}
-            with log.open("w", encoding="utf-8") as output:
-                code = processes.run_logged(command, output, environment=environment)
-            if code != 0:
-                raise _failure(log, local.name)
+            _run(command, environment, log, local.name)
             packages = installed(incoming)
             local.bootstrap_record.unlink(missing_ok=True)  # a new tar never has the old list of packages
             incoming.replace(target)
@@ -136,22 +139,19 @@ def bootstrap(local: LocalBase, origin: Bootstrapped, log: Path) -> Rootfs:
     return Rootfs(packages=packages)
 
 
-_NOT_REACHED = ("Could not resolve", "Could not connect", "Temporary failure", "Unable to connect")
-
-
-def _failure(log: Path, base_name: str) -> PipelineError:
-    text = log.read_text(encoding="utf-8", errors="replace")
-    lines = [line for line in text.splitlines() if line.startswith(("E:", "Err:", "W:"))][-6:]
-    details = "\n".join(lines) or text[-600:]
-    if any(sign in text for sign in _NOT_REACHED):
-        return NetworkError(
-            "Debian's archive cannot be reached", fix="check the network, then run it again", details=details
-        )
-    if "No space left on device" in text:
-        return PipelineError(
-            "the disk is full", where=str(log.parent), fix="free some space, then run it again", details=details
-        )
-    return PipelineError(f"mmdebstrap failed for the base {base_name}", where=str(log), details=details)
+def _run(command: Sequence[str], environment: Mapping[str, str], log: Path, base_name: str) -> None:
+    """Run mmdebstrap; again, after a wait, where a mirror was changing while it read it."""
+    for wait in (*WAITS, None):
+        with log.open("w", encoding="utf-8") as output:
+            code = processes.run_logged(command, output, environment=environment)
+        if code == 0:
+            return
+        text = log.read_text(encoding="utf-8", errors="replace")
+        if wait is None or not bootstrap_failure.changes_now(text):
+            raise bootstrap_failure.explain(text, base_name, log)
+        name = bootstrap_failure.mirror(text) or "of Debian's archive"
+        console.warn(f"the mirror {name} is between two states of the archive: trying again in {wait:.0f} s")
+        time.sleep(wait)
 
 
 def installed(tar: Path) -> tuple[str, ...]:
