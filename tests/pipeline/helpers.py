@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,13 @@ def edited_matrix(checkout: Checkout) -> Iterator[dict[str, Any]]:
     matrix: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
     yield matrix
     file.write_text(yaml.safe_dump(matrix, sort_keys=False), encoding="utf-8")
+
+
+def change_recipes(checkout: Checkout) -> None:
+    """Give all images of a checkout recipes that no engine and no registry has."""
+    line = "FROM base\n"
+    checkout.edit("image/templates/image.Dockerfile.j2", line, f"{line}ENV TEST={uuid.uuid4().hex}\n")
+    assert checkout.run("generate").code == 0
 
 
 def reference(checkout: Checkout, name: str) -> str:

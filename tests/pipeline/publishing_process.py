@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import sys
 from pathlib import Path
 
-import docker
-
+from build.engine.connect import connect
+from build.engine.find import require
 from build.errors import PipelineError
 from build.publish import writes
 from build.publish.origin import Origin
@@ -23,13 +24,14 @@ if __name__ == "__main__":
     writes.SETTLE = 0.05
     print("begins", flush=True)
     try:
-        results = publish(
-            [Publication(**item) for item in json.loads(items)],
-            Registry(host=f"127.0.0.1:{port}", insecure=True),
-            docker.from_env(),
-            datetime.date(2026, 11, 24),
-            origin=Origin(run=run, host="here", commit=Commit(), root=Path(), clone=clone),
-        )
+        with contextlib.closing(connect(require())) as connection:
+            results = publish(
+                [Publication(**item) for item in json.loads(items)],
+                Registry(host=f"127.0.0.1:{port}", insecure=True),
+                connection.client,
+                datetime.date(2026, 11, 24),
+                origin=Origin(run=run, host="here", commit=Commit(), root=Path(), clone=clone),
+            )
     except PipelineError as failure:
         console.error(failure)
         sys.exit(failure.exit_code)

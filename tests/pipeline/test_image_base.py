@@ -120,7 +120,7 @@ def test_a_package_that_is_not_in_the_archive_is_named(checkout: Checkout, bare_
     change_base(checkout, image=bare_debian_image, packages=["python3", "python3.7-venv"])
     built = checkout.run("build", MINIMAL)
     assert built.code == 1, built.text
-    assert "a base failed to build" in built.one_screen()
+    assert f"its base {BASE_NAME} failed to build" in built.one_screen()
     assert "Unable to locate package python3.7-venv" in built.text
 
 

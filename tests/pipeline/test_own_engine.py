@@ -24,6 +24,7 @@ from build.engine.connect import command_environment, connect
 from build.engine.failures import explain
 from build.engine.model import ROOT_VARIABLE, Engine, folders
 from build.errors import EngineError
+from tests.conftest import wait_until
 
 REPOSITORY = Path(__file__).parents[2]
 ABSENT = Path("/nonexistent/docker.sock")
@@ -285,7 +286,8 @@ def test_a_full_disk_is_reported_with_the_folder_and_a_command_that_frees_space(
         assert "docker buildx prune" in str(explained.fix)
     finally:
         engine_command.stop(purge=True)
-        subprocess.run(["umount", str(root)], check=True)
+        # The kernel frees what was detached while it was in use a moment later.
+        wait_until(lambda: subprocess.run(["umount", str(root)], check=False).returncode == 0)
 
 
 def test_a_second_engine_in_one_network_is_refused(root: Path) -> None:
@@ -295,6 +297,7 @@ from pathlib import Path
 from build.engine import daemon as engine_own
 from build.engine.model import Folders
 from build.errors import EngineError
+from tests.conftest import wait_until
 root = Path({str(root)!r})
 engine_own.start(Folders(data=root / "data", run=root / "run"))
 try:

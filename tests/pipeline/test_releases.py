@@ -507,7 +507,8 @@ def test_kill_9_leaves_no_unknown_image_under_latest_and_the_next_publish_finish
     moments = random.Random(rounds)
     first = start_publish(there.port, "first", pair())
     began = time.monotonic()
-    assert first.wait() == 0
+    _, errors = first.communicate()
+    assert first.returncode == 0, errors
     longest = time.monotonic() - began + 0.8
     releases, interrupted, killed = 1, 0, 0
     known: set[str] = set()
