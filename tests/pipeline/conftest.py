@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import shutil
 import uuid
 import warnings
 from collections.abc import Iterator, Sequence
@@ -18,9 +19,10 @@ from build.publish.publication import Publication
 from build.registry.address import PORT_VARIABLE
 from build.system.http import HttpClient
 from build.system.retries import RetryPolicy
-from tests.conftest import take_port
+from tests.conftest import Checkout, copy_checkout, take_port
 from tests.pipeline.helpers import remove_registry
 from tests.pipeline.registries import Layer, Load, Running, archive_of, running
+from tests.pipeline.rows import MINIMAL
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -35,6 +37,19 @@ def registry_port(engine_client: docker.DockerClient, monkeypatch: pytest.Monkey
     monkeypatch.setenv(PORT_VARIABLE, str(port))
     yield port
     remove_registry(engine_client, port)
+
+
+@pytest.fixture(scope="session")
+def verified(bases_here: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A checkout whose minimal image is built and has passed its tests; for tests that leave it so."""
+    root = tmp_path_factory.mktemp("verified") / "repository"
+    root.mkdir()
+    checkout = copy_checkout(root)
+    for step in ("build", "verify"):
+        done = checkout.run(step, MINIMAL)
+        assert done.code == 0, done.text
+    yield checkout
+    shutil.rmtree(root, ignore_errors=True)
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ import pytest
 from build.builder import image_recipes
 from build.checkout import project
 from build.engine import embedded_registry
-from build.engine.connect import Connection
 from build.publish import origin
 from build.publish.publication import Publication
 from build.publish.publish import publish
@@ -26,7 +25,7 @@ from build.registry import address, attachments
 from build.registry.client import Client
 from build.verify import reports
 from build.verify.reports import Report
-from tests.conftest import ROOT, Checkout, copy_checkout, environment_of, take_port
+from tests.conftest import ROOT, Checkout, environment_of, take_port
 from tests.pipeline.rows import BASE, MINIMAL, SKLEARN
 
 pytestmark = [pytest.mark.engine, pytest.mark.network]
@@ -63,36 +62,24 @@ class Catalogue:
 
 
 @pytest.fixture(scope="module")
-def catalogue(
-    connection: Connection,
-    engine_client: docker.DockerClient,
-    registry_image: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Catalogue]:
+def catalogue(verified: Checkout, engine_client: docker.DockerClient, registry_image: str) -> Iterator[Catalogue]:
     """Built, verified and published by the commands; before it another state of the image, with another package."""
-    root = tmp_path_factory.mktemp("catalogue") / "repository"
-    root.mkdir()
-    checkout = copy_checkout(root)
     port = take_port()
     environment = {address.PORT_VARIABLE: str(port)}
-    made = Catalogue(checkout=checkout, environment=environment, port=port)
+    made = Catalogue(checkout=verified, environment=environment, port=port)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(address.PORT_VARIABLE, str(port))
         embedded_registry.ensure_running(engine_client, registry_image)
     try:
-        for step in ("build", "verify"):
-            done = checkout.run(step, MINIMAL, env=environment)
-            assert done.code == 0, done.text
         _publish_before(made, engine_client)
         for command in (("publish", MINIMAL), ("catalogue",)):
-            done = checkout.run(*command, env=environment)
+            done = verified.run(*command, env=environment)
             assert done.code == 0, done.text
         yield made
     finally:
         name = embedded_registry.name(port)
         engine_client.containers.get(name).remove(force=True, v=True)
         engine_client.volumes.get(name).remove(force=True)
-        shutil.rmtree(root, ignore_errors=True)
 
 
 def _publish_before(made: Catalogue, client: docker.DockerClient) -> None:
