@@ -29,6 +29,8 @@ class Asked:
 
     #: An image's name; None for the default.
     image: str | None = None
+    #: Pairs of a base and its stand-in.
+    stand_ins: tuple[tuple[str, str], ...] = ()
     #: See ``serving_points.choose``.
     points: tuple[str, ...] = ()
     pairs: int = 5
@@ -55,7 +57,7 @@ def measure(paths: Paths, asked: Asked) -> tuple[Result, ...]:
         raise UsageError(
             f"{asked.start_files} has no main.py", where="--start-files", fix="name a copy of image/start/server_start"
         )
-    with opened(_selection(asked.image)) as run:
+    with opened(_selection(asked)) as run:
         variant, image = _image(run, any_recipe=asked.start_files is not None)
         program = wrk.find_wrk()
         if (load := os.getloadavg()[0]) > _BUSY:
@@ -102,8 +104,10 @@ def _image(run: Run, *, any_recipe: bool) -> tuple[Variant, LocalImage]:
     return variant, images[0].local
 
 
-def _selection(image: str | None) -> Selection:
-    return Selection(patterns=(image,)) if image else Selection(framework=(_FRAMEWORK,), group=DEFAULT_GROUP)
+def _selection(asked: Asked) -> Selection:
+    if asked.image:
+        return Selection(patterns=(asked.image,), stand_ins=asked.stand_ins)
+    return Selection(framework=(_FRAMEWORK,), group=DEFAULT_GROUP, stand_ins=asked.stand_ins)
 
 
 def _estimate(points: tuple[serving_points.Point, ...], asked: Asked) -> float:

@@ -14,8 +14,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
+
+# As pytest does (pyproject.toml, pythonpath), for those who run this module.
+sys.path.insert(0, str(Path(__file__).parent / "images"))
 
 from image_clients import SCORING, Clients
 from image_container import Container, Start, docker

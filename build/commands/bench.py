@@ -11,6 +11,7 @@ from bench.serving_command import Asked
 from build.commands.options import Session
 from build.paths import repository
 from build.system import state
+from build.variants import stand_in
 
 
 @click.command(cls=Session)
@@ -24,6 +25,12 @@ from build.system import state
     help="How often the phase first-answer starts each image.",
 )
 @click.option("--image", help="The image that serves in the phase serving; by default the minimal one.")
+@click.option(
+    "--base",
+    multiple=True,
+    metavar="BASE=OTHER",
+    help="In the phase serving, the image is built on the base OTHER instead (repeatable).",
+)
 @click.option("--points", multiple=True, help="Only these points of the phase serving: a name or a glob (repeatable).")
 @click.option("--pairs", type=click.IntRange(1), default=5, show_default=True, help="Rounds of each point of serving.")
 @click.option("--seconds", type=click.IntRange(1), default=3, show_default=True, help="Of each run of serving.")
@@ -37,6 +44,7 @@ def bench(
     only: tuple[str, ...],
     rounds: int,
     image: str | None,
+    base: tuple[str, ...],
     points: tuple[str, ...],
     pairs: int,
     seconds: int,
@@ -47,6 +55,9 @@ def bench(
     It starts an engine of its own and needs root, except for the phases scale and serving.  bench/README.md describes
     the phases.
     """
-    serving = Asked(image=image, points=points, pairs=pairs, seconds=seconds, start_files=start_files)
+    _, stand_ins = stand_in.parse(base)
+    serving = Asked(
+        image=image, stand_ins=stand_ins, points=points, pairs=pairs, seconds=seconds, start_files=start_files
+    )
     with state.exclusive(repository(), "bench"):
         bench_command(repository(), json_file=json_file, only=only, rounds=rounds, serving=serving)
