@@ -23,6 +23,9 @@ from build.system.certificates import ca_bundle
 #: engine's store: buildx would export those as gzip, several seconds of both cores.
 _BUILDX = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "BUILDX_NO_DEFAULT_LOAD": "1"}
 
+#: buildx makes a build argument of this variable, which would change each step; the outputs have times of their own.
+_EPOCH = "SOURCE_DATE_EPOCH"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -77,6 +80,7 @@ class Baker:
                 on_step=on_step,
             )
             environment = {**os.environ, **build_environment(self.connection), **_BUILDX}
+            environment.pop(_EPOCH, None)
             returncode = processes.follow(command, follower.line, cwd=self.paths.root, environment=environment)
         return Result(
             returncode=returncode,

@@ -14,7 +14,7 @@ STAND_IN = f"{LABEL}.stand-in"
 
 
 def image_labels(image: Image, project: Project) -> dict[str, str]:
-    """The labels that follow from the matrix and the lock; the build adds those that only it knows.
+    """The labels that follow from the matrix and the lock; the build adds those of the base and of the recipe.
 
     Args:
         image: The image.
@@ -28,6 +28,8 @@ def image_labels(image: Image, project: Project) -> dict[str, str]:
     result = {
         "org.opencontainers.image.title": title(variant) + " inference",
         "org.opencontainers.image.version": framework_version(image),
+        # Not the time of the build: the same recipe gives the same image.
+        "org.opencontainers.image.created": image.lock.newest,
         "org.opencontainers.image.vendor": project.vendor,
         f"{LABEL}.image": variant.name,
         f"{LABEL}.framework": variant.framework,

@@ -19,7 +19,7 @@ from typing import Any
 from build.platforms import LINUX_AMD64, Platform
 
 #: The version of the documents below; another number tells that fields have other names or meanings.
-FORMAT = 1
+FORMAT = 2
 
 
 def recipe_tag(digest: str) -> str:
@@ -31,6 +31,15 @@ def recipe_tag(digest: str) -> str:
     return f"recipe-{digest[:16]}"
 
 
+def inputs_tag(digest: str) -> str:
+    """The tag of the document with the inputs of a recipe, next to the images: ``inputs-<recipe>``.
+
+    Args:
+        digest: The whole recipe.
+    """
+    return f"inputs-{digest}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """Everything that determines an image, field by field, and the hash of it."""
@@ -39,10 +48,14 @@ class Recipe:
     inputs: Mapping[str, Any]
 
     @functools.cached_property
+    def document(self) -> bytes:
+        """The inputs as canonical JSON: sorted keys, no spaces, ASCII."""
+        return json.dumps(self.inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+
+    @functools.cached_property
     def digest(self) -> str:
-        """SHA-256, hexadecimal, of the inputs as canonical JSON."""
-        text = json.dumps(self.inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        """SHA-256, hexadecimal, of the document."""
+        return hashlib.sha256(self.document).hexdigest()
 
     @property
     def tag(self) -> str:

@@ -173,6 +173,7 @@ class BaseResolution:
                     python=self.target.python,
                     platform=locks.platform(self.target.glibc),
                     exclude_newer=self.target.exclude_newer,
+                    newest=locks.newest(packages),
                     requirements=requirements,
                     without=self._left_out(title),
                     packages=packages,

@@ -9,10 +9,11 @@ another platform changes nothing.
 
 from __future__ import annotations
 
+import datetime
 import functools
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +40,10 @@ _PACKAGE = re.compile(
 )
 
 
+#: Stands for the last upload of a lock whose index does not tell when files were uploaded.
+UNKNOWN_UPLOAD = "1980-01-01T00:00:00Z"
+
+
 @dataclass(frozen=True, kw_only=True)
 class LockedPackage:
     """One distribution of a lock."""
@@ -51,6 +56,8 @@ class LockedPackage:
     filename: str
     #: The file's size in bytes, or None if the index does not tell.
     size: int | None
+    #: When it was uploaded, or None if the index does not tell. Of a lock's packages only the last time is written.
+    uploaded: datetime.datetime | None = field(default=None, compare=False)
     #: Where the resolver found it. Not written to the lock: it depends on the machine's index.
     url: str | None = field(default=None, compare=False)
 
@@ -80,6 +87,8 @@ class Lock:
     packages: tuple[LockedPackage, ...]
     #: Distributions that are left out although a package requires them.
     without: tuple[str, ...] = ()
+    #: The last upload of a package: ISO 8601, UTC, seconds; `UNKNOWN_UPLOAD` if the index tells none.
+    newest: str = UNKNOWN_UPLOAD
 
     def versions(self) -> dict[str, str]:
         """Return distribution name → version."""
@@ -102,6 +111,14 @@ def path(locks: Path, base_name: str, title: str) -> Path:
     return locks / base_name / f"{title}.txt"
 
 
+def newest(packages: Iterable[LockedPackage]) -> str:
+    """Return the last upload of some packages as a lock writes it."""
+    times = [package.uploaded for package in packages if package.uploaded is not None]
+    if not times:
+        return UNKNOWN_UPLOAD
+    return max(times).astimezone(datetime.UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
+
 def tools_requirements(matrix: Matrix) -> tuple[str, ...]:
     """Return the requirements of the builder's tools."""
     return (f"uv=={matrix.project.uv}",)
@@ -115,6 +132,7 @@ def to_text(lock: Lock) -> str:
         f"# python: {lock.python}",
         f"# platform: {lock.platform}",
         f"# exclude-newer: {lock.exclude_newer}",
+        f"# newest: {lock.newest}",
         f"# content: {_content(lock.packages)}",
         *(f"# requires: {requirement}" for requirement in lock.requirements),
         *(f"# without: {name}" for name in lock.without),
@@ -161,12 +179,26 @@ def from_text(text: str, where: str) -> Lock:
             python=header["python"][0],
             platform=header["platform"][0],
             exclude_newer=header["exclude-newer"][0],
+            newest=_time(header["newest"][0], where),
             requirements=tuple(header.get("requires", ())),
             packages=tuple(packages),
             without=tuple(header.get("without", ())),
         )
     except KeyError as missing:
         raise LockError(f"the lock's header lacks {missing}", where=where, fix=_REMAKE) from missing
+
+
+def _time(text: str, where: str) -> str:
+    """Return the time of a lock's header.
+
+    Raises:
+        LockError: It is not one.
+    """
+    try:
+        datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")
+    except ValueError as failure:
+        raise LockError(f"'newest' is not a time: {text}", where=where, fix=_REMAKE) from failure
+    return text
 
 
 @functools.cache

@@ -5,6 +5,7 @@ Effects: runs uv, which uses the network and its own cache.
 
 from __future__ import annotations
 
+import datetime
 import re
 import tempfile
 import textwrap
@@ -98,13 +99,15 @@ def lock(
         UnsatisfiableError: No set of packages satisfies the requirements.
         NetworkError: The index cannot be reached.
     """
+    packages = resolve(requirements, target, preferred=preferred)
     return Lock(
         title=title,
         python=target.python,
         platform=locks.platform(target.glibc),
         exclude_newer=target.exclude_newer,
+        newest=locks.newest(packages),
         requirements=requirements,
-        packages=resolve(requirements, target, preferred=preferred),
+        packages=packages,
     )
 
 
@@ -158,13 +161,14 @@ def _locked(package: dict[str, object], tags: Sequence[Tag]) -> LockedPackage:
     chosen = _best_wheel(wheels, tags) or sdist
     if not isinstance(chosen, dict):
         raise UnsatisfiableError(f"{name} {version} has neither a wheel for this platform nor a source archive")
-    size = chosen.get("size")
+    size, uploaded = chosen.get("size"), chosen.get("upload-time")
     return LockedPackage(
         name=canonicalize_name(name),
         version=version,
         sha256=str(chosen["hashes"]["sha256"]),
         filename=_filename(chosen),
         size=int(size) if isinstance(size, int) else None,
+        uploaded=uploaded if isinstance(uploaded, datetime.datetime) else None,
         url=str(chosen.get("url") or chosen.get("path") or "") or None,
     )
 

@@ -22,7 +22,7 @@ from build.builder.recipe_sources import Sources
 from build.checkout.project import open_project
 from build.errors import DriftError
 from build.images.image import Image
-from build.images.recipe import Recipe
+from build.images.recipe import FORMAT, Recipe
 from build.paths import tool
 from tests.unit.fixture_project import MINIMAL, copy_project
 
@@ -156,7 +156,7 @@ def test_every_nested_document_is_named_by_its_digest_and_has_a_format(values: V
         for name in nested:
             document = recipe.inputs[name]
             assert document["sha256"] == Recipe(inputs=document["inputs"]).digest
-            assert document["inputs"]["format"] == recipe.inputs["format"] == 1
+            assert document["inputs"]["format"] == recipe.inputs["format"] == FORMAT
         json.dumps(recipe.inputs)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import replace
 
 import pytest
@@ -63,3 +64,18 @@ def test_differences_are_listed_with_both_versions() -> None:
     newer = replace(LOCK, packages=(replace(NUMPY, version="2.5.0"), TORCH))
     assert locks.difference(LOCK, newer) == ["numpy 2.4.6 -> 2.5.0"]
     assert locks.difference(None, LOCK) == ["new, 2 packages"]
+
+
+def test_the_last_upload_is_that_of_the_newest_file_in_utc() -> None:
+    zone = datetime.timezone(datetime.timedelta(hours=2))
+    early = replace(NUMPY, uploaded=datetime.datetime(2026, 11, 18, 23, 0, tzinfo=datetime.UTC))
+    late = replace(TORCH, uploaded=datetime.datetime(2026, 11, 19, 1, 30, 5, 999, tzinfo=zone))
+    assert locks.newest([early, late, NUMPY]) == "2026-11-18T23:30:05Z"
+    assert locks.newest([NUMPY, TORCH]) == locks.UNKNOWN_UPLOAD, "an index that tells no times"
+
+
+@pytest.mark.parametrize("text", ["", "2026-11-19", "yesterday", "2026-11-19T00:00:00+02:00"])
+def test_a_last_upload_that_is_no_time_is_reported(text: str) -> None:
+    damaged = locks.to_text(LOCK).replace(f"# newest: {locks.UNKNOWN_UPLOAD}", f"# newest: {text}")
+    with pytest.raises(LockError, match="'newest' is not a time"):
+        locks.from_text(damaged, "locks/x.txt")
