@@ -82,7 +82,8 @@ SESSIONS = {
     "build": "Build images.",
     "verify": "Test built images in running containers.",
     "publish": "Push verified images to the registry (--verbose, --json).",
-    "pipeline": "Check, build, verify, publish.",
+    "plan": "Show what `pipeline` would do for each image, and why (--check, --json, --summary).",
+    "pipeline": "Check, plan, build, verify, publish: what the registry does not have yet.",
     "catalogue": "Write docs/images.md and a website of all images (--output, --offline).",
     "bench": "Compare this pipeline with plain Dockerfiles, or the server with the bare one (--only).",
 }

@@ -1,26 +1,36 @@
-"""`nox -s pipeline`: check, build, verify and publish.
+"""`nox -s pipeline`: check, plan, build, verify and publish.
 
-An image that cannot be made stops no other; nothing is published where a test failed.
+An image that cannot be made stops no other; nothing is published where a test failed; what the registry has already is
+neither built nor tested again.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Sequence
 
 import click
 
+from build.builder import image_recipes
+from build.builder.existing import find_built
 from build.builder.options import Options
 from build.builder.outcomes import built_images
 from build.commands.build import build_images, report
 from build.commands.building import building
 from build.commands.options import PublishOptions, Session, publishing, selecting
+from build.commands.plan import fail_if_unknown, plan_of
 from build.commands.publish import publish_images
-from build.commands.run import Run, checked, opened
+from build.commands.run import Chosen, Run, checked, choose, connected
 from build.commands.verify import verify_images
 from build.engine.built import BuiltImage
+from build.errors import LeftOut, RegistryError
 from build.images.titles import framework_version, title
 from build.paths import repository
+from build.plan import fetch
+from build.plan import output as plan_output
+from build.plan.plan import Plan
+from build.plan.states import ToMove, ToTest, UpToDate
 from build.publish import output, status
 from build.publish.publication import Published
 from build.publish.release import repository_of
@@ -37,6 +47,8 @@ from build.variants.select import Selection
     "--workers", type=click.IntRange(1), help="Number of tests that run at a time.  [default: the number of CPUs]"
 )
 @publishing
+@click.option("--dry-run", is_flag=True, help="Print the plan, and do nothing else.")
+@click.option("--force", is_flag=True, help="Go on although the registry does not say what it has.")
 @click.option(
     "--verbose",
     is_flag=True,
@@ -44,17 +56,65 @@ from build.variants.select import Selection
 )
 @selecting
 def pipeline(
-    selection: Selection, options: Options, workers: int | None, publish_options: PublishOptions, verbose: bool
+    selection: Selection,
+    options: Options,
+    workers: int | None,
+    publish_options: PublishOptions,
+    dry_run: bool,
+    force: bool,
+    verbose: bool,
 ) -> None:
-    """Check, build, verify and publish images.
+    """Bring images into the registry: check, plan, build, verify, publish.
 
-    IMAGE is a name or a glob; the default is the group 'default'.
+    Only what the registry does not have is built and tested. IMAGE is a name or a glob; the default is the group
+    'default'.
     """
-    with state.exclusive(repository(), "pipeline"), opened(selection) as unchecked:
+    with state.exclusive(repository(), "pipeline"):
         began = time.monotonic()
         console.step("check: the committed files against the matrix")
-        run = checked(unchecked)
+        chosen = checked(choose(selection))
+        plan = plan_of(chosen, publish_options)
+        if dry_run:
+            plan_output.print_plan(plan)
+        else:
+            console.info(plan_output.totals(plan))
+        if not force:
+            fail_if_unknown(plan)
+        if dry_run:
+            return
+        again = options.no_cache or options.refresh_bases
+        done = {} if again else {each.name: each.published for each in plan.states if isinstance(each, UpToDate)}
+        images = tuple(image for image in chosen.images if image.variant.name not in done)
+        results, left_out = _bring(
+            dataclasses.replace(chosen, images=images), plan, options, publish_options, workers, verbose=verbose
+        )
+        every = {**done, **{each.name: each for each in results}}
+        published = [every[image.variant.name] for image in chosen.images if image.variant.name in every]
+        output.print_results(published, verbose=verbose)
+        console.out.print(f"\npipeline finished in {console.seconds(time.monotonic() - began)}")
+        chosen.finish(left_out)
+
+
+def _bring(
+    chosen: Chosen,
+    plan: Plan,
+    options: Options,
+    publish_options: PublishOptions,
+    workers: int | None,
+    *,
+    verbose: bool,
+) -> tuple[Sequence[Published], Sequence[LeftOut]]:
+    """Build, verify and publish images that the registry does not have, or not as they should be.
+
+    Returns:
+        The results of publishing, and the images that the build left out.
+    """
+    if not chosen.images:
+        return (), ()
+    with connected(chosen) as run:
         _check_registry(run)
+        if not (options.no_cache or options.refresh_bases):
+            _fetch(run, plan)
         outcomes = build_images(run, options)
         left_out = report(outcomes)
         images = built_images(outcomes)
@@ -62,13 +122,33 @@ def pipeline(
             run.finish(left_out)
         verify_images(run, images, force=False, workers=workers)
         published = publish_images(run, images, publish_options)
-        output.print_results(published, verbose=verbose)
         if verbose:
-            console.out.print()
             for line in release_notes(images, published):
                 console.out.print(line, markup=False, soft_wrap=True)
-        console.out.print(f"\npipeline finished in {console.seconds(time.monotonic() - began)}")
-        run.finish(left_out)
+            console.out.print()
+        return published, left_out
+
+
+def _fetch(run: Run, plan: Plan) -> None:
+    """Pull the images that the registry has; one that cannot be pulled is built."""
+    there = {each.name: each for each in plan.states if isinstance(each, ToTest | ToMove)}
+    wanted = [there[image.variant.name] for image in run.images if image.variant.name in there]
+    in_engine = find_built(run.connection.client, run.images, image_recipes.of(run.project, run.images).known)
+    if not wanted:
+        return
+    with Client(plan.registry) as remote:
+        for each in wanted:
+            question = plan.questions[each.name]
+            try:
+                if each.name in in_engine:
+                    image_id = in_engine[each.name].local.id
+                else:
+                    console.info(f"pulling {each.name}: the registry has it")
+                    image_id = fetch.pull(run.connection.client, remote, question, each.digest)
+                if isinstance(each, ToMove):
+                    fetch.remember_tests(run.project.paths, remote, question, image_id)
+            except RegistryError as failure:
+                console.warn(f"{failure.what}: it is built ({(failure.details or '').splitlines()[0]})")
 
 
 def _check_registry(run: Run) -> None:

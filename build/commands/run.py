@@ -1,4 +1,4 @@
-"""The setting of one command that works with an engine: the checkout, the selected images, the connected engine."""
+"""The setting of one command: the checkout and the selected images; and the connected engine where it needs one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from build.bases.facts import UnknownBase
 from build.builder import image_recipes
@@ -26,15 +27,14 @@ from build.variants.select import Selection
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
-    """What the steps of one command have in common."""
+class Chosen:
+    """The checkout, and the images that a command is about."""
 
     project: Project
     #: The selected images that can be made, as far as that is known.
     images: tuple[Image, ...]
     #: The other selected ones: whatever a step leaves out fails the command at its end.
     left_out: tuple[LeftOut, ...]
-    connection: Connection
 
     @property
     def selected(self) -> int:
@@ -45,13 +45,20 @@ class Run:
         """End the command: fail if an image was left out.
 
         Args:
-            left_out: The images that a step left out, in addition to the run's own.
+            left_out: The images that a step left out, in addition to those from the start.
 
         Raises:
             LeftOutError: With all of them.
         """
         if every := (*self.left_out, *left_out):
             raise LeftOutError(every, self.selected)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Chosen):
+    """What the steps of a command with an engine have in common."""
+
+    connection: Connection
 
 
 @contextlib.contextmanager
@@ -65,6 +72,19 @@ def opened(selection: Selection) -> Iterator[Run]:
         PipelineError: The matrix is wrong, nothing is selected, or no engine answers.
         EngineError: The engine stops answering, or its disk is full.
     """
+    with connected(choose(selection)) as run:
+        yield run
+
+
+def choose(selection: Selection) -> Chosen:
+    """Read the matrix and select images; images that have no valid lock are left out, with a warning for each.
+
+    Args:
+        selection: The options of the command.
+
+    Raises:
+        PipelineError: The matrix is wrong, or nothing is selected.
+    """
     project = open_project(repository())
     today = datetime.datetime.now(datetime.UTC).date()
     variants = project.select(selection, default_group=DEFAULT_GROUP, today=today)
@@ -73,9 +93,22 @@ def opened(selection: Selection) -> Iterator[Run]:
             console.warn(f"{variant.name}: {warning}")
     images, left_out = project.usable_images(variants)
     warn_of(left_out)
+    return Chosen(project=project, images=images, left_out=left_out)
+
+
+@contextlib.contextmanager
+def connected(chosen: Chosen) -> Iterator[Run]:
+    """Connect to the engine, whose failures in the body are explained.
+
+    Raises:
+        EngineError: No engine answers, it stops answering, or its disk is full.
+    """
     engine = require()
     with explaining(engine), contextlib.closing(connect(engine)) as connection:
-        yield Run(project=project, images=images, left_out=left_out, connection=connection)
+        yield Run(project=chosen.project, images=chosen.images, left_out=chosen.left_out, connection=connection)
+
+
+AnyChosen = TypeVar("AnyChosen", bound=Chosen)
 
 
 def warn_of(left_out: Iterable[LeftOut]) -> None:
@@ -84,19 +117,19 @@ def warn_of(left_out: Iterable[LeftOut]) -> None:
         console.warn(str(each))
 
 
-def checked(run: Run) -> Run:
+def checked(chosen: AnyChosen) -> AnyChosen:
     """Leave out the images whose locks do not belong to the matrix, with a warning for each.
 
     Raises:
         DriftError: A committed file that all images need, or a file of one of the others, is out of date.
     """
-    stale = stale_images(run.project, [image.variant for image in run.images])
+    stale = stale_images(chosen.project, [image.variant for image in chosen.images])
     left_out = [LeftOut(name=name, why=why) for name, why in stale.items()]
     warn_of(left_out)
     return dataclasses.replace(
-        run,
-        images=tuple(image for image in run.images if image.variant.name not in stale),
-        left_out=(*run.left_out, *left_out),
+        chosen,
+        images=tuple(image for image in chosen.images if image.variant.name not in stale),
+        left_out=(*chosen.left_out, *left_out),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from build.publish.publication import Publication
 from build.publish.release import Commit, ReleasedImage
 from build.registry.client import Client
+from build.registry.known_layers import KnownLayers
 from build.registry.manifests import Manifest
 from build.registry.tags import LATEST
 from build.system.parallel import run_parallel
@@ -50,14 +51,18 @@ def plan_all(remote: Client, items: Sequence[Publication]) -> list[Plan]:
     Raises:
         RegistryError: The registry is not there, refuses, or fails.
     """
-    return run_parallel(lambda item: _plan(remote, item), items)
+    layers = KnownLayers(remote)
+    return run_parallel(lambda item: _plan(remote, item, layers), items)
 
 
-def _plan(remote: Client, item: Publication) -> Plan:
+def _plan(remote: Client, item: Publication, layers: KnownLayers) -> Plan:
+    there = remote.find_manifest(item.repository, item.recipe_tag)
+    # An image without all of its layers cannot be pulled: it is pushed again.
+    is_whole = there is not None and not layers.missing(item.repository, there)
     return Plan(
         item=item,
         latest=remote.find_manifest(item.repository, LATEST),
-        digest=remote.digest(item.repository, item.recipe_tag),
+        digest=there.digest if there is not None and is_whole else None,
     )
 
 

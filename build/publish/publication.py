@@ -30,6 +30,8 @@ class Publication:
     rolling: bool = True
     #: The report of its tests; attached to the image before a tag moves.
     report: Report | None = None
+    #: The document whose SHA-256 is the recipe; attached too.
+    inputs: bytes | None = None
 
     @classmethod
     def of(cls, built: BuiltImage, *, latest_for_stand_ins: bool = False, report: Report | None = None) -> Publication:
@@ -49,6 +51,7 @@ class Publication:
             stand_in=variant.stand_in,
             rolling=variant.stand_in is None or latest_for_stand_ins,
             report=report,
+            inputs=built.recipe.document,
         )
 
     @property

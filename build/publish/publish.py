@@ -18,6 +18,7 @@ from build.errors import RegistryError
 from build.publish import plan as plans_of
 from build.publish import records, status, targets
 from build.publish import release as releases
+from build.publish.documents import attach_documents
 from build.publish.lock import Guard, NoGuard, locked
 from build.publish.mounts import Layers
 from build.publish.origin import Origin
@@ -27,7 +28,6 @@ from build.publish.push import Progress, local_image, push
 from build.publish.record_write import write_record
 from build.publish.records import Family, read_tags
 from build.publish.release import Place
-from build.publish.report_attachments import attach_reports
 from build.publish.tag_moves import Move, Moves, nothing_moved, unfinished
 from build.publish.targets import Rules, Target
 from build.publish.writes import Writes
@@ -88,7 +88,7 @@ def publish(
             run_parallel(remote.check_push, [repository, *(plan.item.repository for plan in missing)])
         with nothing_moved(plans):
             _push_missing(plans, remote, client, progress)
-            attach_reports(plans, remote)
+            attach_documents(plans, remote, origin.commit)
             # Before the tags move: nothing that comes after them should fail.
             sizes = plans_of.sizes(remote, plans)
         target = run.target(family, plans)

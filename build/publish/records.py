@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from build.errors import RegistryError
@@ -47,9 +47,7 @@ def read(remote: Client, repository: str) -> Family:
             record.
     """
     numbers = releases.numbers(remote.tags(repository))
-    release, digest = next(
-        (found for number in numbers if (found := _release(remote, repository, number.tag))), (None, None)
-    )
+    release, digest = _last(remote, repository, numbers)
     return Family(
         repository=repository,
         numbers=tuple(numbers),
@@ -57,6 +55,15 @@ def read(remote: Client, repository: str) -> Family:
         digest=digest,
         tags=read_tags(remote, release.tags()) if release else {},
     )
+
+
+def last_release(remote: Client, repository: str) -> Release | None:
+    """Read the record of the last release alone; None if there is none.  See `read`."""
+    return _last(remote, repository, releases.numbers(remote.tags(repository)))[0]
+
+
+def _last(remote: Client, repository: str, numbers: Sequence[DateTag]) -> tuple[Release, str] | tuple[None, None]:
+    return next((found for number in numbers if (found := _release(remote, repository, number.tag))), (None, None))
 
 
 def read_tags(remote: Client, places: Iterable[Place]) -> dict[Place, str | None]:

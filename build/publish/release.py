@@ -46,6 +46,11 @@ class Commit:
     #: Whether tracked files of the checkout differed from it.
     modified: bool = False
 
+    @property
+    def revision(self) -> str:
+        """The hash, with ``-dirty`` if the checkout differed."""
+        return f"{self.hash}-dirty" if self.modified else self.hash
+
     def __str__(self) -> str:
         if not self.hash:
             return "commit unknown"

@@ -26,6 +26,7 @@ def attach(
     title: str,
     created: str,
     annotations: dict[str, str] | None = None,
+    tag: str | None = None,
 ) -> bool:
     """Attach a document to an image.
 
@@ -38,6 +39,7 @@ def attach(
         title: The file name for those who pull it.
         created: ISO 8601, UTC.
         annotations: Further annotations, which are shown in the list of attachments too.
+        tag: A tag of the attachment, by which it is found with one request. It is written last.
 
     Returns:
         Whether the registry accepts such manifests; if it does not, nothing is changed.
@@ -64,6 +66,8 @@ def attach(
         others = [each for each in _in_tag(client, repository, subject.digest) if each["digest"] != entry["digest"]]
         index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [*others, entry]}
         client.put_tag(repository, _tag(subject.digest), to_manifest(index, INDEX))
+    if tag is not None:
+        client.put_tag(repository, tag, manifest)
     return True
 
 

@@ -63,6 +63,18 @@ def to_manifest(document: dict[str, Any], media_type: str) -> Manifest:
     return Manifest(digest=digest_of(content), media_type=media_type, content=content)
 
 
+def layers_of(manifest: Manifest) -> tuple[str, ...]:
+    """The digests of the layers that an image's manifest names; none for an index."""
+    layers = manifest.document.get("layers")
+    return tuple(str(layer["digest"]) for layer in layers) if isinstance(layers, list) else ()
+
+
+def size_of(manifest: Manifest) -> int:
+    """The bytes of the layers and the configuration that an image's manifest names, as stored."""
+    document = manifest.document
+    return sum(int(each.get("size", 0)) for each in (document.get("config") or {}, *(document.get("layers") or ())))
+
+
 def blobs_of(manifest: Manifest, config: bytes) -> dict[str, Blob]:
     """The blobs of an image, by digest.
 

@@ -22,6 +22,16 @@ MEDIA_TYPE = "application/vnd.inference-images.verification.v1+json"
 FILE_NAME = "verification.json"
 
 
+def verified_tag(recipe: str, suite: str) -> str:
+    """The tag of the report of an image, next to the images: ``verified-<16 digits of the recipe>-<suite>``.
+
+    Args:
+        recipe: The recipe.
+        suite: The hash of everything that is asserted of the image, the whole recipe included.
+    """
+    return f"verified-{recipe[:16]}-{suite}"
+
+
 class _Part(BaseModel):
     # A later version of this program may write more: unknown keys are ignored.
     model_config = ConfigDict(frozen=True, extra="ignore")

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from build.engine.built import BuiltImage
 from build.images import layers
+from build.images.image import Image
+from build.images.recipe import Recipe
 from build.packages import wheel_sources
 from build.verify.reports import PackageLayer
 
@@ -45,41 +47,67 @@ class Target:
     @property
     def expectations(self) -> dict[str, Any]:
         """What the tests expect, as JSON data: the image's entry in the plan (``tests/images/image_plan.py``)."""
-        variant, lock = self.built.image.variant, self.built.image.lock
         return {
-            "name": variant.name,
             "reference": self.built.local.reference,
             "image_id": self.image_id,
-            "recipe": self.built.recipe.digest,
-            "framework": variant.framework,
-            "version": variant.version,
-            "device": variant.device,
-            "cuda": variant.cuda.version if variant.cuda else None,
-            "cudnn": variant.cuda.cudnn if variant.cuda else None,
-            "os": variant.build_base.os,
-            "cuda_absent": variant.cuda_absent,
-            "python": variant.base.python,
-            "contract": list(variant.contract),
-            "lock": lock.versions(),
-            "from_default_index": list(wheel_sources.replaced(variant, lock.versions())),
-            "from_source": [package.name for package in lock.packages if package.source_only],
-            "labels": dict(self.labels),
+            **expectations_of(self.built.image, self.built.recipe, self.labels),
         }
+
+
+def expectations_of(image: Image, recipe: Recipe, labels: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the tests expect of an image of a recipe, wherever it is, as JSON data.
+
+    Args:
+        image: The image.
+        recipe: Its recipe.
+        labels: The labels that it must have.
+    """
+    variant, lock = image.variant, image.lock
+    return {
+        "name": variant.name,
+        "recipe": recipe.digest,
+        "framework": variant.framework,
+        "version": variant.version,
+        "device": variant.device,
+        "cuda": variant.cuda.version if variant.cuda else None,
+        "cudnn": variant.cuda.cudnn if variant.cuda else None,
+        "os": variant.build_base.os,
+        "cuda_absent": variant.cuda_absent,
+        "python": variant.base.python,
+        "contract": list(variant.contract),
+        "lock": lock.versions(),
+        "from_default_index": list(wheel_sources.replaced(variant, lock.versions())),
+        "from_source": [package.name for package in lock.packages if package.source_only],
+        "labels": dict(labels),
+    }
 
 
 def suite_of(target: Target, tests: Path) -> str:
     """Return the hash of everything that is asserted of an image: the tests, and what they expect of it.
 
     Args:
-        target: The image. Its local reference does not count.
+        target: The image. Neither its reference nor its digest in the engine counts, but its recipe does.
         tests: The folder of the image tests.
 
     Returns:
         SHA-256, hexadecimal.
     """
-    expectations = {key: value for key, value in target.expectations.items() if key != "reference"}
+    expectations = expectations_of(target.built.image, target.built.recipe, target.labels)
+    return suite_for(expectations, suite_hash(tests))
+
+
+def suite_for(expectations: Mapping[str, Any], tests: str) -> str:
+    """The same for an image that need not be in an engine.
+
+    Args:
+        expectations: See ``expectations_of``.
+        tests: See ``suite_hash``.
+
+    Returns:
+        SHA-256, hexadecimal.
+    """
     text = json.dumps(expectations, sort_keys=True)
-    return hashlib.sha256(f"{suite_hash(tests)}\n{text}".encode()).hexdigest()
+    return hashlib.sha256(f"{tests}\n{text}".encode()).hexdigest()
 
 
 def suite_hash(tests: Path) -> str:

@@ -1,0 +1,80 @@
+"""`nox -s plan`: what `pipeline` would do, from the committed files and the registry; no engine is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from build.commands.options import PublishOptions, Session, publishing, selecting
+from build.commands.run import Chosen, checked, choose
+from build.errors import PipelineError, RegistryError
+from build.paths import write_atomically
+from build.plan import output
+from build.plan.plan import Plan, Rolling, make_plan
+from build.registry import address
+from build.system import console
+from build.variants.select import Selection
+
+
+@click.command("plan", cls=Session)
+@click.option("--check", is_flag=True, help="Exit with 1 if there is something to do.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--summary",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the plan to this file, as Markdown for the summary of a job.",
+)
+@publishing
+@selecting
+def plan(
+    selection: Selection, check: bool, as_json: bool, summary: Path | None, publish_options: PublishOptions
+) -> None:
+    """Show what `pipeline` would do for each image, and why.
+
+    It asks the registry and reads the committed files; it needs no engine and changes nothing. IMAGE is a name or a
+    glob; the default is the group 'default'.
+    """
+    made = plan_of(checked(choose(selection)), publish_options)
+    if as_json:
+        click.echo(output.to_json(made))
+    else:
+        output.print_plan(made)
+    if summary is not None:
+        _write(summary, output.to_markdown(made))
+    fail_if_unknown(made)
+    if check and not made.is_done:
+        raise PipelineError("the registry does not have all images", fix="nox -s pipeline")
+
+
+def plan_of(chosen: Chosen, options: PublishOptions) -> Plan:
+    """Make the plan for the images of a command."""
+    registry = address.from_environment()
+    console.step(f"plan: {chosen.selected} images at {registry}")
+    rolling = Rolling(latest=not options.no_latest, stand_ins=options.latest_for_stand_ins)
+    return make_plan(chosen.project, chosen.images, chosen.left_out, registry, rolling)
+
+
+def fail_if_unknown(made: Plan) -> None:
+    """Raise if the registry did not answer about an image.
+
+    Raises:
+        RegistryError: It did not.
+    """
+    if not made.unknown:
+        return
+    first = made.unknown[0].why
+    count = len(made.unknown)
+    raise RegistryError(
+        f"it is unknown what the registry has of {count} {'image' if count == 1 else 'images'}: {first.what}",
+        where=first.where,
+        fix=first.fix,
+        details=first.details,
+    )
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        write_atomically(file, text)
+    except OSError as failure:
+        raise PipelineError(f"the summary could not be written: {failure.strerror}", where=str(file)) from failure

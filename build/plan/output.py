@@ -1,0 +1,89 @@
+"""The plan as a table, as JSON, and as Markdown for the summary of a job.  Pure, but for printing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from build.plan.plan import Plan
+from build.plan.states import STATES, State, ToBuild, UpToDate
+from build.system import console
+
+
+def print_plan(plan: Plan) -> None:
+    """Print the state of each image, the reasons, and the totals."""
+    console.table(("image", "plan"), [(state.name, state.word) for state in plan.states])
+    for (word, reason), names in _by_reason(plan.states).items():
+        console.out.print(f"{word}: {reason}: {', '.join(names)}", soft_wrap=True, markup=False, highlight=False)
+    if plan.not_in_matrix:
+        console.out.print(
+            f"release {plan.release.number if plan.release else ''} has images that are not in the matrix: "
+            f"{', '.join(plan.not_in_matrix)}",
+            soft_wrap=True,
+            markup=False,
+        )
+    console.out.print(totals(plan), soft_wrap=True, markup=False)
+
+
+def totals(plan: Plan) -> str:
+    """``8 images: 2 to build (about 120 MB of packages), 6 up to date; release 20261126.v1 at 127.0.0.1:5000``."""
+    parts = []
+    for kind in STATES:
+        if count := sum(isinstance(state, kind) for state in plan.states):
+            bytes_ = f" (about {console.size(plan.bytes)} of packages)" if kind is ToBuild and plan.bytes else ""
+            parts.append(f"{count} {kind.word}{bytes_}")
+    count = len(plan.states)
+    release = f"release {plan.release.number}" if plan.release else "no release"
+    if not plan.is_running:
+        release = "not running"
+    return f"{count} {'image' if count == 1 else 'images'}: {', '.join(parts)}; {release} at {plan.registry}"
+
+
+def to_json(plan: Plan) -> str:
+    """The plan as JSON; sizes in bytes."""
+    return json.dumps(
+        {
+            "registry": str(plan.registry),
+            "running": plan.is_running,
+            "release": plan.release.number if plan.release else None,
+            "bytes": plan.bytes,
+            "not_in_matrix": list(plan.not_in_matrix),
+            "images": [_row(state) for state in plan.states],
+        },
+        indent=2,
+    )
+
+
+def _row(state: State) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": state.name, "plan": state.word, "reason": state.reason}
+    match state:
+        case UpToDate(published=published):
+            row |= {"reference": published.pull, "digest": published.digest}
+        case ToBuild(bytes=size):
+            row["bytes"] = size
+    return row
+
+
+def to_markdown(plan: Plan) -> str:
+    """The plan for the summary of a job: the totals, and a table with one reason for each image that needs work."""
+    lines = [f"**{_escaped(totals(plan))}**", ""]
+    rows = [state for state in plan.states if not isinstance(state, UpToDate)]
+    if rows:
+        lines += ["| image | plan | reason |", "|---|---|---|"]
+        lines += [f"| {state.name} | {state.word} | {_escaped(state.reason)} |" for state in rows]
+    if plan.not_in_matrix:
+        lines += ["", f"Not in the matrix any more: {', '.join(plan.not_in_matrix)}"]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _escaped(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+def _by_reason(states: Sequence[State]) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for state in states:
+        if state.reason:
+            found.setdefault((state.word, state.reason), []).append(state.name)
+    return found

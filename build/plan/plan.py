@@ -1,0 +1,129 @@
+"""The plan: what is left to do for each selected image.  Reads the committed files and the registry."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from build.builder import image_recipes
+from build.checkout.project import Project
+from build.errors import LeftOut, RegistryError
+from build.images.image import Image
+from build.plan.answers import Registered, ask
+from build.plan.decide import decide
+from build.plan.question import Question, questions
+from build.plan.states import WORK, Blocked, State, ToBuild, Unknown
+from build.publish.release import Release
+from build.registry.address import Registry
+from build.registry.client import Client
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is left to do."""
+
+    registry: Registry
+    #: False for an embedded registry that does not run: what it holds is not known, and it counts as empty.
+    is_running: bool
+    #: The last release in the registry.
+    release: Release | None
+    #: A state for each selected image, in the order of the matrix.
+    states: tuple[State, ...]
+    #: What was asked, by image name; blocked images are not in it.
+    questions: dict[str, Question]
+    #: Images of the last release that the matrix does not have.
+    not_in_matrix: tuple[str, ...]
+    #: Bytes of the packages of the images to build, each file once, as far as the index tells.
+    bytes: int
+
+    @property
+    def work(self) -> tuple[State, ...]:
+        """The images for which something is left to do that can be done."""
+        return tuple(state for state in self.states if isinstance(state, WORK))
+
+    @property
+    def unknown(self) -> tuple[Unknown, ...]:
+        """The images about which the registry did not answer."""
+        return tuple(state for state in self.states if isinstance(state, Unknown))
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the registry has everything, and nothing is blocked or unknown."""
+        return not self.work and not any(isinstance(state, Blocked | Unknown) for state in self.states)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rolling:
+    """Which images ``latest`` is to point to."""
+
+    #: Those on their own bases.
+    latest: bool = True
+    #: Those on stand-in bases, too.
+    stand_ins: bool = False
+
+
+def make_plan(
+    project: Project, images: Sequence[Image], left_out: Iterable[LeftOut], registry: Registry, rolling: Rolling
+) -> Plan:
+    """Ask the registry what it has of some images, and decide what is left to do.
+
+    Args:
+        project: The checkout.
+        images: The selected images that can be made.
+        left_out: The other ones.
+        registry: The registry. What it does not answer is unknown.
+        rolling: Which images ``latest`` is to point to.
+
+    Raises:
+        PipelineError: A committed file is missing or damaged.
+    """
+    recipes = image_recipes.of(project, images)
+    asked = questions(project, images, recipes.known, latest=rolling.latest, latest_for_stand_ins=rolling.stand_ins)
+    is_running = not registry.embedded or _listens(registry)
+    states: dict[str, State] = {
+        **{each.name: Blocked(name=each.name, why=each.why) for each in left_out},
+        **{name: Blocked(name=name, why=base.failure) for name, base in recipes.unknown.items()},
+    }
+    release: Release | None = None
+    sizes = {image.variant.name: sum(package.size or 0 for package in image.lock.packages) for image in images}
+    if not is_running:
+        reason = "the embedded registry does not run"
+        states |= {each.name: ToBuild(name=each.name, reason=reason, bytes=sizes[each.name]) for each in asked}
+    else:
+        try:
+            with Client(registry) as remote:
+                remote.check()
+                registered = ask(remote, project.matrix.project.namespace, asked)
+        except RegistryError as failure:
+            registered = Registered(release=None, answers={each.name: failure for each in asked})
+        release = registered.release
+        states |= {each.name: decide(each, registered, registry, size=sizes[each.name]) for each in asked}
+    to_build = {name for name, state in states.items() if isinstance(state, ToBuild)}
+    packages = {
+        package.sha256: package.size or 0
+        for image in images
+        if image.variant.name in to_build
+        for package in image.lock.packages
+    }
+    in_matrix = {variant.name for variant in project.variants}
+    order = {variant.name: number for number, variant in enumerate(project.variants)}
+    return Plan(
+        registry=registry,
+        is_running=is_running,
+        release=release,
+        states=tuple(sorted(states.values(), key=lambda state: order[state.name])),
+        questions={each.name: each for each in asked},
+        not_in_matrix=tuple(each.name for each in release.images if each.name not in in_matrix) if release else (),
+        bytes=sum(packages.values()),
+    )
+
+
+def _listens(registry: Registry) -> bool:
+    """Tell whether anything accepts connections where the embedded registry does."""
+    host, _, port = registry.host.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=2):
+            return True
+    except OSError:
+        return False

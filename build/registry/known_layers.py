@@ -1,0 +1,42 @@
+"""Which layers a registry has: what is called published can be pulled.  Reads the registry."""
+
+from __future__ import annotations
+
+import threading
+
+from build.registry.client import Client
+from build.registry.manifests import Manifest, layers_of
+
+
+class KnownLayers:
+    """Asks for layers, each once, whichever images have it. Threads may share it.
+
+    Args:
+        remote: The registry.
+    """
+
+    def __init__(self, remote: Client) -> None:
+        self._remote = remote
+        self._lock = threading.Lock()
+        self._there: dict[str, bool] = {}
+
+    def missing(self, repository: str, manifest: Manifest) -> tuple[str, ...]:
+        """Return the digests of the layers of an image that are not in the registry.
+
+        Args:
+            repository: As the matrix names it.
+            manifest: Of the image.
+
+        Raises:
+            RegistryError: The registry is not there, refuses, or fails.
+        """
+        return tuple(digest for digest in layers_of(manifest) if not self._has(repository, digest))
+
+    def _has(self, repository: str, digest: str) -> bool:
+        with self._lock:
+            known = self._there.get(digest)
+        if known is None:
+            known = self._remote.has_blob(repository, digest)
+            with self._lock:
+                self._there[digest] = known
+        return known

@@ -1,0 +1,204 @@
+"""`nox -s plan`, and `nox -s pipeline` where the registry has everything already, with a real registry."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+import pytest
+
+from build.bases import prepare
+from build.bases.local import local_base
+from build.builder import image_recipes
+from build.checkout.project import open_project
+from build.images.recipe import Recipe, inputs_tag
+from build.matrix.origins import Bootstrapped
+from build.registry.attachments import attach
+from build.registry.client import Client
+from build.registry.manifests import MANIFEST, descriptor, layers_of, to_manifest
+from tests.conftest import Checkout, take_port
+from tests.pipeline.registries import BLOBS, Running, running
+from tests.pipeline.rows import BASE_NAME, MINIMAL
+from tests.registry_proxy import Fault, kind_of, registry_proxy, status
+
+pytestmark = [pytest.mark.engine]
+
+REPOSITORY = f"azureml/{MINIMAL}"
+#: For commands that must not need an engine.
+NO_ENGINE = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """A checkout whose minimal image is published in a registry."""
+
+    checkout: Checkout
+    registry: Running
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"REGISTRY": f"127.0.0.1:{self.registry.port}"}
+
+    @property
+    def recipe(self) -> Recipe:
+        project = open_project(self.checkout.paths)
+        return image_recipes.of(project, project.images([project.variant(MINIMAL)])).known[MINIMAL]
+
+
+@pytest.fixture(scope="module")
+def published(verified: Checkout, engine_client: docker.DockerClient, registry_image: str) -> Iterator[Published]:
+    # Debian's archive may have other packages than the committed lock: a fresh clone knows only the lock.
+    local = local_base(open_project(verified.paths), BASE_NAME)
+    assert isinstance(local.origin, Bootstrapped)
+    prepare.record_debian(local, local.origin)
+    with running(engine_client, registry_image) as registry:
+        made = Published(checkout=verified, registry=registry)
+        done = verified.run("publish", MINIMAL, env=made.environment)
+        assert done.code == 0, done.text
+        yield made
+
+
+@pytest.fixture
+def fresh(published: Published, tmp_path: Path) -> Checkout:
+    """A clone of the checkout in which nothing was run yet."""
+    root = tmp_path / "fresh"
+    shutil.copytree(published.checkout.root, root, ignore=shutil.ignore_patterns(".pipeline"))
+    return Checkout(root=root)
+
+
+def test_a_fresh_clone_without_an_engine_finds_everything_in_the_registry(
+    published: Published, fresh: Checkout
+) -> None:
+    with registry_proxy(published.registry.port) as proxy:
+        done = fresh.run("pipeline", MINIMAL, env={"REGISTRY": f"127.0.0.1:{proxy.port}", **NO_ENGINE})
+    assert done.code == 0, done.one_screen()
+    assert f"{REPOSITORY}:" in done.out
+    assert "1 already published; 0 B sent" in done.out
+    assert not (fresh.root / ".pipeline/rootfs").exists(), "a base was bootstrapped"
+    of_image = [each for each in proxy.requests if f"/{REPOSITORY}/manifests/" in each.path]
+    assert len(of_image) <= 3, [each.path for each in of_image]
+    assert not [each for each in proxy.requests if kind_of(each) == "blob read" and each.method == "GET"][1:], (
+        "more than the record of the release was read"
+    )
+    checked = fresh.run("plan", MINIMAL, "--check", env={**published.environment, **NO_ENGINE})
+    assert checked.code == 0, checked.one_screen()
+    assert "up to date" in checked.out
+
+
+def test_the_inputs_of_the_recipe_are_in_the_registry(published: Published) -> None:
+    recipe = published.recipe
+    with Client(published.registry.registry) as client:
+        manifest = client.manifest(REPOSITORY, inputs_tag(recipe.digest))
+        assert layers_of(manifest) == (f"sha256:{recipe.digest}",), "the document's digest is not the recipe"
+        assert json.loads(client.read_blob(REPOSITORY, f"sha256:{recipe.digest}")) == recipe.inputs
+
+
+def test_tests_that_changed_are_run_on_the_image_in_the_registry(published: Published, fresh: Checkout) -> None:
+    fresh.edit("tests/images/test_image_config.py", "def test_port(", "def test_the_port(")
+    planned = fresh.run("plan", MINIMAL, "--json", env={**published.environment, **NO_ENGINE})
+    assert planned.code == 0, planned.one_screen()
+    (row,) = json.loads(planned.out)["images"]
+    assert (row["plan"], row["reason"]) == ("to test", "it has no report of today's tests")
+    assert fresh.run("plan", MINIMAL, "--check", env={**published.environment, **NO_ENGINE}).code == 1
+
+
+def test_a_tag_that_was_moved_is_moved_back_without_a_test(published: Published, fresh: Checkout) -> None:
+    with Client(published.registry.registry) as client:
+        digest = client.digest(REPOSITORY, "latest")
+        other = client.manifest(REPOSITORY, inputs_tag(published.recipe.digest))
+        client.put_tag(REPOSITORY, "latest", other)
+        planned = fresh.run("plan", MINIMAL, env={**published.environment, **NO_ENGINE})
+        assert "tag to move: not on it: latest" in planned.out, planned.one_screen()
+        done = fresh.run("pipeline", MINIMAL, env=published.environment)
+        assert done.code == 0, done.one_screen()
+        assert "already verified" in done.out, "it was tested again"
+        assert client.digest(REPOSITORY, "latest") == digest
+
+
+def test_a_layer_that_is_gone_is_noticed_and_sent_again(published: Published) -> None:
+    with Client(published.registry.registry) as client:
+        layer = layers_of(client.manifest(REPOSITORY, "latest"))[-1].partition(":")[2]
+        published.registry.run(f"rm -r {BLOBS}/sha256/{layer[:2]}/{layer}")
+        planned = published.checkout.run("plan", MINIMAL, env={**published.environment, **NO_ENGINE})
+        assert f"to build: the registry does not have its layer sha256:{layer[:12]}" in planned.out
+        done = published.checkout.run("pipeline", MINIMAL, env=published.environment)
+        assert done.code == 0, done.one_screen()
+        assert client.has_blob(REPOSITORY, f"sha256:{layer}")
+    again = published.checkout.run("plan", MINIMAL, "--check", env={**published.environment, **NO_ENGINE})
+    assert again.code == 0, again.one_screen()
+
+
+def test_a_recipe_tag_on_another_image_is_noticed(published: Published) -> None:
+    namespace = f"team-{uuid.uuid4().hex[:8]}"
+    config = b'{"config": {"Labels": {"inference-images.recipe": "0"}}}'
+    document = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": descriptor("application/vnd.oci.image.config.v1+json", config),
+        "layers": [],
+    }
+    with Client(published.registry.registry) as client:
+        repository = f"{namespace}/{MINIMAL}"
+        client.put_artifact(repository, to_manifest(document, MANIFEST), [config])
+        client.put_tag(repository, published.recipe.tag, to_manifest(document, MANIFEST))
+    environment = {"REGISTRY": f"127.0.0.1:{published.registry.port}/{namespace}", **NO_ENGINE}
+    planned = published.checkout.run("plan", MINIMAL, env=environment)
+    assert f"to build: the tag {published.recipe.tag} is on an image of another recipe" in planned.out
+
+
+@pytest.mark.parametrize("kind", ["tags list", "manifest read", "blob read"])
+def test_a_registry_that_fails_is_never_up_to_date(published: Published, kind: str, tmp_path: Path) -> None:
+    fault = Fault(kind=kind, effect=status(403, "not today", error="DENIED"), times=None)  # type: ignore[arg-type]
+    with registry_proxy(published.registry.port, fault) as proxy:
+        environment = {"REGISTRY": f"127.0.0.1:{proxy.port}", **NO_ENGINE}
+        summary = tmp_path / "summary.md"
+        planned = published.checkout.run("plan", MINIMAL, f"--summary={summary}", env=environment)
+        assert planned.code == 5, planned.one_screen()
+        assert "unknown" in planned.out
+        assert "it is unknown what the registry has of 1 image" in planned.err
+        assert f"| {MINIMAL} | unknown |" in summary.read_text()
+        done = published.checkout.run("pipeline", MINIMAL, env=environment)
+        assert done.code == 5, done.one_screen()
+        assert "==> build" not in done.err
+
+
+def test_an_embedded_registry_that_is_stopped_counts_as_empty(published: Published) -> None:
+    environment = {"INFERENCE_IMAGES_REGISTRY_PORT": str(take_port()), **NO_ENGINE}
+    planned = published.checkout.run("plan", MINIMAL, env=environment)
+    assert planned.code == 0, planned.one_screen()
+    assert "to build: the embedded registry does not run" in planned.out
+    assert published.checkout.run("plan", MINIMAL, "--check", env=environment).code == 1
+    dry = published.checkout.run("pipeline", MINIMAL, "--dry-run", env=environment)
+    assert dry.code == 0
+    assert dry.out == planned.out
+
+
+def test_two_writers_attach_to_one_image(published: Published) -> None:
+    """The list of a registry without referrers may lose one of them; their tags do not."""
+    with Client(published.registry.registry) as client:
+        subject = client.manifest(REPOSITORY, "latest")
+
+        def write(name: str) -> None:
+            attach(
+                client,
+                REPOSITORY,
+                subject,
+                name.encode(),
+                media_type="text/x-report",
+                title=name,
+                created="2026-11-26T00:00:00Z",
+                tag=f"report-{name}",
+            )
+
+        threads = [threading.Thread(target=write, args=(name,)) for name in ("one", "two")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert {"report-one", "report-two"} <= set(client.tags(REPOSITORY))

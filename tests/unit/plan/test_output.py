@@ -1,0 +1,66 @@
+"""The plan as a person and a program read it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from build.errors import PipelineError, RegistryError
+from build.plan import output
+from build.plan.plan import Plan
+from build.plan.states import Blocked, State, ToBuild, ToTest, Unknown
+from build.registry.address import Registry
+
+
+def plan(*states: State, is_running: bool = True, not_in_matrix: tuple[str, ...] = ()) -> Plan:
+    return Plan(
+        registry=Registry(host="registry.example", namespace="team"),
+        is_running=is_running,
+        release=None,
+        states=states,
+        questions={},
+        not_in_matrix=not_in_matrix,
+        bytes=2_000_000,
+    )
+
+
+STATES = (
+    ToBuild(name="a", reason="it is not published yet"),
+    ToBuild(name="b", reason="it is not published yet"),
+    ToTest(name="c", digest="sha256:1", reason="it has no report of today's tests"),
+    Blocked(name="d", why=PipelineError("it has | no <lock>", where="locks/d.txt", fix="nox -s lock")),
+    Unknown(name="e", why=RegistryError("the registry failed")),
+)
+
+
+def test_the_totals_are_one_line() -> None:
+    assert output.totals(plan(*STATES)) == (
+        "5 images: 2 to build (about 2.0 MB of packages), 1 to test, 1 blocked, 1 unknown; "
+        "no release at registry.example/team"
+    )
+    assert (
+        output.totals(plan(STATES[2], is_running=False)) == "1 image: 1 to test; not running at registry.example/team"
+    )
+
+
+def test_each_reason_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    output.print_plan(plan(*STATES, not_in_matrix=("gone",)))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["image", "plan"]
+    assert "to build: it is not published yet: a, b" in lines
+    assert "blocked: it has | no <lock> (locks/d.txt); nox -s lock: d" in lines
+    assert any("not in the matrix: gone" in line for line in lines)
+
+
+def test_the_markdown_has_a_row_for_each_image_with_work() -> None:
+    text = output.to_markdown(plan(*STATES))
+    assert "| a | to build | it is not published yet |" in text
+    assert "| d | blocked | it has \\| no &lt;lock> (locks/d.txt); nox -s lock |" in text
+    assert output.to_markdown(plan()).count("\n") == 1, "a table without rows"
+
+
+def test_the_json_has_everything() -> None:
+    content = json.loads(output.to_json(plan(*STATES)))
+    assert [row["plan"] for row in content["images"]] == ["to build", "to build", "to test", "blocked", "unknown"]
+    assert (content["release"], content["bytes"]) == (None, 2_000_000)
