@@ -152,8 +152,9 @@ def _end_programs(folder: Path) -> None:
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if process.environ().get("TMPDIR") == str(folder / _TEMPORARY):
+                left[process.pid] = process
                 # Its own programs may have another environment, as those that mmdebstrap runs in a root file system.
-                left |= {each.pid: each for each in (process, *process.children(recursive=True))}
+                left |= {each.pid: each for each in process.children(recursive=True)}
     processes.end(list(left.values()))
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from build.paths import repository
 from build.system import processes, run_folder
+from tests.conftest import wait_until
 
 #: A run that starts a program of its own and one that may outlive it, prints its temporary folder and them, and waits.
 RUN = """
@@ -52,6 +53,8 @@ class Other:
         folder, program, daemon = self.process.stdout.readline().split()
         self.folder = Path(folder).parent
         self.program, self.daemon = psutil.Process(int(program)), psutil.Process(int(daemon))
+        # The environment of a program can be read a moment after it was started.
+        wait_until(lambda: "TMPDIR" in self.program.environ())
 
     def kill(self) -> None:
         self.process.kill()
