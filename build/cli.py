@@ -36,6 +36,7 @@ COMMANDS = {
     "plan": "build.commands.plan:plan",
     "pipeline": "build.commands.pipeline:pipeline",
     "publish": "build.commands.publish:publish",
+    "why": "build.commands.why:why",
     "verify": "build.commands.verify:verify",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import threading
 import uuid
@@ -106,6 +107,24 @@ def test_tests_that_changed_are_run_on_the_image_in_the_registry(published: Publ
     (row,) = json.loads(planned.out)["images"]
     assert (row["plan"], row["reason"]) == ("to test", "it has no report of today's tests")
     assert fresh.run("plan", MINIMAL, "--check", env={**published.environment, **NO_ENGINE}).code == 1
+
+
+def test_what_changed_is_named_with_its_place(published: Published, fresh: Checkout) -> None:
+    environment = {**published.environment, **NO_ENGINE}
+    same = fresh.run("why", MINIMAL, env=environment)
+    assert same.code == 0, same.one_screen()
+    assert "is what would be built" in same.out
+    fresh.edit("image/scripts/install-layer", "set -eu\n", "set -eu\numask 022\n")
+    file = fresh.root / f"locks/{BASE_NAME}/debian.txt"
+    file.write_text(re.sub(r"(?m)^libc6=.*$", "libc6=1.0", file.read_text()))
+    line = next(number for number, text in enumerate(file.read_text().splitlines(), 1) if text == "libc6=1.0")
+    changed = fresh.run("why", MINIMAL, "latest", env=environment)
+    assert changed.code == 0, changed.one_screen()
+    assert re.search(rf"  libc6 \S+ → 1\.0 +locks/{BASE_NAME}/debian.txt:{line}\n", changed.out), changed.out
+    assert re.search(r"  install-layer changed +image/scripts/install-layer\n", changed.out), changed.out
+    nowhere = fresh.run("why", MINIMAL, "20200101.v1", env=environment)
+    assert nowhere.code == 2
+    assert f"{REPOSITORY}:20200101.v1 is not in the registry" in nowhere.one_screen()
 
 
 def test_a_tag_that_was_moved_is_moved_back_without_a_test(published: Published, fresh: Checkout) -> None:
