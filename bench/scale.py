@@ -1,4 +1,4 @@
-"""The phase ``scale``: `list` and `check` of matrices of several sizes, as whole processes.  No engine is needed.
+"""The phase ``scale``: `list`, `check` and `plan` of matrices of several sizes, as whole processes; without an engine.
 
 Effects: copies of the checkout in a temporary folder, and processes that run in them.
 """
@@ -17,16 +17,20 @@ from bench.plan import copy_checkout
 from bench.scaled_matrix import grow
 from bench.steps import step
 from build.paths import Paths
+from build.registry.address import PORT_VARIABLE
 from build.system import console
 
-COMMANDS = ("list", "check")
+#: Name → the command line.
+COMMANDS = {"list": ("list",), "check": ("check",), "plan": ("plan", "--all")}
+#: No registry listens there: the plan is made from the committed files alone.
+_NO_REGISTRY = {PORT_VARIABLE: "1"}
 #: Rows of the matrix → how often each command is run. The first is the matrix as it is.
 SIZES = {0: 5, 1_000: 5, 10_000: 3}
 #: To be reached, seconds: size → command → median of the wall-clock time.
 TARGETS = {
-    0: {"list": 0.4, "check": 0.8},
-    1_000: {"list": 2.0, "check": 6.0},
-    10_000: {"list": 20.0, "check": 60.0},
+    0: {"list": 0.4, "check": 0.8, "plan": 1.5},
+    1_000: {"list": 2.0, "check": 6.0, "plan": 5.0},
+    10_000: {"list": 20.0, "check": 60.0, "plan": 50.0},
 }
 
 
@@ -75,7 +79,7 @@ def measure(paths: Paths, work: Path, log: Path) -> tuple[Scale, ...]:
     Raises:
         EngineError: A command failed.
     """
-    console.step("scale: list and check of larger matrices")
+    console.step("scale: list, check and plan of larger matrices")
     return tuple(item for size, rounds in SIZES.items() for item in _measure(paths, work, log, size, rounds))
 
 
@@ -83,11 +87,11 @@ def _measure(paths: Paths, work: Path, log: Path, size: int, rounds: int) -> lis
     copy = copy_checkout(paths, work / f"rows-{size}")
     rows = grow(copy, size)
     console.info(f"{rows:,} rows: generating their files, which is not in the figures")
-    _run(copy, "generate", log)
+    _run(copy, ("generate",), log)
     runs: dict[str, list[_Run]] = {name: [] for name in COMMANDS}
     for _ in range(rounds):
         for name in COMMANDS:
-            runs[name].append(_run(copy, name, log))
+            runs[name].append(_run(copy, COMMANDS[name], log))
     results = [
         Scale(
             command=name,
@@ -114,12 +118,13 @@ class _Run:
     memory: int
 
 
-def _run(copy: Paths, name: str, log: Path) -> _Run:
+def _run(copy: Paths, command: Sequence[str], log: Path) -> _Run:
     """Run a command in a copy of the checkout."""
     report = copy.state / "cost.json"
     report.parent.mkdir(exist_ok=True)
-    arguments = [sys.executable, "-m", "bench.measured", str(report), name]
-    seconds = step(arguments, cwd=copy.root, variables={}, log=log, what=f"{name} of a larger matrix")
+    arguments = [sys.executable, "-m", "bench.measured", str(report), *command]
+    what = f"{command[0]} of a larger matrix"
+    seconds = step(arguments, cwd=copy.root, variables=_NO_REGISTRY, log=log, what=what)
     return _Run(seconds=seconds, **json.loads(report.read_text(encoding="utf-8")))
 
 

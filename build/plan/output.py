@@ -10,12 +10,15 @@ from build.plan.plan import Plan
 from build.plan.states import STATES, State, ToBuild, UpToDate
 from build.system import console
 
+#: Images that are named with a reason.
+_NAMED = 4
+
 
 def print_plan(plan: Plan) -> None:
     """Print the state of each image, the reasons, and the totals."""
     console.table(("image", "plan"), [(state.name, state.word) for state in plan.states])
     for (word, reason), names in _by_reason(plan.states).items():
-        console.out.print(f"{word}: {reason}: {', '.join(names)}", soft_wrap=True, markup=False, highlight=False)
+        console.out.print(f"{word}: {reason}: {_some(names)}", soft_wrap=True, markup=False, highlight=False)
     if plan.not_in_matrix:
         console.out.print(
             f"release {plan.release.number if plan.release else ''} has images that are not in the matrix: "
@@ -24,6 +27,12 @@ def print_plan(plan: Plan) -> None:
             markup=False,
         )
     console.out.print(totals(plan), soft_wrap=True, markup=False)
+
+
+def _some(names: Sequence[str]) -> str:
+    """Name the first images; the table has all of them."""
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def totals(plan: Plan) -> str:
