@@ -136,6 +136,18 @@ def _executed(dockerfile: str, scripts: Mapping[str, str], platform: Platform) -
     }
 
 
+def start_files(recipe: Recipe) -> dict[str, str]:
+    """The files of the start layer of an image: path below ``image/start`` → SHA-256.
+
+    Args:
+        recipe: The recipe of the image.
+    """
+    inputs = recipe.inputs
+    while "start" not in inputs and "base" in inputs:  # a base image with CUDA is made from another one
+        inputs = inputs["base"]["inputs"]
+    return dict(inputs.get("start", {}))
+
+
 def base_image(
     *,
     dockerfile: str,

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from build.engine.built import BuiltImage
 from build.images import layers
 from build.images.image import Image
-from build.images.recipe import Recipe
+from build.images.recipe import Recipe, start_files
 from build.packages import wheel_sources
 from build.verify.reports import PackageLayer
 
@@ -78,6 +78,13 @@ def expectations_of(image: Image, recipe: Recipe, labels: Mapping[str, str]) -> 
         "lock": lock.versions(),
         "from_default_index": list(wheel_sources.replaced(variant, lock.versions())),
         "from_source": [package.name for package in lock.packages if package.source_only],
+        "server_packages": [
+            package.name
+            for layer in image.layers
+            if layers.kind_of(layer.name) == "server"
+            for package in layer.packages
+        ],
+        "start": start_files(recipe),
         "labels": dict(labels),
     }
 

@@ -42,6 +42,10 @@ class Image:
     from_default_index: tuple[str, ...]
     #: Distributions that were built from source, because they have no wheel.
     from_source: tuple[str, ...]
+    #: The distributions of the server's layer.
+    server_packages: tuple[str, ...]
+    #: File of ``image/start`` → SHA-256.
+    start: dict[str, str]
     labels: dict[str, str]
     #: Which of its tests run: ``base``, ``image`` (the marker ``depends``) or ``all``.
     scope: str
@@ -69,6 +73,6 @@ def read(path: Path) -> tuple[list[Image], dict[str, str]]:
         The images, and the labels of every container that is started (so that leftovers can be found).
     """
     plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    lists = ("contract", "from_default_index", "from_source")
+    lists = ("contract", "from_default_index", "from_source", "server_packages")
     images = [Image(**{**entry, **{key: tuple(entry[key]) for key in lists}}) for entry in plan["images"]]
     return images, plan["container_labels"]

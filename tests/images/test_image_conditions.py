@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from image_answers import same
 from image_container import Container, docker
+from image_plan import Image
 
 #: Options of ``docker create``.
 ALONE = {
@@ -25,8 +26,12 @@ CONDITIONS = {
 }
 
 
+#: What the server needs under one condition alone depends on the base; the framework may need more under all of them.
+OF_THE_BASE = ALONE.keys()
+
+
 @pytest.fixture(scope="module")
-def scored(start: Any, scoring: Any) -> Iterator[dict[str, Future[Any]]]:
+def scored(image: Image, start: Any, scoring: Any) -> Iterator[dict[str, Future[Any]]]:
     """The sample model's answer under each condition, requested from inside; two containers run at a time."""
     code = start({"main.py": scoring.source}, options=["--network=none", "--volume=/var/azureml-app"], command=["true"])
 
@@ -43,11 +48,15 @@ def scored(start: Any, scoring: Any) -> Iterator[dict[str, Future[Any]]]:
         yield {
             name: side_by_side.submit(score, tuple(option.format(memory=scoring.memory) for option in options))
             for name, options in CONDITIONS.items()
+            if image.scope in ("all", "base" if name in OF_THE_BASE else "image")
         }
         side_by_side.shutdown(cancel_futures=True)
 
 
-@pytest.mark.parametrize("condition", CONDITIONS)
+@pytest.mark.parametrize(
+    "condition",
+    [pytest.param(name, marks=pytest.mark.depends("base")) if name in OF_THE_BASE else name for name in CONDITIONS],
+)
 def test_scores_with(scored: dict[str, Future[Any]], scoring: Any, condition: str) -> None:
     """The framework's sample model gives the right answer under a condition of the platforms."""
     prediction = scored[condition].result()["prediction"]

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import pytest
 import requests
 from image_container import Container, Start, docker
+from image_plan import Image
 from image_timing import Timing
 from scoring_scripts import PATIENCE, Wanted, make_file, script, start_all, wait_for_end, wait_for_file
 
@@ -115,9 +116,10 @@ BROKEN = {
 
 
 @pytest.fixture(scope="module")
-def containers(start: Start) -> dict[str, Container]:
-    """The containers that serve, started together."""
-    return start_all(start, CONTAINERS)
+def containers(image: Image, start: Start) -> dict[str, Container]:
+    """The containers that serve, started together: those that the tests of this image need."""
+    names = ["one worker"] if image.scope == "image" else list(CONTAINERS)
+    return start_all(start, {name: CONTAINERS[name] for name in names})
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +202,7 @@ def connect(url: str) -> socket.socket:
 # 1: the health probe
 
 
-@pytest.mark.parametrize("prediction", ["sleep", "compute"])
+@pytest.mark.parametrize("prediction", [pytest.param("sleep", marks=pytest.mark.depends("image")), "compute"])
 def test_health_during_a_prediction(
     start: Start, containers: dict[str, Container], prediction: str, timing: Timing
 ) -> None:
@@ -342,6 +344,7 @@ def test_nothing_runs_next_to_the_server(containers: dict[str, Container], name:
 # 4: the end. These tests come last: they stop the containers that the others use.
 
 
+@pytest.mark.depends("image")
 def test_stop_finishes_requests(containers: dict[str, Container], server: str) -> None:
     """After SIGTERM, which docker stop sends, the request in progress and those that wait are still answered."""
     container = containers["one worker"]

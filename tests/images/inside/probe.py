@@ -3,12 +3,14 @@
     python -c "$(cat probe.py)" user      what the image's user sees
     python -c "$(cat probe.py)" system    the whole file system (as root, who may read everything)
     python -c "$(cat probe.py)" records pandas ...    whether the files of distributions match their RECORD
+    python -c "$(cat probe.py)" strays                files of the environment that no distribution lists
+    python -c "$(cat probe.py)" digests /folder ...   SHA-256 of files
     python -c "$(cat probe.py)" accelerated           whether packages with optional C extensions have them
 
 Standard library only, and only features of Python 3.7.
 """
 # It walks tens of thousands of files: a Path for each would double the time.
-# ruff: noqa: PTH110, PTH111, PTH112, PTH116, PTH118, PTH119, PTH123, PTH208
+# ruff: noqa: PTH110, PTH111, PTH112, PTH113, PTH114, PTH116, PTH118, PTH119, PTH123, PTH208
 
 import base64
 import csv
@@ -87,6 +89,53 @@ def records():
             if (digest, len(content)) != (file.hash.value, file.size):
                 others.append(str(file))
     return {"files": count, "others": others[:FEW]}
+
+
+def strays():
+    """Return the files of the environment that no distribution lists, but for bytecode of files that one does."""
+    prefix = os.path.realpath(sys.prefix)
+    listed = {
+        os.path.realpath(str(distribution.locate_file(line[0])))
+        for distribution in metadata.distributions()
+        for line in csv.reader((distribution.read_text("RECORD") or "").splitlines())
+        if line
+    }
+    found = []
+    for folder, folders, names in os.walk(prefix):
+        real = os.path.realpath(folder)
+        # A linked folder can hide files too.
+        for name in names + [each for each in folders if os.path.islink(os.path.join(folder, each))]:
+            path = os.path.join(real, name)
+            if path not in listed and not is_bytecode_of(path, listed):
+                found.append(os.path.relpath(path, prefix))
+    return sorted(found)
+
+
+def is_bytecode_of(path, sources):
+    """Tell whether a file is what Python compiles one of these sources to."""
+    if not path.endswith(".pyc"):
+        return False
+    try:
+        return importlib.util.source_from_cache(path) in sources
+    except ValueError:
+        return False
+
+
+def digests():
+    """Return path and SHA-256 of the files below the folders, and of the files, in the other arguments; no bytecode."""
+    found = {}
+    for argument in sys.argv[2:]:
+        if os.path.isfile(argument):
+            found[argument] = digest_of(argument)
+        for folder, _, names in os.walk(argument):
+            if not folder.endswith("/__pycache__"):
+                found.update((os.path.join(folder, name), digest_of(os.path.join(folder, name))) for name in names)
+    return found
+
+
+def digest_of(path):
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
 
 
 def missing_from_record():
@@ -245,5 +294,12 @@ def bytecode():
 
 
 if __name__ == "__main__":
-    questions = {"user": user, "system": system, "records": records, "accelerated": accelerated}
+    questions = {
+        "user": user,
+        "system": system,
+        "records": records,
+        "strays": strays,
+        "digests": digests,
+        "accelerated": accelerated,
+    }
     print(json.dumps(questions[sys.argv[1]]()))
