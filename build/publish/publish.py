@@ -132,9 +132,9 @@ def _move_tags(run: _Run, repository: str, plans: list[Plan]) -> tuple[list[Plan
             plans = run_parallel(lambda plan: _again(remote, plan), plans)
             run.check_age(family, plans)
             target = run.target(family, plans)
-            manifests = _manifests(remote, target, plans)
-            target = _with_free_number(remote, targets.only_with(target, manifests) if target.is_new else target)
-            moves = _moves(remote, target, manifests)
+            _warn_of_gone(remote, family)
+            target = _with_free_number(remote, target)
+            moves = _moves(remote, target)
         tags = Moves(remote, writes, guard)
         with unfinished(target.release.number):
             tags.run([move for move in moves if (move.repository, move.tag) in target.unfinished])
@@ -158,24 +158,10 @@ def _again(remote: Client, plan: Plan) -> Plan:
     return replace(plan, digest=digest)
 
 
-def _manifests(remote: Client, target: Target, plans: Sequence[Plan]) -> dict[tuple[str, str], Manifest]:
-    """Read the manifests that tags will point to, by repository and digest; without those that the registry lacks."""
-    wanted = list(dict.fromkeys((repository, digest) for (repository, _), digest in target.moves.items()))
-    found = run_parallel(lambda each: remote.find_manifest(*each), wanted)
-    manifests = {each: manifest for each, manifest in zip(wanted, found, strict=True) if manifest is not None}
-    published = {plan.item.repository for plan in plans}
-    for repository, digest in wanted:
-        if (repository, digest) in manifests:
-            continue
-        where = remote.registry.reference(repository, digest).replace(f":{digest}", f"@{digest}")
-        if repository in published or not target.is_new:
-            raise RegistryError(
-                f"the registry {remote.registry.host} does not have an image of release {target.release.number}",
-                where=where,
-                fix="publish that image again",
-            )
+def _warn_of_gone(remote: Client, family: Family) -> None:
+    for repository, digest in sorted(family.gone):
+        where = remote.registry.reference(repository, digest)
         console.warn(f"{where} is not in the registry any more: the new release does not have it")
-    return manifests
 
 
 def _with_free_number(remote: Client, target: Target) -> Target:
@@ -189,14 +175,27 @@ def _with_free_number(remote: Client, target: Target) -> Target:
     return target
 
 
-def _moves(remote: Client, target: Target, manifests: Mapping[tuple[str, str], Manifest]) -> list[Move]:
-    """The moves, with what each tag points to now."""
+def _moves(remote: Client, target: Target) -> list[Move]:
+    """The moves, with the manifest that each tag will point to, and what it points to now."""
     places = target.moves
+    images = list(dict.fromkeys((repository, digest) for (repository, _), digest in places.items()))
+    manifests = dict(zip(images, run_parallel(lambda image: _manifest(remote, target, *image), images), strict=True))
     former = dict(zip(places, run_parallel(lambda place: remote.find_manifest(*place), places), strict=True))
     return [
         Move(repository=repository, tag=tag, manifest=manifests[repository, digest], former=former[repository, tag])
         for (repository, tag), digest in places.items()
     ]
+
+
+def _manifest(remote: Client, target: Target, repository: str, digest: str) -> Manifest:
+    manifest = remote.find_manifest(repository, digest)
+    if manifest is None:  # it was there when the tags were read
+        raise RegistryError(
+            f"the registry {remote.registry.host} does not have an image of release {target.release.number} any more",
+            where=remote.registry.reference(repository, digest),
+            fix="publish again",
+        )
+    return manifest
 
 
 def _result(

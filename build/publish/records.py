@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from build.errors import RegistryError
 from build.publish import release as releases
@@ -28,6 +28,8 @@ class Family:
     digest: str | None
     #: Repository and tag of each tag in the release → the digest in the registry, None if it does not exist.
     tags: Mapping[Place, str | None]
+    #: Repository and digest of each image of the release that is not in the registry any more.
+    gone: frozenset[Place] = frozenset()
 
     @property
     def differences(self) -> tuple[Difference, ...]:
@@ -50,17 +52,20 @@ def read(remote: Client, repository: str) -> Family:
     release, digest = next(
         (found for number in numbers if (found := _release(remote, repository, number.tag))), (None, None)
     )
-    return Family(
+    family = Family(
         repository=repository,
         numbers=tuple(numbers),
         release=release,
         digest=digest,
         tags=read_tags(remote, release.tags()) if release else {},
     )
+    # An image that has one of its tags exists; only the others are looked up.
+    existing = read_tags(remote, {(each.repository, each.wanted) for each in family.differences})
+    return replace(family, gone=frozenset(image for image, digest in existing.items() if digest is None))
 
 
 def read_tags(remote: Client, places: Iterable[Place]) -> dict[Place, str | None]:
-    """Read the digests of tags, several at a time.
+    """Read the digests of tags, or look up digests themselves, several at a time.
 
     Raises:
         RegistryError: The registry is not there, refuses, or fails.

@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -31,7 +31,7 @@ NAME = "releases"
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
-#: A repository, as the matrix names it, and a tag in it.
+#: A repository, as the matrix names it, and a tag or a digest in it.
 Place = tuple[str, str]
 
 
@@ -199,6 +199,20 @@ def succeed(
     all_images = {image.key: image for image in (*(former.images if former else ()), *images)}
     latest = {**(former.latest if former else {}), **rolling}
     return tuple(sorted(all_images.values(), key=lambda image: image.key)), dict(sorted(latest.items()))
+
+
+def without(release: Release, gone: Collection[Place]) -> Release:
+    """Leave images out of a release.
+
+    Args:
+        release: The release.
+        gone: Repository and digest of each image that it must not have.
+    """
+    return dataclasses.replace(
+        release,
+        images=tuple(image for image in release.images if (image.repository, image.digest) not in gone),
+        latest={place: digest for place, digest in release.latest.items() if (place, digest) not in gone},
+    )
 
 
 def same_images(first: Sequence[ReleasedImage], second: Sequence[ReleasedImage]) -> bool:

@@ -105,7 +105,7 @@ def test_an_image_that_was_deleted_is_not_carried_over(
     engine_client: DockerClient, there: Running, load: Load, pair: Pair, capsys: pytest.CaptureFixture[str]
 ) -> None:
     publish(pair(), there.registry, engine_client, MONDAY)
-    there.run("rm -rf /var/lib/registry/docker/registry/v2/repositories/azureml/one")
+    delete(there, "azureml/one")
 
     publish([load("two", [random_layer(1000)])], there.registry, engine_client, MONDAY)
 
@@ -114,6 +114,63 @@ def test_an_image_that_was_deleted_is_not_carried_over(
     assert [image.name for image in family.release.images] == ["two"]
     assert not family.differences
     assert "azureml/one@sha256:" in capsys.readouterr().err
+
+
+def delete(registry: Running, repository: str) -> None:
+    """Delete all images of a repository."""
+    registry.run(f"rm -rf /var/lib/registry/docker/registry/v2/repositories/{repository}")
+
+
+def test_a_deleted_image_can_be_replaced(engine_client: DockerClient, there: Running, load: Load, pair: Pair) -> None:
+    _, two = publish(pair(), there.registry, engine_client, MONDAY)
+    delete(there, "azureml/one")
+
+    (fixed,) = publish([load("one", [random_layer(1000)])], there.registry, engine_client, MONDAY)
+
+    assert fixed.release == "20261123.v2"
+    assert there.tag("azureml/one", "latest") == fixed.digest
+    assert there.tag("azureml/two", "20261123.v2") == there.tag("azureml/two", "latest") == two.digest
+    assert not family_of(there.registry).differences
+
+
+@pytest.mark.parametrize("latest", [True, False])
+def test_an_image_that_left_the_matrix_and_was_deleted_leaves_the_release(
+    engine_client: DockerClient, there: Running, pair: Pair, capsys: pytest.CaptureFixture[str], latest: bool
+) -> None:
+    items = pair()
+    publish(items, there.registry, engine_client, MONDAY)
+    delete(there, "azureml/one")
+
+    for _ in range(2):
+        (result,) = publish(items[1:], there.registry, engine_client, MONDAY, rules=Rules(latest=latest))
+
+    assert (result.release, result.status) == ("20261123.v2", "already published")
+    family = family_of(there.registry)
+    assert family.release is not None
+    assert [image.name for image in family.release.images] == ["two"]
+    assert list(family.release.latest) == ["azureml/two"]
+    assert not family.differences
+    assert capsys.readouterr().err.count("is not in the registry any more: the new release does not have it") == 1
+
+
+def test_a_record_that_is_written_again_under_its_number_keeps_all_images(
+    engine_client: DockerClient, there: Running, load: Load, pair: Pair
+) -> None:
+    """The next publish moves 'latest' too, and images whose tags are in place already stay in the release."""
+    items = pair()
+    publish([*items, load("alone", [random_layer(1000)])], there.registry, engine_client, MONDAY)
+    without_latest, new = Rules(latest=False), pair()
+    refused = Fault(kind="tag write", effect=answer(403, "no", error="DENIED"), path="two/manifests/2026")
+    with registry_proxy(there.port, refused) as proxy, pytest.raises(RegistryError):
+        publish(new, proxy.registry, engine_client, MONDAY, rules=without_latest)
+
+    results = publish(new, there.registry, engine_client, MONDAY)
+
+    family = family_of(there.registry)
+    assert family.release is not None
+    assert {result.release for result in results} == {family.release.number} == {"20261123.v2"}
+    assert [image.name for image in family.release.images] == ["alone", "one", "two"]
+    assert not family.differences
 
 
 # Older commits

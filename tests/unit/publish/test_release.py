@@ -253,13 +253,36 @@ def test_a_stand_in_that_takes_latest_takes_it_from_the_image_of_the_same_reposi
     assert made.release.latest == {"azureml/one": digest("2")}
 
 
-def test_an_image_that_the_registry_lost_is_left_out() -> None:
-    made = target(family(release(image("one", "1"), image("two", "2"))), plan("two", "3"))
+def lost(known: Family, name: str, letter: str) -> Family:
+    """The same registry without an image: its tags are gone too."""
+    tags = {place: None if value == digest(letter) else value for place, value in known.tags.items()}
+    return dataclasses.replace(known, tags=tags, gone=frozenset({(f"azureml/{name}", digest(letter))}))
 
-    left = targets.only_with(made, {("azureml/two", digest("3"))})
 
-    assert [each.name for each in left.release.images] == ["two"]
-    assert left.moves == left.release.immutable_tags() | {("azureml/two", "latest"): digest("3")}
+def test_an_image_that_the_registry_lost_is_not_carried_over() -> None:
+    known = lost(family(release(image("one", "1"), image("two", "2"))), "one", "1")
+
+    for made in (target(known, plan("two", "2")), target(known, plan("two", "3"))):
+        assert made.is_new
+        assert [each.name for each in made.release.images] == ["two"]
+        assert list(made.release.latest) == ["azureml/two"]
+        assert {repository for repository, _ in made.moves} == {"azureml/two"}
+
+
+def test_an_image_that_the_registry_lost_can_be_replaced() -> None:
+    made = target(lost(family(release(image("one", "1"), image("two", "2"))), "one", "1"), plan("one", "3"))
+
+    assert {each.name: each.digest for each in made.release.images} == {"one": digest("3"), "two": digest("2")}
+    assert not made.unfinished
+    assert made.rolling == {("azureml/one", "latest"): digest("3")}
+
+
+def test_without_latest_a_lost_image_is_not_the_one_that_latest_should_be() -> None:
+    known = lost(family(release(image("one", "1"), image("two", "2"))), "one", "1")
+
+    made = target(known, plan("two", "3"), rules=Rules(latest=False))
+
+    assert made.release.latest == {"azureml/two": digest("2")}
 
 
 # Older commits, by their times: /nowhere is no git checkout
