@@ -85,7 +85,11 @@ def publish_images(run: Run, images: Sequence[BuiltImage], options: PublishOptio
             run.connection.client,
             today,
             origin=origin.of_checkout(run.project.paths.root, held=state.lock_file(run.project.paths)),
-            rules=Rules(allow_older=options.allow_older, latest=not options.no_latest),
+            rules=Rules(
+                allow_older=options.allow_older,
+                latest=not options.no_latest,
+                without_records=options.without_records,
+            ),
             progress=show,
         )
 

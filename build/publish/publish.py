@@ -77,7 +77,7 @@ def publish(
     with Client(registry) as remote:
         run = _Run(remote=remote, origin=origin, today=today, rules=rules or Rules())
         repository = releases.repository_of(items[0].repository.partition("/")[0])
-        family = records.read(remote, repository)
+        family = run.family(repository)
         status.warn_if_interrupted(remote, family, origin.clone)
         plans = plan_all(remote, items)
         run.check_age(family, plans)
@@ -110,6 +110,9 @@ class _Run:
     today: datetime.date
     rules: Rules
 
+    def family(self, repository: str) -> Family:
+        return records.read(self.remote, repository, without=self.rules.without_records)
+
     def check_age(self, family: Family, plans: Sequence[Plan]) -> None:
         if not self.rules.allow_older:
             targets.check_age(family, plans, self.origin, str(self.remote.registry))
@@ -128,7 +131,7 @@ def _move_tags(run: _Run, repository: str, plans: list[Plan]) -> tuple[list[Plan
             if run.rules.latest:
                 guard = stack.enter_context(locked(remote, repository, run.origin, writes))
             # Everything is read again: another run may have published in the meantime.
-            family = records.read(remote, repository)
+            family = run.family(repository)
             plans = run_parallel(lambda plan: _again(remote, plan), plans)
             run.check_age(family, plans)
             target = run.target(family, plans)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+
+from pydantic import ValidationError
 
 from build.errors import RegistryError
 from build.publish import release as releases
 from build.publish.release import Difference, NewerFormatError, Place, Release
 from build.registry.client import Client
+from build.registry.failures import DamagedContentError
+from build.registry.manifests import Manifest
 from build.registry.tags import DateTag
 from build.system import console
 from build.system.parallel import run_parallel
@@ -37,21 +41,26 @@ class Family:
         return releases.differences(self.release, self.tags) if self.release else ()
 
 
-def read(remote: Client, repository: str) -> Family:
+class UnreadableRecordError(RegistryError):
+    """A record is lost, damaged, or not a record: without it, it is unknown what the family is."""
+
+
+def read(remote: Client, repository: str, *, without: Collection[str] = ()) -> Family:
     """Read the last release and its tags.
 
     Args:
         remote: The registry.
         repository: The repository of the records.
+        without: Numbers of records that are passed over if they cannot be read.
 
     Raises:
         RegistryError: The registry is not there, refuses, or fails; or a later version of this project wrote the
             record.
+        UnreadableRecordError: The record with the highest number cannot be read.
     """
     numbers = releases.numbers(remote.tags(repository))
-    release, digest = next(
-        (found for number in numbers if (found := _release(remote, repository, number.tag))), (None, None)
-    )
+    last = _last(remote, repository, [number.tag for number in numbers], without)
+    release, digest = last or (None, None)
     family = Family(
         repository=repository,
         numbers=tuple(numbers),
@@ -74,20 +83,52 @@ def read_tags(remote: Client, places: Iterable[Place]) -> dict[Place, str | None
     return dict(zip(wanted, run_parallel(lambda place: remote.digest(*place), wanted), strict=True))
 
 
-def _release(remote: Client, repository: str, tag: str) -> tuple[Release, str] | None:
-    where = remote.registry.reference(repository, tag)
+def _last(remote: Client, repository: str, tags: Iterable[str], without: Collection[str]) -> tuple[Release, str] | None:
+    """Read the record with the highest number, and its digest; None if there is none yet."""
+    for tag in tags:
+        try:
+            return _release(remote, repository, tag)
+        except UnreadableRecordError as failure:
+            if tag not in without:
+                raise
+            console.warn(f"{failure.what}; the release before it counts")
+    return None
+
+
+def _release(remote: Client, repository: str, tag: str) -> tuple[Release, str]:
     try:
-        manifest = remote.manifest(repository, tag)
-        found = releases.from_json(remote.read_blob(repository, manifest.document["layers"][0]["digest"]))
+        manifest = remote.find_manifest(repository, tag)
+        content = remote.find_blob(repository, _content_of(manifest)) if manifest else None
+        if manifest is None or content is None:
+            raise ValueError("its content is not in the registry any more")
+        found = releases.from_json(content)
         if found.number != tag:
             raise ValueError(f"it is the record of {found.number}")
     except NewerFormatError as failure:
         raise RegistryError(
             f"the record of release {tag} was written by a later version of this project ({failure})",
-            where=where,
+            where=remote.registry.reference(repository, tag),
             fix="update this clone: git pull",
         ) from failure
-    except (ValueError, KeyError, TypeError, LookupError) as failure:
-        console.warn(f"{where} is not the record of a release and is left out: {str(failure).splitlines()[0]}")
-        return None
+    except (ValueError, DamagedContentError) as failure:
+        raise UnreadableRecordError(
+            f"the record of release {tag} cannot be read: {_first_line(failure)}",
+            where=remote.registry.reference(repository, tag),
+            fix=f"restore it; or publish without it: nox -s publish -- --without-record {tag} (docs/publishing.md)",
+        ) from failure
     return found, manifest.digest
+
+
+def _content_of(manifest: Manifest) -> str:
+    """The digest of the content of a record."""
+    try:
+        return str(manifest.document["layers"][0]["digest"])
+    except (LookupError, TypeError) as failure:
+        raise ValueError("its manifest names no content") from failure
+
+
+def _first_line(failure: Exception) -> str:
+    if isinstance(failure, ValidationError):
+        first = failure.errors()[0]
+        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    return str(failure).partition("\n")[0]

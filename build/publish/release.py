@@ -236,7 +236,10 @@ def from_json(content: bytes) -> Release:
         NewerFormatError: A later version of this program wrote it.
         ValueError: It is not a record.
     """
-    document = json.loads(content)
+    try:
+        document = json.loads(content)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     written = document.get(_FORMAT) if isinstance(document, dict) else None
     if isinstance(written, int) and written > 1:
         raise NewerFormatError(f"format {written}")

@@ -24,6 +24,8 @@ class Rules:
     allow_older: bool = False
     #: Move ``latest``.
     latest: bool = True
+    #: Numbers of releases whose records are passed over if they cannot be read.
+    without_records: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -186,12 +186,22 @@ class Client:
 
     def read_blob(self, repository: str, digest: str) -> bytes:
         """Read a small blob (a configuration, a report), whole."""
-        doing = f"reading {repository}@{digest}"
-        content = self._read("GET", self._path(repository, "blobs", digest), repository, doing).content
-        with self._understood(doing):
-            if digest != digest_of(content):
-                raise ValueError(f"the content has the digest {digest_of(content)}")
+        content = self._blob(repository, digest)
+        assert content is not None
         return content
+
+    def find_blob(self, repository: str, digest: str) -> bytes | None:
+        """Read a small blob, or return None if the repository does not have it."""
+        return self._blob(repository, digest, accept=(404,))
+
+    def _blob(self, repository: str, digest: str, accept: Sequence[int] = ()) -> bytes | None:
+        doing = f"reading {repository}@{digest}"
+        response = self._read("GET", self._path(repository, "blobs", digest), repository, doing, accept=accept)
+        if response.status == 404:
+            return None
+        if (actual := digest_of(response.content)) != digest:
+            raise failures.damaged(self.registry, doing, f"the content has the digest {actual}")
+        return response.content
 
     def put_artifact(self, repository: str, manifest: Manifest, blobs: Sequence[bytes]) -> bool | None:
         """Upload a manifest that is not an image, after the blobs that it names; its reference is its digest.

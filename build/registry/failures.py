@@ -32,6 +32,10 @@ _WRONG_HOST = ("is valid for", "is not valid for any names", "doesn't contain an
 _UNKNOWN_CA = "signed by unknown authority"
 
 
+class DamagedContentError(RegistryError):
+    """A content is not what its digest says."""
+
+
 def not_there(registry: Registry, details: str) -> RegistryError:
     """The failure that nothing answers at the registry's address.
 
@@ -129,6 +133,22 @@ def not_a_registry(registry: Registry, doing: str, details: str) -> RegistryErro
         f"what answers at {registry.host} is not a registry ({doing})",
         where=registry.host,
         fix=f"{REGISTRY_VARIABLE}=host[:port][/namespace] names another",
+        details=details,
+    )
+
+
+def damaged(registry: Registry, doing: str, details: str) -> DamagedContentError:
+    """The failure that a content is not what its digest says.
+
+    Args:
+        registry: The registry.
+        doing: The request, for the message.
+        details: What it is.
+    """
+    return DamagedContentError(
+        f"the registry {registry.host} has a damaged content ({doing})",
+        where=registry.host,
+        fix="look at the registry's own log, and at caches and proxies in front of it",
         details=details,
     )
 

@@ -22,9 +22,18 @@ from build.publish.records import Family
 from build.publish.targets import Rules
 from build.registry.address import Registry
 from build.registry.client import Client
-from build.registry.manifests import MANIFEST, to_manifest
+from build.registry.manifests import MANIFEST, Manifest, descriptor, to_manifest
 from tests.conftest import ROOT
-from tests.pipeline.registries import MONDAY, TUESDAY, Load, Running, an_origin, publish, random_layer
+from tests.pipeline.registries import (
+    MONDAY,
+    REPOSITORIES,
+    TUESDAY,
+    Load,
+    Running,
+    an_origin,
+    publish,
+    random_layer,
+)
 from tests.registry_proxy import Fault, Kind, delay, lost_answer, registry_proxy
 from tests.registry_proxy import status as answer
 from tests.unit.http_servers import Answer, Request, Respond
@@ -93,7 +102,7 @@ def test_the_first_release_in_a_registry_of_before_takes_a_number_that_no_image_
     engine_client: DockerClient, there: Running, pair: Pair
 ) -> None:
     old = publish(pair(), there.registry, engine_client, MONDAY)
-    there.run(f"rm -rf /var/lib/registry/docker/registry/v2/repositories/{RELEASES}")
+    delete(there, RELEASES)
 
     new = publish(pair(), there.registry, engine_client, MONDAY)
 
@@ -118,7 +127,7 @@ def test_an_image_that_was_deleted_is_not_carried_over(
 
 def delete(registry: Running, repository: str) -> None:
     """Delete all images of a repository."""
-    registry.run(f"rm -rf /var/lib/registry/docker/registry/v2/repositories/{repository}")
+    registry.run(f"rm -rf {REPOSITORIES}/{repository}")
 
 
 def test_a_deleted_image_can_be_replaced(engine_client: DockerClient, there: Running, load: Load, pair: Pair) -> None:
@@ -171,6 +180,58 @@ def test_a_record_that_is_written_again_under_its_number_keeps_all_images(
     assert {result.release for result in results} == {family.release.number} == {"20261123.v2"}
     assert [image.name for image in family.release.images] == ["alone", "one", "two"]
     assert not family.differences
+
+
+def lose_content(registry: Running, record: Manifest) -> None:
+    digest = record.document["layers"][0]["digest"].partition(":")[2]
+    registry.run(f"rm -r {REPOSITORIES}/{RELEASES}/_layers/sha256/{digest}")
+
+
+def lose_manifest(registry: Running, record: Manifest) -> None:
+    registry.run(f"rm -r {REPOSITORIES}/{RELEASES}/_manifests/revisions/sha256/{record.digest.partition(':')[2]}")
+
+
+def put_another(registry: Running, record: Manifest) -> None:
+    content = b'{"number": "20261123.v2", "images": []}'
+    document = {**record.document, "layers": [descriptor("text/json", content)]}
+    with Client(registry.registry) as client:
+        client.put_tag(RELEASES, "20261123.v2", to_manifest(document, MANIFEST), [content])
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lose_content, "its content is not in the registry any more"),
+        (lose_manifest, "its content is not in the registry any more"),
+        (put_another, "run: Field required"),
+    ],
+)
+def test_a_last_record_that_cannot_be_read_stops_a_publish_unless_it_is_left_out(
+    engine_client: DockerClient,
+    there: Running,
+    pair: Pair,
+    damage: Callable[[Running, Manifest], None],
+    reason: str,
+) -> None:
+    publish(pair(), there.registry, engine_client, MONDAY)
+    old = publish(pair(), there.registry, engine_client, MONDAY)
+    with Client(there.registry) as client:
+        damage(there, client.manifest(RELEASES, "20261123.v2"))
+    items = pair()
+
+    with pytest.raises(RegistryError, match=f"record of release 20261123.v2 cannot be read: {reason}") as failure:
+        publish(items[:1], there.registry, engine_client, MONDAY)
+
+    assert "--without-record 20261123.v2" in str(failure.value.fix)
+    assert [there.tag(f"azureml/{result.name}", "latest") for result in old] == [result.digest for result in old]
+    rules = Rules(without_records=frozenset({"20261123.v2"}))
+    results = publish(items, there.registry, engine_client, MONDAY, rules=rules)
+    assert {result.release for result in results} == {"20261123.v3"}
+    assert not family_of(there.registry).differences
+    # A record that can be read is never left out.
+    rules = Rules(without_records=frozenset({"20261123.v3"}))
+    again = publish(items, there.registry, engine_client, MONDAY, rules=rules)
+    assert {(result.release, result.status) for result in again} == {("20261123.v3", "already published")}
 
 
 # Older commits

@@ -100,7 +100,7 @@ def test_what_is_not_a_record_is_refused(key: str, value: object) -> None:
         releases.from_json(json.dumps(document).encode())
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"3", b"\xff", b"{}"])
+@pytest.mark.parametrize("content", [b"", b"[]", b"3", b"\xff", b"{}", b"[" * 200_000])
 def test_other_content_is_not_a_record(content: bytes) -> None:
     with pytest.raises(ValueError):
         releases.from_json(content)
