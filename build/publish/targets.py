@@ -1,11 +1,12 @@
 """From the last release and the images of a run to the release that follows, and the tags that move.
 
-Pure, but `check_age` asks git.
+Pure, but git is asked which of two commits is older.
 """
 
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,7 @@ from build.errors import RegistryError
 from build.publish.origin import Origin, is_older
 from build.publish.plan import Plan
 from build.publish.records import Family
-from build.publish.release import Place, Release, following, next_number, same_images, succeed, without
+from build.publish.release import Place, Release, ReleasedImage, following, next_number, same_images, succeed, without
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,7 @@ def target(family: Family, plans: Sequence[Plan], origin: Origin, today: datetim
         without the images that the registry does not have any more.
     """
     former = without(family.release, family.gone) if family.release else None
-    published = [plan.released(origin.commit) for plan in plans]
+    published = _released(former, plans, origin)
     rolling = {plan.item.repository: str(plan.digest) for plan in plans if plan.item.rolling} if rules.latest else {}
     images, latest = succeed(former, published, rolling)
     release = Release(
@@ -108,6 +109,19 @@ def target(family: Family, plans: Sequence[Plan], origin: Origin, today: datetim
         release = replace(release, number=former.number)
         return replace(_new(release, {}, family, rules), replaces=family.digest)
     return _new(release, {}, family, rules)
+
+
+def _released(former: Release | None, plans: Sequence[Plan], origin: Origin) -> list[ReleasedImage]:
+    """The images of the run in a release. The commit of an unchanged image never becomes an older one."""
+    is_older_than = functools.cache(lambda commit: not origin.commit.hash or is_older(origin, commit))
+    images = []
+    for plan in plans:
+        image = plan.released(origin.commit)
+        known = former.image(image.key) if former else None
+        if known is not None and known.digest == image.digest and is_older_than(known.commit):
+            image = replace(image, commit=known.commit)
+        images.append(image)
+    return images
 
 
 def _new(release: Release, unfinished: Mapping[Place, str], family: Family, rules: Rules) -> Target:

@@ -313,6 +313,20 @@ def test_an_older_commit_with_the_same_image_is_not_refused() -> None:
     targets.check_age(known, [plan("one", "1")], origin(OLD), "r.example")
 
 
+@pytest.mark.parametrize(
+    ("mine", "published", "expected"),
+    [(OLD, NEW, NEW), (NEW, OLD, NEW), (Commit(), OLD, OLD), (OLD, Commit(), OLD), (Commit(), Commit(), Commit())],
+)
+def test_the_commit_of_an_unchanged_image_never_becomes_an_older_one(
+    mine: Commit, published: Commit, expected: Commit
+) -> None:
+    known = family(release(image("one", "1", commit=published)))
+
+    made = targets.target(known, [plan("one", "1"), plan("two", "2")], origin(mine), TODAY, Rules())
+
+    assert {each.name: each.commit for each in made.release.images} == {"one": expected, "two": mine}
+
+
 def test_images_of_the_same_digests_are_the_same_whatever_commit_published_them() -> None:
     images = (image("one", "1"),)
 
