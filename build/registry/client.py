@@ -126,7 +126,7 @@ class Client:
             assert manifest.document is not None
         return manifest
 
-    def put_tag(self, repository: str, tag: str, manifest: Manifest, blobs: Sequence[bytes] = ()) -> None:
+    def put_tag(self, repository: str, tag: str, manifest: Manifest, blobs: Sequence[bytes] = ()) -> bool:
         """Point ``tag`` to a manifest.
 
         Args:
@@ -134,10 +134,13 @@ class Client:
             tag: The tag.
             manifest: The manifest.
             blobs: Small blobs of it that are uploaded before; the repository has the others.
+
+        Returns:
+            Whether it is settled; else an earlier attempt was not answered, and may move the tag at any later time.
         """
         for content in blobs:
             self._put_blob(repository, content, f"uploading to {repository}")
-        self._put_manifest(repository, tag, manifest, f"tagging {repository}:{tag}")
+        return not self._put_manifest(repository, tag, manifest, f"tagging {repository}:{tag}").unsettled
 
     def remove_tag(self, repository: str, tag: str) -> None:
         """Remove a tag; many registries cannot (CNCF Distribution before 3.0) and answer with an error."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import email.utils
 from collections.abc import Collection, Iterator, Mapping
@@ -14,13 +15,11 @@ from build.registry.authentication import Authenticator
 from build.system.http import HttpClient
 from build.system.http_failures import HttpError
 from build.system.http_response import Response
+from build.system.retries import is_unsettled
 
 # Docker Hub's references and its registry have different hosts.
 _DOCKER_HUB = ("docker.io", "index.docker.io")
 _DOCKER_HUB_REGISTRY = "registry-1.docker.io"
-
-#: Statuses with which a proxy answers that did not hear from the registry.
-_OF_A_PROXY = (502, 503, 504)
 
 
 class Connection:
@@ -81,12 +80,13 @@ class Connection:
         if response.status == 401 and is_own:
             renewed = self._authenticator.answer(response, wanted, login)
             if renewed is not None:
-                response = self._send(method, url, headers, body, renewed, doing)
+                again = self._send(method, url, headers, body, renewed, doing)
+                response = dataclasses.replace(again, unsettled=response.unsettled or again.unsettled)
         if response.ok or response.status in accept:
             return response
         logged_in = self._authenticator.logged_in
         failed = failures.from_response(self.registry, response, doing, logged_in=logged_in)
-        failed.maybe_done = response.status in _OF_A_PROXY
+        failed.maybe_done = response.unsettled or is_unsettled(response.status)
         raise failed
 
     def pages(self, path: str, *, doing: str, scopes: Collection[str]) -> Iterator[Response]:

@@ -26,6 +26,8 @@ class Response:
     content: bytes
     #: Why a failed request was not sent again; empty where it did not fail.
     gave_up: str = ""
+    #: Whether an earlier attempt may still be carried out: nothing answered it, or a proxy that had no answer.
+    unsettled: bool = False
 
     @property
     def ok(self) -> bool:

@@ -335,7 +335,7 @@ def test_a_try_that_fails_before_its_record_burns_no_number(
     denied = Fault(kind="tag write", effect=answer(403, "no", error="DENIED"), path="releases/manifests/2026")
     with registry_proxy(there.port, denied) as proxy, pytest.raises(RegistryError) as failure:
         publish(items, proxy.registry, engine_client, MONDAY)
-    assert "no tag of an image was moved; release 20261123.v1 is not recorded" in str(failure.value.details)
+    assert "no 'latest' was moved; release 20261123.v1 is not recorded" in str(failure.value.details)
 
     results = publish(items, there.registry, engine_client, MONDAY)
 
@@ -363,10 +363,67 @@ def test_what_was_not_answered_and_not_done_is_unknown(engine_client: DockerClie
         publish(pair(), proxy.registry, engine_client, TUESDAY)
 
     details = str(failure.value.details)
-    assert "azureml/two:latest is unknown: the registry did not answer the request to move it" in details
+    assert "azureml/two:latest is unknown: the registry did not answer a request to move it" in details
     assert "every 'latest'" not in details
     assert "release 20261124.v1 is not finished" in details
     assert there.tag("azureml/one", "latest") == old[0].digest
+
+
+def test_an_attempt_that_was_not_answered_is_not_forgotten_when_the_next_one_is_refused(
+    engine_client: DockerClient, there: Running, pair: Pair
+) -> None:
+    old = publish(pair(), there.registry, engine_client, MONDAY)
+    may_come, came = threading.Event(), threading.Event()
+
+    def come_late(request: Request, registry: Respond) -> Answer:
+        def send() -> None:
+            may_come.wait(30)
+            registry(request)
+            came.set()
+
+        threading.Thread(target=send, daemon=True).start()
+        return Answer(reset=True)
+
+    faults = (
+        Fault(kind="tag write", effect=come_late, path="two/manifests/latest"),
+        Fault(kind="tag write", effect=answer(403, "no", error="DENIED"), times=None, path="two/manifests/latest"),
+    )
+    with registry_proxy(there.port, *faults) as proxy:
+        with pytest.raises(RegistryError) as failure:
+            publish(pair(), proxy.registry, engine_client, TUESDAY)
+        assert there.tag("azureml/two", "latest") == old[1].digest
+        may_come.set()
+        assert came.wait(30)
+
+    details = str(failure.value.details)
+    assert "azureml/two:latest is unknown: the registry did not answer a request to move it" in details
+    assert "every 'latest'" not in details
+    assert there.tag("azureml/two", "latest") != old[1].digest
+
+
+def test_a_latest_that_was_moved_back_is_unknown_if_an_attempt_to_move_it_was_not_answered(
+    engine_client: DockerClient, there: Running, pair: Pair
+) -> None:
+    old = publish(pair(), there.registry, engine_client, MONDAY)
+    faults = (
+        Fault(kind="tag write", effect=answer(504), path="one/manifests/latest"),
+        Fault(kind="tag write", effect=answer(403, "no", error="DENIED"), times=None, path="two/manifests/latest"),
+    )
+    with registry_proxy(there.port, *faults) as proxy, pytest.raises(RegistryError) as failure:
+        publish(pair(), proxy.registry, engine_client, TUESDAY)
+
+    details = str(failure.value.details)
+    assert "azureml/one:latest is unknown: the registry did not answer a request to move it" in details
+    assert "when it was last read it was what it was before" in details
+    assert there.tag("azureml/one", "latest") == old[0].digest
+
+
+def test_a_record_that_was_not_answered_may_still_come(engine_client: DockerClient, there: Running, pair: Pair) -> None:
+    unanswered = Fault(kind="tag write", effect=answer(504), times=None, path="releases/manifests/2026")
+    with registry_proxy(there.port, unanswered) as proxy, pytest.raises(RegistryError) as failure:
+        publish(pair(), proxy.registry, engine_client, MONDAY)
+
+    assert "it is unknown whether release 20261123.v1 was recorded" in str(failure.value.details)
 
 
 def test_a_latest_that_the_registry_cannot_delete_stays_and_is_reported(
@@ -700,7 +757,7 @@ def test_ctrl_c_in_a_slow_write_says_the_truth(
         assert "every 'latest' is what it was before" in said
         assert there.tag("azureml/two", "latest") == old[1].digest
     else:
-        assert "azureml/two:latest is unknown: the registry did not answer the request to move it" in said
+        assert "azureml/two:latest is unknown: the registry did not answer a request to move it" in said
         assert "every 'latest'" not in said
         assert there.tag("azureml/two", "latest") != old[1].digest  # it came later
         assert family_of(there.registry).differences

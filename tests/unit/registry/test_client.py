@@ -140,6 +140,19 @@ def test_the_digest_is_computed_where_the_registry_does_not_name_it(connect: Con
         assert connect(server).digest(REPOSITORY, "latest") == digest_of(content)
 
 
+@pytest.mark.parametrize(
+    ("status", "maybe_done"), [(400, False), (403, False), (500, False), (503, True), (504, True), (520, True)]
+)
+def test_a_failure_tells_whether_the_request_may_still_be_carried_out(
+    connect: Connect, status: int, maybe_done: bool
+) -> None:
+    manifest = to_manifest({"schemaVersion": 2}, MANIFEST)
+    with serving(in_turn(Answer(status=status))) as server, pytest.raises(RegistryError) as failure:
+        connect(server).put_tag(REPOSITORY, "latest", manifest)
+
+    assert failure.value.maybe_done == maybe_done
+
+
 def test_content_with_another_digest_is_refused(connect: Connect) -> None:
     with serving(in_turn(Answer(body=b"{}"))) as server:
         client = connect(server)

@@ -90,6 +90,25 @@ def test_retries_end(client: HttpClient, lines: list[str]) -> None:
     assert str(failure.value.details).splitlines() == ["down for maintenance", "gave up after 3 attempts"]
 
 
+@pytest.mark.parametrize(
+    ("first", "is_unsettled"),
+    [
+        (Answer(drop=True), True),
+        (Answer(status=504), True),
+        (Answer(status=500), False),
+        (Answer(status=429), False),
+        (Answer(status=403), False),
+    ],
+)
+def test_an_attempt_without_an_answer_is_noted_in_the_answer_to_a_later_one(
+    client: HttpClient, first: Answer, is_unsettled: bool
+) -> None:
+    with serving(in_turn(first, Answer(status=403))) as server:
+        response = client.request("PUT", f"http://{server.host}/", body=b"x")
+
+    assert (response.status, response.unsettled) == (403, is_unsettled)
+
+
 def test_a_post_is_repeated_only_on_request(client: HttpClient) -> None:
     with serving(in_turn(Answer(status=502), Answer(status=201))) as server:
         assert client.request("POST", f"http://{server.host}/").status == 502
