@@ -139,8 +139,9 @@ def _move_tags(run: _Run, repository: str, plans: list[Plan]) -> tuple[list[Plan
             target = _with_free_number(remote, target)
             moves = _moves(remote, target)
         tags = Moves(remote, writes, guard)
-        with unfinished(target.release.number):
-            tags.run([move for move in moves if (move.repository, move.tag) in target.unfinished])
+        if family.release and target.unfinished:
+            with unfinished(family.release.number):
+                tags.run([move for move in moves if (move.repository, move.tag) in target.unfinished])
         if target.is_new:
             write_record(remote, repository, target, writes, guard)
         with unfinished(target.release.number):

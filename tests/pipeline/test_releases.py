@@ -328,6 +328,24 @@ def test_other_images_after_an_interrupted_publish_make_the_next_release_and_its
     assert not family_of(there.registry).differences
 
 
+def test_a_failure_while_an_interrupted_release_is_completed_names_that_release(
+    engine_client: DockerClient, there: Running, pair: Pair
+) -> None:
+    with registry_proxy(there.port, *stopping_before(2, "manifests/2026")) as proxy, pytest.raises(RegistryError):
+        publish(pair(), proxy.registry, engine_client, MONDAY, origin=an_origin(clone="c"))
+    items = pair()
+
+    denied = Fault(kind="tag write", effect=answer(403, "no", error="DENIED"), path="manifests/20261123.v1")
+    with registry_proxy(there.port, denied) as proxy, pytest.raises(RegistryError) as failure:
+        publish(items, proxy.registry, engine_client, MONDAY, origin=an_origin(clone="c"))
+    assert "release 20261123.v1 is not finished" in str(failure.value.details)
+
+    denied = Fault(kind="tag write", effect=answer(403, "no", error="DENIED"), path="releases/manifests/2026")
+    with registry_proxy(there.port, denied) as proxy, pytest.raises(RegistryError) as failure:
+        publish(items, proxy.registry, engine_client, MONDAY, origin=an_origin(clone="c"))
+    assert "no 'latest' was moved; release 20261123.v2 is not recorded" in str(failure.value.details)
+
+
 def test_a_try_that_fails_before_its_record_burns_no_number(
     engine_client: DockerClient, there: Running, pair: Pair
 ) -> None:
