@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,10 @@ from build.registry.manifests import Manifest
 from build.registry.tags import DateTag
 from build.system import console
 from build.system.parallel import run_parallel
+
+#: Seconds after each read of a record that is listed, but not found. While another run writes it, its tag is listed a
+#: moment before the manifest can be read.
+_PAUSES = (0.2, 1.0, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +102,7 @@ def _last(remote: Client, repository: str, tags: Iterable[str], without: Collect
 
 def _release(remote: Client, repository: str, tag: str) -> tuple[Release, str]:
     try:
-        manifest = remote.find_manifest(repository, tag)
+        manifest = _manifest(remote, repository, tag)
         content = remote.find_blob(repository, _content_of(manifest)) if manifest else None
         if manifest is None or content is None:
             raise ValueError("its content is not in the registry any more")
@@ -117,6 +122,15 @@ def _release(remote: Client, repository: str, tag: str) -> tuple[Release, str]:
             fix=f"restore it; or publish without it: nox -s publish -- --without-record {tag} (docs/publishing.md)",
         ) from failure
     return found, manifest.digest
+
+
+def _manifest(remote: Client, repository: str, tag: str) -> Manifest | None:
+    for pause in _PAUSES:
+        manifest = remote.find_manifest(repository, tag)
+        if manifest is not None:
+            return manifest
+        time.sleep(pause)
+    return None
 
 
 def _content_of(manifest: Manifest) -> str:

@@ -182,6 +182,19 @@ def test_a_record_that_is_written_again_under_its_number_keeps_all_images(
     assert not family.differences
 
 
+def test_a_record_that_is_listed_before_it_can_be_read_is_read_again(
+    engine_client: DockerClient, there: Running, pair: Pair
+) -> None:
+    """Another run is writing it."""
+    items = pair()
+    publish(items, there.registry, engine_client, MONDAY)
+    early = Fault(kind="manifest read", effect=answer(404), path="releases/manifests/2026")
+    with registry_proxy(there.port, early) as proxy:
+        results = publish(items, proxy.registry, engine_client, MONDAY)
+
+    assert {result.status for result in results} == {"already published"}
+
+
 def lose_content(registry: Running, record: Manifest) -> None:
     digest = record.document["layers"][0]["digest"].partition(":")[2]
     registry.run(f"rm -r {REPOSITORIES}/{RELEASES}/_layers/sha256/{digest}")
