@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from urllib.parse import urljoin
 
 from build.errors import RegistryError
 from build.registry.address import REGISTRY_VARIABLE, Registry
@@ -14,6 +15,7 @@ from build.system.http_failures import (
     PlainHttpError,
     TimedOutError,
     TlsError,
+    shown,
 )
 from build.system.http_response import Response, status_text
 from build.system.retries import is_rate_limit
@@ -234,6 +236,14 @@ def from_response(registry: Registry, response: Response, doing: str, *, logged_
             f"the registry {registry.host} has no such repository ({doing})",
             where=str(registry),
             fix="create the repository in the registry, then publish again",
+            details=details,
+        )
+    if 300 <= response.status < 400:
+        target = urljoin(response.url, response.headers.get("Location") or "")
+        return RegistryError(
+            f"the registry {registry.host} redirects to {shown(target)} ({doing})",
+            where=registry.host,
+            fix=f"use that registry's own address: {REGISTRY_VARIABLE}=host[:port][/namespace]",
             details=details,
         )
     return RegistryError(

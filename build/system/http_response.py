@@ -31,7 +31,8 @@ class Response:
 
     @property
     def ok(self) -> bool:
-        return self.status < 400
+        """Whether the request was carried out; a redirect that was not followed is no success."""
+        return self.status < 300
 
     @property
     def text(self) -> str:
@@ -49,7 +50,7 @@ class Response:
         """Return the answer itself.
 
         Raises:
-            StatusError: The status is 400 or above.
+            StatusError: The status is 300 or above.
         """
         if self.ok:
             return self

@@ -606,6 +606,20 @@ def publish_failing(items: Sequence[Publication], registry: Registry, client: Do
         publish(items, registry, client, MONDAY, origin=an_origin("killed", clone=clone))
 
 
+def test_a_lock_that_the_registry_does_not_keep_is_reported(
+    engine_client: DockerClient, there: Running, pair: Pair
+) -> None:
+    forgotten = Fault(kind="tag write", effect=answer(201), times=None, path="releases/manifests/lock")
+    with (
+        registry_proxy(there.port, forgotten) as proxy,
+        pytest.raises(RegistryError, match="accepted the lock, but does not have it") as failure,
+    ):
+        publish(pair(), proxy.registry, engine_client, MONDAY)
+
+    assert "no tag was moved" in str(failure.value.details)
+    assert len(proxy.seen("tag write", "/lock")) <= 6
+
+
 def test_a_lost_lock_stops_the_run_which_names_the_other_one(
     engine_client: DockerClient, there: Running, pair: Pair
 ) -> None:

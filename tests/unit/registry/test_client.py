@@ -153,6 +153,16 @@ def test_a_failure_tells_whether_the_request_may_still_be_carried_out(
     assert failure.value.maybe_done == maybe_done
 
 
+@pytest.mark.parametrize("status", [301, 307, 308])
+def test_a_write_that_is_redirected_is_a_failure_with_the_address(connect: Connect, status: int) -> None:
+    redirect = Answer(status=status, headers={"Location": "https://other.example:5000/v2/x?secret=1"})
+    with serving(in_turn(redirect)) as server, pytest.raises(RegistryError) as failure:
+        connect(server).put_tag(REPOSITORY, "latest", to_manifest({"schemaVersion": 2}, MANIFEST))
+
+    assert f"{server.host} redirects to https://other.example:5000/v2/x (tagging" in failure.value.what
+    assert "REGISTRY=" in str(failure.value.fix)
+
+
 def test_content_with_another_digest_is_refused(connect: Connect) -> None:
     with serving(in_turn(Answer(body=b"{}"))) as server:
         client = connect(server)
