@@ -21,7 +21,7 @@ from build.commands.verify import verify_images
 from build.engine.built import BuiltImage
 from build.images.titles import framework_version, title
 from build.paths import repository
-from build.publish import output, status
+from build.publish import output
 from build.publish.publication import Published
 from build.publish.release import repository_of
 from build.registry import address
@@ -72,7 +72,7 @@ def pipeline(
 
 
 def _check_registry(run: Run) -> None:
-    """Find out before minutes of building whether the login may push; report a publish that was interrupted."""
+    """Find out before minutes of building whether the login may push."""
     registry = address.from_environment()
     if registry.embedded:  # it may not run yet; publishing reports the same
         return
@@ -81,7 +81,6 @@ def _check_registry(run: Run) -> None:
         namespace = run.project.matrix.project.namespace
         repositories = {image.variant.repository for image in run.images}
         run_parallel(client.check_push, sorted({*repositories, repository_of(namespace)}))
-        status.warn(client, namespace)
 
 
 def release_notes(images: Sequence[BuiltImage], published: Sequence[Published]) -> list[str]:

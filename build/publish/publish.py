@@ -78,7 +78,7 @@ def publish(
         run = _Run(remote=remote, origin=origin, today=today, rules=rules or Rules())
         repository = releases.repository_of(items[0].repository.partition("/")[0])
         family = run.family(repository)
-        status.warn_if_interrupted(remote, family, origin.clone)
+        status.warn_if_interrupted(remote, family, origin.clone, without=run.rules.without_records)
         plans = plan_all(remote, items)
         run.check_age(family, plans)
         missing = [plan for plan in plans if plan.digest is None]

@@ -22,7 +22,7 @@ from build.publish.records import Family
 from build.publish.targets import Rules
 from build.registry.address import Registry
 from build.registry.client import Client
-from build.registry.manifests import MANIFEST, Manifest, descriptor, to_manifest
+from build.registry.manifests import EMPTY_CONTENT, MANIFEST, Manifest, descriptor, to_manifest
 from tests.conftest import ROOT
 from tests.pipeline.registries import (
     MONDAY,
@@ -311,8 +311,11 @@ def test_an_interrupted_publish_is_reported_and_the_next_one_finishes_it_under_i
     with Client(there.registry) as client:
         status.warn_if_interrupted(client, family, "c")
     said = capsys.readouterr().err
-    assert "the publish of release 20261124.v1 was interrupted (run killed on here" in said
-    assert "finish it: nox -s publish" in said
+    are = "is" if written == 3 else "are"
+    assert f"{4 - written} of the 4 tags of release 20261124.v1 (run killed on here" in said
+    assert f"{are} not what its record says" in said
+    assert "the publish was interrupted, or another program moved or deleted tags" in said
+    assert "the next publish corrects that: nox -s publish" in said
 
     # Of one image: the other is in the registry, and is not needed in the engine.
     (result,) = publish(items[:1], there.registry, engine_client, TUESDAY, origin=an_origin("next", clone="c"))
@@ -372,6 +375,66 @@ def test_a_try_that_fails_before_its_record_burns_no_number(
 
     assert {result.release for result in results} == {"20261123.v1"}
     assert there.tags("azureml/one") == ["20261123.v1", "latest", items[0].recipe_tag]
+
+
+def test_a_latest_that_was_moved_by_hand_is_reported_and_the_next_publish_sets_it_to_the_record(
+    engine_client: DockerClient, there: Running, pair: Pair, capsys: pytest.CaptureFixture[str]
+) -> None:
+    items = pair()
+    old = publish(items, there.registry, engine_client, MONDAY)
+    new = publish(pair(), there.registry, engine_client, MONDAY)
+    with Client(there.registry) as client:
+        client.put_tag("azureml/one", "latest", client.manifest("azureml/one", old[0].digest))
+        status.warn_if_interrupted(client, family_of(there.registry))
+    said = capsys.readouterr().err
+    assert "1 of the 4 tags of release 20261123.v2" in said
+    assert "is not what its record says (azureml/one:latest)" in said
+    assert "or another program moved or deleted tags" in said
+
+    publish([*pair()[1:]], there.registry, engine_client, MONDAY)
+
+    assert there.tag("azureml/one", "latest") == new[0].digest
+
+
+def test_a_publish_that_ends_while_its_tags_are_read_is_not_reported(
+    engine_client: DockerClient, there: Running, pair: Pair, capsys: pytest.CaptureFixture[str]
+) -> None:
+    items = pair()
+    with registry_proxy(there.port, *stopping_before(2, "manifests/2026")) as proxy, pytest.raises(RegistryError):
+        publish(items, proxy.registry, engine_client, MONDAY, origin=an_origin("killed", clone="c"))
+    before = family_of(there.registry)
+
+    def end_first(request: Request, registry: Respond) -> Answer:
+        publish(items, there.registry, engine_client, MONDAY, origin=an_origin(clone="c"))
+        capsys.readouterr()
+        return registry(request)
+
+    ends = Fault(kind="manifest read", effect=end_first, path="releases/manifests/lock")
+    with registry_proxy(there.port, ends) as proxy, Client(proxy.registry) as client:
+        status.warn_if_interrupted(client, before)
+
+    assert before.differences
+    assert capsys.readouterr().err == ""
+
+
+def test_the_run_that_holds_the_lock_is_not_taken_for_the_one_that_was_interrupted(
+    engine_client: DockerClient, there: Running, pair: Pair, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with registry_proxy(there.port, *stopping_before(2, "manifests/2026")) as proxy, pytest.raises(RegistryError):
+        publish(pair(), proxy.registry, engine_client, MONDAY, origin=an_origin("killed"))
+
+    said = {}
+    with Client(there.registry) as client:
+        for run in ("killed", "other"):
+            client.put_tag(RELEASES, "lock", lock._lock(an_origin(run), client.now()), [EMPTY_CONTENT])
+            capsys.readouterr()
+            status.warn_if_interrupted(client, family_of(there.registry))
+            said[run] = capsys.readouterr().err
+
+    assert "another run publishes: run killed on here" in said["killed"]
+    assert "interrupted" not in said["killed"]
+    assert "the publish was interrupted" in said["other"]
+    assert "another run publishes now: run other on here" in said["other"]
 
 
 # What is said about requests that were not answered
