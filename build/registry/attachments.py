@@ -10,7 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from build.registry.client import Client
+from build.registry.failures import ImmutableTagError
 from build.registry.manifests import EMPTY, EMPTY_CONTENT, INDEX, MANIFEST, Manifest, descriptor, to_manifest
+from build.system import console
 
 #: The annotation with the time, ISO 8601 in UTC: the newest of several attachments is the one that counts.
 _CREATED = "org.opencontainers.image.created"
@@ -63,7 +65,14 @@ def attach(
         entry = descriptor(MANIFEST, manifest.content) | {"artifactType": media_type, "annotations": notes}
         others = [each for each in _in_tag(client, repository, subject.digest) if each["digest"] != entry["digest"]]
         index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [*others, entry]}
-        client.put_tag(repository, _tag(subject.digest), to_manifest(index, INDEX))
+        try:
+            client.put_tag(repository, _tag(subject.digest), to_manifest(index, INDEX))
+        except ImmutableTagError:
+            image = client.registry.reference(repository, subject.digest)
+            console.warn(
+                f"{title} of {image} is in the registry, but is not listed: the list of attachments is a tag there, "
+                "and tags cannot be moved"
+            )
     return True
 
 

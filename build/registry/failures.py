@@ -34,6 +34,10 @@ _WRONG_HOST = ("is valid for", "is not valid for any names", "doesn't contain an
 _UNKNOWN_CA = "signed by unknown authority"
 
 
+class ImmutableTagError(RegistryError):
+    """The tag exists, and the registry does not let it be moved."""
+
+
 class DamagedContentError(RegistryError):
     """A content is not what its digest says."""
 
@@ -216,10 +220,10 @@ def from_response(registry: Registry, response: Response, doing: str, *, logged_
     if is_rate_limit(response.status, response.headers, response.content):
         return rate_limited(registry, doing, logged_in=logged_in, details=details)
     if is_immutable(response.status, words):
-        return RegistryError(
+        return ImmutableTagError(
             f"the registry {registry.host} does not let a tag be moved ({doing})",
             where=str(registry),
-            fix="publish with --no-latest, which moves no tag",
+            fix="publish again",
             details=details,
         )
     if response.status == 401:

@@ -20,6 +20,7 @@ from build.publish import lock, records, status
 from build.publish.publication import Publication, Published
 from build.publish.records import Family
 from build.publish.targets import Rules
+from build.registry import attachments
 from build.registry.address import Registry
 from build.registry.client import Client
 from build.registry.manifests import EMPTY_CONTENT, MANIFEST, Manifest, descriptor, to_manifest
@@ -610,6 +611,43 @@ def test_immutable_tags_of_the_images_alone_burn_no_number(
                 publish(items, proxy.registry, engine_client, MONDAY)
 
     assert [number.tag for number in family_of(there.registry).numbers] == ["20261123.v2", "20261123.v1"]
+
+
+def test_without_latest_a_tag_that_cannot_be_moved_gets_other_advice(
+    engine_client: DockerClient, there: Running, pair: Pair
+) -> None:
+    refused = Fault(kind="tag write", effect=answer(412, "immutable"), times=None, path="manifests/2026")
+    with registry_proxy(there.port, refused) as proxy:
+        for latest in (True, False):
+            with pytest.raises(RegistryError, match="does not let a tag be moved") as failure:
+                publish(pair(), proxy.registry, engine_client, MONDAY, rules=Rules(latest=latest))
+            assert ("--no-latest" in str(failure.value.fix)) == latest
+
+
+def test_an_attachment_whose_list_cannot_be_changed_is_attached_with_a_warning(
+    engine_client: DockerClient, there: Running, load: Load, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A registry without an API for attachments keeps their list in a tag."""
+    (result,) = publish([load("one", [random_layer(1000)])], there.registry, engine_client, MONDAY)
+
+    with registry_proxy(there.port, immutable()) as proxy, Client(proxy.registry) as client:
+        for number in (1, 2):
+            assert attachments.attach(
+                client,
+                "azureml/one",
+                client.manifest("azureml/one", result.digest),
+                str(number).encode(),
+                media_type="text/x",
+                title=f"report-{number}",
+                created="2026-11-23T00:00:00Z",
+            )
+        assert len(attachments.attached(client, "azureml/one", result.digest, "text/x")) == 1
+
+    said = " ".join(capsys.readouterr().err.split())
+    assert (
+        f"report-2 of {proxy.registry.host}/azureml/one@{result.digest} is in the registry, but is not listed" in said
+    )
+    assert "report-1" not in said
 
 
 # The lock
