@@ -91,6 +91,8 @@ class Moves:
         self._writes = writes
         self._guard = guard
         self._states: list[tuple[Move, _State]] = []
+        #: The first request for moving back that nothing answered.
+        self._silence: RegistryError | None = None
 
     def run(self, moves: Sequence[Move]) -> None:
         """Move tags, in their order; if one fails, every ``latest`` that this run moved moves back.
@@ -174,6 +176,8 @@ class Moves:
 
     def _moved_back(self, move: Move, state: _State) -> str:
         """Move one back; returns what is to be said about it, an empty text where it is what it was."""
+        if self._silence:  # each further request would wait as long as that one
+            return _unknown(move, self._silence)
         try:
             actual = self._remote.digest(move.repository, move.tag)
             if actual == move.manifest.digest:
@@ -183,7 +187,9 @@ class Moves:
                 self._writes.put(move.repository, move.tag, move.former)
                 actual = self._remote.digest(move.repository, move.tag)
         except RegistryError as failure:
-            return f"it is unknown which image {move.name} points to, the new one or the old one ({failure.what})"
+            if failure.is_unanswered:
+                self._silence = failure
+            return _unknown(move, failure)
         if state in ("asked", "unsettled"):
             return (
                 f"{move.name} is unknown: the registry did not answer a request to move it, and may still carry it "
@@ -210,6 +216,10 @@ class Moves:
         if not moved:
             return ["this run moved no tag"]
         return [f"this run moved {', '.join(moved)}; the other run decides what becomes of them"]
+
+
+def _unknown(move: Move, failure: RegistryError) -> str:
+    return f"it is unknown which image {move.name} points to, the new one or the old one ({failure.what})"
 
 
 def _moved_by_another(remote: Client, repository: str, tag: str, actual: str | None) -> RegistryError:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import datetime
 import email.utils
+import re
 from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import urljoin, urlsplit
 
@@ -20,6 +21,8 @@ from build.system.retries import is_unsettled
 # Docker Hub's references and its registry have different hosts.
 _DOCKER_HUB = ("docker.io", "index.docker.io")
 _DOCKER_HUB_REGISTRY = "registry-1.docker.io"
+
+_NEXT = re.compile(r'<([^>]*)>\s*;[^,<]*\brel="?next\b')
 
 
 class Connection:
@@ -96,7 +99,9 @@ class Connection:
             RegistryError: The registry is not there, refuses, or fails.
         """
         following: str | None = path
-        while following:
+        seen: set[str] = set()
+        while following and following not in seen:
+            seen.add(following)
             response = self.request("GET", following, doing=doing, scopes=scopes, accept=(404,))
             if response.status == 404:
                 return
@@ -118,7 +123,7 @@ class Connection:
             response = self._http.request(method, url, headers=sent, body=body, retry=True)
         except HttpError as failure:
             unanswered = failures.from_http(self.registry, failure, doing)
-            unanswered.maybe_done = True
+            unanswered.maybe_done = unanswered.is_unanswered = True
             raise unanswered from failure
         if _server(response.url) == _server(self._root):
             with contextlib.suppress(ValueError, TypeError):
@@ -134,9 +139,6 @@ def _server(url: str) -> tuple[str, str | None, int]:
 
 
 def _next_page(response: Response) -> str | None:
-    """The address in ``Link: </v2/…?last=x>; rel="next"`` (RFC 8288)."""
-    link = response.headers.get("Link") or ""
-    target, _, parameters = link.partition(">")
-    if not target.startswith("<") or "next" not in parameters:
-        return None
-    return urljoin(response.url, target[1:])
+    """The address in ``Link: </v2/…?last=x>; rel="next"``, which may be one of several (RFC 8288)."""
+    found = _NEXT.search(response.headers.get("Link") or "")
+    return urljoin(response.url, found[1]) if found else None

@@ -25,6 +25,7 @@ from build.system.http_failures import (
     NoAnswerError,
     ProxyFailedError,
     StoppedError,
+    TimedOutError,
     from_library,
     host_of,
 )
@@ -72,7 +73,7 @@ class HttpClient:
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._pause = wait or self._closed.wait
-        #: Hosts that could not be connected to: they get one attempt, until one succeeds.
+        #: Hosts that did not answer: they get one attempt, until one succeeds.
         self._unreachable: set[str] = set()
         #: What was printed last about each host, so that parallel requests print a wait once.
         self._announced: dict[str, str] = {}
@@ -155,7 +156,7 @@ class HttpClient:
             except HttpError as failure:
                 pause = policy.wait(attempt) if failure.again else None
                 if pause is None:
-                    if isinstance(failure, NoAnswerError):
+                    if isinstance(failure, NoAnswerError | TimedOutError):
                         self._unreachable.add(host)
                     if attempt > 1:
                         failure.details = f"{failure.details}\ngave up after {attempt} attempts"

@@ -496,6 +496,38 @@ def test_an_attempt_that_was_not_answered_is_not_forgotten_when_the_next_one_is_
     assert there.tag("azureml/two", "latest") != old[1].digest
 
 
+def test_moving_back_ends_at_the_first_request_that_nothing_answers(
+    engine_client: DockerClient, there: Running, pair: Pair, load: Load
+) -> None:
+    def trio() -> list[Publication]:
+        return [*pair(), load("three", [random_layer(1000)])]
+
+    publish(trio(), there.registry, engine_client, MONDAY)
+    gone, answered = threading.Event(), list[Request]()
+
+    def end(request: Request, registry: Respond) -> Answer:
+        if not gone.is_set():
+            answered.extend(proxy.requests)
+        gone.set()
+        return Answer(reset=True)
+
+    def ended(request: Request, registry: Respond) -> Answer:
+        return Answer(reset=True) if gone.is_set() else registry(request)
+
+    faults = (
+        Fault(kind="tag write", effect=end, times=None, path="two/manifests/latest"),
+        Fault(kind="manifest read", effect=ended, times=None),
+    )
+    with registry_proxy(there.port, *faults) as proxy, pytest.raises(RegistryError) as failure:
+        publish(trio(), proxy.registry, engine_client, TUESDAY)
+
+    for name in ("one", "two", "three"):
+        assert f"it is unknown which image azureml/{name}:latest points to" in str(failure.value.details)
+    later = {request.path for request in proxy.requests[len(answered) :]}
+    assert "/v2/azureml/two/manifests/latest" in later
+    assert not later & {"/v2/azureml/one/manifests/latest", "/v2/azureml/three/manifests/latest"}
+
+
 def test_a_latest_that_was_moved_back_is_unknown_if_an_attempt_to_move_it_was_not_answered(
     engine_client: DockerClient, there: Running, pair: Pair
 ) -> None:

@@ -175,6 +175,23 @@ def test_content_with_another_digest_is_refused(connect: Connect) -> None:
     assert digest_of(b"{}") in str(of_blob.value.details)
 
 
+@pytest.mark.parametrize(
+    "link", ['<{page}?n=100>; rel="first", <{page}?last=b>; rel="next"', "<{page}?last=b>; title=x; rel=next"]
+)
+def test_the_next_page_may_be_one_of_several_links(connect: Connect, link: str) -> None:
+    page = "/v2/azureml/one/tags/list"
+    first = Answer(headers={"Link": link.format(page=page)}, body=b'{"tags": ["a", "b"]}')
+    with serving(in_turn(first, Answer(body=b'{"tags": ["c"]}'))) as server:
+        assert connect(server).tags(REPOSITORY) == ["a", "b", "c"]
+        assert [request.path for request in server.requests] == [page, f"{page}?last=b"]
+
+
+def test_a_page_that_leads_to_itself_is_the_last_one(connect: Connect) -> None:
+    loop = Answer(headers={"Link": '</v2/azureml/one/tags/list?last=b>; rel="next"'}, body=b'{"tags": ["a"]}')
+    with serving(in_turn(loop)) as server:
+        assert connect(server).tags(REPOSITORY) == ["a", "a"]
+
+
 def test_tags_are_read_from_all_pages(connect: Connect) -> None:
     first = Answer(headers={"Link": '</v2/azureml/one/tags/list?last=b&n=2>; rel="next"'}, body=b'{"tags": ["a", "b"]}')
     second = Answer(body=b'{"tags": ["c"]}')
