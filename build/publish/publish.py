@@ -44,7 +44,7 @@ def publish(
     items: Sequence[Publication],
     registry: Registry,
     client: DockerClient,
-    today: datetime.date,
+    today: datetime.date | None = None,
     *,
     origin: Origin,
     rules: Rules | None = None,
@@ -60,7 +60,7 @@ def publish(
         items: The images; all are in the engine.
         registry: The registry to publish to.
         client: The engine.
-        today: The day in the number of the release (UTC).
+        today: The day in the number of the release (UTC); None: the day by the registry's clock, which all runs share.
         origin: This run.
         rules: What a person allows.
         progress: Called while an image is pushed.
@@ -108,7 +108,7 @@ class _Run:
 
     remote: Client
     origin: Origin
-    today: datetime.date
+    today: datetime.date | None
     rules: Rules
 
     def family(self, repository: str) -> Family:
@@ -119,7 +119,7 @@ class _Run:
             targets.check_age(family, plans, self.origin, str(self.remote.registry))
 
     def target(self, family: Family, plans: Sequence[Plan]) -> Target:
-        return targets.target(family, plans, self.origin, self.today, self.rules)
+        return targets.target(family, plans, self.origin, self.today or self.remote.now().date(), self.rules)
 
 
 def _move_tags(run: _Run, repository: str, plans: list[Plan]) -> tuple[list[Plan], Target, dict[Place, str | None]]:

@@ -17,7 +17,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import StringConstraints, TypeAdapter
+from pydantic import Field, StringConstraints, TypeAdapter
 
 from build.registry.manifests import EMPTY, EMPTY_CONTENT, MANIFEST, Manifest, descriptor, to_manifest
 from build.registry.tags import LATEST, DateTag, dated
@@ -28,6 +28,9 @@ MEDIA_TYPE = "application/vnd.inference-images.release.v1+json"
 FILE_NAME = "release.json"
 #: The last part of the repository that has the records.
 NAME = "releases"
+
+#: Unix seconds of the last moment that can be printed, at the end of the year 9999.
+_LAST_SECOND = 253_402_300_799
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
@@ -40,9 +43,9 @@ class Commit:
     """A commit of the project; unknown outside of a git checkout."""
 
     #: Hexadecimal; empty if it is unknown.
-    hash: str = ""
+    hash: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]*$")] = ""
     #: When it was committed, Unix seconds.
-    time: int = 0
+    time: Annotated[int, Field(ge=0, le=_LAST_SECOND)] = 0
     #: Whether tracked files of the checkout differed from it.
     modified: bool = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import random
@@ -17,6 +18,7 @@ from docker import DockerClient
 
 from build.errors import RegistryError
 from build.publish import lock, records, status
+from build.publish import publish as publishing
 from build.publish.publication import Publication, Published
 from build.publish.records import Family
 from build.publish.targets import Rules
@@ -124,6 +126,16 @@ def test_an_image_that_was_deleted_is_not_carried_over(
     assert [image.name for image in family.release.images] == ["two"]
     assert not family.differences
     assert "azureml/one@sha256:" in capsys.readouterr().err
+
+
+def test_the_day_of_a_release_is_that_of_the_registrys_clock(
+    engine_client: DockerClient, there: Running, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Client, "now", lambda _: datetime.datetime(2030, 1, 2, 23, 59, tzinfo=datetime.UTC))
+
+    results = publishing.publish(pair(), there.registry, engine_client, origin=an_origin())
+
+    assert {result.release for result in results} == {"20300102.v1"}
 
 
 def delete(registry: Running, repository: str) -> None:

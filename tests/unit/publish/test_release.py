@@ -100,6 +100,15 @@ def test_what_is_not_a_record_is_refused(key: str, value: object) -> None:
         releases.from_json(json.dumps(document).encode())
 
 
+@pytest.mark.parametrize("commit", [{"time": 10**18}, {"time": -1}, {"hash": "--output=x"}, {"hash": "ab\n"}])
+def test_a_commit_that_cannot_be_one_is_refused(commit: dict[str, object]) -> None:
+    document = json.loads(releases.to_json(release(image("one", "1"))))
+    document["commit"] |= commit
+
+    with pytest.raises(ValueError):
+        releases.from_json(json.dumps(document).encode())
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b"3", b"\xff", b"{}", b"[" * 200_000])
 def test_other_content_is_not_a_record(content: bytes) -> None:
     with pytest.raises(ValueError):
