@@ -161,7 +161,9 @@ class _Lock:
         if self._remote.digest(self._repository, TAG) not in self._own:
             holder = holder_of(self._remote.find_manifest(self._repository, TAG))
             raise LostLockError(
-                f"another run took the lock of the registry: {holder or 'it has released it again'}",
+                f"another run took the lock of the registry: {holder}"
+                if holder
+                else "another run took the lock of the registry, and has released it since",
                 where=self._remote.registry.reference(self._repository, TAG),
                 fix="publish again when it is done",
             )
