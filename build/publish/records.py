@@ -144,5 +144,5 @@ def _content_of(manifest: Manifest) -> str:
 def _first_line(failure: Exception) -> str:
     if isinstance(failure, ValidationError):
         first = failure.errors()[0]
-        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+        return ": ".join(text for text in (".".join(str(part) for part in first["loc"]), first["msg"]) if text)
     return str(failure).partition("\n")[0]

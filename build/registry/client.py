@@ -161,7 +161,7 @@ class Client:
             self._path(repository, "blobs", f"uploads/?{query}"),
             doing=f"mounting a layer into {repository}",
             scopes=[self._scope(repository, "pull,push"), self._scope(origin)],
-            accept=range(400, 600),
+            accept=range(300, 600),
         )
         return response.status == 201  # 202 opens an upload instead
 

@@ -175,6 +175,11 @@ def test_content_with_another_digest_is_refused(connect: Connect) -> None:
     assert digest_of(b"{}") in str(of_blob.value.details)
 
 
+def test_a_mount_that_is_redirected_is_no_failure(connect: Connect) -> None:
+    with serving(in_turn(Answer(status=307, headers={"Location": "/elsewhere"}))) as server:
+        assert not connect(server).mount(REPOSITORY, DIGEST, "azureml/two")
+
+
 @pytest.mark.parametrize(
     "link", ['<{page}?n=100>; rel="first", <{page}?last=b>; rel="next"', "<{page}?last=b>; title=x; rel=next"]
 )
