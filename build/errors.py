@@ -79,6 +79,8 @@ class RegistryError(PipelineError):
     exit_code = 5
     #: Whether the request may have been carried out, or may still be: nothing answered it, or a failing server did.
     maybe_done = False
+    #: Whether nothing answered.
+    is_unanswered = False
 
 
 class NetworkError(PipelineError):

@@ -74,17 +74,23 @@ class PublishOptions:
     latest_for_stand_ins: bool
     allow_older: bool
     no_latest: bool
+    without_records: frozenset[str]
 
 
 def publishing(command: Command) -> Command:
     """Add the options of publishing; the command gets them as ``publish_options``."""
 
     @functools.wraps(command)
-    def wrapped(latest_for_stand_ins: bool, allow_older: bool, no_latest: bool, **rest: Any) -> Any:
+    def wrapped(
+        latest_for_stand_ins: bool, allow_older: bool, no_latest: bool, without_record: tuple[str, ...], **rest: Any
+    ) -> Any:
         if latest_for_stand_ins and no_latest:
             raise UsageError("--latest-for-stand-ins and --no-latest contradict each other", fix="use one of them")
         options = PublishOptions(
-            latest_for_stand_ins=latest_for_stand_ins, allow_older=allow_older, no_latest=no_latest
+            latest_for_stand_ins=latest_for_stand_ins,
+            allow_older=allow_older,
+            no_latest=no_latest,
+            without_records=frozenset(without_record),
         )
         return command(publish_options=options, **rest)
 
@@ -97,6 +103,12 @@ def publishing(command: Command) -> Command:
                 "--no-latest", is_flag=True, help="Do not move 'latest': for registries in which tags are immutable."
             ),
             click.option("--allow-older", is_flag=True, help="Replace published images that are of a newer commit."),
+            click.option(
+                "--without-record",
+                multiple=True,
+                metavar="NUMBER",
+                help="Publish although the record of this release cannot be read: the release before it counts.",
+            ),
         )
     ):
         wrapped = add(wrapped)

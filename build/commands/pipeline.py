@@ -31,7 +31,7 @@ from build.plan import fetch
 from build.plan import output as plan_output
 from build.plan.plan import Plan
 from build.plan.states import ToMove, ToTest, UpToDate
-from build.publish import output, status
+from build.publish import output
 from build.publish.publication import Published
 from build.publish.release import repository_of
 from build.registry import address
@@ -152,7 +152,7 @@ def _fetch(run: Run, plan: Plan) -> None:
 
 
 def _check_registry(run: Run) -> None:
-    """Find out before minutes of building whether the login may push; report a publish that was interrupted."""
+    """Find out before minutes of building whether the login may push."""
     registry = address.from_environment()
     if registry.embedded:  # it may not run yet; publishing reports the same
         return
@@ -161,7 +161,6 @@ def _check_registry(run: Run) -> None:
         namespace = run.project.matrix.project.namespace
         repositories = {image.variant.repository for image in run.images}
         run_parallel(client.check_push, sorted({*repositories, repository_of(namespace)}))
-        status.warn(client, namespace)
 
 
 def release_notes(images: Sequence[BuiltImage], published: Sequence[Published]) -> list[str]:

@@ -11,10 +11,13 @@ from build.commands.run import Chosen, checked, choose
 from build.errors import PipelineError, RegistryError
 from build.paths import write_atomically
 from build.plan import output
-from build.plan.plan import Plan, Rolling, make_plan
+from build.plan.plan import Options, Plan, make_plan
 from build.registry import address
 from build.system import console
 from build.variants.select import Selection
+
+#: Tags that are named.
+_NAMED = 4
 
 
 @click.command("plan", cls=Session)
@@ -51,8 +54,20 @@ def plan_of(chosen: Chosen, options: PublishOptions) -> Plan:
     """Make the plan for the images of a command."""
     registry = address.from_environment()
     console.step(f"plan: {chosen.selected} images at {registry}")
-    rolling = Rolling(latest=not options.no_latest, stand_ins=options.latest_for_stand_ins)
-    return make_plan(chosen.project, chosen.images, chosen.left_out, registry, rolling)
+    allowed = Options(
+        latest=not options.no_latest,
+        latest_for_stand_ins=options.latest_for_stand_ins,
+        without_records=options.without_records,
+    )
+    made = make_plan(chosen.project, chosen.images, chosen.left_out, registry, allowed)
+    if made.differences:
+        names = ", ".join(f"{each.repository}:{each.tag}" for each in made.differences[:_NAMED])
+        more = f" and {len(made.differences) - _NAMED} more" if len(made.differences) > _NAMED else ""
+        console.warn(
+            f"tags of images that are not selected are not what the record of the last release says: {names}{more}; "
+            "the next publish corrects that: nox -s publish"
+        )
+    return made
 
 
 def fail_if_unknown(made: Plan) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 
 import click
@@ -65,7 +64,6 @@ def publish_images(run: Run, images: Sequence[BuiltImage], options: PublishOptio
     console.step(f"publish: {len(images)} images to {registry.host}")
     if registry.embedded:
         _start_embedded_registry(run)
-    today = datetime.datetime.now(datetime.UTC).date()
     publications = [
         Publication.of(
             image,
@@ -83,9 +81,12 @@ def publish_images(run: Run, images: Sequence[BuiltImage], options: PublishOptio
             publications,
             registry,
             run.connection.client,
-            today,
             origin=origin.of_checkout(run.project.paths.root, held=state.lock_file(run.project.paths)),
-            rules=Rules(allow_older=options.allow_older, latest=not options.no_latest),
+            rules=Rules(
+                allow_older=options.allow_older,
+                latest=not options.no_latest,
+                without_records=options.without_records,
+            ),
             progress=show,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from build.errors import RegistryError
@@ -12,7 +12,7 @@ from build.plan.question import Question
 from build.publish import records
 from build.publish import release as releases
 from build.publish.documents import verified_digest
-from build.publish.release import Release, ReleasedImage
+from build.publish.release import Difference, Release, ReleasedImage
 from build.registry.client import Client
 from build.registry.known_layers import KnownLayers
 from build.registry.manifests import Manifest
@@ -48,20 +48,23 @@ class Registered:
     release: Release | None
     #: Image name → answer, or why there is none.
     answers: dict[str, Answer | RegistryError]
+    #: The tags of the release's other images that are not what its record says.
+    differences: tuple[Difference, ...] = ()
 
 
-def ask(remote: Client, namespace: str, questions: Sequence[Question]) -> Registered:
+def ask(remote: Client, namespace: str, questions: Sequence[Question], *, without: Collection[str] = ()) -> Registered:
     """Ask the registry about images: three requests for each that is up to date, and one for each different layer.
 
     Args:
         remote: The registry.
         namespace: The namespace of the matrix.
         questions: The images.
+        without: Numbers of records that are passed over if they cannot be read.
 
     Raises:
         RegistryError: The record of the last release cannot be read.
     """
-    release = records.last_release(remote, releases.repository_of(namespace))
+    release = records.last_release(remote, releases.repository_of(namespace), without=without)
     layers = KnownLayers(remote)
 
     def answer(question: Question) -> Answer | RegistryError:
@@ -72,8 +75,16 @@ def ask(remote: Client, namespace: str, questions: Sequence[Question]) -> Regist
 
     found = run_parallel(answer, questions)
     return Registered(
-        release=release, answers={question.name: each for question, each in zip(questions, found, strict=True)}
+        release=release,
+        answers={question.name: each for question, each in zip(questions, found, strict=True)},
+        differences=_differences(remote, release, {question.repository for question in questions}) if release else (),
     )
+
+
+def _differences(remote: Client, release: Release, asked: Collection[str]) -> tuple[Difference, ...]:
+    others = {place: digest for place, digest in release.tags().items() if place[0] not in asked}
+    tags = records.read_tags(remote, others)
+    return tuple(each for each in releases.differences(release, {**release.tags(), **tags}))
 
 
 def _answer(remote: Client, question: Question, release: Release | None, layers: KnownLayers) -> Answer:

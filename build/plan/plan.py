@@ -14,7 +14,7 @@ from build.plan.answers import Registered, ask
 from build.plan.decide import decide
 from build.plan.question import Question, questions
 from build.plan.states import WORK, Blocked, State, ToBuild, Unknown
-from build.publish.release import Release
+from build.publish.release import Difference, Release
 from build.registry.address import Registry
 from build.registry.client import Client
 
@@ -34,6 +34,8 @@ class Plan:
     questions: dict[str, Question]
     #: Images of the last release that the matrix does not have.
     not_in_matrix: tuple[str, ...]
+    #: Tags of images that are not selected which are not what the record of the release says.
+    differences: tuple[Difference, ...] = ()
     #: Bytes of the packages of the images to build, each file once, as far as the index tells.
     bytes: int
 
@@ -54,17 +56,19 @@ class Plan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rolling:
-    """Which images ``latest`` is to point to."""
+class Options:
+    """What a person allows."""
 
-    #: Those on their own bases.
+    #: Move ``latest``.
     latest: bool = True
-    #: Those on stand-in bases, too.
-    stand_ins: bool = False
+    #: Move it to images on stand-in bases, too.
+    latest_for_stand_ins: bool = False
+    #: Numbers of records that are passed over if they cannot be read.
+    without_records: frozenset[str] = frozenset()
 
 
 def make_plan(
-    project: Project, images: Sequence[Image], left_out: Iterable[LeftOut], registry: Registry, rolling: Rolling
+    project: Project, images: Sequence[Image], left_out: Iterable[LeftOut], registry: Registry, options: Options
 ) -> Plan:
     """Ask the registry what it has of some images, and decide what is left to do.
 
@@ -73,19 +77,25 @@ def make_plan(
         images: The selected images that can be made.
         left_out: The other ones.
         registry: The registry. What it does not answer is unknown.
-        rolling: Which images ``latest`` is to point to.
+        options: What a person allows.
 
     Raises:
         PipelineError: A committed file is missing or damaged.
     """
     recipes = image_recipes.of(project, images)
-    asked = questions(project, images, recipes.known, latest=rolling.latest, latest_for_stand_ins=rolling.stand_ins)
+    asked = questions(
+        project,
+        images,
+        recipes.known,
+        latest=options.latest,
+        latest_for_stand_ins=options.latest_for_stand_ins,
+    )
     is_running = not registry.embedded or _listens(registry)
     states: dict[str, State] = {
         **{each.name: Blocked(name=each.name, why=each.why) for each in left_out},
         **{name: Blocked(name=name, why=base.failure) for name, base in recipes.unknown.items()},
     }
-    release: Release | None = None
+    registered = Registered(release=None, answers={})
     sizes = {image.variant.name: sum(package.size or 0 for package in image.lock.packages) for image in images}
     if not is_running:
         reason = "the embedded registry does not run"
@@ -94,11 +104,11 @@ def make_plan(
         try:
             with Client(registry) as remote:
                 remote.check()
-                registered = ask(remote, project.matrix.project.namespace, asked)
+                registered = ask(remote, project.matrix.project.namespace, asked, without=options.without_records)
         except RegistryError as failure:
             registered = Registered(release=None, answers={each.name: failure for each in asked})
-        release = registered.release
         states |= {each.name: decide(each, registered, registry, size=sizes[each.name]) for each in asked}
+    release = registered.release
     to_build = {name for name, state in states.items() if isinstance(state, ToBuild)}
     packages = {
         package.sha256: package.size or 0
@@ -115,6 +125,7 @@ def make_plan(
         states=tuple(sorted(states.values(), key=lambda state: order[state.name])),
         questions={each.name: each for each in asked},
         not_in_matrix=tuple(each.name for each in release.images if each.name not in in_matrix) if release else (),
+        differences=registered.differences,
         bytes=sum(packages.values()),
     )
 

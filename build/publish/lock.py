@@ -31,6 +31,9 @@ EXPIRY = 600.0
 _POLL = 1.0
 _SAY_AGAIN = 60.0
 
+#: How often the lock is written if it is not there afterwards.
+_ROUNDS = 3
+
 _TYPE = "application/vnd.inference-images.lock.v1+json"
 _PREFIX = "inference-images.lock."
 
@@ -127,7 +130,7 @@ class _Lock:
         self._written = 0.0
 
     def acquire(self) -> None:
-        while True:
+        for _ in range(_ROUNDS):
             read = self._wait_until_free()
             self._write()
             # While a slow write was on its way, another run may have found its own lock, and have begun to work. The
@@ -144,6 +147,11 @@ class _Lock:
                     where=self._remote.registry.reference(self._repository, TAG),
                     fix="publish again when it is done",
                 )
+        raise RegistryError(
+            f"the registry {self._remote.registry.host} accepted the lock, but does not have it",
+            where=self._remote.registry.reference(self._repository, TAG),
+            fix="look at the registry's own log, and at caches and proxies in front of it",
+        )
 
     def _is_ours(self, holder: Holder) -> bool:
         """Return whether a lock is that of an earlier run of this clone, which has ended: a clone has one at a time."""
@@ -153,7 +161,9 @@ class _Lock:
         if self._remote.digest(self._repository, TAG) not in self._own:
             holder = holder_of(self._remote.find_manifest(self._repository, TAG))
             raise LostLockError(
-                f"another run took the lock of the registry: {holder or 'it has released it again'}",
+                f"another run took the lock of the registry: {holder}"
+                if holder
+                else "another run took the lock of the registry, and has released it since",
                 where=self._remote.registry.reference(self._repository, TAG),
                 fix="publish again when it is done",
             )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import socket
+import subprocess
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 from build.publish.release import Commit
-from build.system import processes
+from build.system import console, processes
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -38,7 +39,8 @@ def of_checkout(root: Path, *, held: Path | None = None) -> Origin:
     """Return the origin of a run in a checkout.
 
     Args:
-        root: The checkout. Where it is not a git checkout, or has no commit, the commit is unknown.
+        root: The checkout. Where it is not a git checkout, or git cannot read its commit, the commit is unknown; a
+            warning says why git cannot.
         held: The file that the run has locked, if it holds the clone.
     """
     return Origin(
@@ -72,8 +74,11 @@ def is_older(origin: Origin, than: Commit) -> bool:
 
 
 def _commit(root: Path) -> Commit:
-    shown = _git(root, "log", "-1", "--format=%H %ct")
-    if shown is None or len(words := shown.split()) != 2:
+    shown = _run_git(root, "log", "-1", "--format=%H %ct")
+    words = shown.stdout.split()
+    if shown.returncode != 0 or len(words) != 2:
+        if (root / ".git").exists():
+            console.warn(f"the commit of this checkout is unknown, and is not compared: {shown.stderr.strip()}")
         return Commit()
     status = _git(root, "status", "--porcelain", "--untracked-files=no")
     return Commit(hash=words[0], time=int(words[1]), modified=bool(status))
@@ -81,11 +86,16 @@ def _commit(root: Path) -> Commit:
 
 def _git(root: Path, *arguments: str) -> str | None:
     """Run git; returns its output, None where it failed or is not installed."""
-    try:
-        done = processes.run(["git", *arguments], cwd=root)
-    except OSError:
-        return None
+    done = _run_git(root, *arguments)
     return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _run_git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = ["git", *arguments]
+    try:
+        return processes.run(command, cwd=root)
+    except OSError as failure:
+        return subprocess.CompletedProcess(command, 127, stdout="", stderr=f"git cannot be run ({failure.strerror})")
 
 
 def _clone(held: Path) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from docker import DockerClient
@@ -33,6 +33,7 @@ from build.publish.targets import Rules, Target
 from build.publish.writes import Writes
 from build.registry.address import Registry
 from build.registry.client import Client
+from build.registry.failures import ImmutableTagError
 from build.registry.manifests import Manifest
 from build.registry.tags import LATEST
 from build.system import console
@@ -43,7 +44,7 @@ def publish(
     items: Sequence[Publication],
     registry: Registry,
     client: DockerClient,
-    today: datetime.date,
+    today: datetime.date | None = None,
     *,
     origin: Origin,
     rules: Rules | None = None,
@@ -59,7 +60,7 @@ def publish(
         items: The images; all are in the engine.
         registry: The registry to publish to.
         client: The engine.
-        today: The day in the number of the release (UTC).
+        today: The day in the number of the release (UTC); None: the day by the registry's clock, which all runs share.
         origin: This run.
         rules: What a person allows.
         progress: Called while an image is pushed.
@@ -77,8 +78,8 @@ def publish(
     with Client(registry) as remote:
         run = _Run(remote=remote, origin=origin, today=today, rules=rules or Rules())
         repository = releases.repository_of(items[0].repository.partition("/")[0])
-        family = records.read(remote, repository)
-        status.warn_if_interrupted(remote, family, origin.clone)
+        family = run.family(repository)
+        status.warn_if_interrupted(remote, family, origin.clone, without=run.rules.without_records)
         plans = plan_all(remote, items)
         run.check_age(family, plans)
         missing = [plan for plan in plans if plan.digest is None]
@@ -107,15 +108,18 @@ class _Run:
 
     remote: Client
     origin: Origin
-    today: datetime.date
+    today: datetime.date | None
     rules: Rules
+
+    def family(self, repository: str) -> Family:
+        return records.read(self.remote, repository, without=self.rules.without_records)
 
     def check_age(self, family: Family, plans: Sequence[Plan]) -> None:
         if not self.rules.allow_older:
             targets.check_age(family, plans, self.origin, str(self.remote.registry))
 
     def target(self, family: Family, plans: Sequence[Plan]) -> Target:
-        return targets.target(family, plans, self.origin, self.today, self.rules)
+        return targets.target(family, plans, self.origin, self.today or self.remote.now().date(), self.rules)
 
 
 def _move_tags(run: _Run, repository: str, plans: list[Plan]) -> tuple[list[Plan], Target, dict[Place, str | None]]:
@@ -123,27 +127,40 @@ def _move_tags(run: _Run, repository: str, plans: list[Plan]) -> tuple[list[Plan
     remote = run.remote
     writes = Writes(remote)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_advice_about_latest(run.rules))
         with nothing_moved(plans):
             guard: Guard = NoGuard()
             if run.rules.latest:
                 guard = stack.enter_context(locked(remote, repository, run.origin, writes))
             # Everything is read again: another run may have published in the meantime.
-            family = records.read(remote, repository)
+            family = run.family(repository)
             plans = run_parallel(lambda plan: _again(remote, plan), plans)
             run.check_age(family, plans)
             target = run.target(family, plans)
-            manifests = _manifests(remote, target, plans)
-            target = _with_free_number(remote, targets.only_with(target, manifests) if target.is_new else target)
-            moves = _moves(remote, target, manifests)
+            _warn_of_gone(remote, family)
+            target = _with_free_number(remote, target)
+            moves = _moves(remote, target)
         tags = Moves(remote, writes, guard)
-        with unfinished(target.release.number):
-            tags.run([move for move in moves if (move.repository, move.tag) in target.unfinished])
+        if family.release and target.unfinished:
+            with unfinished(family.release.number):
+                tags.run([move for move in moves if (move.repository, move.tag) in target.unfinished])
         if target.is_new:
             write_record(remote, repository, target, writes, guard)
         with unfinished(target.release.number):
             tags.run([move for move in moves if (move.repository, move.tag) not in target.unfinished])
             recipes = [(plan.item.repository, plan.item.recipe_tag) for plan in plans]
             return plans, target, tags.read_back(target.wanted, recipes)
+
+
+@contextlib.contextmanager
+def _advice_about_latest(rules: Rules) -> Iterator[None]:
+    """Name the option for registries whose tags cannot be moved, unless the run has it."""
+    try:
+        yield
+    except ImmutableTagError as error:
+        if rules.latest:
+            error.fix = "publish with --no-latest, which moves no tag"
+        raise
 
 
 def _again(remote: Client, plan: Plan) -> Plan:
@@ -158,24 +175,10 @@ def _again(remote: Client, plan: Plan) -> Plan:
     return replace(plan, digest=digest)
 
 
-def _manifests(remote: Client, target: Target, plans: Sequence[Plan]) -> dict[tuple[str, str], Manifest]:
-    """Read the manifests that tags will point to, by repository and digest; without those that the registry lacks."""
-    wanted = list(dict.fromkeys((repository, digest) for (repository, _), digest in target.moves.items()))
-    found = run_parallel(lambda each: remote.find_manifest(*each), wanted)
-    manifests = {each: manifest for each, manifest in zip(wanted, found, strict=True) if manifest is not None}
-    published = {plan.item.repository for plan in plans}
-    for repository, digest in wanted:
-        if (repository, digest) in manifests:
-            continue
-        where = remote.registry.reference(repository, digest).replace(f":{digest}", f"@{digest}")
-        if repository in published or not target.is_new:
-            raise RegistryError(
-                f"the registry {remote.registry.host} does not have an image of release {target.release.number}",
-                where=where,
-                fix="publish that image again",
-            )
+def _warn_of_gone(remote: Client, family: Family) -> None:
+    for repository, digest in sorted(family.gone):
+        where = remote.registry.reference(repository, digest)
         console.warn(f"{where} is not in the registry any more: the new release does not have it")
-    return manifests
 
 
 def _with_free_number(remote: Client, target: Target) -> Target:
@@ -189,14 +192,27 @@ def _with_free_number(remote: Client, target: Target) -> Target:
     return target
 
 
-def _moves(remote: Client, target: Target, manifests: Mapping[tuple[str, str], Manifest]) -> list[Move]:
-    """The moves, with what each tag points to now."""
+def _moves(remote: Client, target: Target) -> list[Move]:
+    """The moves, with the manifest that each tag will point to, and what it points to now."""
     places = target.moves
+    images = list(dict.fromkeys((repository, digest) for (repository, _), digest in places.items()))
+    manifests = dict(zip(images, run_parallel(lambda image: _manifest(remote, target, *image), images), strict=True))
     former = dict(zip(places, run_parallel(lambda place: remote.find_manifest(*place), places), strict=True))
     return [
         Move(repository=repository, tag=tag, manifest=manifests[repository, digest], former=former[repository, tag])
         for (repository, tag), digest in places.items()
     ]
+
+
+def _manifest(remote: Client, target: Target, repository: str, digest: str) -> Manifest:
+    manifest = remote.find_manifest(repository, digest)
+    if manifest is None:  # it was there when the tags were read
+        raise RegistryError(
+            f"the registry {remote.registry.host} does not have an image of release {target.release.number} any more",
+            where=remote.registry.reference(repository, digest),
+            fix="publish again",
+        )
+    return manifest
 
 
 def _result(

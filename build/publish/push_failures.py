@@ -11,7 +11,9 @@ from build.registry.address import Registry
 from build.registry.credentials import credentials
 
 _RATE_LIMIT = ("too many requests", "toomanyrequests", "rate limit")
-_TEMPORARY = (*_RATE_LIMIT, "bad gateway", "service unavailable", "gateway timeout", "gateway time-out")
+_SERVER = ("500 internal server error", "bad gateway", "service unavailable", "gateway timeout", "gateway time-out")
+_LOST_CONNECTION = ("connection reset by peer", "unexpected eof")
+_TEMPORARY = (*_RATE_LIMIT, *_SERVER, *_LOST_CONNECTION)
 _TLS = ("x509", "certificate", "http response to https", "tls handshake")
 _LOGIN = ("unauthorized", "no basic auth", "denied", "authentication", "forbidden")
 _NO_ANSWER = ("connection", "eof", "no such host", "broken pipe", "timeout", "failed to do request")
@@ -47,7 +49,7 @@ def explain(item: Publication, registry: Registry, words: str) -> RegistryError:
         return failures.tls_failed(registry, words)
     if _has(words, _LOGIN):
         return failures.refused(registry, logged_in=credentials(registry) is not None, details=words)
-    if _has(words, _NO_ANSWER) and not is_temporary(words):
+    if _has(words, _NO_ANSWER) and not _has(words, _SERVER):
         return failures.not_there(registry, words)
     return RegistryError(
         f"the registry {registry.host} did not take {item.name}",

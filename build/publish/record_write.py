@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from build.errors import PipelineError, RegistryError
 from build.publish import release as releases
 from build.publish.lock import Guard, NoGuard
 from build.publish.tag_moves import add_details
 from build.publish.targets import Target
-from build.publish.writes import Writes
+from build.publish.writes import UnansweredInterrupt, Writes
 from build.registry.client import Client
 from build.registry.manifests import EMPTY_CONTENT, Manifest
 from build.system import console
@@ -29,20 +31,24 @@ def write_record(remote: Client, repository: str, target: Target, writes: Writes
     """
     number = target.release.number
     manifest, content = releases.artifact(target.release)
+    is_sent = False
     try:
         guard.check()
         if (found := remote.digest(repository, number)) != target.replaces:
             raise _taken(remote, repository, number, found)
+        is_sent = True
         writes.put(repository, number, manifest, [EMPTY_CONTENT, content])
         if isinstance(guard, NoGuard):  # the record itself keeps two runs apart
             writes.sleep(writes.settled_after, "making sure that no other run publishes")
         if (found := remote.digest(repository, number)) != manifest.digest:
             raise _taken(remote, repository, number, found)
     except PipelineError as error:
-        add_details(error, _state(remote, repository, number, manifest))
+        maybe_done = is_sent and isinstance(error, RegistryError) and error.maybe_done
+        add_details(error, _state(remote, repository, number, manifest, maybe_done=maybe_done))
         raise
-    except KeyboardInterrupt:
-        console.warn(_state(remote, repository, number, manifest))
+    except KeyboardInterrupt as interrupt:
+        maybe_done = isinstance(interrupt, UnansweredInterrupt)
+        console.warn(_state(remote, repository, number, manifest, maybe_done=maybe_done))
         raise
 
 
@@ -56,12 +62,11 @@ def _taken(remote: Client, repository: str, number: str, digest: str | None) -> 
     )
 
 
-def _state(remote: Client, repository: str, number: str, manifest: Manifest) -> str:
+def _state(remote: Client, repository: str, number: str, manifest: Manifest, *, maybe_done: bool) -> str:
     """What is known after a failure."""
-    try:
-        digest = remote.digest(repository, number)
-    except RegistryError:
-        return f"no tag of an image was moved; it is unknown whether release {number} was recorded"
-    if digest == manifest.digest:
-        return f"release {number} is recorded, and no tag of an image was moved; publish again to finish it"
-    return f"no tag of an image was moved; release {number} is not recorded"
+    with contextlib.suppress(RegistryError):
+        if remote.digest(repository, number) == manifest.digest:
+            return f"release {number} is recorded, and no 'latest' was moved; publish again to finish it"
+        if not maybe_done:
+            return f"no 'latest' was moved; release {number} is not recorded"
+    return f"no 'latest' was moved; it is unknown whether release {number} was recorded"

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from pydantic import ValidationError
 
 from build.errors import RegistryError
 from build.publish import release as releases
 from build.publish.release import Difference, NewerFormatError, Place, Release
 from build.registry.client import Client
+from build.registry.failures import DamagedContentError
+from build.registry.manifests import Manifest
 from build.registry.tags import DateTag
 from build.system import console
 from build.system.parallel import run_parallel
+
+#: Seconds after each read of a record that is listed, but not found. While another run writes it, its tag is listed a
+#: moment before the manifest can be read.
+_PAUSES = (0.2, 1.0, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +37,8 @@ class Family:
     digest: str | None
     #: Repository and tag of each tag in the release → the digest in the registry, None if it does not exist.
     tags: Mapping[Place, str | None]
+    #: Repository and digest of each image of the release that is not in the registry any more.
+    gone: frozenset[Place] = frozenset()
 
     @property
     def differences(self) -> tuple[Difference, ...]:
@@ -35,39 +46,47 @@ class Family:
         return releases.differences(self.release, self.tags) if self.release else ()
 
 
-def read(remote: Client, repository: str) -> Family:
+class UnreadableRecordError(RegistryError):
+    """A record is lost, damaged, or not a record: without it, it is unknown what the family is."""
+
+
+def read(remote: Client, repository: str, *, without: Collection[str] = ()) -> Family:
     """Read the last release and its tags.
 
     Args:
         remote: The registry.
         repository: The repository of the records.
+        without: Numbers of records that are passed over if they cannot be read.
 
     Raises:
         RegistryError: The registry is not there, refuses, or fails; or a later version of this project wrote the
             record.
+        UnreadableRecordError: The record with the highest number cannot be read.
     """
     numbers = releases.numbers(remote.tags(repository))
-    release, digest = _last(remote, repository, numbers)
-    return Family(
+    last = _last(remote, repository, [number.tag for number in numbers], without)
+    release, digest = last or (None, None)
+    family = Family(
         repository=repository,
         numbers=tuple(numbers),
         release=release,
         digest=digest,
         tags=read_tags(remote, release.tags()) if release else {},
     )
+    # An image that has one of its tags exists; only the others are looked up.
+    existing = read_tags(remote, {(each.repository, each.wanted) for each in family.differences})
+    return replace(family, gone=frozenset(image for image, digest in existing.items() if digest is None))
 
 
-def last_release(remote: Client, repository: str) -> Release | None:
-    """Read the record of the last release alone; None if there is none.  See `read`."""
-    return _last(remote, repository, releases.numbers(remote.tags(repository)))[0]
-
-
-def _last(remote: Client, repository: str, numbers: Sequence[DateTag]) -> tuple[Release, str] | tuple[None, None]:
-    return next((found for number in numbers if (found := _release(remote, repository, number.tag))), (None, None))
+def last_release(remote: Client, repository: str, *, without: Collection[str] = ()) -> Release | None:
+    """Read the record of the last release alone; None if there is none.  Arguments and failures as of `read`."""
+    numbers = releases.numbers(remote.tags(repository))
+    last = _last(remote, repository, [number.tag for number in numbers], without)
+    return last[0] if last else None
 
 
 def read_tags(remote: Client, places: Iterable[Place]) -> dict[Place, str | None]:
-    """Read the digests of tags, several at a time.
+    """Read the digests of tags, or look up digests themselves, several at a time.
 
     Raises:
         RegistryError: The registry is not there, refuses, or fails.
@@ -76,20 +95,61 @@ def read_tags(remote: Client, places: Iterable[Place]) -> dict[Place, str | None
     return dict(zip(wanted, run_parallel(lambda place: remote.digest(*place), wanted), strict=True))
 
 
-def _release(remote: Client, repository: str, tag: str) -> tuple[Release, str] | None:
-    where = remote.registry.reference(repository, tag)
+def _last(remote: Client, repository: str, tags: Iterable[str], without: Collection[str]) -> tuple[Release, str] | None:
+    """Read the record with the highest number, and its digest; None if there is none yet."""
+    for tag in tags:
+        try:
+            return _release(remote, repository, tag)
+        except UnreadableRecordError as failure:
+            if tag not in without:
+                raise
+            console.warn(f"{failure.what}; the release before it counts")
+    return None
+
+
+def _release(remote: Client, repository: str, tag: str) -> tuple[Release, str]:
     try:
-        manifest = remote.manifest(repository, tag)
-        found = releases.from_json(remote.read_blob(repository, manifest.document["layers"][0]["digest"]))
+        manifest = _manifest(remote, repository, tag)
+        content = remote.find_blob(repository, _content_of(manifest)) if manifest else None
+        if manifest is None or content is None:
+            raise ValueError("its content is not in the registry any more")
+        found = releases.from_json(content)
         if found.number != tag:
             raise ValueError(f"it is the record of {found.number}")
     except NewerFormatError as failure:
         raise RegistryError(
             f"the record of release {tag} was written by a later version of this project ({failure})",
-            where=where,
+            where=remote.registry.reference(repository, tag),
             fix="update this clone: git pull",
         ) from failure
-    except (ValueError, KeyError, TypeError, LookupError) as failure:
-        console.warn(f"{where} is not the record of a release and is left out: {str(failure).splitlines()[0]}")
-        return None
+    except (ValueError, DamagedContentError) as failure:
+        raise UnreadableRecordError(
+            f"the record of release {tag} cannot be read: {_first_line(failure)}",
+            where=remote.registry.reference(repository, tag),
+            fix=f"restore it; or publish without it: nox -s publish -- --without-record {tag} (docs/publishing.md)",
+        ) from failure
     return found, manifest.digest
+
+
+def _manifest(remote: Client, repository: str, tag: str) -> Manifest | None:
+    for pause in _PAUSES:
+        manifest = remote.find_manifest(repository, tag)
+        if manifest is not None:
+            return manifest
+        time.sleep(pause)
+    return None
+
+
+def _content_of(manifest: Manifest) -> str:
+    """The digest of the content of a record."""
+    try:
+        return str(manifest.document["layers"][0]["digest"])
+    except (LookupError, TypeError) as failure:
+        raise ValueError("its manifest names no content") from failure
+
+
+def _first_line(failure: Exception) -> str:
+    if isinstance(failure, ValidationError):
+        first = failure.errors()[0]
+        return ": ".join(text for text in (".".join(str(part) for part in first["loc"]), first["msg"]) if text)
+    return str(failure).partition("\n")[0]

@@ -13,11 +13,11 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import StringConstraints, TypeAdapter
+from pydantic import Field, StringConstraints, TypeAdapter
 
 from build.registry.manifests import EMPTY, EMPTY_CONTENT, MANIFEST, Manifest, descriptor, to_manifest
 from build.registry.tags import LATEST, DateTag, dated
@@ -29,9 +29,12 @@ FILE_NAME = "release.json"
 #: The last part of the repository that has the records.
 NAME = "releases"
 
+#: Unix seconds of the last moment that can be printed, at the end of the year 9999.
+_LAST_SECOND = 253_402_300_799
+
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
-#: A repository, as the matrix names it, and a tag in it.
+#: A repository, as the matrix names it, and a tag or a digest in it.
 Place = tuple[str, str]
 
 
@@ -40,9 +43,9 @@ class Commit:
     """A commit of the project; unknown outside of a git checkout."""
 
     #: Hexadecimal; empty if it is unknown.
-    hash: str = ""
+    hash: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]*$")] = ""
     #: When it was committed, Unix seconds.
-    time: int = 0
+    time: Annotated[int, Field(ge=0, le=_LAST_SECOND)] = 0
     #: Whether tracked files of the checkout differed from it.
     modified: bool = False
 
@@ -206,6 +209,20 @@ def succeed(
     return tuple(sorted(all_images.values(), key=lambda image: image.key)), dict(sorted(latest.items()))
 
 
+def without(release: Release, gone: Collection[Place]) -> Release:
+    """Leave images out of a release.
+
+    Args:
+        release: The release.
+        gone: Repository and digest of each image that it must not have.
+    """
+    return dataclasses.replace(
+        release,
+        images=tuple(image for image in release.images if (image.repository, image.digest) not in gone),
+        latest={place: digest for place, digest in release.latest.items() if (place, digest) not in gone},
+    )
+
+
 def same_images(first: Sequence[ReleasedImage], second: Sequence[ReleasedImage]) -> bool:
     """Tell whether two releases have the same images, whatever commits they were published from."""
 
@@ -227,7 +244,10 @@ def from_json(content: bytes) -> Release:
         NewerFormatError: A later version of this program wrote it.
         ValueError: It is not a record.
     """
-    document = json.loads(content)
+    try:
+        document = json.loads(content)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     written = document.get(_FORMAT) if isinstance(document, dict) else None
     if isinstance(written, int) and written > 1:
         raise NewerFormatError(f"format {written}")

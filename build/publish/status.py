@@ -1,10 +1,13 @@
-"""Reports a publish that was interrupted, or that goes on.  Reads the registry."""
+"""Reports tags that are not what the last release says.  Reads the registry."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from build.errors import RegistryError
 from build.publish import lock, records
 from build.publish import release as releases
+from build.publish.lock import Holder
 from build.publish.records import Family
 from build.registry.client import Client
 from build.system import console
@@ -13,13 +16,14 @@ from build.system import console
 _NAMED = 4
 
 
-def warn_if_interrupted(remote: Client, family: Family, clone: str = "") -> None:
+def warn_if_interrupted(remote: Client, family: Family, clone: str = "", *, without: Collection[str] = ()) -> None:
     """Print a warning if the tags of a registry are not those of its last release.
 
     Args:
         remote: The registry.
         family: What it has.
         clone: This run's clone, if the run holds it: then no other run of the clone is alive.
+        without: Numbers of records that are passed over if they cannot be read.
 
     Raises:
         RegistryError: The registry is not there, refuses, or fails.
@@ -27,7 +31,11 @@ def warn_if_interrupted(remote: Client, family: Family, clone: str = "") -> None
     if not family.differences:
         return
     holder = lock.current_holder(remote, family.repository)
-    console.warn(_words(family, "" if holder is None or (clone and holder.clone == clone) else str(holder)))
+    if holder is None:  # a run may have ended since the tags were read
+        family = records.read(remote, family.repository, without=without)
+        if not family.differences:
+            return
+    console.warn(_words(family, None if holder and clone and holder.clone == clone else holder))
 
 
 def warn(remote: Client, namespace: str) -> None:
@@ -43,16 +51,18 @@ def warn(remote: Client, namespace: str) -> None:
         console.warn(f"it is unknown whether a publish was interrupted: {failure.what}")
 
 
-def _words(family: Family, holder: str) -> str:
+def _words(family: Family, holder: Holder | None) -> str:
     release, differences = family.release, family.differences
     assert release is not None
+    some = f"{len(differences)} of the {len(release.tags())} tags of release {release.number}"
+    verb = "is" if len(differences) == 1 else "are"
+    if holder and holder.run == release.run:
+        return f"another run publishes: {holder}; {some} {verb} not yet what its record says"
     names = [f"{each.repository}:{each.tag}" for each in differences[:_NAMED]]
     if len(differences) > _NAMED:
         names.append(f"{len(differences) - _NAMED} more")
-    which = f"{len(differences)} of its {len(release.tags())} tags are not what it says"
-    if holder:
-        return f"another run publishes release {release.number}: {holder}; {which} yet"
     return (
-        f"the publish of release {release.number} was interrupted (run {release.run} on {release.host}, "
-        f"{release.created}, {release.commit}): {which} ({', '.join(names)}); finish it: nox -s publish"
+        f"{some} (run {release.run} on {release.host}, {release.created}, {release.commit}) {verb} not what its record "
+        f"says ({', '.join(names)}): the publish was interrupted, or another program moved or deleted tags; "
+        + (f"another run publishes now: {holder}" if holder else "the next publish corrects that: nox -s publish")
     )

@@ -39,8 +39,9 @@ class Move:
         return f"{self.repository}:{self.tag}"
 
 
-#: ``asked``: the request was sent, and its outcome is unknown.
-_State = Literal["asked", "done", "refused"]
+#: ``asked``: the request was sent, and its outcome is unknown. ``unsettled``: it is done, but an earlier attempt had no
+#: answer, and may still be carried out.
+_State = Literal["asked", "done", "unsettled", "refused"]
 
 
 @contextlib.contextmanager
@@ -90,6 +91,8 @@ class Moves:
         self._writes = writes
         self._guard = guard
         self._states: list[tuple[Move, _State]] = []
+        #: The first request for moving back that nothing answered.
+        self._silence: RegistryError | None = None
 
     def run(self, moves: Sequence[Move]) -> None:
         """Move tags, in their order; if one fails, every ``latest`` that this run moved moves back.
@@ -145,7 +148,7 @@ class Moves:
             raise _moved_by_another(self._remote, move.repository, move.tag, actual)
         self._states.append((move, "asked"))
         try:
-            self._writes.put(move.repository, move.tag, move.manifest)
+            is_settled = self._writes.put(move.repository, move.tag, move.manifest)
         except UnansweredInterrupt:
             raise
         except KeyboardInterrupt:
@@ -155,12 +158,12 @@ class Moves:
             # The registry may have moved it all the same.
             with contextlib.suppress(RegistryError):
                 if self._remote.digest(move.repository, move.tag) == move.manifest.digest:
-                    self._set("done")
+                    self._set("unsettled" if error.maybe_done else "done")
                     return
                 if not error.maybe_done:
                     self._set("refused")
             raise
-        self._set("done")
+        self._set("done" if is_settled else "unsettled")
 
     def _set(self, state: _State) -> None:
         self._states[-1] = (self._states[-1][0], state)
@@ -173,6 +176,8 @@ class Moves:
 
     def _moved_back(self, move: Move, state: _State) -> str:
         """Move one back; returns what is to be said about it, an empty text where it is what it was."""
+        if self._silence:  # each further request would wait as long as that one
+            return _unknown(move, self._silence)
         try:
             actual = self._remote.digest(move.repository, move.tag)
             if actual == move.manifest.digest:
@@ -182,10 +187,12 @@ class Moves:
                 self._writes.put(move.repository, move.tag, move.former)
                 actual = self._remote.digest(move.repository, move.tag)
         except RegistryError as failure:
-            return f"{move.name} is unknown: it may be the new image or the old one ({failure.what})"
-        if state == "asked":
+            if failure.is_unanswered:
+                self._silence = failure
+            return _unknown(move, failure)
+        if state in ("asked", "unsettled"):
             return (
-                f"{move.name} is unknown: the registry did not answer the request to move it, and may still carry it "
+                f"{move.name} is unknown: the registry did not answer a request to move it, and may still carry it "
                 f"out; when it was last read it was {self._in_words(move, actual)}"
             )
         if actual != move.former_digest:
@@ -209,6 +216,10 @@ class Moves:
         if not moved:
             return ["this run moved no tag"]
         return [f"this run moved {', '.join(moved)}; the other run decides what becomes of them"]
+
+
+def _unknown(move: Move, failure: RegistryError) -> str:
+    return f"it is unknown which image {move.name} points to, the new one or the old one ({failure.what})"
 
 
 def _moved_by_another(remote: Client, repository: str, tag: str, actual: str | None) -> RegistryError:

@@ -1,20 +1,20 @@
 """From the last release and the images of a run to the release that follows, and the tags that move.
 
-Pure, but `check_age` asks git.
+Pure, but git is asked which of two commits is older.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Mapping, Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from build.errors import RegistryError
 from build.publish.origin import Origin, is_older
 from build.publish.plan import Plan
 from build.publish.records import Family
-from build.publish.release import Place, Release, following, next_number, same_images, succeed
-from build.registry.tags import LATEST
+from build.publish.release import Place, Release, ReleasedImage, following, next_number, same_images, succeed, without
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,8 @@ class Rules:
     allow_older: bool = False
     #: Move ``latest``.
     latest: bool = True
+    #: Numbers of releases whose records are passed over if they cannot be read.
+    without_records: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,10 +73,11 @@ def target(family: Family, plans: Sequence[Plan], origin: Origin, today: datetim
         rules: What a person allows.
 
     Returns:
-        The last release itself where it has all images of the run; it may have to be finished. Otherwise a new one.
+        The last release itself where it has all images of the run; it may have to be finished. Otherwise a new one,
+        without the images that the registry does not have any more.
     """
-    former = family.release
-    published = [plan.released(origin.commit) for plan in plans]
+    former = without(family.release, family.gone) if family.release else None
+    published = _released(former, plans, origin)
     rolling = {plan.item.repository: str(plan.digest) for plan in plans if plan.item.rolling} if rules.latest else {}
     images, latest = succeed(former, published, rolling)
     release = Release(
@@ -87,7 +90,8 @@ def target(family: Family, plans: Sequence[Plan], origin: Origin, today: datetim
         latest=latest,
     )
     missing = {(each.repository, each.tag): each.wanted for each in family.differences if not each.is_conflict}
-    if former is None or any(each.is_conflict for each in family.differences) or not same_images(images, former.images):
+    cannot_be_finished = family.gone or any(each.is_conflict for each in family.differences)
+    if former is None or cannot_be_finished or not same_images(images, former.images):
         unfinished = {place: digest for place, digest in missing.items() if former and place in former.immutable_tags()}
         return _new(release, unfinished, family, rules)
     if dict(former.latest) == latest:
@@ -105,6 +109,19 @@ def target(family: Family, plans: Sequence[Plan], origin: Origin, today: datetim
         release = replace(release, number=former.number)
         return replace(_new(release, {}, family, rules), replaces=family.digest)
     return _new(release, {}, family, rules)
+
+
+def _released(former: Release | None, plans: Sequence[Plan], origin: Origin) -> list[ReleasedImage]:
+    """The images of the run in a release. The commit of an unchanged image never becomes an older one."""
+    is_older_than = functools.cache(lambda commit: not origin.commit.hash or is_older(origin, commit))
+    images = []
+    for plan in plans:
+        image = plan.released(origin.commit)
+        known = former.image(image.key) if former else None
+        if known is not None and known.digest == image.digest and is_older_than(known.commit):
+            image = replace(image, commit=known.commit)
+        images.append(image)
+    return images
 
 
 def _new(release: Release, unfinished: Mapping[Place, str], family: Family, rules: Rules) -> Target:
@@ -125,33 +142,6 @@ def with_next_number(made: Target) -> Target:
     """The same release with the next number, where a tag of the number exists already."""
     release = replace(made.release, number=following(made.release.number))
     return replace(made, release=release, replaces=None, immutable=release.immutable_tags())
-
-
-def only_with(made: Target, manifests: Collection[tuple[str, str]]) -> Target:
-    """The same new release without the images that the registry does not have any more.
-
-    Args:
-        made: The release.
-        manifests: Repository and digest of each image that the registry has.
-    """
-    images = tuple(image for image in made.release.images if (image.repository, image.digest) in manifests)
-    latest = {
-        repository: digest
-        for repository, digest in made.release.latest.items()
-        if (repository, digest) in manifests or (repository, LATEST) not in made.rolling
-    }
-    release = replace(made.release, images=images, latest=latest)
-
-    def kept(tags: Mapping[Place, str]) -> dict[Place, str]:
-        return {place: digest for place, digest in tags.items() if (place[0], digest) in manifests}
-
-    return replace(
-        made,
-        release=release,
-        unfinished=kept(made.unfinished),
-        immutable=kept(made.immutable),
-        rolling=kept(made.rolling),
-    )
 
 
 def check_age(family: Family, plans: Sequence[Plan], origin: Origin, registry: str) -> None:

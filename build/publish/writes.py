@@ -33,21 +33,25 @@ class Writes:
         """Seconds after which a write that another run began earlier has arrived: twice the slowest seen."""
         return max(SETTLE, 2 * self.slowest)
 
-    def put(self, repository: str, tag: str, manifest: Manifest, blobs: Sequence[bytes] = ()) -> None:
+    def put(self, repository: str, tag: str, manifest: Manifest, blobs: Sequence[bytes] = ()) -> bool:
         """Point a tag to a manifest, whose small ``blobs`` are uploaded first.
+
+        Returns:
+            Whether it is settled; else an earlier attempt was not answered, and may move the tag at any later time.
 
         Raises:
             RegistryError: The registry is not there, refuses, or fails.
             KeyboardInterrupt: Ctrl-C was pressed, and the request was carried out.
-            UnansweredInterrupt: Ctrl-C was pressed, and it is unknown whether the request was carried out.
+            UnansweredInterrupt: Ctrl-C was pressed, and it is unknown whether the request was or will be carried out.
         """
         failures: list[BaseException] = []
+        settled: list[bool] = []
         # Not `join`: after Ctrl-C in it, Python 3.11 takes the thread for ended.
         ended = threading.Event()
 
         def send() -> None:
             try:
-                self._remote.put_tag(repository, tag, manifest, blobs)
+                settled.append(self._remote.put_tag(repository, tag, manifest, blobs))
             except BaseException as failure:  # noqa: BLE001  raised again in the caller's thread
                 failures.append(failure)
             finally:
@@ -67,13 +71,14 @@ class Writes:
                 ended.wait(PATIENCE)
             except KeyboardInterrupt:
                 raise UnansweredInterrupt from None
-            if not ended.is_set() or failures:
+            if not ended.is_set() or settled != [True]:
                 raise UnansweredInterrupt from None
             raise
         finally:
             self.slowest = max(self.slowest, time.monotonic() - began)
         if failures:
             raise failures[0]
+        return settled[0]
 
     def sleep(self, seconds: float, why: str) -> None:
         """Wait, and show why."""

@@ -47,8 +47,8 @@ class Registry:
         return f"{self.namespace}/{variant_repository.split('/', 1)[-1]}"
 
     def reference(self, variant_repository: str, tag: str) -> str:
-        """Return the reference for ``docker pull``: ``127.0.0.1:5000/azureml/sklearn-…:tag``."""
-        return f"{self.host}/{self.repository(variant_repository)}:{tag}"
+        """Return the reference for ``docker pull``: ``127.0.0.1:5000/azureml/sklearn-…:tag``, or ``…@sha256:…``."""
+        return f"{self.host}/{self.repository(variant_repository)}{'@' if ':' in tag else ':'}{tag}"
 
     def __str__(self) -> str:
         return f"{self.host}/{self.namespace}" if self.namespace else self.host

@@ -10,7 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from build.registry.client import Client
+from build.registry.failures import ImmutableTagError
 from build.registry.manifests import EMPTY, EMPTY_CONTENT, INDEX, MANIFEST, Manifest, descriptor, to_manifest
+from build.system import console
 
 #: The annotation with the time, ISO 8601 in UTC: the newest of several attachments is the one that counts.
 _CREATED = "org.opencontainers.image.created"
@@ -61,14 +63,24 @@ def attach(
     is_listed = client.put_artifact(repository, manifest, [EMPTY_CONTENT, content])
     if is_listed is None:
         return False
+    there = f"{title} of {client.registry.reference(repository, subject.digest)} is in the registry"
     if not is_listed:
         entry = descriptor(MANIFEST, manifest.content) | {"artifactType": media_type, "annotations": notes}
         others = [each for each in _in_tag(client, repository, subject.digest) if each["digest"] != entry["digest"]]
         index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [*others, entry]}
-        client.put_tag(repository, _tag(subject.digest), to_manifest(index, INDEX))
+        why = "is not listed: the list of attachments is a tag there, and tags cannot be moved"
+        _put_tag(client, repository, _tag(subject.digest), to_manifest(index, INDEX), f"{there}, but {why}")
     if tag is not None:
-        client.put_tag(repository, tag, manifest)
+        _put_tag(client, repository, tag, manifest, f"{there}, but its tag {tag} is not on it: tags cannot be moved")
     return True
+
+
+def _put_tag(client: Client, repository: str, tag: str, manifest: Manifest, refused: str) -> None:
+    """Write a tag. Where the registry does not let it be moved, that is a warning: the attachment itself is there."""
+    try:
+        client.put_tag(repository, tag, manifest)
+    except ImmutableTagError:
+        console.warn(refused)
 
 
 def attached(client: Client, repository: str, digest: str, media_type: str) -> list[dict[str, Any]]:

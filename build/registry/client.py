@@ -126,7 +126,7 @@ class Client:
             assert manifest.document is not None
         return manifest
 
-    def put_tag(self, repository: str, tag: str, manifest: Manifest, blobs: Sequence[bytes] = ()) -> None:
+    def put_tag(self, repository: str, tag: str, manifest: Manifest, blobs: Sequence[bytes] = ()) -> bool:
         """Point ``tag`` to a manifest.
 
         Args:
@@ -134,10 +134,13 @@ class Client:
             tag: The tag.
             manifest: The manifest.
             blobs: Small blobs of it that are uploaded before; the repository has the others.
+
+        Returns:
+            Whether it is settled; else an earlier attempt was not answered, and may move the tag at any later time.
         """
         for content in blobs:
             self._put_blob(repository, content, f"uploading to {repository}")
-        self._put_manifest(repository, tag, manifest, f"tagging {repository}:{tag}")
+        return not self._put_manifest(repository, tag, manifest, f"tagging {repository}:{tag}").unsettled
 
     def remove_tag(self, repository: str, tag: str) -> None:
         """Remove a tag; many registries cannot (CNCF Distribution before 3.0) and answer with an error."""
@@ -158,7 +161,7 @@ class Client:
             self._path(repository, "blobs", f"uploads/?{query}"),
             doing=f"mounting a layer into {repository}",
             scopes=[self._scope(repository, "pull,push"), self._scope(origin)],
-            accept=range(400, 600),
+            accept=range(300, 600),
         )
         return response.status == 201  # 202 opens an upload instead
 
@@ -186,12 +189,22 @@ class Client:
 
     def read_blob(self, repository: str, digest: str) -> bytes:
         """Read a small blob (a configuration, a report), whole."""
-        doing = f"reading {repository}@{digest}"
-        content = self._read("GET", self._path(repository, "blobs", digest), repository, doing).content
-        with self._understood(doing):
-            if digest != digest_of(content):
-                raise ValueError(f"the content has the digest {digest_of(content)}")
+        content = self._blob(repository, digest)
+        assert content is not None
         return content
+
+    def find_blob(self, repository: str, digest: str) -> bytes | None:
+        """Read a small blob, or return None if the repository does not have it."""
+        return self._blob(repository, digest, accept=(404,))
+
+    def _blob(self, repository: str, digest: str, accept: Sequence[int] = ()) -> bytes | None:
+        doing = f"reading {repository}@{digest}"
+        response = self._read("GET", self._path(repository, "blobs", digest), repository, doing, accept=accept)
+        if response.status == 404:
+            return None
+        if (actual := digest_of(response.content)) != digest:
+            raise failures.damaged(self.registry, doing, f"the content has the digest {actual}")
+        return response.content
 
     def put_artifact(self, repository: str, manifest: Manifest, blobs: Sequence[bytes]) -> bool | None:
         """Upload a manifest that is not an image, after the blobs that it names; its reference is its digest.

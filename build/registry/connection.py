@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import email.utils
+import re
 from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import urljoin, urlsplit
 
@@ -14,13 +16,13 @@ from build.registry.authentication import Authenticator
 from build.system.http import HttpClient
 from build.system.http_failures import HttpError
 from build.system.http_response import Response
+from build.system.retries import is_unsettled
 
 # Docker Hub's references and its registry have different hosts.
 _DOCKER_HUB = ("docker.io", "index.docker.io")
 _DOCKER_HUB_REGISTRY = "registry-1.docker.io"
 
-#: Statuses with which a proxy answers that did not hear from the registry.
-_OF_A_PROXY = (502, 503, 504)
+_NEXT = re.compile(r'<([^>]*)>\s*;[^,<]*\brel="?next\b')
 
 
 class Connection:
@@ -81,12 +83,13 @@ class Connection:
         if response.status == 401 and is_own:
             renewed = self._authenticator.answer(response, wanted, login)
             if renewed is not None:
-                response = self._send(method, url, headers, body, renewed, doing)
+                again = self._send(method, url, headers, body, renewed, doing)
+                response = dataclasses.replace(again, unsettled=response.unsettled or again.unsettled)
         if response.ok or response.status in accept:
             return response
         logged_in = self._authenticator.logged_in
         failed = failures.from_response(self.registry, response, doing, logged_in=logged_in)
-        failed.maybe_done = response.status in _OF_A_PROXY
+        failed.maybe_done = response.unsettled or is_unsettled(response.status)
         raise failed
 
     def pages(self, path: str, *, doing: str, scopes: Collection[str]) -> Iterator[Response]:
@@ -96,7 +99,9 @@ class Connection:
             RegistryError: The registry is not there, refuses, or fails.
         """
         following: str | None = path
-        while following:
+        seen: set[str] = set()
+        while following and following not in seen:
+            seen.add(following)
             response = self.request("GET", following, doing=doing, scopes=scopes, accept=(404,))
             if response.status == 404:
                 return
@@ -118,7 +123,7 @@ class Connection:
             response = self._http.request(method, url, headers=sent, body=body, retry=True)
         except HttpError as failure:
             unanswered = failures.from_http(self.registry, failure, doing)
-            unanswered.maybe_done = True
+            unanswered.maybe_done = unanswered.is_unanswered = True
             raise unanswered from failure
         if _server(response.url) == _server(self._root):
             with contextlib.suppress(ValueError, TypeError):
@@ -134,9 +139,6 @@ def _server(url: str) -> tuple[str, str | None, int]:
 
 
 def _next_page(response: Response) -> str | None:
-    """The address in ``Link: </v2/…?last=x>; rel="next"`` (RFC 8288)."""
-    link = response.headers.get("Link") or ""
-    target, _, parameters = link.partition(">")
-    if not target.startswith("<") or "next" not in parameters:
-        return None
-    return urljoin(response.url, target[1:])
+    """The address in ``Link: </v2/…?last=x>; rel="next"``, which may be one of several (RFC 8288)."""
+    found = _NEXT.search(response.headers.get("Link") or "")
+    return urljoin(response.url, found[1]) if found else None

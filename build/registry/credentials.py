@@ -64,11 +64,13 @@ def _of_docker(registry: Registry) -> Login | None:
 
     try:
         stored = docker.auth.load_config().resolve_authconfig(registry.host)
-    except DockerException as error:
+    except (DockerException, ValueError) as error:
+        # docker reads the logins of all hosts at once, and does not say which one is damaged.
+        is_damaged = isinstance(error, ValueError)
         raise RegistryError(
             "the stored logins cannot be read",
             where="docker's config.json",
-            fix=f"docker login {registry.host}",
+            fix=f"{'remove the damaged login from it; ' if is_damaged else ''}docker login {registry.host}",
             details=str(error),
         ) from error
     # Credential helpers capitalise the keys, the file does not.

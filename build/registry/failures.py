@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from urllib.parse import urljoin
 
 from build.errors import RegistryError
 from build.registry.address import REGISTRY_VARIABLE, Registry
@@ -14,6 +15,7 @@ from build.system.http_failures import (
     PlainHttpError,
     TimedOutError,
     TlsError,
+    shown,
 )
 from build.system.http_response import Response, status_text
 from build.system.retries import is_rate_limit
@@ -30,6 +32,14 @@ _PLAIN_HTTP = (
 _EXPIRED = "has expired or is not yet valid"
 _WRONG_HOST = ("is valid for", "is not valid for any names", "doesn't contain any ip sans")
 _UNKNOWN_CA = "signed by unknown authority"
+
+
+class ImmutableTagError(RegistryError):
+    """The tag exists, and the registry does not let it be moved."""
+
+
+class DamagedContentError(RegistryError):
+    """A content is not what its digest says."""
 
 
 def not_there(registry: Registry, details: str) -> RegistryError:
@@ -133,6 +143,22 @@ def not_a_registry(registry: Registry, doing: str, details: str) -> RegistryErro
     )
 
 
+def damaged(registry: Registry, doing: str, details: str) -> DamagedContentError:
+    """The failure that a content is not what its digest says.
+
+    Args:
+        registry: The registry.
+        doing: The request, for the message.
+        details: What it is.
+    """
+    return DamagedContentError(
+        f"the registry {registry.host} has a damaged content ({doing})",
+        where=registry.host,
+        fix="look at the registry's own log, and at caches and proxies in front of it",
+        details=details,
+    )
+
+
 def rate_limited(registry: Registry, doing: str, *, logged_in: bool, details: str | None) -> RegistryError:
     """The failure that the registry accepts no more requests for now.
 
@@ -194,10 +220,10 @@ def from_response(registry: Registry, response: Response, doing: str, *, logged_
     if is_rate_limit(response.status, response.headers, response.content):
         return rate_limited(registry, doing, logged_in=logged_in, details=details)
     if is_immutable(response.status, words):
-        return RegistryError(
+        return ImmutableTagError(
             f"the registry {registry.host} does not let a tag be moved ({doing})",
             where=str(registry),
-            fix="publish with --no-latest, which moves no tag",
+            fix="publish again",
             details=details,
         )
     if response.status == 401:
@@ -214,6 +240,14 @@ def from_response(registry: Registry, response: Response, doing: str, *, logged_
             f"the registry {registry.host} has no such repository ({doing})",
             where=str(registry),
             fix="create the repository in the registry, then publish again",
+            details=details,
+        )
+    if 300 <= response.status < 400:
+        target = urljoin(response.url, response.headers.get("Location") or "")
+        return RegistryError(
+            f"the registry {registry.host} redirects to {shown(target)} ({doing})",
+            where=registry.host,
+            fix=f"use that registry's own address: {REGISTRY_VARIABLE}=host[:port][/namespace]",
             details=details,
         )
     return RegistryError(

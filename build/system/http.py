@@ -8,6 +8,7 @@ request costs half the CPU time that it costs with requests.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import itertools
 import threading
@@ -24,6 +25,7 @@ from build.system.http_failures import (
     NoAnswerError,
     ProxyFailedError,
     StoppedError,
+    TimedOutError,
     from_library,
     host_of,
 )
@@ -71,7 +73,7 @@ class HttpClient:
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._pause = wait or self._closed.wait
-        #: Hosts that could not be connected to: they get one attempt, until one succeeds.
+        #: Hosts that did not answer: they get one attempt, until one succeeds.
         self._unreachable: set[str] = set()
         #: What was printed last about each host, so that parallel requests print a wait once.
         self._announced: dict[str, str] = {}
@@ -146,21 +148,22 @@ class HttpClient:
             ) from None
         may_repeat = method in IDEMPOTENT if retry is None else retry
         policy = self._policy if may_repeat and host not in self._unreachable else RetryPolicy(attempts=1)
+        unsettled = False
         for attempt in itertools.count(1):
-            response = None
             try:
                 response, raw = self._follow(method, url, headers, body, whole=whole)
                 self._unreachable.discard(host)
             except HttpError as failure:
                 pause = policy.wait(attempt) if failure.again else None
                 if pause is None:
-                    if isinstance(failure, NoAnswerError):
+                    if isinstance(failure, NoAnswerError | TimedOutError):
                         self._unreachable.add(host)
                     if attempt > 1:
                         failure.details = f"{failure.details}\ngave up after {attempt} attempts"
                     raise
-                reason = failure.what
+                reason, unsettled = failure.what, True
             else:
+                response = dataclasses.replace(response, unsettled=unsettled)
                 limited = retries.is_rate_limit(response.status, response.headers, response.content)
                 if not limited and not retries.is_temporary(response.status):
                     return response, raw
@@ -171,6 +174,7 @@ class HttpClient:
                     return _given_up(response, attempt, asked, policy, now), raw
                 if not whole:
                     raw.close()
+                unsettled = unsettled or retries.is_unsettled(response.status)
                 reason = f"{host} answered {status_text(response.status)}"
             self._wait(host, url, reason, pause, f"attempt {attempt + 1} of {policy.attempts}")
         raise AssertionError("unreachable")
@@ -255,9 +259,7 @@ def _given_up(
             f"the server asks to wait {console.seconds(asked)}, until {end:%Y-%m-%d %H:%M} UTC; "
             f"a run waits {console.seconds(policy.longest_wait)} at most"
         )
-    return Response(
-        url=response.url, status=response.status, headers=response.headers, content=response.content, gave_up=reason
-    )
+    return dataclasses.replace(response, gave_up=reason)
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:

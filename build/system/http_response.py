@@ -26,10 +26,13 @@ class Response:
     content: bytes
     #: Why a failed request was not sent again; empty where it did not fail.
     gave_up: str = ""
+    #: Whether an earlier attempt may still be carried out: nothing answered it, or a proxy that had no answer.
+    unsettled: bool = False
 
     @property
     def ok(self) -> bool:
-        return self.status < 400
+        """Whether the request was carried out; a redirect that was not followed is no success."""
+        return self.status < 300
 
     @property
     def text(self) -> str:
@@ -47,7 +50,7 @@ class Response:
         """Return the answer itself.
 
         Raises:
-            StatusError: The status is 400 or above.
+            StatusError: The status is 300 or above.
         """
         if self.ok:
             return self

@@ -75,6 +75,17 @@ def is_temporary(status: int) -> bool:
     return status in _TEMPORARY
 
 
+def is_unsettled(status: int) -> bool:
+    """Tell whether a request with such an answer may still be carried out: a proxy gives it that had no answer itself.
+
+    500 is the server's own answer; 502 to 504 and, of some proxies, 520 to 524 are not.
+
+    Args:
+        status: The HTTP status.
+    """
+    return status > 500
+
+
 def retry_after(text: str | None, now: datetime.datetime) -> float | None:
     """Read the header ``Retry-After``: seconds or an HTTP date (RFC 9110, 10.2.3).
 

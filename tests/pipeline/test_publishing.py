@@ -34,7 +34,7 @@ from tests.pipeline.registries import (
     random_layer,
     running,
 )
-from tests.registry_proxy import Fault, registry_proxy, status
+from tests.registry_proxy import Effect, Fault, registry_proxy, reset, status
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("short_wait")]
 
@@ -291,13 +291,13 @@ def test_a_registry_that_dies_in_a_push_is_named_and_the_next_run_completes_it(
     assert there.tags(item.repository) == ["20261123.v1", "latest", item.recipe_tag]
 
 
-@pytest.mark.parametrize("code", [502, 429])
+@pytest.mark.parametrize("fault", [status(502), status(500), status(429), reset()], ids=["502", "500", "429", "reset"])
 def test_one_temporary_failure_of_an_upload_does_not_fail_the_publish(
-    engine_client: DockerClient, there: Running, load: Load, monkeypatch: pytest.MonkeyPatch, code: int
+    engine_client: DockerClient, there: Running, load: Load, monkeypatch: pytest.MonkeyPatch, fault: Effect
 ) -> None:
     monkeypatch.setattr("build.publish.push._POLICY", RetryPolicy(attempts=2, first_wait_when_limited=0.5))
 
-    with registry_proxy(there.port, Fault(kind="upload put", effect=status(code))) as proxy:
+    with registry_proxy(there.port, Fault(kind="upload put", effect=fault)) as proxy:
         (result,) = publish([load("one", [random_layer(50_000)])], proxy.registry, engine_client, MONDAY)
 
     assert there.tag("azureml/one", "latest") == result.digest

@@ -98,6 +98,24 @@ def test_the_times_decide_on_different_branches_and_for_unknown_commits(reposito
     assert not is_older(of_checkout(copy), Commit(hash="c" * 40, time=1_500_000))
 
 
+def test_a_commit_that_git_cannot_read_is_unknown_and_git_says_why(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository.commit(1_000_000)
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # git takes the checkout for another user's
+    assert repository.origin().commit == Commit()
+    (line,) = capsys.readouterr().err.replace("\n", " ").split("warning: ")[1:]
+    assert line.startswith("the commit of this checkout is unknown, and is not compared: fatal: ")
+    assert "dubious ownership" in line
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert repository.origin().commit == Commit()
+    assert "git cannot be run (No such file or directory)" in capsys.readouterr().err
+
+    assert of_checkout(tmp_path).commit == Commit()
+    assert capsys.readouterr().err == ""
+
+
 def test_a_clone_has_a_name_of_its_own(tmp_path: Path) -> None:
     held, copied = tmp_path / "run.lock", tmp_path / "copy.lock"
     held.touch()

@@ -24,6 +24,9 @@ def no_login(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     [
         "received unexpected HTTP status: 502 Bad Gateway",
         "unexpected status from PUT request to https://r/v2/x/blobs/uploads/1: 503 Service Unavailable",
+        "received unexpected HTTP status: 500 Internal Server Error",
+        "write tcp 10.0.0.1:3->10.0.0.2:443: write: connection reset by peer",
+        'Patch "https://r/v2/x/blobs/uploads/1": unexpected EOF',
         "toomanyrequests: retry-after: 12.5ms, allowed: 44000/minute",
         "denied: You have exceeded a secondary rate limit.",
     ],
@@ -46,6 +49,7 @@ def test_temporary_failures_are_repeated(words: str) -> None:
         ("http: server gave HTTP response to HTTPS client", "speaks plain HTTP"),
         ("tls: first record does not look like a TLS handshake", "speaks plain HTTP"),
         ("dial tcp: lookup registry.example: no such host", "cannot be reached"),
+        ("write: connection reset by peer", "cannot be reached or stopped answering"),
         ("received unexpected HTTP status: 504 Gateway Timeout", "did not take one"),
         ("received unexpected HTTP status: 500 Internal Server Error", "did not take one"),
     ],

@@ -100,7 +100,16 @@ def test_what_is_not_a_record_is_refused(key: str, value: object) -> None:
         releases.from_json(json.dumps(document).encode())
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"3", b"\xff", b"{}"])
+@pytest.mark.parametrize("commit", [{"time": 10**18}, {"time": -1}, {"hash": "--output=x"}, {"hash": "ab\n"}])
+def test_a_commit_that_cannot_be_one_is_refused(commit: dict[str, object]) -> None:
+    document = json.loads(releases.to_json(release(image("one", "1"))))
+    document["commit"] |= commit
+
+    with pytest.raises(ValueError):
+        releases.from_json(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"3", b"\xff", b"{}", b"[" * 200_000])
 def test_other_content_is_not_a_record(content: bytes) -> None:
     with pytest.raises(ValueError):
         releases.from_json(content)
@@ -253,13 +262,36 @@ def test_a_stand_in_that_takes_latest_takes_it_from_the_image_of_the_same_reposi
     assert made.release.latest == {"azureml/one": digest("2")}
 
 
-def test_an_image_that_the_registry_lost_is_left_out() -> None:
-    made = target(family(release(image("one", "1"), image("two", "2"))), plan("two", "3"))
+def lost(known: Family, name: str, letter: str) -> Family:
+    """The same registry without an image: its tags are gone too."""
+    tags = {place: None if value == digest(letter) else value for place, value in known.tags.items()}
+    return dataclasses.replace(known, tags=tags, gone=frozenset({(f"azureml/{name}", digest(letter))}))
 
-    left = targets.only_with(made, {("azureml/two", digest("3"))})
 
-    assert [each.name for each in left.release.images] == ["two"]
-    assert left.moves == left.release.immutable_tags() | {("azureml/two", "latest"): digest("3")}
+def test_an_image_that_the_registry_lost_is_not_carried_over() -> None:
+    known = lost(family(release(image("one", "1"), image("two", "2"))), "one", "1")
+
+    for made in (target(known, plan("two", "2")), target(known, plan("two", "3"))):
+        assert made.is_new
+        assert [each.name for each in made.release.images] == ["two"]
+        assert list(made.release.latest) == ["azureml/two"]
+        assert {repository for repository, _ in made.moves} == {"azureml/two"}
+
+
+def test_an_image_that_the_registry_lost_can_be_replaced() -> None:
+    made = target(lost(family(release(image("one", "1"), image("two", "2"))), "one", "1"), plan("one", "3"))
+
+    assert {each.name: each.digest for each in made.release.images} == {"one": digest("3"), "two": digest("2")}
+    assert not made.unfinished
+    assert made.rolling == {("azureml/one", "latest"): digest("3")}
+
+
+def test_without_latest_a_lost_image_is_not_the_one_that_latest_should_be() -> None:
+    known = lost(family(release(image("one", "1"), image("two", "2"))), "one", "1")
+
+    made = target(known, plan("two", "3"), rules=Rules(latest=False))
+
+    assert made.release.latest == {"azureml/two": digest("2")}
 
 
 # Older commits, by their times: /nowhere is no git checkout
@@ -288,6 +320,20 @@ def test_an_older_commit_with_the_same_image_is_not_refused() -> None:
     known = family(release(image("one", "1", commit=NEW)))
 
     targets.check_age(known, [plan("one", "1")], origin(OLD), "r.example")
+
+
+@pytest.mark.parametrize(
+    ("mine", "published", "expected"),
+    [(OLD, NEW, NEW), (NEW, OLD, NEW), (Commit(), OLD, OLD), (OLD, Commit(), OLD), (Commit(), Commit(), Commit())],
+)
+def test_the_commit_of_an_unchanged_image_never_becomes_an_older_one(
+    mine: Commit, published: Commit, expected: Commit
+) -> None:
+    known = family(release(image("one", "1", commit=published)))
+
+    made = targets.target(known, [plan("one", "1"), plan("two", "2")], origin(mine), TODAY, Rules())
+
+    assert {each.name: each.commit for each in made.release.images} == {"one": expected, "two": mine}
 
 
 def test_images_of_the_same_digests_are_the_same_whatever_commit_published_them() -> None:

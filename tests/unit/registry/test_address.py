@@ -15,6 +15,7 @@ def test_the_default_is_the_embedded_registry() -> None:
 
     assert registry == Registry(host="127.0.0.1:5000", insecure=True, embedded=True)
     assert registry.reference(IMAGE, "latest") == f"127.0.0.1:5000/{IMAGE}:latest"
+    assert registry.reference(IMAGE, "sha256:ab") == f"127.0.0.1:5000/{IMAGE}@sha256:ab"
 
 
 def test_the_embedded_registry_moves_to_another_port() -> None:

@@ -140,6 +140,29 @@ def test_the_digest_is_computed_where_the_registry_does_not_name_it(connect: Con
         assert connect(server).digest(REPOSITORY, "latest") == digest_of(content)
 
 
+@pytest.mark.parametrize(
+    ("status", "maybe_done"), [(400, False), (403, False), (500, False), (503, True), (504, True), (520, True)]
+)
+def test_a_failure_tells_whether_the_request_may_still_be_carried_out(
+    connect: Connect, status: int, maybe_done: bool
+) -> None:
+    manifest = to_manifest({"schemaVersion": 2}, MANIFEST)
+    with serving(in_turn(Answer(status=status))) as server, pytest.raises(RegistryError) as failure:
+        connect(server).put_tag(REPOSITORY, "latest", manifest)
+
+    assert failure.value.maybe_done == maybe_done
+
+
+@pytest.mark.parametrize("status", [301, 307, 308])
+def test_a_write_that_is_redirected_is_a_failure_with_the_address(connect: Connect, status: int) -> None:
+    redirect = Answer(status=status, headers={"Location": "https://other.example:5000/v2/x?secret=1"})
+    with serving(in_turn(redirect)) as server, pytest.raises(RegistryError) as failure:
+        connect(server).put_tag(REPOSITORY, "latest", to_manifest({"schemaVersion": 2}, MANIFEST))
+
+    assert f"{server.host} redirects to https://other.example:5000/v2/x (tagging" in failure.value.what
+    assert "REGISTRY=" in str(failure.value.fix)
+
+
 def test_content_with_another_digest_is_refused(connect: Connect) -> None:
     with serving(in_turn(Answer(body=b"{}"))) as server:
         client = connect(server)
@@ -150,6 +173,28 @@ def test_content_with_another_digest_is_refused(connect: Connect) -> None:
 
     assert digest_of(b"{}") in str(of_manifest.value.details)
     assert digest_of(b"{}") in str(of_blob.value.details)
+
+
+def test_a_mount_that_is_redirected_is_no_failure(connect: Connect) -> None:
+    with serving(in_turn(Answer(status=307, headers={"Location": "/elsewhere"}))) as server:
+        assert not connect(server).mount(REPOSITORY, DIGEST, "azureml/two")
+
+
+@pytest.mark.parametrize(
+    "link", ['<{page}?n=100>; rel="first", <{page}?last=b>; rel="next"', "<{page}?last=b>; title=x; rel=next"]
+)
+def test_the_next_page_may_be_one_of_several_links(connect: Connect, link: str) -> None:
+    page = "/v2/azureml/one/tags/list"
+    first = Answer(headers={"Link": link.format(page=page)}, body=b'{"tags": ["a", "b"]}')
+    with serving(in_turn(first, Answer(body=b'{"tags": ["c"]}'))) as server:
+        assert connect(server).tags(REPOSITORY) == ["a", "b", "c"]
+        assert [request.path for request in server.requests] == [page, f"{page}?last=b"]
+
+
+def test_a_page_that_leads_to_itself_is_the_last_one(connect: Connect) -> None:
+    loop = Answer(headers={"Link": '</v2/azureml/one/tags/list?last=b>; rel="next"'}, body=b'{"tags": ["a"]}')
+    with serving(in_turn(loop)) as server:
+        assert connect(server).tags(REPOSITORY) == ["a", "a"]
 
 
 def test_tags_are_read_from_all_pages(connect: Connect) -> None:

@@ -81,6 +81,16 @@ def test_an_identity_token_of_a_credential_helper(docker_config: Path, monkeypat
     assert credentials(parse("acme.example")) == IdentityToken(token="refresh-me")
 
 
+@pytest.mark.parametrize("auth", ["x", base64.b64encode(b"no colon").decode(), base64.b64encode(b"\xff:x").decode()])
+def test_a_damaged_login_of_another_host_is_a_failure_of_the_file(docker_config: Path, auth: str) -> None:
+    docker_config.write_text(json.dumps({"auths": {"other.example": {"auth": auth}}}), encoding="utf-8")
+
+    with pytest.raises(RegistryError, match="the stored logins cannot be read") as failure:
+        credentials(parse("acme.example"))
+
+    assert "remove the damaged login" in str(failure.value.fix)
+
+
 def test_docker_login_comes_before_netrc(docker_config: Path, netrc_file: Path) -> None:
     netrc_file.write_text("machine ghcr.io login me password outdated\n", encoding="utf-8")
     auth = base64.b64encode(b"me:secret").decode()

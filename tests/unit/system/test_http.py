@@ -90,6 +90,46 @@ def test_retries_end(client: HttpClient, lines: list[str]) -> None:
     assert str(failure.value.details).splitlines() == ["down for maintenance", "gave up after 3 attempts"]
 
 
+@pytest.mark.parametrize(
+    ("first", "is_unsettled"),
+    [
+        (Answer(drop=True), True),
+        (Answer(status=504), True),
+        (Answer(status=500), False),
+        (Answer(status=429), False),
+        (Answer(status=403), False),
+    ],
+)
+def test_an_attempt_without_an_answer_is_noted_in_the_answer_to_a_later_one(
+    client: HttpClient, first: Answer, is_unsettled: bool
+) -> None:
+    with serving(in_turn(first, Answer(status=403))) as server:
+        response = client.request("PUT", f"http://{server.host}/", body=b"x")
+
+    assert (response.status, response.unsettled) == (403, is_unsettled)
+
+
+def test_a_host_that_did_not_answer_in_time_gets_one_attempt_until_it_answers() -> None:
+    hangs = threading.Event()
+    hangs.set()
+
+    def respond(request: Request) -> Answer:
+        return Answer(body=b"slow", seconds=0.5 if hangs.is_set() else 0.0)
+
+    with HttpClient(policy=POLICY, notify=lambda _: None, timeout=0.1) as client, serving(respond) as server:
+        for attempts in (3, 1, 1):
+            before = len(server.requests)
+            with pytest.raises(TimedOutError):
+                client.get(f"http://{server.host}/")
+            assert len(server.requests) - before == attempts
+        hangs.clear()
+        assert client.get(f"http://{server.host}/").ok
+        hangs.set()
+        with pytest.raises(TimedOutError):
+            client.get(f"http://{server.host}/")
+        assert len(server.requests) - before == 1 + 1 + 3
+
+
 def test_a_post_is_repeated_only_on_request(client: HttpClient) -> None:
     with serving(in_turn(Answer(status=502), Answer(status=201))) as server:
         assert client.request("POST", f"http://{server.host}/").status == 502
