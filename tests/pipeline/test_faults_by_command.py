@@ -68,7 +68,9 @@ def test_publish_tells_the_truth_and_the_next_one_finishes(
         latest = client.digest(repository, "latest")
         if stays:
             assert done.code == 5, output
-            assert all(word in output for word in words), output
+            # Of a layer that is refused while it is sent, the engine passes on the status alone.
+            by_status = request_kind == "upload" and "403 Forbidden" in output
+            assert by_status or all(word in output for word in words), output
             assert "\n  fix:" in output
             assert "@sha256:" not in done.out, "a reference was printed"
             assert latest is None, "the tag moved although the publish failed"
