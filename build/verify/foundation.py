@@ -33,6 +33,8 @@ class FoundationResult(BaseModel):
     #: When, ISO 8601, UTC.
     time: str
     checks: tuple[Check, ...]
+    #: The digests of images with this foundation in which the tests failed: for them, the result does not count.
+    failed: tuple[str, ...] = ()
 
 
 def digest_of(target: Target) -> str | None:
@@ -69,16 +71,24 @@ def by_foundation(targets: Sequence[Target]) -> list[tuple[str | None, list[Targ
     return list(groups.values())
 
 
-def result_of(target: Target, checks: Sequence[Check], suite: str) -> FoundationResult:
+def result_of(target: Target, checks: Sequence[Check], suite: str, failed: Sequence[str] = ()) -> FoundationResult:
     """Return the result of a foundation whose tests passed now.
 
     Args:
         target: The image in which they ran.
         checks: They.
         suite: The hash of the tests.
+        failed: The digests of images in which they failed.
     """
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    return FoundationResult(image=target.name, image_id=target.image_id, suite=suite, time=now, checks=tuple(checks))
+    return FoundationResult(
+        image=target.name,
+        image_id=target.image_id,
+        suite=suite,
+        time=now,
+        checks=tuple(checks),
+        failed=tuple(dict.fromkeys(failed)),
+    )
 
 
 def save(paths: Paths, digest: str, result: FoundationResult) -> None:

@@ -84,9 +84,15 @@ def run(suite: Suite, targets: Sequence[Target], *, force: bool) -> dict[str, Ve
 
 
 def _remembered(suite: Suite, digest: str, targets: Sequence[Target]) -> FoundationResult | None:
-    """Return the remembered result of a foundation, unless it is that of an image that is tested again now."""
+    """Return the remembered result of a foundation.
+
+    It does not count where the image in which the tests ran is tested again now, or one in which they failed: that
+    image's own packages may be at fault.
+    """
     result = foundation.load(suite.paths, digest, suite.hash)
-    return None if result and result.image_id in [target.image_id for target in targets] else result
+    if result is None or {target.image_id for target in targets} & {result.image_id, *result.failed}:
+        return None
+    return result
 
 
 def _shared(
@@ -97,7 +103,10 @@ def _shared(
     passed = next((target for target in tested if not found[target.name].failures), None)
     shared = group.remembered
     if passed and group.digest:
-        shared = foundation.result_of(passed, found[passed.name].checks, suite.hash)
+        known = foundation.load(suite.paths, group.digest, suite.hash)
+        now = [target.image_id for target in tested if target is not passed]
+        before = [each for each in known.failed if each != passed.image_id] if known else []
+        shared = foundation.result_of(passed, found[passed.name].checks, suite.hash, [*before, *now])
         foundation.save(suite.paths, group.digest, shared)
     elif tested and group.digest:
         foundation.forget(suite.paths, group.digest)
