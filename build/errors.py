@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -103,9 +103,15 @@ class LeftOut:
     name: str
     why: PipelineError
 
-    def __str__(self) -> str:
-        where = f" ({self.why.where})" if self.why.where else ""
-        return f"{self.name} is left out: {self.why.what}{where}" + (f"; {self.why.fix}" if self.why.fix else "")
+
+def left_out_lines(left_out: Iterable[LeftOut]) -> list[str]:
+    """Say in one line for each reason which images are left out."""
+    names: dict[str, list[str]] = {}
+    for each in left_out:
+        where = f" ({each.why.where})" if each.why.where else ""
+        reason = f"{each.why.what}{where}" + (f"; {each.why.fix}" if each.why.fix else "")
+        names.setdefault(reason, []).append(each.name)
+    return [f"{', '.join(some)} {'is' if len(some) == 1 else 'are'} left out: {why}" for why, some in names.items()]
 
 
 class LeftOutError(PipelineError):
@@ -122,7 +128,8 @@ class LeftOutError(PipelineError):
     def __init__(self, left_out: Sequence[LeftOut], selected: int, kind: str = "images") -> None:
         reasons: dict[str, list[LeftOut]] = {}
         for item in left_out:
-            reasons.setdefault(f"{item.why.what} {item.why.where}", []).append(item)
+            why = item.why
+            reasons.setdefault(f"{why.what} {why.where} {why.fix} {why.details}", []).append(item)
         details: list[str] = []
         for items in reasons.values():
             why = items[0].why
@@ -131,7 +138,7 @@ class LeftOutError(PipelineError):
             details += [f"  fix: {why.fix}"] if why.fix else []
             details += [f"  {line}" for line in (why.details or "").splitlines()]
         super().__init__(
-            f"{len(left_out)} of {selected} {kind} could not be made: {', '.join(item.name for item in left_out)}",
+            f"{len(left_out)} of {selected} {kind} were left out: {', '.join(item.name for item in left_out)}",
             fix="see below for each of them" + ("" if len(left_out) == selected else "; all others were done"),
             details="\n".join(details),
         )

@@ -23,8 +23,10 @@ from build.locks import debian, prefix_python
 from build.locks import lock as locks
 from build.locks.stale import stale_locks
 from build.matrix import reference, schema
-from build.matrix.origins import Bootstrapped
+from build.matrix.origins import Bootstrapped, DebianPackages
 from build.paths import Paths, write_atomically
+from build.variants import cuda_base_images
+from build.variants.cuda_base_images import CudaBaseImage
 from build.variants.variant import Variant
 
 P = ParamSpec("P")
@@ -73,12 +75,31 @@ def _of_images(project: Project, images: Sequence[Image]) -> dict[str, str]:
         groups=project.groups(),
         build_locks=project.build_locks(images),
         cuda_base_images={
-            name: (base, debian.recorded(project.paths, name) or ()) for name, base in project.cuda_base_images.items()
+            name: (base, _cuda_pins(project.paths, base))
+            for name, base in cuda_base_images.of([image.variant for image in images]).items()
         },
         templates=project.tool.dockerfile_templates,
         platform=project.platform,
     ).render()
     return content | assets.render(images, project.matrix.project)
+
+
+def _cuda_pins(paths: Paths, base: CudaBaseImage) -> tuple[str, ...]:
+    """Return the Debian packages of CUDA that a base image gets, ``name=version``.
+
+    Raises:
+        LockError: They are not recorded.
+    """
+    if not isinstance(base.origin, DebianPackages):
+        return ()
+    recorded = debian.recorded(paths, base.name)
+    if not recorded:
+        raise LockError(
+            f"the Debian packages of CUDA of the base {base.name} are not recorded",
+            where=str(debian.lock_file(paths, base.name)),
+            fix="nox -s lock generate",
+        )
+    return recorded
 
 
 def _leftovers(paths: Paths, wanted: dict[str, str]) -> Iterator[str]:
@@ -99,7 +120,12 @@ def drift(project: Project) -> list[Drift]:
     found = _lock_drift(project, project.variants)
     if any(item.what == "it does not exist" for item in found):
         return found  # the Dockerfiles cannot be rendered without it
-    wanted = files(project)
+    try:
+        wanted = files(project)
+    except LockError:
+        if found:  # with its reason
+            return found
+        raise
     found += _differences(project.paths, wanted)
     for path in _leftovers(project.paths, wanted):
         found.append(Drift(path=path, what="nothing in the matrix needs this file", fix="nox -s generate"))
@@ -182,8 +208,21 @@ def check_drift(project: Project) -> None:
         raise _drift_error(found)
 
 
-def stale_images(project: Project, variants: Sequence[Variant]) -> dict[str, DriftError]:
+def images_with_stale_locks(project: Project, variants: Sequence[Variant]) -> dict[str, DriftError]:
     """Return those of the images whose locks do not belong to the matrix, each with the reason.
+
+    Args:
+        project: The project.
+        variants: The selected images.
+    """
+    selected = {variant.name for variant in variants}
+    return {
+        name: _drift_error([item]) for item in _lock_drift(project, variants) for name in sorted(item.images & selected)
+    }
+
+
+def stale_images(project: Project, variants: Sequence[Variant]) -> dict[str, DriftError]:
+    """Return the images whose locks do not belong to the matrix, and check the generated files of the others.
 
     A lock may be out of date because it cannot be made here, for example without its wheel source. Where any lock of
     the matrix is, only the files of the other images are compared, not those that list all images (the bake file,
@@ -199,8 +238,7 @@ def stale_images(project: Project, variants: Sequence[Variant]) -> dict[str, Dri
     found = _lock_drift(project, variants)
     if not found:
         check_drift(project)
-    selected = {variant.name for variant in variants}
-    stale = {name: _drift_error([item]) for item in found for name in sorted(item.images & selected)}
+    stale = images_with_stale_locks(project, variants)
     if found:
         images = project.images([project.variant(each.name) for each in variants if each.name not in stale])
         wanted = {path: text for path, text in _of_images(project, images).items() if "/" in path}

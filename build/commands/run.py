@@ -5,20 +5,19 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from build.bases.facts import UnknownBase
 from build.builder import image_recipes
 from build.builder.existing import find_built
 from build.checkout.project import DEFAULT_GROUP, Project, open_project
-from build.commands.generated_files import stale_images
+from build.commands.generated_files import images_with_stale_locks, stale_images
 from build.engine.built import BuiltImage
 from build.engine.connect import Connection, connect
 from build.engine.failures import explaining
 from build.engine.find import require
-from build.errors import LeftOut, LeftOutError, PipelineError, UsageError
+from build.errors import LeftOut, LeftOutError, UsageError, left_out_lines
 from build.images.image import Image
 from build.matrix import lifecycle
 from build.paths import repository
@@ -112,9 +111,9 @@ AnyChosen = TypeVar("AnyChosen", bound=Chosen)
 
 
 def warn_of(left_out: Iterable[LeftOut]) -> None:
-    """Print a warning for each image that is left out."""
-    for each in left_out:
-        console.warn(str(each))
+    """Print a warning for each reason for which images are left out."""
+    for line in left_out_lines(left_out):
+        console.warn(line)
 
 
 def checked(chosen: AnyChosen) -> AnyChosen:
@@ -136,20 +135,28 @@ def checked(chosen: AnyChosen) -> AnyChosen:
 def find_images(run: Run) -> tuple[list[BuiltImage], list[LeftOut]]:
     """Return the selected images that the engine has under their recipes, and the others, with a warning for each.
 
+    An image whose lock does not belong to the matrix is one of the others: more may be promised of it than was built.
+
     Raises:
         LeftOutError: None of them is built.
     """
-    recipes = image_recipes.of(run.project, run.images)
-    built = find_built(run.connection.client, run.images, recipes.known)
-    missing = [name for name in (image.variant.name for image in run.images) if name not in built]
-    left_out = [LeftOut(name=name, why=_why_missing(name, recipes.unknown)) for name in missing]
+    stale = images_with_stale_locks(run.project, [image.variant for image in run.images])
+    images = [image for image in run.images if image.variant.name not in stale]
+    recipes = image_recipes.of(run.project, images)
+    built = find_built(run.connection.client, images, recipes.known)
+    missing = [name for name in (image.variant.name for image in images) if name not in built]
+    not_built = UsageError(
+        "it is not built in its present form",
+        fix=f"nox -s build -- {' '.join(name for name in missing if name not in recipes.unknown)}",
+    )
+    left_out = [
+        *(LeftOut(name=name, why=why) for name, why in stale.items()),
+        *(
+            LeftOut(name=name, why=recipes.unknown[name].failure if name in recipes.unknown else not_built)
+            for name in missing
+        ),
+    ]
     if not built:
         run.finish(left_out)
     warn_of(left_out)
     return list(built.values()), left_out
-
-
-def _why_missing(name: str, unknown: Mapping[str, UnknownBase]) -> PipelineError:
-    if name in unknown:
-        return unknown[name].failure
-    return UsageError("it is not built in its present form", fix=f"nox -s build -- {name}")

@@ -65,7 +65,7 @@ def test_an_image_that_fails_does_not_stop_the_others(checkout: Checkout, engine
     done = checkout.run("build", MINIMAL, LIGHTGBM)
     assert done.code == 1
     output = done.one_screen()
-    assert "1 of 2 images could not be made: " + LIGHTGBM in output
+    assert "1 of 2 images were left out: " + LIGHTGBM in output
     assert f"its layer lightgbm-{version} failed" in output
     assert "Hash mismatch for `lightgbm" in output, output
     assert local_image(engine_client, checkout, MINIMAL).labels, "the other image was not built"
@@ -76,7 +76,7 @@ def test_a_base_that_fails_to_build_is_reported_once_and_not_for_each_image(chec
     done = checkout.run("build", MINIMAL, SKLEARN)
     assert done.code == 1
     output = done.one_screen()
-    assert "2 of 2 images could not be made" in output
+    assert "2 of 2 images were left out" in output
     assert f"{MINIMAL}, {SKLEARN}: its base {BASE_NAME} failed to build" in " ".join(output.split())
     assert output.count("it breaks here") == 1, "the log of the base is shown for each image"
 

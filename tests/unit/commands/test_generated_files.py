@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from build.checkout.project import open_project
-from build.commands.generated_files import drift, stale_images, write
-from build.errors import DriftError
+from build.commands.generated_files import drift, images_with_stale_locks, stale_images, write
+from build.errors import DriftError, LockError
 from build.paths import Paths
 from tests.unit.fixture_project import MINIMAL, copy_project
 
@@ -96,3 +96,34 @@ def test_without_the_lock_of_one_image_the_files_of_the_others_are_compared(tmp_
     with pytest.raises(DriftError) as failure:
         stale_images(open_project(paths), project.variants)
     assert failure.value.where == f"dockerfiles/{other}/Dockerfile"
+
+
+def cuda_lock_of(paths: Paths) -> Path:
+    return next(file for file in sorted(paths.locks.glob("*-cuda*/debian.txt")))
+
+
+@pytest.mark.parametrize("change", ["missing", "damaged"])
+def test_a_lock_of_cuda_is_the_problem_of_the_images_with_it(tmp_path: Path, change: str) -> None:
+    paths = copy_project(tmp_path / "project")
+    lock = cuda_lock_of(paths)
+    if change == "missing":
+        lock.unlink()
+    else:
+        lock.write_text("damaged =\n", encoding="utf-8")
+    project = open_project(paths)
+    with_it = {each.name for each in project.variants if each.base_image_name == lock.parent.name}
+    assert with_it
+    assert stale_images(project, project.variants).keys() == with_it
+    assert stale_images(project, [each for each in project.variants if each.name not in with_it]) == {}
+    assert [each.path for each in drift(project) if each.images & with_it] == [str(lock.relative_to(paths.root))]
+    with pytest.raises(LockError):
+        write(project)
+
+
+def test_images_with_stale_locks_are_named_without_a_look_at_other_files(tmp_path: Path) -> None:
+    """As verify and publish do, which build nothing."""
+    paths = copy_project(tmp_path / "project")
+    lock_of(paths, MINIMAL).unlink()
+    (paths.root / "docker-bake.hcl").write_text("# edited\n", encoding="utf-8")
+    project = open_project(paths)
+    assert images_with_stale_locks(project, project.variants).keys() == {MINIMAL}
