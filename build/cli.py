@@ -127,21 +127,25 @@ def _unexpected() -> int:
     console.error(
         PipelineError(
             f"unexpected: {type(failure).__name__}: {failure}",
-            where=str(_write_log(f"{sys.argv}\n{sys.version}\n\n{traceback.format_exc()}")),
+            where=_write_log(f"{sys.argv}\n{sys.version}\n\n{traceback.format_exc()}"),
             fix="this is a bug: report it with that log",
         )
     )
     return UNEXPECTED_EXIT_CODE
 
 
-def _write_log(text: str) -> Path:
-    """Write the log of an unexpected failure, and return its file; outside the clone where that is not possible."""
+def _write_log(text: str) -> str:
+    """Write the log of an unexpected failure, and say where; outside the clone where that is not possible."""
     stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
     log = repository().logs / f"unexpected-{stamp}.log"
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(text, encoding="utf-8")
     except OSError:
-        log = Path(tempfile.mkdtemp(prefix="inference-images-")) / log.name
-        log.write_text(text, encoding="utf-8")
-    return log
+        try:
+            log = Path(tempfile.mkdtemp(prefix="inference-images-")) / log.name
+            log.write_text(text, encoding="utf-8")
+        except OSError:  # no file can be written anywhere
+            sys.stderr.write(text)
+            return "above: no file could be written"
+    return str(log)

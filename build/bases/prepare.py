@@ -161,7 +161,7 @@ def record_debian(local: LocalBase, origin: Bootstrapped) -> str:
         PipelineError: mmdebstrap failed, or the archive cannot be reached.
     """
     tree = rootfs.bootstrap(local, origin, local.paths.logs / f"bootstrap-{local.name}.log")
-    lines = debian.drift(debian.recorded(local.paths, local.name) or (), tree.packages)
+    lines = debian.drift(debian.former(local.paths, local.name), tree.packages)
     debian.record_base(local.paths, local.name, tree.packages, origin)
     rootfs.note_recorded(local)
     return f"{len(tree.packages)} Debian packages recorded, {len(lines)} changed"

@@ -97,7 +97,7 @@ def note_recorded(local: LocalBase) -> None:
 
 
 def _recorded(local: LocalBase) -> list[str]:
-    return list(debian.recorded(local.paths, local.name) or ())
+    return list(debian.former(local.paths, local.name))
 
 
 def bootstrap(local: LocalBase, origin: Bootstrapped, log: Path) -> Rootfs:

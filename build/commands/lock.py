@@ -15,11 +15,11 @@ from packaging.specifiers import SpecifierSet
 
 from build.bases import facts as base_facts
 from build.bases import prepare
-from build.bases.local import local_base
+from build.bases.local import LocalBase, local_base
 from build.bases.prefix import PrefixNotFoundError
 from build.checkout.project import Project, open_project
 from build.commands.options import Session
-from build.errors import DriftError, LockError, NetworkError
+from build.errors import DriftError, LockError, NetworkError, PipelineError
 from build.feasibility import cuda_agreement
 from build.feasibility import reports as cell_reports
 from build.feasibility.cells import (
@@ -266,27 +266,54 @@ def _cuda_pins(project: Project, refresh: bool) -> dict[str, tuple[str, ...]]:
 
 def _record_cuda(project: Project, pins: Mapping[str, tuple[str, ...]]) -> None:
     for name, packages in pins.items():
-        lines = debian.drift(debian.recorded(project.paths, name) or (), packages)
+        lines = debian.drift(debian.former(project.paths, name), packages)
         debian.record_cuda(project.paths, name, packages, project.cuda_base_images[name].cuda.debian)
         console.info(f"{name}: {len(packages)} Debian packages with CUDA recorded, {len(lines)} changed")
 
 
 def _record_bases(project: Project, refresh: bool) -> None:
-    """Record the Debian packages and the prefix Pythons of bases: those that are stale, or all with ``refresh``."""
+    """Record the Debian packages and the prefix Pythons of bases: those that are stale, or all with ``refresh``.
+
+    Raises:
+        PipelineError: A base could not be recorded; all others are.
+    """
+    failures: list[PipelineError] = []
     for name in project.matrix.bases:
         local = local_base(project, name)
-        if isinstance(local.origin, Bootstrapped) and (refresh or debian.stale_base(project.paths, name, local.origin)):
+        if isinstance(local.origin, Bootstrapped) and (refresh or _is_stale(local, local.origin)):
             console.info(f"bootstrapping {name} to record its Debian packages")
             try:
                 console.info(f"{name}: {prepare.record_debian(local, local.origin)}")
             except NetworkError as failure:
                 console.warn(f"{name}: its Debian packages were not recorded: {failure.what}")
-        if refresh or base_facts.stale_python(local):
+            except PipelineError as failure:
+                failures.append(failure)
+                continue
+        if refresh or _has_stale_python(local):
             try:
                 if python := prepare.record_python(local):
                     console.info(f"{name}: CPython {python.version} recorded, sha256 {python.sha256}")
             except PrefixNotFoundError as failure:
                 console.warn(f"{name}: its Python was not recorded: {failure.what} (searched: {failure.where})")
+    for other in failures[1:]:
+        console.warn(f"{other.what} ({other.where})")
+    if failures:
+        raise failures[0]
+
+
+def _is_stale(local: LocalBase, origin: Bootstrapped) -> bool:
+    """Tell whether the Debian packages of a base must be recorded again; a damaged lock must."""
+    try:
+        return bool(debian.stale_base(local.paths, local.name, origin))
+    except LockError:
+        return True
+
+
+def _has_stale_python(local: LocalBase) -> bool:
+    try:
+        return bool(base_facts.stale_python(local))
+    except LockError:
+        return True
 
 
 @click.command("lock", cls=Session)

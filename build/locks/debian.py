@@ -3,7 +3,7 @@
 A lock says what the matrix asked for when it was recorded, so that a change of the matrix is noticed.  A base with CUDA
 from Debian packages has a lock too: the packages of its CUDA.
 
-Effects: ``record`` writes a lock; ``recorded``, ``asked``, ``stale_base`` and ``stale_cuda`` read it; the rest is pure.
+Effects: ``record_base`` and ``record_cuda`` write a lock, the other functions with ``paths`` read it; the rest is pure.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from build.errors import LockError
+from build.locks import lock_text
 from build.matrix.origins import Bootstrapped, DebianPackages
 from build.paths import Paths, write_atomically
 from build.variants.cuda_base_images import CudaBaseImage
@@ -22,6 +23,8 @@ TOOLKIT = re.compile(r"~(\d+\.\d+\.\d+)-")
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.:-]*=[0-9A-Za-z.+:~-]+")
 _ASKED = "# asked for: "
 _SUITE = "# suite: "
+_CONTENT = "# content: "
+_REMAKE = "record it again: nox -s lock generate"
 
 
 def lock_file(paths: Paths, base_name: str) -> Path:
@@ -33,7 +36,8 @@ def recorded(paths: Paths, base_name: str) -> tuple[str, ...] | None:
     """Return the recorded packages, ``name=version``; None if nothing is recorded.
 
     Raises:
-        LockError: A line is not a package with its version.
+        LockError: The file is damaged: a line is not a package with its version, or the packages are not those that
+            were recorded.
     """
     lines = _lines(paths, base_name)
     if lines is None:
@@ -46,16 +50,29 @@ def recorded(paths: Paths, base_name: str) -> tuple[str, ...] | None:
             raise LockError(
                 f"not a Debian package with its version: {line[:80]!r}",
                 where=f"locks/{base_name}/debian.txt:{number}",
-                fix="restore it from git; or delete it, then run: nox -s lock generate",
+                fix=_REMAKE,
             )
         packages.append(line)
+    if _header(lines, _CONTENT) != [lock_text.content(packages)]:
+        raise LockError(
+            "the Debian packages differ from those that were recorded: the file was edited",
+            where=f"locks/{base_name}/debian.txt",
+            fix=_REMAKE,
+        )
     return tuple(packages)
+
+
+def former(paths: Paths, base_name: str) -> tuple[str, ...]:
+    """Return the recorded packages that are about to be replaced; nothing if there are none, or the file is damaged."""
+    try:
+        return recorded(paths, base_name) or ()
+    except LockError:
+        return ()
 
 
 def asked(paths: Paths, base_name: str) -> tuple[str, ...]:
     """Return the package names in the matrix that the recorded packages were made from; empty if not recorded."""
-    lines = _lines(paths, base_name) or []
-    return tuple(name for line in lines if line.startswith(_ASKED) for name in line.removeprefix(_ASKED).split())
+    return tuple(name for line in _header(_lines(paths, base_name), _ASKED) for name in line.split())
 
 
 def stale_base(paths: Paths, base_name: str, origin: Bootstrapped) -> list[str]:
@@ -71,17 +88,14 @@ def stale_base(paths: Paths, base_name: str, origin: Bootstrapped) -> list[str]:
     """
     if recorded(paths, base_name) is None:
         return ["the base's Debian packages are not recorded"]
-    reasons = [
-        f"the suite in the matrix has changed: {old} -> {origin.suite}"
-        for old in _suites(paths, base_name)
-        if old != origin.suite
-    ]
+    (suite,) = _header(_lines(paths, base_name), _SUITE) or ["(none)"]
+    reasons = [f"the suite in the matrix has changed: {suite} -> {origin.suite}"] if suite != origin.suite else []
     return [*reasons, *_renamed(origin.packages, asked(paths, base_name))]
 
 
-def _suites(paths: Paths, base_name: str) -> list[str]:
-    lines = _lines(paths, base_name) or []
-    return [line.removeprefix(_SUITE) for line in lines if line.startswith(_SUITE)]
+def _header(lines: Sequence[str] | None, key: str) -> list[str]:
+    """Return the values of a key in the comments of a lock: none or one in each that was written here."""
+    return [line.removeprefix(key) for line in lines or () if line.startswith(key)][:1]
 
 
 def _renamed(wanted: Sequence[str], asked: Sequence[str]) -> Iterator[str]:
@@ -92,10 +106,8 @@ def _renamed(wanted: Sequence[str], asked: Sequence[str]) -> Iterator[str]:
 
 
 def _lines(paths: Paths, base_name: str) -> list[str] | None:
-    try:
-        return lock_file(paths, base_name).read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return None
+    text = lock_text.read(lock_file(paths, base_name), _REMAKE)
+    return None if text is None else text.splitlines()
 
 
 def record_base(paths: Paths, base_name: str, packages: Sequence[str], origin: Bootstrapped) -> None:
@@ -126,7 +138,7 @@ def record_cuda(paths: Paths, base_name: str, packages: Sequence[str], asked: Se
 
 def _record(paths: Paths, base_name: str, packages: Sequence[str], about: str, asked: Sequence[str]) -> None:
     header = "# Debian packages of this base, recorded by `nox -s lock -- --bases`; do not edit.\n"
-    header += f"{about}{_ASKED}{' '.join(sorted(asked))}\n"
+    header += f"{about}{_ASKED}{' '.join(sorted(asked))}\n{_CONTENT}{lock_text.content(packages)}\n"
     write_atomically(lock_file(paths, base_name), header + "".join(f"{line}\n" for line in packages))
 
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import datetime
 import functools
-import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from build.errors import LockError
+from build.locks import lock_text
 from build.matrix.model import Matrix
 from build.platforms import LINUX_AMD64, Platform
 
@@ -145,8 +145,7 @@ def to_text(lock: Lock) -> str:
 
 
 def _content(packages: Sequence[LockedPackage]) -> str:
-    """Return a digest of the pins, which reveals edits by hand and incomplete merges."""
-    return hashlib.sha256("".join(f"{package.requirement}\n" for package in packages).encode()).hexdigest()[:16]
+    return lock_text.content(package.requirement for package in packages)
 
 
 def from_text(text: str, where: str) -> Lock:
@@ -222,13 +221,8 @@ def read(file: Path) -> Lock | None:
     Raises:
         LockError: The file is not a valid lock.
     """
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    except UnicodeDecodeError as failure:
-        raise LockError("the lock is not UTF-8", where=str(file), fix=_REMAKE, details=str(failure)) from failure
-    return from_text(text, str(file))
+    text = lock_text.read(file, _REMAKE)
+    return None if text is None else from_text(text, str(file))
 
 
 def difference(old: Lock | None, new: Lock) -> list[str]:

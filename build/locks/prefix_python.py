@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from build.errors import LockError
+from build.locks import lock_text
 from build.matrix.model import Base
 from build.matrix.origins import PrefixPython
 from build.paths import Paths, write_atomically
@@ -56,16 +57,16 @@ def recorded(paths: Paths, base_name: str) -> RecordedPython | None:
     Raises:
         LockError: The file is not as it was written.
     """
-    try:
-        text = lock_file(paths, base_name).read_text(encoding="utf-8")
-    except FileNotFoundError:
+    fix = "record it again: nox -s lock -- --bases"
+    text = lock_text.read(lock_file(paths, base_name), fix)
+    if text is None:
         return None
     match = _FORM.fullmatch("".join(line for line in text.splitlines(keepends=True) if not line.startswith("#")))
     if match is None:
         raise LockError(
             "the recorded Python of this base is not readable",
             where=f"locks/{base_name}/python.txt",
-            fix="record it again: nox -s lock -- --bases",
+            fix=fix,
         )
     return RecordedPython(version=match["version"], edition=int(match["edition"]), sha256=match["sha256"])
 

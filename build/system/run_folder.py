@@ -40,10 +40,10 @@ def opened(undo: Undo) -> Iterator[None]:
     Args:
         undo: What to do about each kind of note.
     """
-    before = tempfile.gettempdir()
-    _remove_left(Path(before), {"path": _remove_path, **undo})
     with contextlib.ExitStack() as stack:
         try:
+            before = tempfile.gettempdir()  # which tries to write, too
+            _remove_left(Path(before), {"path": _remove_path, **undo})
             folder = stack.enter_context(_locked(Path(before)))
         except OSError:  # nothing can be written there, which most commands do not need
             yield

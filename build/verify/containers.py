@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -17,6 +18,8 @@ RUN_LABEL = "inference-images.verify"
 CLONE_LABEL = "inference-images.clone"
 
 _ATTEMPTS = 12
+#: Seconds that a command waits for an engine that has to do with an earlier run only.
+_PATIENCE = 5.0
 #: The variables that tell the docker command which engine to use.
 _VARIABLES = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")
 
@@ -49,17 +52,24 @@ def remove_left(content: Any) -> bool:
         content: Of its note, from `removed`.
 
     Returns:
-        False where the engine does not answer: it may do so later.
+        False where the engine does not answer, or not soon: it may do so later.
     """
     others = {name: value for name, value in os.environ.items() if name not in _VARIABLES}
     try:
-        remove(RUN_LABEL, content["run"], {**others, **content["engine"]})
-    except EngineError:
+        remove(RUN_LABEL, content["run"], {**others, **content["engine"]}, timeout=_PATIENCE)
+    except (EngineError, subprocess.TimeoutExpired):
         return False
     return True
 
 
-def remove(label: str, value: str, environment: Mapping[str, str], *, settle: bool = False) -> None:
+def remove(
+    label: str,
+    value: str,
+    environment: Mapping[str, str],
+    *,
+    settle: bool = False,
+    timeout: float | None = None,
+) -> None:
     """Remove the containers that have a label, their volumes, and the images that have it.
 
     Args:
@@ -68,21 +78,23 @@ def remove(label: str, value: str, environment: Mapping[str, str], *, settle: bo
         environment: The environment variables of the docker command.
         settle: Look again one second after the last was removed: the engine may still be creating a container for a
             command that was killed.
+        timeout: Seconds for each command; None waits for the engine.
 
     Raises:
         EngineError: No docker command was found, or no engine answers it.
+        subprocess.TimeoutExpired: A command took longer.
     """
     for attempt in range(_ATTEMPTS):
-        ids = _docker(["ps", "--all", "--quiet", "--filter", f"label={label}={value}"], environment).split()
+        ids = _docker(["ps", "--all", "--quiet", "--filter", f"label={label}={value}"], environment, timeout).split()
         if not ids:
             if not settle:
-                _remove_images(label, value, environment)
+                _remove_images(label, value, environment, timeout)
                 return
             settle = False
             time.sleep(1)
             continue
         try:
-            _docker(["rm", "--force", "--volumes", *ids], environment)
+            _docker(["rm", "--force", "--volumes", *ids], environment, timeout)
         except EngineError as failure:
             # A test that is ending removes its own containers: wait until they are gone.
             details = failure.details or ""
@@ -92,16 +104,16 @@ def remove(label: str, value: str, environment: Mapping[str, str], *, settle: bo
             time.sleep(0.3)
 
 
-def _remove_images(label: str, value: str, environment: Mapping[str, str]) -> None:
-    ids = _docker(["image", "ls", "--quiet", "--filter", f"label={label}={value}"], environment).split()
+def _remove_images(label: str, value: str, environment: Mapping[str, str], timeout: float | None) -> None:
+    ids = _docker(["image", "ls", "--quiet", "--filter", f"label={label}={value}"], environment, timeout).split()
     if ids:
-        _docker(["image", "rm", "--force", *dict.fromkeys(ids)], environment)
+        _docker(["image", "rm", "--force", *dict.fromkeys(ids)], environment, timeout)
 
 
-def _docker(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+def _docker(arguments: Sequence[str], environment: Mapping[str, str], timeout: float | None) -> str:
     fix = "start an engine: nox -s engine"
     try:
-        done = processes.run(["docker", *arguments], environment=environment)
+        done = processes.run(["docker", *arguments], environment=environment, timeout=timeout)
     except FileNotFoundError:
         raise EngineError("no docker command was found on PATH", fix=fix) from None
     if done.returncode:

@@ -19,6 +19,7 @@ from build.bases.local import local_base
 from build.builder import image_recipes
 from build.checkout.project import open_project
 from build.images.recipe import Recipe, inputs_tag
+from build.locks import debian
 from build.matrix.origins import Bootstrapped
 from build.registry.attachments import attach
 from build.registry.client import Client
@@ -115,8 +116,12 @@ def test_what_changed_is_named_with_its_place(published: Published, fresh: Check
     assert same.code == 0, same.one_screen()
     assert "is what would be built" in same.out
     fresh.edit("image/scripts/install-layer", "set -eu\n", "set -eu\numask 022\n")
-    file = fresh.root / f"locks/{BASE_NAME}/debian.txt"
-    file.write_text(re.sub(r"(?m)^libc6=.*$", "libc6=1.0", file.read_text()))
+    origin = open_project(fresh.paths).matrix.bases[BASE_NAME].origin
+    assert isinstance(origin, Bootstrapped)
+    packages = debian.recorded(fresh.paths, BASE_NAME) or ()
+    changed_packages = [re.sub(r"^libc6=.*$", "libc6=1.0", package) for package in packages]
+    debian.record_base(fresh.paths, BASE_NAME, changed_packages, origin)
+    file = debian.lock_file(fresh.paths, BASE_NAME)
     line = next(number for number, text in enumerate(file.read_text().splitlines(), 1) if text == "libc6=1.0")
     changed = fresh.run("why", MINIMAL, "latest", env=environment)
     assert changed.code == 0, changed.one_screen()

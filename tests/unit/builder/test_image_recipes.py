@@ -100,7 +100,7 @@ def test_an_image_without_a_digest_is_one_rows_problem(tmp_path: pathlib.Path) -
     ("path", "content", "why"),
     [
         ("locks/debian12-py311/debian.txt", "python3=3.11 and more\n", "not a Debian package with its version"),
-        ("locks/debian12-py311/debian.txt", "libc6=2.36-9\n", "the base has no python3.11"),
+        ("locks/debian12-py311/debian.txt", "libc6=2.36-9\n", "the file was edited"),
         ("locks/debian12-py312/python.txt", "cpython three\n", "the recorded Python of this base is not readable"),
     ],
 )

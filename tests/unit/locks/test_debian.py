@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from build.errors import LockError
-from build.locks import debian, debian_index
+from build.locks import debian, debian_index, prefix_python
+from build.locks import lock as locks
 from build.matrix.model import Base, Cuda
 from build.matrix.origins import Bootstrapped, DebianPackages, DistributionPython
 from build.paths import Paths
@@ -118,3 +119,53 @@ def test_a_base_is_stale_where_the_matrix_asks_for_other_packages(
 
 def test_drift_names_each_package_with_both_versions() -> None:
     assert debian.drift(["a=1", "b=1", "c=1"], ["a=2", "c=1", "d=1"]) == ["a 1 -> 2", "b 1 -> (none)", "d (none) -> 1"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ("libc6=2.36-9\n", "", "the file was edited"),
+        ("libc6=2.36-9\n", "libc6=2.36-9\nlibc6=2.36-10\n", "the file was edited"),
+        ("# content: ", "# was: ", "the file was edited"),
+        ("libc6=2.36-9", "libc6", "not a Debian package with its version"),
+    ],
+)
+def test_a_lock_that_was_edited_is_damaged_and_can_be_replaced(tmp_path: Path, old: str, new: str, what: str) -> None:
+    paths = Paths(root=tmp_path)
+    origin = Bootstrapped(suite="bookworm", packages=("python3",), python=DistributionPython(minor="3.11"))
+    debian.record_base(paths, "one", ["libc6=2.36-9", "python3=3.11"], origin)
+    file = debian.lock_file(paths, "one")
+    file.write_text(file.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    with pytest.raises(LockError, match=what):
+        debian.stale_base(paths, "one", origin)
+    assert debian.former(paths, "one") == ()
+
+
+def test_a_lock_without_its_suite_is_stale(tmp_path: Path) -> None:
+    paths = Paths(root=tmp_path)
+    origin = Bootstrapped(suite="bookworm", packages=("python3",), python=DistributionPython(minor="3.11"))
+    debian.record_base(paths, "one", ["python3=3.11"], origin)
+    file = debian.lock_file(paths, "one")
+    file.write_text(file.read_text(encoding="utf-8").replace("# suite: bookworm\n", ""), encoding="utf-8")
+    assert debian.stale_base(paths, "one", origin) == ["the suite in the matrix has changed: (none) -> bookworm"]
+
+
+@pytest.mark.parametrize("kind", ["not UTF-8", "a folder", "a link to itself"])
+def test_a_lock_that_cannot_be_read_is_damaged(tmp_path: Path, kind: str) -> None:
+    paths = Paths(root=tmp_path)
+    for file in (debian.lock_file(paths, "one"), prefix_python.lock_file(paths, "one"), tmp_path / "locks/one/x.txt"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        match kind:
+            case "not UTF-8":
+                file.write_bytes(b"\xff")
+            case "a folder":
+                file.mkdir()
+            case _:
+                file.symlink_to(file)
+    for read in (
+        lambda: debian.recorded(paths, "one"),
+        lambda: prefix_python.recorded(paths, "one"),
+        lambda: locks.read(tmp_path / "locks/one/x.txt"),
+    ):
+        with pytest.raises(LockError):
+            read()

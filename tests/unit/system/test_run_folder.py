@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -138,3 +139,12 @@ def test_a_scratch_folder_is_removed(tmp_path: Path) -> None:
     with run_folder.scratch(tmp_path, ".half-") as folder:
         (folder / "file").write_text("x")
     assert not folder.exists()
+
+
+def test_commands_that_write_nothing_work_where_nothing_can_be_written() -> None:
+    """As on a full disk."""
+    command = f"ulimit -f 0; exec {sys.executable} -m build list"
+    environment = {name: value for name, value in os.environ.items() if name != "TMPDIR"}
+    done = subprocess.run(["sh", "-c", command], cwd=repository().root, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "images" in done.stdout
