@@ -81,8 +81,8 @@ class Batch:
         self._failed: list[Failed] = []
         #: The names of the base images that this batch has built.
         self.built_bases: set[str] = set()
-        #: The names of the base images that failed to build.
-        self.failed_bases: set[str] = set()
+        #: The base images that failed to build, by name, with the reason.
+        self.failed_bases: dict[str, PipelineError] = {}
 
     def run(self) -> list[Outcome]:
         """Build the batch and return an outcome for each of its images.
@@ -206,7 +206,8 @@ class Batch:
         if not targets:
             raise PipelineError("the build failed", where=str(job.log), details=cause.lines)
         for target in targets:
-            self._drop(target, blame.reason(job.project, self._remaining[target], cause), cause)
+            reason = blame.reason(job.project, self._remaining[target], cause)
+            self._drop(target, BuildError(reason, where=str(job.log), details=cause.lines))
 
     def _drop_bases(self, cause: Failure) -> None:
         """Remove the base image that failed from the batch, with its images; of several, find out which one it is."""
@@ -216,14 +217,18 @@ class Batch:
             return
         (base,) = self._bases_now
         self._new_bases.remove(base)
-        self.failed_bases.add(base.name)
-        fix = blame.base_fix(job.project, [base.name])
+        why = BuildError(
+            f"its base {base.name} failed to build",
+            where=str(job.log),
+            fix=blame.base_fix(job.project, [base.name]),
+            details=cause.lines,
+        )
+        self.failed_bases[base.name] = why
         for target, image in list(self._remaining.items()):
             if image.variant.base_image_name == base.name:
-                self._drop(target, f"its base {base.name} failed to build", cause, fix)
+                self._drop(target, why)
 
-    def _drop(self, target: str, reason: str, cause: Failure, fix: str | None = None) -> None:
-        why = BuildError(reason, where=str(self._job.log), fix=fix, details=cause.lines)
+    def _drop(self, target: str, why: PipelineError) -> None:
         self._failed.append(Failed(name=self._remaining.pop(target).variant.name, why=why))
 
     def _built(self, image: Image) -> Built:

@@ -40,8 +40,9 @@ def failed_targets(failure: Failure, remaining: Mapping[str, Image]) -> list[str
 
 
 def own_stages(image: Image) -> set[str]:
-    """Return the stages whose failure is the image's: its layers, and the stages in which they are installed."""
-    return {name for layer in image.layers for name in (layer.name, layer.stage)}
+    """Return the stages whose failure is the image's: its layers, those in which they are installed, CUDA's links."""
+    stages = {name for layer in image.layers for name in (layer.name, layer.stage)}
+    return stages | {image.cuda_links} if image.cuda_links else stages
 
 
 def _bases(image: Image) -> tuple[str, str]:

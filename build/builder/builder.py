@@ -12,7 +12,7 @@ from build.builder.batch import Batch, Job
 from build.builder.events import Event
 from build.builder.existing import find_built
 from build.builder.options import Options
-from build.builder.outcomes import Outcome, Skipped, UpToDate
+from build.builder.outcomes import Failed, Outcome, Skipped, UpToDate
 from build.builder.overrides import base_image
 from build.checkout.project import Project
 from build.engine.connect import Connection
@@ -107,8 +107,13 @@ class Builder:
             if self.options.no_cache or find(client, base.reference) is None
         }
         outcomes: dict[str, Outcome] = {}
+        broken: dict[str, PipelineError] = {}
         for start in range(0, len(images), self.options.jobs):
-            batch = Batch(job, images[start : start + self.options.jobs], new_bases)
+            some = images[start : start + self.options.jobs]
+            on_broken = {each.variant.name: broken.get(each.variant.base_image_name) for each in some}
+            outcomes |= {name: Failed(name=name, why=why) for name, why in on_broken.items() if why is not None}
+            batch = Batch(job, [each for each in some if on_broken[each.variant.name] is None], new_bases)
             outcomes |= {outcome.name: outcome for outcome in batch.run()}
             new_bases -= batch.built_bases
+            broken |= batch.failed_bases
         return outcomes

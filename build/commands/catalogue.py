@@ -43,7 +43,7 @@ def catalogue_command(paths: Paths, *, output: Path, offline: bool) -> None:
     Raises:
         RegistryError: The registry that ``REGISTRY`` names is not there, refuses, or fails.
         UsageError: The directory has other content.
-        LeftOutError: An image has no lock; the catalogue is written without it.
+        LeftOutError: An image has no lock; the site is written without it, and docs/images.md is not.
     """
     project = open_project(paths)
     now = datetime.datetime.now(datetime.UTC)
@@ -56,7 +56,9 @@ def catalogue_command(paths: Paths, *, output: Path, offline: bool) -> None:
         record = catalogue_record.record(published, str(where), now.date())
     elif record is not None:
         console.warn(f"tags, digests and sizes are those recorded earlier: {record.registry}, {record.date}")
-    changed = _write_table(project, images, record)
+    if left_out:
+        console.warn("docs/images.md stays as it is: it lists all images, and some are left out")
+    changed = [] if left_out else _write_table(project, images, record)
     there = [image for image in images if image.variant.name in (published or {})]
     current = image_recipes.of(project, there)
     for name, base in current.unknown.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +29,8 @@ class LocalImage:
     #: Uncompressed digests of the layers (diff ids), lowest first, each with its bytes (None: not known).
     layers: tuple[tuple[str, int | None], ...]
     labels: tuple[tuple[str, str], ...]
+    #: A digest of the user, the command, the folder and the environment, but for the variables about GPUs.
+    settings: str = ""
 
 
 def reference_of(repository: str, recipe: Recipe) -> str:
@@ -59,7 +63,14 @@ def find(client: docker.DockerClient, reference: str) -> LocalImage | None:
         size=sum(size or 0 for size in sizes) or int(attributes.get("Size") or 0),
         layers=tuple(zip(diff_ids, sizes, strict=True)),
         labels=tuple(sorted(labels.items())),
+        settings=_settings(attributes.get("Config") or {}),
     )
+
+
+def _settings(config: dict[str, Any]) -> str:
+    environment = sorted(each for each in config.get("Env") or () if not each.startswith(("NVIDIA_", "CUDA_")))
+    others = [config.get(key) for key in ("User", "Cmd", "Entrypoint", "WorkingDir")]
+    return hashlib.sha256(json.dumps([environment, *others]).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)

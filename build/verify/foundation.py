@@ -44,15 +44,15 @@ def digest_of(target: Target) -> str | None:
         target: The image.
 
     Returns:
-        SHA-256, hexadecimal, of the layers up to the server's; None where the image's layers are not those of its
-        Dockerfile, so that it shares no results.
+        SHA-256, hexadecimal, of the layers up to the server's and of the user, the command and the environment; None
+        where the image's layers are not those of its Dockerfile, so that it shares no results.
     """
     stacked = layers.stacked(target.built.image.layers)
     in_engine = [digest for digest, _ in target.built.local.layers]
     if not stacked or layers.kind_of(stacked[0][0]) != "server" or len(in_engine) <= len(stacked):
         return None
     below = in_engine[: len(in_engine) - len(stacked) + 1]
-    return hashlib.sha256("\n".join(below).encode()).hexdigest()
+    return hashlib.sha256("\n".join([*below, target.built.local.settings]).encode()).hexdigest()
 
 
 def by_foundation(targets: Sequence[Target]) -> list[tuple[str | None, list[Target]]]:

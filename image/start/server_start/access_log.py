@@ -45,7 +45,12 @@ class AccessLog:
 
 
 def _uses_arguments(logger: logging.Logger | None) -> bool:
-    """Return whether a user's handler or formatter gets the records: it may look for any name in their arguments."""
+    """Return whether a user's filter, handler or formatter gets the records, which may look for any name in them.
+
+    A logger's filters see what is logged by it, and not what comes from loggers below it.
+    """
+    if logger is not None and logger.filters:
+        return True
     while logger is not None:
         for handler in logger.handlers:
             for used in (handler, handler.formatter, *handler.filters):

@@ -48,3 +48,8 @@ def test_a_base_whose_image_may_be_out_of_reach_comes_with_another_way() -> None
 def test_a_base_with_pinned_debian_packages_comes_with_how_to_record_newer_ones() -> None:
     advice = blame.base_fix(PROJECT, ["debian12-py311", "debian12-py311-cuda11.8.0"])
     assert "nox -s lock -- --bases" in str(advice)
+
+
+def test_the_links_to_cuda_belong_to_the_images_that_have_them() -> None:
+    image = next(image for image in PROJECT.images(PROJECT.variants) if image.cuda_links)
+    assert image.cuda_links in blame.own_stages(image)

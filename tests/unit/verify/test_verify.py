@@ -32,7 +32,7 @@ from build.images.image import Image
 from build.images.layers import stacked
 from build.images.recipe import Recipe
 from build.paths import Paths, ToolPaths, repository, tool
-from build.verify import containers, reports, summary, verify
+from build.verify import containers, foundation, reports, summary, verify
 from build.verify.reports import Check, Package, PackageLayer
 from build.verify.results import Outcome, VerifyResult
 from build.verify.target import Target, suite_of
@@ -548,3 +548,10 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < end, "the condition did not become true in time"
         time.sleep(0.1)
+
+
+def test_images_with_other_variables_have_other_foundations() -> None:
+    one = target(GOOD, "sha256:1", "one:1")
+    changed = replace(one.built, result=replace(one.built.local, settings="another PATH"))
+    assert foundation.digest_of(one) == foundation.digest_of(target(BAD, "sha256:2", "two:1")) is not None
+    assert foundation.digest_of(replace(one, built=changed)) != foundation.digest_of(one)
