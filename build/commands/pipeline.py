@@ -86,7 +86,13 @@ def pipeline(
         done = {} if again else {each.name: each.published for each in plan.states if isinstance(each, UpToDate)}
         images = tuple(image for image in chosen.images if image.variant.name not in done)
         results, left_out = _bring(
-            dataclasses.replace(chosen, images=images), plan, options, publish_options, workers, verbose=verbose
+            dataclasses.replace(chosen, images=images),
+            plan,
+            options,
+            publish_options,
+            workers,
+            verbose=verbose,
+            check=not force,
         )
         every = {**done, **{each.name: each for each in results}}
         published = [every[image.variant.name] for image in chosen.images if image.variant.name in every]
@@ -103,6 +109,7 @@ def _bring(
     workers: int | None,
     *,
     verbose: bool,
+    check: bool,
 ) -> tuple[Sequence[Published], Sequence[LeftOut]]:
     """Build, verify and publish images that the registry does not have, or not as they should be.
 
@@ -112,14 +119,15 @@ def _bring(
     if not chosen.images:
         return (), ()
     with connected(chosen) as run:
-        _check_registry(run)
+        if check:
+            _check_registry(run)
         if not (options.no_cache or options.refresh_bases):
             _fetch(run, plan)
         outcomes = build_images(run, options)
         left_out = report(outcomes)
         images = built_images(outcomes)
         if not images:
-            run.finish(left_out)
+            return (), left_out
         verify_images(run, images, force=False, workers=workers)
         published = publish_images(run, images, publish_options)
         if verbose:
@@ -139,16 +147,21 @@ def _fetch(run: Run, plan: Plan) -> None:
     with Client(plan.registry) as remote:
         for each in wanted:
             question = plan.questions[each.name]
+            here = in_engine.get(each.name)
             try:
-                if each.name in in_engine:
-                    image_id = in_engine[each.name].local.id
+                if here is not None and here.local.id in each.ids:
+                    image_id = here.local.id
                 else:
                     console.info(f"pulling {each.name}: the registry has it")
                     image_id = fetch.pull(run.connection.client, remote, question, each.digest)
-                if isinstance(each, ToMove):
-                    fetch.remember_tests(run.project.paths, remote, question, image_id)
             except RegistryError as failure:
-                console.warn(f"{failure.what}: it is built ({(failure.details or '').splitlines()[0]})")
+                console.warn(f"{failure.what}: it is built")
+                continue
+            if isinstance(each, ToMove):
+                try:
+                    fetch.remember_tests(run.project.paths, remote, question, image_id, each.ids)
+                except RegistryError as failure:
+                    console.warn(f"the test report of {each.name} cannot be read: it is tested again ({failure.what})")
 
 
 def _check_registry(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -93,7 +94,9 @@ def _explained(
     found = []
     for change in changes:
         place = place_of(project, image, change)
-        lines = _lines(project, old.commit.removesuffix("-dirty"), place) if is_text(change) and old.commit else ()
+        # Whoever may push may also name a commit: only what looks like one is passed to git.
+        commit = re.match(r"[0-9a-f]{7,64}(?=$|-dirty$)", old.commit)
+        lines = _lines(project, commit[0], place) if is_text(change) and commit else ()
         found.append(Explained(change=change, place=place, lines=lines))
     return tuple(found)
 

@@ -27,35 +27,39 @@ def decide(question: Question, registered: Registered, registry: Registry, *, si
         return Unknown(name=question.name, why=answer)
     if reason := _why_build(question, answer, registered.release):
         return ToBuild(name=question.name, reason=reason, bytes=size)
-    assert answer.manifest is not None
-    digest = answer.manifest.digest
+    stored = answer.stored
+    assert stored is not None
+    digest = stored.manifest.digest
+    ids = frozenset({digest, str(stored.config)})
     if answer.verified != digest:
         reason = "it has no report of today's tests" if answer.verified is None else "the report is about another image"
-        return ToTest(name=question.name, digest=digest, reason=reason)
+        return ToTest(name=question.name, digest=digest, ids=ids, reason=reason)
     release = registered.release
     if release is None or answer.released is None or answer.released.digest != digest:
-        return ToMove(name=question.name, digest=digest, reason=_not_released(release))
+        return ToMove(name=question.name, digest=digest, ids=ids, reason=_not_released(release))
     tag = answer.released.tag(release.number)
     moved = [name for name, actual in _tags(question, answer, tag).items() if actual != digest]
     if moved:
-        return ToMove(name=question.name, digest=digest, reason=f"not on it: {', '.join(moved)}")
-    return UpToDate(name=question.name, published=_published(question, release, tag, digest, answer.manifest, registry))
+        return ToMove(name=question.name, digest=digest, ids=ids, reason=f"not on it: {', '.join(moved)}")
+    return UpToDate(name=question.name, published=_published(question, release, tag, digest, stored.manifest, registry))
 
 
 def _why_build(question: Question, answer: Answer, release: Release | None) -> str:
     """Return why an image must be built; empty if the registry has it."""
-    released = answer.released
-    if answer.manifest is None:
+    released, stored = answer.released, answer.stored
+    if stored is None:
         if released is None or release is None:
             return "it is not published yet"
         if released.recipe != question.recipe:
             return f"its recipe has changed since release {release.number}"
         return f"the registry does not have the image of release {release.number} any more"
-    if answer.recipe != question.recipe:
+    if not stored.is_image:
+        return "what is published under its name is not an image"
+    if stored.missing:
+        more = f" and {len(stored.missing) - 1} more" if len(stored.missing) > 1 else ""
+        return f"the registry does not have its blob {stored.missing[0][:19]}{more}"
+    if stored.recipe != question.recipe:
         return f"the tag {question.recipe_tag} is on an image of another recipe"
-    if answer.missing:
-        more = f" and {len(answer.missing) - 1} more" if len(answer.missing) > 1 else ""
-        return f"the registry does not have its layer {answer.missing[0][:19]}{more}"
     return ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Collection
 
 import requests
 from docker import DockerClient
@@ -13,6 +14,7 @@ from build.paths import Paths
 from build.plan.question import Question
 from build.registry.client import Client
 from build.registry.credentials import credentials
+from build.registry.manifests import layers_of
 from build.verify import reports, verified
 from build.verify.reports import verified_tag
 from build.verify.results import VerifyResult
@@ -50,7 +52,7 @@ def pull(client: DockerClient, remote: Client, question: Question, digest: str) 
     return str(image.id)
 
 
-def remember_tests(paths: Paths, remote: Client, question: Question, image_id: str) -> None:
+def remember_tests(paths: Paths, remote: Client, question: Question, image_id: str, ids: Collection[str]) -> None:
     """Remember the tests that an image has passed elsewhere, from the report in the registry.
 
     Nothing is remembered where the report is about another image than the engine's: then it is tested again.
@@ -60,16 +62,17 @@ def remember_tests(paths: Paths, remote: Client, question: Question, image_id: s
         remote: The registry.
         question: The image; the registry has a report of its tests.
         image_id: The digest by which the engine knows it.
+        ids: The digests by which engines know it.
 
     Raises:
         RegistryError: The registry is not there, refuses, or fails.
     """
     manifest = remote.find_manifest(question.repository, verified_tag(question.recipe, question.suite))
-    if manifest is None:
-        return
-    report = reports.parse(remote.read_blob(question.repository, str(manifest.document["layers"][0]["digest"])))
-    if report is None or report.image_id != image_id or report.suite != question.suite:
+    documents = layers_of(manifest) if manifest else ()
+    content = remote.find_blob(question.repository, documents[0]) if documents else None
+    report = reports.parse(content) if content else None
+    if report is None or not {report.image_id, image_id} <= set(ids) or report.suite != question.suite:
         return
     result = VerifyResult(name=question.name, image_id=image_id, passed=report.passed)
     verified.record(paths, result, recipe=question.recipe, suite=question.suite)
-    reports.save(paths, report)
+    reports.save(paths, report.model_copy(update={"image_id": image_id}))

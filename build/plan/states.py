@@ -27,6 +27,8 @@ class ToMove:
     name: str
     #: Of its manifest.
     digest: str
+    #: The digests by which engines know it: its manifest's, or its configuration's (classic image store).
+    ids: frozenset[str]
     reason: str
 
 
@@ -38,6 +40,8 @@ class ToTest:
     name: str
     #: Of its manifest.
     digest: str
+    #: The digests by which engines know it: its manifest's, or its configuration's (classic image store).
+    ids: frozenset[str]
     reason: str
 
 

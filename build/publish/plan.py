@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from build.publish import stored as stored_images
 from build.publish.publication import Publication
-from build.publish.release import Commit, ReleasedImage
+from build.publish.release import Commit, Release, ReleasedImage
 from build.registry.client import Client
-from build.registry.known_layers import KnownLayers
+from build.registry.known_blobs import KnownBlobs
 from build.registry.manifests import Manifest
 from build.registry.tags import LATEST
 from build.system.parallel import run_parallel
@@ -45,25 +46,42 @@ class Plan:
         )
 
 
-def plan_all(remote: Client, items: Sequence[Publication]) -> list[Plan]:
+def plan_all(remote: Client, items: Sequence[Publication], release: Release | None = None) -> list[Plan]:
     """Ask the registry about all images, several at a time.
+
+    Args:
+        remote: The registry.
+        items: The images.
+        release: The last release.
 
     Raises:
         RegistryError: The registry is not there, refuses, or fails.
     """
-    layers = KnownLayers(remote)
-    return run_parallel(lambda item: _plan(remote, item, layers), items)
+    blobs = KnownBlobs(remote)
+    return run_parallel(lambda item: _plan(remote, item, release, blobs), items)
 
 
-def _plan(remote: Client, item: Publication, layers: KnownLayers) -> Plan:
-    there = remote.find_manifest(item.repository, item.recipe_tag)
-    # An image without all of its layers cannot be pulled: it is pushed again.
-    is_whole = there is not None and not layers.missing(item.repository, there)
+def _plan(remote: Client, item: Publication, release: Release | None, blobs: KnownBlobs) -> Plan:
     return Plan(
         item=item,
         latest=remote.find_manifest(item.repository, LATEST),
-        digest=there.digest if there is not None and is_whole else None,
+        digest=_digest(remote, item, release, blobs),
     )
+
+
+def _digest(remote: Client, item: Publication, release: Release | None, blobs: KnownBlobs) -> str | None:
+    """Return the digest of the image of a recipe: that of the last release, or else what the recipe's tag is on.
+
+    What cannot be pulled, and what somebody put under the tag that is of another recipe, does not count: it is pushed
+    again.
+    """
+    released = release.image((item.name, item.stand_in or "")) if release else None
+    references = [released.digest] if released and released.recipe == item.recipe else []
+    for reference in (*references, item.recipe_tag):
+        stored = stored_images.find(remote, item.repository, reference, blobs, released)
+        if stored and stored.is_of(item.recipe):
+            return stored.manifest.digest
+    return None
 
 
 def sizes(remote: Client, plans: Sequence[Plan]) -> list[int]:

@@ -28,6 +28,7 @@ from build.publish.push import Progress, local_image, push
 from build.publish.record_write import write_record
 from build.publish.records import Family, read_tags
 from build.publish.release import Place
+from build.publish.stored import recipe_of
 from build.publish.tag_moves import Move, Moves, nothing_moved, unfinished
 from build.publish.targets import Rules, Target
 from build.publish.writes import Writes
@@ -80,7 +81,7 @@ def publish(
         repository = releases.repository_of(items[0].repository.partition("/")[0])
         family = run.family(repository)
         status.warn_if_interrupted(remote, family, origin.clone, without=run.rules.without_records)
-        plans = plan_all(remote, items)
+        plans = plan_all(remote, items, family.release)
         run.check_age(family, plans)
         missing = [plan for plan in plans if plan.digest is None]
         for plan in missing:
@@ -164,15 +165,19 @@ def _advice_about_latest(rules: Rules) -> Iterator[None]:
 
 
 def _again(remote: Client, plan: Plan) -> Plan:
-    """Read again which image the recipe's tag points to."""
-    digest = remote.digest(plan.item.repository, plan.item.recipe_tag)
-    if digest is None:
-        raise RegistryError(
-            f"the registry {remote.registry.host} does not have {plan.item.name} any more",
-            where=remote.registry.reference(plan.item.repository, plan.item.recipe_tag),
-            fix="publish again",
-        )
-    return replace(plan, digest=digest)
+    """Read again which image the recipe's tag points to; an image of another recipe does not count."""
+    repository, digest = plan.item.repository, remote.digest(plan.item.repository, plan.item.recipe_tag)
+    if digest is not None and digest != plan.digest:
+        manifest = remote.find_manifest(repository, digest)
+        if manifest and recipe_of(remote, repository, manifest) == plan.item.recipe:
+            return replace(plan, digest=digest)
+    if digest == plan.digest or remote.digest(repository, str(plan.digest)) is not None:
+        return plan
+    raise RegistryError(
+        f"the registry {remote.registry.host} does not have {plan.item.name} any more",
+        where=remote.registry.reference(repository, plan.item.recipe_tag),
+        fix="publish again",
+    )
 
 
 def _warn_of_gone(remote: Client, family: Family) -> None:

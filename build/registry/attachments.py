@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from build.errors import RegistryError
 from build.registry.client import Client
 from build.registry.failures import ImmutableTagError
-from build.registry.manifests import EMPTY, EMPTY_CONTENT, INDEX, MANIFEST, Manifest, descriptor, to_manifest
+from build.registry.manifests import EMPTY, EMPTY_CONTENT, INDEX, MANIFEST, Manifest, descriptor, layers_of, to_manifest
 from build.system import console
 
 #: The annotation with the time, ISO 8601 in UTC: the newest of several attachments is the one that counts.
@@ -98,8 +99,17 @@ def attached(client: Client, repository: str, digest: str, media_type: str) -> l
     entries = client.referrers(repository, digest)
     if not entries:  # no such API, or attached before the registry had it
         entries = _in_tag(client, repository, digest)
-    wanted = [each for each in entries if each.get("artifactType") == media_type]
+    wanted = [each for each in entries if _is_entry(each) and each.get("artifactType") == media_type]
     return sorted(wanted, key=lambda each: str((each.get("annotations") or {}).get(_CREATED, "")), reverse=True)
+
+
+def _is_entry(entry: Any) -> bool:
+    """Tell whether an entry of a list is a descriptor; others may come from anywhere."""
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("digest"), str)
+        and isinstance(entry.get("annotations") or {}, dict)
+    )
 
 
 def read(client: Client, repository: str, attachment: dict[str, Any]) -> bytes:
@@ -114,7 +124,11 @@ def read(client: Client, repository: str, attachment: dict[str, Any]) -> bytes:
         RegistryError: The registry is not there, refuses, or fails.
     """
     manifest = client.manifest(repository, str(attachment["digest"]))
-    return client.read_blob(repository, str(manifest.document["layers"][0]["digest"]))
+    documents = layers_of(manifest)
+    if not documents:
+        where = client.registry.reference(repository, manifest.digest).replace(":sha256:", "@sha256:")
+        raise RegistryError("an attachment has no document", where=where, fix="remove it from the registry")
+    return client.read_blob(repository, documents[0])
 
 
 def _in_tag(client: Client, repository: str, digest: str) -> list[dict[str, Any]]:

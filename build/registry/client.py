@@ -295,5 +295,5 @@ class Client:
         """Report an answer that does not follow the specification."""
         try:
             yield
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise failures.not_a_registry(self.registry, doing, str(error)) from error

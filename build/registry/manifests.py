@@ -30,7 +30,10 @@ class Manifest:
 
     @property
     def document(self) -> dict[str, Any]:
-        document = json.loads(self.content)
+        try:
+            document = json.loads(self.content)
+        except RecursionError as error:
+            raise ValueError("it is nested too deeply") from error
         if not isinstance(document, dict):
             raise ValueError("a manifest is a JSON object")
         return document
@@ -63,16 +66,28 @@ def to_manifest(document: dict[str, Any], media_type: str) -> Manifest:
     return Manifest(digest=digest_of(content), media_type=media_type, content=content)
 
 
+def named_blobs(manifest: Manifest) -> dict[str, int] | None:
+    """The blobs that the manifest of one image names: digest → bytes as stored, the configuration first.
+
+    Returns:
+        None where it is not the manifest of one image: an index, or a document that is not as specified.
+    """
+    try:
+        document = manifest.document
+        entries = [document["config"], *document["layers"]]
+        return {str(each["digest"]): int(each["size"]) for each in entries}
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
 def layers_of(manifest: Manifest) -> tuple[str, ...]:
-    """The digests of the layers that an image's manifest names; none for an index."""
-    layers = manifest.document.get("layers")
-    return tuple(str(layer["digest"]) for layer in layers) if isinstance(layers, list) else ()
+    """The digests of the layers that an image's manifest names; none for what is not one."""
+    return tuple(named_blobs(manifest) or ())[1:]
 
 
 def size_of(manifest: Manifest) -> int:
     """The bytes of the layers and the configuration that an image's manifest names, as stored."""
-    document = manifest.document
-    return sum(int(each.get("size", 0)) for each in (document.get("config") or {}, *(document.get("layers") or ())))
+    return sum((named_blobs(manifest) or {}).values())
 
 
 def blobs_of(manifest: Manifest, config: bytes) -> dict[str, Blob]:

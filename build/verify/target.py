@@ -117,6 +117,12 @@ def suite_for(expectations: Mapping[str, Any], tests: str) -> str:
     return hashlib.sha256(f"{tests}\n{text}".encode()).hexdigest()
 
 
+def _counts(path: Path) -> bool:
+    """Tell whether a file belongs to the tests: not bytecode, nor what editors and desktops leave."""
+    hidden = any(part.startswith(".") or part == "__pycache__" for part in path.parts)
+    return not hidden and not path.name.endswith(("~", ".orig", ".rej", ".swp", ".bak"))
+
+
 def suite_hash(tests: Path) -> str:
     """Return the hash of the image tests themselves: every file in their folder, by path and content.
 
@@ -127,7 +133,7 @@ def suite_hash(tests: Path) -> str:
         SHA-256, hexadecimal; the same in two clones.
     """
     digest = hashlib.sha256()
-    for file in sorted(path for path in tests.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
+    for file in sorted(path for path in tests.rglob("*") if path.is_file() and _counts(path.relative_to(tests))):
         content = hashlib.sha256(file.read_bytes()).hexdigest()
         digest.update(f"{file.relative_to(tests).as_posix()} {content}\n".encode())
     return digest.hexdigest()

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from build.errors import RegistryError, UsageError
-from build.images.labels import LABEL
 from build.images.recipe import inputs_tag
 from build.publish import records
 from build.publish import release as releases
+from build.publish.stored import recipe_of
 from build.registry import attachments
 from build.registry.client import Client
-from build.registry.manifests import Manifest, layers_of
+from build.registry.manifests import layers_of
 from build.registry.tags import LATEST
 from build.verify import reports
 
@@ -61,7 +61,7 @@ def read(
             where="REFERENCE" if reference else repository,
             fix="name a tag or a digest of the image; nox -s plan shows what is published",
         )
-    recipe = _recipe(remote, repository, manifest)
+    recipe = recipe_of(remote, repository, manifest)
     if recipe is None:
         raise UsageError(f"{where} is not an image of this project", fix="name a tag of a published image")
     report, commit = _report(remote, repository, manifest.digest)
@@ -80,21 +80,15 @@ def _released(remote: Client, namespace: str, key: tuple[str, str]) -> str | Non
     return image.tag(release.number) if release and image else None
 
 
-def _recipe(remote: Client, repository: str, manifest: Manifest) -> str | None:
-    config = manifest.document.get("config")
-    try:
-        content = json.loads(remote.read_blob(repository, str(config["digest"]))) if isinstance(config, dict) else {}
-        return str(content["config"]["Labels"][f"{LABEL}.recipe"])
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
 def _inputs(remote: Client, repository: str, recipe: str) -> Mapping[str, Any] | None:
     """Return the inputs of a recipe, if the registry has the document whose SHA-256 is the recipe."""
     manifest = remote.find_manifest(repository, inputs_tag(recipe))
     if manifest is None or layers_of(manifest) != (f"sha256:{recipe}",):
         return None
-    content = json.loads(remote.read_blob(repository, f"sha256:{recipe}"))
+    try:
+        content = json.loads(remote.find_blob(repository, f"sha256:{recipe}") or b"")
+    except (ValueError, RecursionError):
+        return None
     return content if isinstance(content, dict) else None
 
 

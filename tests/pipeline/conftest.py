@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import shutil
 import uuid
 import warnings
@@ -79,10 +80,10 @@ def load(engine_client: DockerClient) -> Iterator[Load]:
 
     def _load(name: str, layers: Sequence[Layer]) -> Publication:
         local = f"publish-test/{name}:{uuid.uuid4().hex[:12]}"
-        archive, config_digest = archive_of(layers, local)
-        engine_client.images.load(archive)
+        recipe = hashlib.sha256(local.encode()).hexdigest()
+        engine_client.images.load(archive_of(layers, local, recipe))
         loaded.append(local)
-        return Publication(name=name, repository=f"azureml/{name}", local_reference=local, recipe=config_digest)
+        return Publication(name=name, repository=f"azureml/{name}", local_reference=local, recipe=recipe)
 
     yield _load
     for reference in loaded:

@@ -154,8 +154,8 @@ def running(
 Load = Callable[[str, Sequence[Layer]], Publication]
 
 
-def archive_of(layers: Sequence[Layer], tag: str) -> tuple[bytes, str]:
-    """An image of given layers as ``docker load`` reads it, and its configuration's digest."""
+def archive_of(layers: Sequence[Layer], tag: str, recipe: str) -> bytes:
+    """An image of given layers and of a recipe as ``docker load`` reads it."""
     blobs: dict[str, bytes] = {}
     diff_ids, descriptors = [], []
     for files in layers:
@@ -167,7 +167,7 @@ def archive_of(layers: Sequence[Layer], tag: str) -> tuple[bytes, str]:
     config = {
         "architecture": "amd64",
         "os": "linux",
-        "config": {"Labels": {"name": tag.partition(":")[0]}},
+        "config": {"Labels": {"name": tag.partition(":")[0], "inference-images.recipe": recipe}},
         "rootfs": {"type": "layers", "diff_ids": diff_ids},
     }
     config_descriptor = {"mediaType": "application/vnd.oci.image.config.v1+json"} | add(blobs, as_json(config))
@@ -203,7 +203,7 @@ def archive_of(layers: Sequence[Layer], tag: str) -> tuple[bytes, str]:
             }
         ]
     )
-    return tar_of(members), str(config_descriptor["digest"]).partition(":")[2]
+    return tar_of(members)
 
 
 def tar_of(files: Mapping[str, bytes]) -> bytes:

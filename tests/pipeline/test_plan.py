@@ -21,13 +21,14 @@ from build.checkout.project import open_project
 from build.images.recipe import Recipe, inputs_tag
 from build.locks import debian
 from build.matrix.origins import Bootstrapped
+from build.publish.stored import recipe_of
 from build.registry.attachments import attach
 from build.registry.client import Client
 from build.registry.manifests import MANIFEST, descriptor, layers_of, to_manifest
 from tests.conftest import Checkout, take_port
 from tests.pipeline.registries import BLOBS, Running, running
 from tests.pipeline.rows import BASE_NAME, MINIMAL
-from tests.registry_proxy import Fault, kind_of, registry_proxy, status
+from tests.registry_proxy import Fault, Kind, kind_of, registry_proxy, status
 
 pytestmark = [pytest.mark.engine]
 
@@ -150,7 +151,7 @@ def test_a_layer_that_is_gone_is_noticed_and_sent_again(published: Published) ->
         layer = layers_of(client.manifest(REPOSITORY, "latest"))[-1].partition(":")[2]
         published.registry.run(f"rm -r {BLOBS}/sha256/{layer[:2]}/{layer}")
         planned = published.checkout.run("plan", MINIMAL, env={**published.environment, **NO_ENGINE})
-        assert f"to build: the registry does not have its layer sha256:{layer[:12]}" in planned.out
+        assert f"to build: the registry does not have its blob sha256:{layer[:12]}" in planned.out
         done = published.checkout.run("pipeline", MINIMAL, env=published.environment)
         assert done.code == 0, done.one_screen()
         assert client.has_blob(REPOSITORY, f"sha256:{layer}")
@@ -174,11 +175,27 @@ def test_a_recipe_tag_on_another_image_is_noticed(published: Published) -> None:
     environment = {"REGISTRY": f"127.0.0.1:{published.registry.port}/{namespace}", **NO_ENGINE}
     planned = published.checkout.run("plan", MINIMAL, env=environment)
     assert f"to build: the tag {published.recipe.tag} is on an image of another recipe" in planned.out
+    done = published.checkout.run("pipeline", MINIMAL, env={"REGISTRY": environment["REGISTRY"]})
+    assert done.code == 0, done.one_screen()
+    with Client(published.registry.registry) as client:
+        latest = client.manifest(repository, "latest")
+        assert recipe_of(client, repository, latest) == published.recipe.digest, "the foreign image was released"
 
 
-@pytest.mark.parametrize("kind", ["tags list", "manifest read", "blob read"])
-def test_a_registry_that_fails_is_never_up_to_date(published: Published, kind: str, tmp_path: Path) -> None:
-    fault = Fault(kind=kind, effect=status(403, "not today", error="DENIED"), times=None)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        ("tags list", ""),
+        ("manifest read", "/releases/"),
+        ("blob read", "/releases/"),
+        ("manifest read", rf"/{MINIMAL}/manifests/\d"),
+        ("manifest read", rf"/{MINIMAL}/manifests/latest"),
+        ("manifest read", rf"/{MINIMAL}/manifests/verified"),
+        ("blob read", f"/{MINIMAL}/"),
+    ],
+)
+def test_a_registry_that_fails_is_never_up_to_date(published: Published, kind: Kind, path: str, tmp_path: Path) -> None:
+    fault = Fault(kind=kind, effect=status(403, "not today", error="DENIED"), times=None, path=path)
     with registry_proxy(published.registry.port, fault) as proxy:
         environment = {"REGISTRY": f"127.0.0.1:{proxy.port}", **NO_ENGINE}
         summary = tmp_path / "summary.md"

@@ -21,6 +21,7 @@ from build.publish import lock, records, status
 from build.publish import publish as publishing
 from build.publish.publication import Publication, Published
 from build.publish.records import Family
+from build.publish.stored import recipe_of
 from build.publish.targets import Rules
 from build.registry import attachments
 from build.registry.address import Registry
@@ -890,7 +891,7 @@ def test_kill_9_leaves_no_unknown_image_under_latest_and_the_next_publish_finish
             for item in items:
                 latest = client.find_manifest(item.repository, "latest")
                 assert latest is not None
-                recipe = str(latest.document["config"]["digest"]).partition(":")[2]
+                recipe = recipe_of(client, item.repository, latest)
                 if recipe == item.recipe:
                     assert client.digest(item.repository, item.recipe_tag) == latest.digest
                 else:

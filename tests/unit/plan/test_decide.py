@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from build.plan.decide import decide
 from build.plan.question import Question
 from build.plan.states import State, ToBuild, ToMove, ToTest, Unknown, UpToDate
 from build.publish.release import Commit, Release, ReleasedImage
+from build.publish.stored import StoredImage
 from build.registry.address import Registry
 from build.registry.manifests import MANIFEST, to_manifest
 
@@ -32,15 +34,22 @@ RELEASE = Release(
     images=(RELEASED,),
     latest={"azureml/one": IMAGE.digest},
 )
+STORED = StoredImage(manifest=IMAGE, is_image=True, missing=(), recipe=RECIPE)
+
+
+def stored(**changes: Any) -> dict[str, object]:
+    return {"stored": dataclasses.replace(STORED, **changes)}
+
+
+OTHER_RECIPE = "the tag recipe-aaaaaaaaaaaaaaaa is on an image of another recipe"
 DONE = Answer(
     released=RELEASED,
-    manifest=IMAGE,
-    recipe=RECIPE,
+    stored=STORED,
     immutable=IMAGE.digest,
     latest=IMAGE.digest,
     verified=IMAGE.digest,
 )
-NOTHING = Answer(released=None, manifest=None, recipe=None, immutable=None, latest=None, verified=None)
+NOTHING = Answer(released=None, stored=None, immutable=None, latest=None, verified=None)
 
 
 def decided(answer: Answer | RegistryError, question: Question = QUESTION, release: Release | None = RELEASE) -> State:
@@ -59,15 +68,32 @@ def test_an_image_with_all_tags_and_today_s_report_is_up_to_date() -> None:
 @pytest.mark.parametrize(
     ("changes", "kind", "reason"),
     [
-        ({"manifest": None}, ToBuild, "the registry does not have the image of release 20261126.v2 any more"),
+        ({"stored": None}, ToBuild, "the registry does not have the image of release 20261126.v2 any more"),
         (
-            {"manifest": None, "released": dataclasses.replace(RELEASED, recipe="c" * 64)},
+            {"stored": None, "released": dataclasses.replace(RELEASED, recipe="c" * 64)},
             ToBuild,
             "its recipe has changed since release 20261126.v2",
         ),
-        ({"recipe": "c" * 64}, ToBuild, "the tag recipe-aaaaaaaaaaaaaaaa is on an image of another recipe"),
-        ({"recipe": None}, ToBuild, "the tag recipe-aaaaaaaaaaaaaaaa is on an image of another recipe"),
-        ({"missing": (LAYER, OTHER)}, ToBuild, "the registry does not have its layer sha256:111111111111 and 1 more"),
+        (
+            {"stored": dataclasses.replace(STORED, recipe="c" * 64)},
+            ToBuild,
+            "the tag recipe-aaaaaaaaaaaaaaaa is on an image of another recipe",
+        ),
+        (
+            {"stored": dataclasses.replace(STORED, recipe=None)},
+            ToBuild,
+            "the tag recipe-aaaaaaaaaaaaaaaa is on an image of another recipe",
+        ),
+        (
+            {"stored": dataclasses.replace(STORED, missing=(LAYER, OTHER))},
+            ToBuild,
+            "the registry does not have its blob sha256:111111111111 and 1 more",
+        ),
+        (
+            {"stored": dataclasses.replace(STORED, is_image=False)},
+            ToBuild,
+            "what is published under its name is not an image",
+        ),
         ({"verified": None}, ToTest, "it has no report of today's tests"),
         ({"verified": OTHER}, ToTest, "the report is about another image"),
         ({"latest": None}, ToMove, "not on it: latest"),

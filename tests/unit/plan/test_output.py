@@ -28,7 +28,7 @@ def plan(*states: State, is_running: bool = True, not_in_matrix: tuple[str, ...]
 STATES = (
     ToBuild(name="a", reason="it is not published yet"),
     ToBuild(name="b", reason="it is not published yet"),
-    ToTest(name="c", digest="sha256:1", reason="it has no report of today's tests"),
+    ToTest(name="c", digest="sha256:1", ids=frozenset(), reason="it has no report of today's tests"),
     Blocked(name="d", why=PipelineError("it has | no <lock>", where="locks/d.txt", fix="nox -s lock")),
     Unknown(name="e", why=RegistryError("the registry failed")),
 )

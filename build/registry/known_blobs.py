@@ -1,15 +1,15 @@
-"""Which layers a registry has: what is called published can be pulled.  Reads the registry."""
+"""Which blobs of images a registry has: what is called published can be pulled.  Reads the registry."""
 
 from __future__ import annotations
 
 import threading
 
 from build.registry.client import Client
-from build.registry.manifests import Manifest, layers_of
+from build.registry.manifests import Manifest, named_blobs
 
 
-class KnownLayers:
-    """Asks for layers, each once, whichever images have it. Threads may share it.
+class KnownBlobs:
+    """Asks for layers and configurations, each once, whichever images have it. Threads may share it.
 
     Args:
         remote: The registry.
@@ -21,7 +21,7 @@ class KnownLayers:
         self._there: dict[str, bool] = {}
 
     def missing(self, repository: str, manifest: Manifest) -> tuple[str, ...]:
-        """Return the digests of the layers of an image that are not in the registry.
+        """Return the digests of an image's configuration and layers that are not in the registry.
 
         Args:
             repository: As the matrix names it.
@@ -30,7 +30,7 @@ class KnownLayers:
         Raises:
             RegistryError: The registry is not there, refuses, or fails.
         """
-        return tuple(digest for digest in layers_of(manifest) if not self._has(repository, digest))
+        return tuple(digest for digest in named_blobs(manifest) or () if not self._has(repository, digest))
 
     def _has(self, repository: str, digest: str) -> bool:
         with self._lock:
