@@ -26,6 +26,7 @@ from build.registry.attachments import attach
 from build.registry.client import Client
 from build.registry.manifests import MANIFEST, descriptor, layers_of, to_manifest
 from tests.conftest import Checkout, take_port
+from tests.pipeline.helpers import local_image
 from tests.pipeline.registries import BLOBS, Running, running
 from tests.pipeline.rows import BASE_NAME, MINIMAL
 from tests.registry_proxy import Fault, Kind, kind_of, registry_proxy, status
@@ -133,7 +134,11 @@ def test_what_changed_is_named_with_its_place(published: Published, fresh: Check
     assert f"{REPOSITORY}:20200101.v1 is not in the registry" in nowhere.one_screen()
 
 
-def test_a_tag_that_was_moved_is_moved_back_without_a_test(published: Published, fresh: Checkout) -> None:
+def test_a_tag_that_was_moved_is_moved_back_without_a_build_or_a_test(
+    published: Published, fresh: Checkout, engine_client: docker.DockerClient
+) -> None:
+    here = local_image(engine_client, published.checkout, MINIMAL)
+    engine_client.images.remove(here.id, force=True)
     with Client(published.registry.registry) as client:
         digest = client.digest(REPOSITORY, "latest")
         other = client.manifest(REPOSITORY, inputs_tag(published.recipe.digest))
@@ -142,7 +147,10 @@ def test_a_tag_that_was_moved_is_moved_back_without_a_test(published: Published,
         assert "tag to move: not on it: latest" in planned.out, planned.one_screen()
         done = fresh.run("pipeline", MINIMAL, env=published.environment)
         assert done.code == 0, done.one_screen()
+        assert f"pulling {MINIMAL}" in done.err
+        assert re.search(rf"^{MINIMAL} +up to date", done.out, re.MULTILINE), "it was built"
         assert "already verified" in done.out, "it was tested again"
+        assert local_image(engine_client, published.checkout, MINIMAL).id == here.id
         assert client.digest(REPOSITORY, "latest") == digest
 
 
