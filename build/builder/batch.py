@@ -206,8 +206,7 @@ class Batch:
         if not targets:
             raise PipelineError("the build failed", where=str(job.log), details=cause.lines)
         for target in targets:
-            reason = blame.reason(job.project, self._remaining[target], cause)
-            self._drop(target, BuildError(reason, where=str(job.log), details=cause.lines))
+            self._drop(target, blame.failure_of(job.project, self._remaining[target], cause, job.log))
 
     def _drop_bases(self, cause: Failure) -> None:
         """Remove the base image that failed from the batch, with its images; of several, find out which one it is."""

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from build.builder.buildx_log import Failure
 from build.checkout.project import Project
+from build.errors import BuildError, NetworkError, PipelineError
 from build.images import layers
 from build.images.image import Image, bake_target
 from build.matrix.origins import DebianPackages, FromImage
+
+#: uv's words where it does not reach an index (its crates uv-client and reqwest).
+_NO_INDEX = re.compile(r"error sending request for url|dns error|operation timed out")
 
 
 def failed_targets(failure: Failure, remaining: Mapping[str, Image]) -> list[str]:
@@ -63,6 +68,27 @@ def reason(project: Project, image: Image, failure: Failure) -> str:
         if patch in patches and f"the patch of {patch.distribution} does not fit: " in failure.lines
     ]
     return f"its layer {failure.stage} failed" + (f": {', '.join(places)}" if places else "")
+
+
+def failure_of(project: Project, image: Image, failure: Failure, log: Path) -> PipelineError:
+    """Return why an image failed: its build, or the network.
+
+    Args:
+        project: The checkout.
+        image: The image.
+        failure: From the log.
+        log: The file with the log.
+    """
+    what = reason(project, image, failure)
+    if _NO_INDEX.search(failure.lines):
+        return NetworkError(
+            f"{what}: the package index cannot be reached from the build",
+            where=str(log),
+            fix="check the network of the engine's machine: builds use neither UV_DEFAULT_INDEX nor HTTPS_PROXY, so "
+            "they need a direct route to the index, or a wheel source of matrix.yaml that is a directory",
+            details=failure.lines,
+        )
+    return BuildError(what, where=str(log), details=failure.lines)
 
 
 def base_fix(project: Project, base_names: Sequence[str]) -> str | None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from build.builder import blame
 from build.builder.buildx_log import Failure
+from build.errors import BuildError, NetworkError
 from build.images.image import Image
 from tests.unit.fixture_project import PROJECT
 
@@ -53,3 +56,20 @@ def test_a_base_with_pinned_debian_packages_comes_with_how_to_record_newer_ones(
 def test_the_links_to_cuda_belong_to_the_images_that_have_them() -> None:
     image = next(image for image in PROJECT.images(PROJECT.variants) if image.cuda_links)
     assert image.cuda_links in blame.own_stages(image)
+
+
+NOT_REACHED = """\
+error: Request failed after 3 retries
+  Caused by: Failed to fetch: `https://index.example/simple/numpy/`
+  Caused by: error sending request for url (https://index.example/simple/numpy/)
+  Caused by: client error (Connect)
+"""
+
+
+def test_an_index_that_the_build_does_not_reach_is_a_failure_of_the_network(tmp_path: Path) -> None:
+    image = LEFT[ON_13]
+    for lines, kind, code in ((NOT_REACHED, NetworkError, 6), ("error: Hash mismatch for `numpy`\n", BuildError, 1)):
+        failure = blame.failure_of(PROJECT, image, Failure(target=ON_13, stage="numpy-2.4.6", lines=lines), tmp_path)
+        assert type(failure) is kind
+        assert failure.exit_code == code
+        assert failure.what.startswith("its layer numpy-2.4.6 failed")
