@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -68,9 +69,8 @@ def start(folders: Folders) -> None:
     _check_folders(folders)
     if not folders.next_to_another and own_process(folders) is None:
         _refuse_second()
-    folders.data.mkdir(parents=True, exist_ok=True, mode=0o711)
-    folders.run.mkdir(parents=True, exist_ok=True, mode=0o711)
-    with FileLock(_lock(folders)):
+    with _locked(folders):
+        folders.data.mkdir(parents=True, exist_ok=True, mode=0o711)
         pid = own_process(folders)
         if pid is not None and not engine_find.answers(folders.host):
             raise EngineError(
@@ -169,8 +169,7 @@ def stop(folders: Folders, *, purge: bool = False) -> None:
     Raises:
         EngineError: Something of it stays mounted.
     """
-    folders.run.mkdir(parents=True, exist_ok=True, mode=0o711)
-    with FileLock(_lock(folders)):
+    with _locked(folders):
         _end_all(folders)
         _clear(folders)
         if purge:
@@ -212,6 +211,20 @@ def _purge(folders: Folders) -> None:
     for folder in (folders.data, folders.run):
         with contextlib.suppress(OSError):
             folder.rmdir()
+
+
+@contextlib.contextmanager
+def _locked(folders: Folders) -> Iterator[None]:
+    """Hold the lock of the own engine; again where another command, which held it, has just deleted its folder."""
+    lock = FileLock(_lock(folders))
+    while not lock.is_locked:
+        folders.run.mkdir(parents=True, exist_ok=True, mode=0o711)
+        with contextlib.suppress(FileNotFoundError):
+            lock.acquire()
+            if not _lock(folders).exists():
+                lock.release()
+    with lock:
+        yield
 
 
 def _lock(folders: Folders) -> Path:
