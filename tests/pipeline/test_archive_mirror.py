@@ -44,6 +44,9 @@ class Mirror(http.server.ThreadingHTTPServer):
         self.short_answers = 0
         self.cut = 0
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Print nothing: apt closes a connection as soon as it knows that an answer is too short."""
+
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     server: Mirror
@@ -105,7 +108,7 @@ def test_a_mirror_that_changes_is_read_again(
     assert any(package.startswith("libc6=") for package in made.packages)
     warning = " ".join(capsys.readouterr().err.split())
     assert "is between two states of the archive: trying again in 0 s" in warning
-    assert warning.startswith("warning: the mirror http://")
+    assert "warning: the mirror http://" in warning
 
 
 def test_a_mirror_that_stays_so_is_named(mirror: Mirror, tmp_path: Path) -> None:
