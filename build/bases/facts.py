@@ -1,7 +1,7 @@
 """The facts of a base that recipes need: its Debian packages, and the identity of its Python.
 
-They are read here and nowhere else: from what this clone has prepared, else from the base's lock.  Reading them
-changes nothing; no archive is packed, and no process starts.
+They are read here and nowhere else: from what the registry has for the base's lock, else from what this clone has
+prepared, else from the lock.  Reading them changes nothing; no archive is packed, and no process starts.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from build.bases import prefix_archive, rootfs
 from build.bases.local import LocalBase, local_base
+from build.bases.published_note import PublishedBases, noted
 from build.checkout.project import Project
 from build.errors import PipelineError
 from build.locks import debian, prefix_python
@@ -59,21 +60,28 @@ def without_digest(name: str, whose: str, reference: str, *, more: str = "") -> 
     )
 
 
-def read_all(project: Project, base_names: Iterable[str]) -> dict[str, BaseFacts | UnknownBase]:
+def read_all(
+    project: Project, base_names: Iterable[str], published: PublishedBases | None = None
+) -> dict[str, BaseFacts | UnknownBase]:
     """The facts of these bases, by name; a base whose facts are not valid is unknown too.  See ``read``."""
-    return {name: _read_or_unknown(local_base(project, name)) for name in base_names}
+    return {name: _read_or_unknown(local_base(project, name), published) for name in base_names}
 
 
-def _read_or_unknown(local: LocalBase) -> BaseFacts | UnknownBase:
+def _read_or_unknown(local: LocalBase, published: PublishedBases | None) -> BaseFacts | UnknownBase:
     try:
-        return read(local)
+        return read(local, published)
     except PipelineError as failure:
         where = f" ({failure.where})" if failure.where else ""
         return UnknownBase(name=local.name, why=f"{failure.what}{where}", fix=failure.fix or "")
 
 
-def read(local: LocalBase) -> BaseFacts | UnknownBase:
+def read(local: LocalBase, published: PublishedBases | None = None) -> BaseFacts | UnknownBase:
     """The facts of a base.
+
+    Args:
+        local: The base.
+        published: What the registry has, of all bases that it was asked about; None: what was noted when it was asked
+            last.
 
     Raises:
         LockError: A file of its lock is not readable.
@@ -83,7 +91,7 @@ def read(local: LocalBase) -> BaseFacts | UnknownBase:
         case FromImage(reference=reference) if not has_digest(reference):
             return without_digest(local.name, f"the base {local.name}", reference)
         case _:
-            packages = _debian_packages(local)
+            packages = debian_packages(local, published)
     if packages is None:
         return UnknownBase(
             name=local.name,
@@ -106,11 +114,19 @@ def read(local: LocalBase) -> BaseFacts | UnknownBase:
     return BaseFacts(debian=packages, python=python)
 
 
-def _debian_packages(local: LocalBase) -> tuple[str, ...] | None:
+def debian_packages(local: LocalBase, published: PublishedBases | None = None) -> tuple[str, ...] | None:
+    """The Debian packages of a base, ``name=version``; none for an image, None where they are not known.
+
+    Raises:
+        LockError: Its lock is damaged.
+    """
     match local.origin:
         case FromImage():
             return ()
-        case Bootstrapped():
+        case Bootstrapped() as origin:
+            there = noted(local, origin) if published is None else published.get(local.name)
+            if there is not None:
+                return there.image.packages
             prepared = rootfs.present(local)
             return debian.recorded(local.paths, local.name) if prepared is None else prepared.packages
 

@@ -44,6 +44,11 @@ class LocalBase:
         return self.folder / "bootstrap.json"
 
     @property
+    def published_note(self) -> Path:
+        """What the registry was last found to have of the base."""
+        return self.folder / "published.json"
+
+    @property
     def builder_folder(self) -> Path:
         """The build context of the stage that installs packages."""
         return self.paths.state / "builder" / self.name

@@ -8,15 +8,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 
-from build.bases import builder_context, facts, prefix_archive, rootfs, uv_binary
+from build.bases import builder_context, facts, prefix_archive, rootfs, rootfs_image, uv_binary
+from build.bases.engine_rootfs import RootfsStore
 from build.bases.facts import UnknownBase
 from build.bases.local import LocalBase, local_base
 from build.bases.prefix_archive import Archive
 from build.bases.prefix_fit import check_fits
+from build.bases.published_note import PublishedBases, PublishedRootfs
 from build.bases.rootfs import Rootfs
 from build.checkout.project import Project
 from build.errors import DriftError, PipelineError
 from build.locks import debian, prefix_python
+from build.locks.debian import MadeRootfs
 from build.locks.prefix_python import RecordedPython
 from build.matrix.origins import Bootstrapped, FromImage, PrefixPython, has_digest
 from build.system import console
@@ -39,7 +42,9 @@ def prefix(local: LocalBase) -> Archive | None:
             return None
 
 
-def prepare(project: Project, base_names: Iterable[str], *, locked: bool, refresh: bool) -> dict[str, PipelineError]:
+def prepare(
+    project: Project, base_names: Iterable[str], *, locked: bool, refresh: bool, store: RootfsStore | None = None
+) -> dict[str, PipelineError]:
     """Prepare the files of these bases, and uv; a base for which that fails stops no other.
 
     Args:
@@ -47,6 +52,7 @@ def prepare(project: Project, base_names: Iterable[str], *, locked: bool, refres
         base_names: The bases.
         locked: Fail where a base is not what its lock says; otherwise warn.
         refresh: Bootstrap the root file systems again.
+        store: Where root file systems are taken from, and kept; None: they are bootstrapped.
 
     Returns:
         Base name → the failure, for the bases on which nothing can be built: a bootstrap fails; a prefix is missing or
@@ -59,13 +65,13 @@ def prepare(project: Project, base_names: Iterable[str], *, locked: bool, refres
     failures: dict[str, PipelineError] = {}
     for name in base_names:
         try:
-            _prepare(project, local_base(project, name), locked=locked, refresh=refresh)
+            _prepare(project, local_base(project, name), locked=locked, refresh=refresh, store=store)
         except PipelineError as failure:
             failures[name] = failure
     return failures
 
 
-def _prepare(project: Project, local: LocalBase, *, locked: bool, refresh: bool) -> None:
+def _prepare(project: Project, local: LocalBase, *, locked: bool, refresh: bool, store: RootfsStore | None) -> None:
     archive = prefix(local)  # first: it takes less time than a bootstrap to find out that there is none
     tree: Rootfs | None = None
     match local.origin:
@@ -74,7 +80,7 @@ def _prepare(project: Project, local: LocalBase, *, locked: bool, refresh: bool)
             where = project.loaded.where("bases", local.name, "image")
             raise PipelineError(unknown.why, where=where, fix=unknown.fix)
         case Bootstrapped() as origin:
-            tree = _rootfs(local, origin, locked=locked, refresh=refresh)
+            tree = _rootfs(local, origin, locked=locked, refresh=refresh, store=store)
         case FromImage():
             pass
     if archive is not None:
@@ -93,26 +99,72 @@ def _prepare(project: Project, local: LocalBase, *, locked: bool, refresh: bool)
     builder_context.prepare(local, known.python)
 
 
-def _rootfs(local: LocalBase, origin: Bootstrapped, *, locked: bool, refresh: bool) -> Rootfs:
-    """The root file system of a base, bootstrapped where it is missing, and compared with its lock."""
+def _rootfs(
+    local: LocalBase, origin: Bootstrapped, *, locked: bool, refresh: bool, store: RootfsStore | None
+) -> Rootfs:
+    """The root file system of a base: of this clone, of the registry, of the engine, or bootstrapped.
+
+    It is compared with its lock.
+    """
+    published = store.published.get(local.name) if store else None
     tree = None if refresh else rootfs.present(local)
-    recorded = debian.recorded(local.paths, local.name)
+    if tree is not None and published is not None and tree.packages != published.image.packages:
+        tree = None
+    if tree is None and store is not None and not refresh:
+        tree = store.take(local, origin)
+    is_new = tree is None
     if tree is None:
-        began = time.monotonic()
-        console.info(f"bootstrapping the base {local.name} from Debian's archive ({origin.suite})")
-        tree = rootfs.bootstrap(local, origin, local.paths.logs / f"bootstrap-{local.name}.log")
-        duration = console.seconds(time.monotonic() - began)
-        console.info(f"bootstrapped {local.name}: {len(tree.packages)} Debian packages, {duration}")
-        lines = debian.drift(recorded or (), tree.packages)
-        if recorded is not None and lines and not locked:
-            more = " …" if len(lines) > _NAMED else ""
-            console.warn(
-                f"{local.name} differs from its lock in {len(lines)} Debian packages: {'; '.join(lines[:_NAMED])}{more}"
-                " (to record them in the lock: nox -s lock -- --bases)"
-            )
+        tree = _bootstrap(local, origin)
+        if published is not None and tree.packages != published.image.packages:
+            raise _another_is_published(local, published, tree, refresh=refresh)
     if locked:
         check_locked(local, tree.packages)
+    elif is_new:
+        _warn_of_differences(local, tree)
+    if store is not None:
+        store.keep(local, origin, tree, replace=is_new)
     return tree
+
+
+def _bootstrap(local: LocalBase, origin: Bootstrapped) -> Rootfs:
+    began = time.monotonic()
+    console.info(f"bootstrapping the base {local.name} from Debian's archive ({origin.suite})")
+    tree = rootfs.bootstrap(local, origin, local.paths.logs / f"bootstrap-{local.name}.log")
+    duration = console.seconds(time.monotonic() - began)
+    console.info(f"bootstrapped {local.name}: {len(tree.packages)} Debian packages, {duration}")
+    return tree
+
+
+def _another_is_published(
+    local: LocalBase, published: PublishedRootfs, tree: Rootfs, *, refresh: bool
+) -> PipelineError:
+    lines = debian.drift(published.image.packages, tree.packages)
+    without = "; or build without --refresh-bases, on the published one" if refresh else ""
+    others = debian.in_words(lines, "other")
+    return DriftError(
+        f"the registry has the base {local.name} of this lock; Debian's archive has {others} now",
+        where=str(debian.lock_file(local.paths, local.name)),
+        fix=f"record them in the lock: nox -s lock -- --bases{without}",
+        details="\n".join(lines),
+    )
+
+
+def _warn_of_differences(local: LocalBase, tree: Rootfs) -> None:
+    recorded = debian.recorded(local.paths, local.name)
+    if recorded is None:
+        return
+    to_record = "(to record it in the lock: nox -s lock -- --bases)"
+    if lines := debian.drift(recorded, tree.packages):
+        more = " …" if len(lines) > _NAMED else ""
+        console.warn(
+            f"{local.name} differs from its lock in {debian.in_words(lines)}: {'; '.join(lines[:_NAMED])}{more} "
+            f"{to_record}"
+        )
+    elif rootfs_image.has_other_content(local):
+        console.warn(
+            f"{local.name} has the Debian packages of its lock, but not the recorded content: another version of "
+            f"mmdebstrap may have made it; it is not published {to_record}"
+        )
 
 
 def check_locked(local: LocalBase, packages: Sequence[str]) -> None:
@@ -121,14 +173,38 @@ def check_locked(local: LocalBase, packages: Sequence[str]) -> None:
     Raises:
         DriftError: It has.
     """
-    lines = debian.drift(debian.recorded(local.paths, local.name) or (), packages)
-    if lines:
+    recorded = debian.recorded(local.paths, local.name)
+    if lines := debian.drift(recorded or (), packages):
         raise DriftError(
-            f"the base {local.name} differs from its lock in {len(lines)} Debian packages",
+            f"the base {local.name} differs from its lock in {debian.in_words(lines)}",
             where=str(debian.lock_file(local.paths, local.name)),
             fix="take the change with: nox -s lock -- --bases; or build without --locked",
             details="\n".join(lines),
         )
+
+
+def differing(
+    project: Project, base_names: Iterable[str], published: PublishedBases | None = None
+) -> dict[str, DriftError]:
+    """Find the bases that are known to have other Debian packages than their locks.
+
+    Args:
+        project: The checkout.
+        base_names: The bases.
+        published: The bases in the registry; see ``build.bases.facts.read``.
+
+    Raises:
+        LockError: A lock is damaged.
+    """
+    found = {}
+    for name in base_names:
+        local = local_base(project, name)
+        packages = facts.debian_packages(local, published)
+        try:
+            check_locked(local, packages or ())
+        except DriftError as failure:
+            found[name] = failure
+    return found
 
 
 def _compare_python(local: LocalBase, archive: Archive, *, locked: bool) -> None:
@@ -162,7 +238,8 @@ def record_debian(local: LocalBase, origin: Bootstrapped) -> str:
     """
     tree = rootfs.bootstrap(local, origin, local.paths.logs / f"bootstrap-{local.name}.log")
     lines = debian.drift(debian.former(local.paths, local.name), tree.packages)
-    debian.record_base(local.paths, local.name, tree.packages, origin)
+    made = MadeRootfs(diff_id=rootfs_image.diff_id_of(local.rootfs_file), arguments=tuple(rootfs.arguments(origin)))
+    debian.record_base(local.paths, local.name, tree.packages, origin, made)
     rootfs.note_recorded(local)
     return f"{len(tree.packages)} Debian packages recorded, {len(lines)} changed"
 

@@ -129,14 +129,25 @@ def bootstrap(local: LocalBase, origin: Bootstrapped, log: Path) -> Rootfs:
         try:
             environment = {**os.environ, "SOURCE_DATE_EPOCH": _EPOCH, "LC_ALL": "C"}
             _run(command, environment, log, local.name)
-            packages = installed(incoming)
-            local.bootstrap_record.unlink(missing_ok=True)  # a new tar never has the old list of packages
-            incoming.replace(target)
+            return place(local, origin, incoming, installed(incoming))
         finally:
             incoming.unlink(missing_ok=True)
+
+
+def place(local: LocalBase, origin: Bootstrapped, tar: Path, packages: Sequence[str]) -> Rootfs:
+    """Make a tar the root file system of a base in this clone.
+
+    Args:
+        local: The base.
+        origin: What it was made from.
+        tar: The tar, on the same file system; it is moved.
+        packages: The Debian packages in it.
+    """
+    local.bootstrap_record.unlink(missing_ok=True)  # a new tar never has the old list of packages
+    tar.replace(local.rootfs_file)
     made = {"arguments": arguments(origin), "packages": list(packages), "recorded": _recorded(local)}
     state.write_json(local.bootstrap_record, made)
-    return Rootfs(packages=packages)
+    return Rootfs(packages=tuple(packages))
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str], log: Path, base_name: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from build.bases import prepare
+from build.bases.engine_rootfs import RootfsStore
 from build.builder import image_recipes, wheels
 from build.builder.batch import Batch, Job
 from build.builder.events import Event
@@ -32,6 +33,8 @@ class Builder:
     progress: Callable[[Event], None]
     #: The file for buildx's whole output.
     log: Path
+    #: Where root file systems are found that need not be bootstrapped.
+    store: RootfsStore
 
     def build(self, images: Sequence[Image]) -> list[Outcome]:
         """Build the images that the engine does not have, and return an outcome for each, in their order.
@@ -41,13 +44,22 @@ class Builder:
         Raises:
             PipelineError: Something failed that concerns all images: the engine, a base, the network.
         """
-        outcomes: dict[str, Outcome] = {}
+        outcomes: dict[str, Outcome] = self._not_as_locked(images) if self.options.locked else {}
         if not self.options.refresh_bases:
-            outcomes |= self._up_to_date(images)
+            outcomes |= self._up_to_date([image for image in images if image.variant.name not in outcomes])
         missing = [image for image in images if image.variant.name not in outcomes]
         if missing:
             outcomes |= self._build_missing(missing)
         return [outcomes[image.variant.name] for image in images]
+
+    def _not_as_locked(self, images: Sequence[Image]) -> dict[str, Outcome]:
+        """Skip the images on bases that are known to differ from their locks."""
+        drifted = prepare.differing(self.project, {image.variant.build_base_name for image in images})
+        return {
+            image.variant.name: Skipped(name=image.variant.name, why=drifted[image.variant.build_base_name])
+            for image in images
+            if image.variant.build_base_name in drifted
+        }
 
     def _up_to_date(self, images: Sequence[Image]) -> dict[str, Outcome]:
         if self.options.no_cache:
@@ -79,6 +91,7 @@ class Builder:
             project.build_base_names(variants),
             locked=self.options.locked,
             refresh=self.options.refresh_bases,
+            store=self.store,
         )
         failures |= {each.name: bases[each.build_base_name] for each in variants if each.build_base_name in bases}
         # A base image may be unknown although its base is prepared: that of a CUDA version.

@@ -11,6 +11,7 @@ from functools import cache
 
 from build.bases import rootfs
 from build.bases.facts import BaseFacts, UnknownBase, without_digest
+from build.bases.published_note import PublishedBases
 from build.builder import recipe_sources
 from build.builder.recipe_sources import Sources
 from build.checkout.project import Project
@@ -39,10 +40,16 @@ class ImageRecipes:
     unknown: Mapping[str, UnknownBase]
 
 
-def of(project: Project, images: Iterable[Image]) -> ImageRecipes:
+def of(project: Project, images: Iterable[Image], published: PublishedBases | None = None) -> ImageRecipes:
     """The recipes of images, from the committed files and the facts of their bases.
 
-    A base has the Debian packages and the Python that this clone has prepared, else those of its lock.
+    A base has the Debian packages that the registry has for its lock, else those that this clone has prepared, else
+    those of the lock; and the Python that this clone has prepared, else that of the lock.
+
+    Args:
+        project: The checkout.
+        images: The images.
+        published: The bases in the registry; see ``build.bases.facts.read``.
 
     Raises:
         LockError: A lock is missing or not readable.
@@ -50,7 +57,7 @@ def of(project: Project, images: Iterable[Image]) -> ImageRecipes:
         PipelineError: A base has another Python than the matrix says.
     """
     images = tuple(images)
-    return compute(recipe_sources.read(project, images), images)
+    return compute(recipe_sources.read(project, images, published), images)
 
 
 def of_base_images(project: Project, names: Iterable[str]) -> dict[str, Recipe]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from build.bases import facts
 from build.bases.facts import BaseFacts, UnknownBase
+from build.bases.published_note import PublishedBases
 from build.checkout.project import Project
 from build.errors import DriftError
 from build.images import file_names
@@ -66,8 +67,13 @@ class Sources:
     platform: Platform
 
 
-def read(project: Project, images: Iterable[Image]) -> Sources:
+def read(project: Project, images: Iterable[Image], published: PublishedBases | None = None) -> Sources:
     """Read what the recipes of these images are computed from.
+
+    Args:
+        project: The checkout.
+        images: The images.
+        published: The bases in the registry; see ``build.bases.facts.read``.
 
     Raises:
         LockError: A lock is missing or not readable.
@@ -83,15 +89,15 @@ def read(project: Project, images: Iterable[Image]) -> Sources:
         paths.add(file_names.builder_dockerfile(variant.build_base_name))
         if image.needs_compiler:
             paths |= {file_names.build_file(variant.base_name), file_names.compiler_dockerfile(variant.build_base_name)}
-    return _read(project, names, paths)
+    return _read(project, names, paths, published)
 
 
 def read_base_images(project: Project, names: Iterable[str]) -> Sources:
     """Read what the recipes of these base images are computed from; raises as ``read`` does."""
-    return _read(project, set(names), set())
+    return _read(project, set(names), set(), None)
 
 
-def _read(project: Project, names: set[str], paths: set[str]) -> Sources:
+def _read(project: Project, names: set[str], paths: set[str], published: PublishedBases | None) -> Sources:
     cuda_base_images = project.cuda_base_images
     below = {cuda_base_images[name].base_name if name in cuda_base_images else name for name in names}
     on_top = {
@@ -106,7 +112,7 @@ def _read(project: Project, names: set[str], paths: set[str]) -> Sources:
         start=start_files(project.tool),
         uv=project.locks.tools().packages[0].sha256,
         bases=project.matrix.bases,
-        facts=facts.read_all(project, sorted(below)),
+        facts=facts.read_all(project, sorted(below), published),
         cuda_base_images=cuda_base_images,
         platform=project.platform,
     )

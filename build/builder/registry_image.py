@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from build.bases import prepare
+from build.bases.engine_rootfs import RootfsStore
 from build.builder.bake import Baker, Request
 from build.builder.buildx_log import failure
 from build.builder.overrides import output
@@ -16,6 +17,7 @@ from build.errors import PipelineError
 from build.images import dockerfiles, recipe
 from build.images.recipe import Recipe
 from build.platforms import LINUX_AMD64
+from build.registry import address
 from build.system import console
 
 
@@ -40,7 +42,12 @@ def build_registry(project: Project, *, connection: Connection, log: Path) -> st
     if find(connection.client, reference) is not None:
         return reference
     console.info("building the embedded registry's image (once)")
-    prepare.prepare(project, [dockerfiles.registry_base(project.matrix)], locked=False, refresh=False)
+    store = RootfsStore(
+        client=connection.client,
+        namespace=project.matrix.project.namespace,
+        registry=address.from_environment(),
+    )
+    prepare.prepare(project, [dockerfiles.registry_base(project.matrix)], locked=False, refresh=False, store=store)
     result = Baker(paths=project.paths, connection=connection, log=log).run(
         Request(
             targets=["registry"],

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 
 import click
 
-from build.bases import prepare
+from build.bases import prepare, published
+from build.bases.engine_rootfs import RootfsStore
 from build.builder import wheels
 from build.builder.options import Options
 from build.checkout.project import DEFAULT_GROUP, open_project
 from build.commands.building import building
 from build.commands.options import Session, selecting
+from build.engine.connect import connect
+from build.engine.find import find
 from build.errors import LeftOut, LeftOutError
 from build.packages.wheel_sources import folder
 from build.paths import repository
+from build.registry import address
 from build.system import console, state
 from build.variants.select import Selection
 
@@ -23,7 +28,9 @@ from build.variants.select import Selection
 @building
 @selecting
 def bases(selection: Selection, options: Options) -> None:
-    """Bootstrap the bases and fetch extra wheels.
+    """Prepare the bases, and fetch extra wheels.
+
+    A base is taken from the registry or from the engine, if one of them has it, and bootstrapped otherwise.
 
     `docker buildx bake` needs them in addition to the committed files.  IMAGE is a name or a glob; the default is the
     group 'default'.
@@ -35,7 +42,18 @@ def bases(selection: Selection, options: Options) -> None:
         rest = dataclasses.replace(selection, base=tuple(name for name in selection.base if name not in alone))
         variants = project.select(rest, default_group=DEFAULT_GROUP) if rest != Selection() or not alone else ()
         names = sorted({*project.build_base_names(variants), *alone})
-        failures = prepare.prepare(project, names, locked=options.locked, refresh=options.refresh_bases)
+        engine = find()
+        with contextlib.ExitStack() as stack:
+            store: RootfsStore | None = None
+            if engine is not None:  # without one, they are bootstrapped
+                client = stack.enter_context(contextlib.closing(connect(engine))).client
+                registry = address.from_environment()
+                known = published.settle(project, names, registry, None, again=options.refresh_bases)
+                namespace = project.matrix.project.namespace
+                store = RootfsStore(client=client, namespace=namespace, registry=registry, published=known)
+            failures = prepare.prepare(
+                project, names, locked=options.locked, refresh=options.refresh_bases, store=store
+            )
         not_fetched = wheels.fetch_all(project, variants)
         for image in not_fetched:
             for name in dict(project.variant(image).wheel_sources):  # bake asks for the folder all the same

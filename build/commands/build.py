@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 import click
 
+from build.bases import published
+from build.bases.engine_rootfs import RootfsStore
+from build.bases.published_note import PublishedBases
 from build.builder.builder import Builder
 from build.builder.options import Options
 from build.builder.outcomes import Built, Failed, Outcome, Skipped, UpToDate, built_images, left_out
@@ -17,6 +20,7 @@ from build.commands.run import Run, checked, opened, warn_of
 from build.engine.images import Weight, unique_bytes, weights
 from build.errors import LeftOut
 from build.paths import repository
+from build.registry import address
 from build.system import console, state
 from build.variants.select import Selection
 
@@ -31,14 +35,22 @@ def build(selection: Selection, options: Options) -> None:
         run.finish(report(build_images(run, options)))
 
 
-def build_images(run: Run, options: Options) -> list[Outcome]:
+def build_images(run: Run, options: Options, bases: PublishedBases | None = None) -> list[Outcome]:
     """Build the images that are missing, and show the progress; a failed image is an outcome.
+
+    Args:
+        run: The command's setting.
+        options: The options of building.
+        bases: The bases in the registry; None: it is asked.
 
     Raises:
         PipelineError: Something failed that concerns all images.
     """
     if not run.images:
         return []
+    registry = address.from_environment()
+    names = run.project.build_base_names([image.variant for image in run.images])
+    known = published.settle(run.project, names, registry, bases, again=options.refresh_bases)
     stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
     console.step(f"build: {len(run.images)} images with the engine at {run.connection.engine.host}")
     with Display(len(run.images)) as progress:
@@ -48,6 +60,12 @@ def build_images(run: Run, options: Options) -> list[Outcome]:
             options=options,
             progress=progress,
             log=run.project.paths.logs / f"build-{stamp}.log",
+            store=RootfsStore(
+                client=run.connection.client,
+                namespace=run.project.matrix.project.namespace,
+                registry=registry,
+                published=known,
+            ),
         )
         return builder.build(run.images)
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from build.bases import published as published_bases
+from build.bases.published_note import PublishedBases
 from build.builder import image_recipes
 from build.catalogue import pages as catalogue
 from build.catalogue import record as catalogue_record
@@ -49,7 +52,8 @@ def catalogue_command(paths: Paths, *, output: Path, offline: bool) -> None:
     now = datetime.datetime.now(datetime.UTC)
     where = address.from_environment()
     record = catalogue_record.read(paths.images_record)
-    published = None if offline else _ask(project, where)
+    answers = None if offline else _ask(project, where)
+    published = answers.images if answers else None
     images, left_out = project.usable_images(project.variants)
     warn_of(left_out)
     if published is not None:
@@ -60,7 +64,7 @@ def catalogue_command(paths: Paths, *, output: Path, offline: bool) -> None:
         console.warn("docs/images.md stays as it is: it lists all images, and some are left out")
     changed = [] if left_out else _write_table(project, images, record)
     there = [image for image in images if image.variant.name in (published or {})]
-    current = image_recipes.of(project, there)
+    current = image_recipes.of(project, there, answers.bases if answers else None)
     for name, base in current.unknown.items():
         console.warn(f"it is unknown whether {name} is published in its present form: {base.why}; {base.fix}")
     pages = catalogue.pages(
@@ -112,8 +116,17 @@ def _write_table(project: Project, images: Sequence[Image], record: Record | Non
     return changed
 
 
-def _ask(project: Project, where: Registry) -> dict[str, Published] | None:
-    """Ask the registry; returns image name → its content, None where the embedded registry does not run."""
+@dataclass(frozen=True, kw_only=True)
+class _Answers:
+    """What the registry has."""
+
+    #: By image name.
+    images: dict[str, Published]
+    bases: PublishedBases
+
+
+def _ask(project: Project, where: Registry) -> _Answers | None:
+    """Ask the registry; None where the embedded registry does not run."""
     names = {variant.repository: variant.name for variant in project.variants}
     console.step(f"catalogue: asking {where} for {len(names)} images")
     # The embedded registry may well not run, and is on this machine: nothing is gained by waiting for it.
@@ -123,13 +136,15 @@ def _ask(project: Project, where: Registry) -> dict[str, Published] | None:
             client.check()
             answers = remote.ask(client, list(names))
             status.warn(client, project.matrix.project.namespace)
+            bases = published_bases.find(client, project, project.build_base_names(project.variants))
     except RegistryError as failure:
         fix = f"{failure.fix}; or do without it: nox -s catalogue -- --offline"
         if not where.embedded:
             raise RegistryError(failure.what, where=failure.where, fix=fix, details=failure.details) from failure
         console.warn(f"{failure.what}: the catalogue is written without it ({failure.fix})")
         return None
-    return {names[repository]: published for repository, published in answers.items()}
+    images = {names[repository]: published for repository, published in answers.items()}
+    return _Answers(images=images, bases=bases)
 
 
 @click.command("catalogue", cls=Session)

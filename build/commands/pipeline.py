@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import click
 
+from build.bases import published_note, rootfs_image
 from build.builder import image_recipes
 from build.builder.existing import find_built
 from build.builder.options import Options
@@ -24,6 +25,7 @@ from build.commands.publish import publish_images
 from build.commands.run import Chosen, Run, checked, choose, connected
 from build.commands.verify import verify_images
 from build.engine.built import BuiltImage
+from build.engine.pull import pull
 from build.errors import LeftOut, RegistryError
 from build.images.titles import framework_version, title
 from build.paths import repository
@@ -73,10 +75,12 @@ def pipeline(
         began = time.monotonic()
         console.step("check: the committed files against the matrix")
         chosen = checked(choose(selection))
-        plan = plan_of(chosen, publish_options)
+        plan = plan_of(chosen, publish_options, locked=options.locked)
         if dry_run:
             plan_output.print_plan(plan)
         else:
+            for line in plan_output.base_lines(plan):
+                console.info(line)
             console.info(plan_output.totals(plan))
         if not force:
             fail_if_unknown(plan)
@@ -121,9 +125,11 @@ def _bring(
     with connected(chosen) as run:
         if check:
             _check_registry(run)
+            names = run.project.build_base_names([image.variant for image in run.images])
+            published_note.note(run.project, names, plan.bases)
         if not (options.no_cache or options.refresh_bases):
             _fetch(run, plan)
-        outcomes = build_images(run, options)
+        outcomes = build_images(run, options, plan.bases if check else None)
         left_out = report(outcomes)
         images = built_images(outcomes)
         if not images:
@@ -153,7 +159,15 @@ def _fetch(run: Run, plan: Plan) -> None:
                     image_id = here.local.id
                 else:
                     console.info(f"pulling {each.name}: the registry has it")
-                    image_id = fetch.pull(run.connection.client, remote, question, each.digest)
+                    image_id = str(
+                        pull(
+                            run.connection.client,
+                            plan.registry,
+                            question.repository,
+                            each.digest,
+                            tag=question.recipe_tag,
+                        ).id
+                    )
             except RegistryError as failure:
                 console.warn(f"{failure.what}: it is built")
                 continue
@@ -173,7 +187,9 @@ def _check_registry(run: Run) -> None:
         client.check()
         namespace = run.project.matrix.project.namespace
         repositories = {image.variant.repository for image in run.images}
-        run_parallel(client.check_push, sorted({*repositories, repository_of(namespace)}))
+        names = run.project.build_base_names([image.variant for image in run.images])
+        bases = {rootfs_image.repository_of(namespace, name) for name in names}
+        run_parallel(client.check_push, sorted({*repositories, *bases, repository_of(namespace)}))
 
 
 def release_notes(images: Sequence[BuiltImage], published: Sequence[Published]) -> list[str]:

@@ -50,14 +50,21 @@ def plan(
         raise PipelineError("the registry does not have all images", fix="nox -s pipeline")
 
 
-def plan_of(chosen: Chosen, options: PublishOptions) -> Plan:
-    """Make the plan for the images of a command."""
+def plan_of(chosen: Chosen, options: PublishOptions, *, locked: bool = False) -> Plan:
+    """Make the plan for the images of a command.
+
+    Args:
+        chosen: The images.
+        options: The options of publishing.
+        locked: Build nothing on a base that differs from its lock.
+    """
     registry = address.from_environment()
     console.step(f"plan: {chosen.selected} images at {registry}")
     allowed = Options(
         latest=not options.no_latest,
         latest_for_stand_ins=options.latest_for_stand_ins,
         without_records=options.without_records,
+        locked=locked,
     )
     made = make_plan(chosen.project, chosen.images, chosen.left_out, registry, allowed)
     if made.differences:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from build.bases import published as published_bases
 from build.builder import image_recipes
 from build.checkout.project import Project, open_project
 from build.commands.options import Session
@@ -50,11 +51,12 @@ def why(image_name: str, reference: str | None, base: tuple[str, ...], as_json: 
         raise UsageError(f"'why' is about one image, and {len(variants)} are selected", fix="name one: nox -s list")
     (image,) = project.images(variants)
     name = image.variant.name
-    recipes = image_recipes.of(project, [image])
-    if name in recipes.unknown:
-        raise recipes.unknown[name].failure
-    recipe = recipes.known[name]
     with Client(address.from_environment()) as remote:
+        bases = published_bases.find(remote, project, [image.variant.build_base_name])
+        recipes = image_recipes.of(project, [image], bases)
+        if name in recipes.unknown:
+            raise recipes.unknown[name].failure
+        recipe = recipes.known[name]
         old = published.read(
             remote,
             project.matrix.project.namespace,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from build.errors import LockError
@@ -24,7 +25,23 @@ _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.:-]*=[0-9A-Za-z.+:~-]+")
 _ASKED = "# asked for: "
 _SUITE = "# suite: "
 _CONTENT = "# content: "
+_ROOTFS = "# root file system: "
 _REMAKE = "record it again: nox -s lock generate"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeRootfs:
+    """A root file system, as its lock records it."""
+
+    #: SHA-256 of the tar: ``sha256:…``.
+    diff_id: str
+    #: Of mmdebstrap.
+    arguments: tuple[str, ...]
+
+    @property
+    def recipe(self) -> str:
+        """A digest of the arguments, with which alone the other digest can be expected."""
+        return lock_text.content(self.arguments)
 
 
 def lock_file(paths: Paths, base_name: str) -> Path:
@@ -110,7 +127,9 @@ def _lines(paths: Paths, base_name: str) -> list[str] | None:
     return None if text is None else text.splitlines()
 
 
-def record_base(paths: Paths, base_name: str, packages: Sequence[str], origin: Bootstrapped) -> None:
+def record_base(
+    paths: Paths, base_name: str, packages: Sequence[str], origin: Bootstrapped, made: MadeRootfs | None = None
+) -> None:
     """Write the Debian packages of a bootstrapped base to its lock.
 
     Args:
@@ -118,9 +137,29 @@ def record_base(paths: Paths, base_name: str, packages: Sequence[str], origin: B
         base_name: The base.
         packages: All packages in it, ``name=version``, sorted.
         origin: What the matrix asks for.
+        made: The root file system with these packages.
     """
-    keeps = "# The archive keeps only the newest: a build shows the differences, and with --locked fails.\n"
-    _record(paths, base_name, packages, f"{keeps}{_SUITE}{origin.suite}\n", origin.packages)
+    about = "# The archive keeps only the newest: a build shows the differences, and with --locked fails.\n"
+    about += f"{_SUITE}{origin.suite}\n"
+    if made is not None:
+        about += f"{_ROOTFS}{made.diff_id} {made.recipe}\n"
+    _record(paths, base_name, packages, about, origin.packages)
+
+
+def recorded_rootfs(paths: Paths, base_name: str, arguments: Sequence[str]) -> str | None:
+    """Return the recorded digest of a root file system (``sha256:…``), by which one from elsewhere is checked.
+
+    Args:
+        paths: The project.
+        base_name: The base.
+        arguments: Of mmdebstrap.
+
+    Returns:
+        None if none is recorded, or if it was made with other arguments.
+    """
+    (value,) = _header(_lines(paths, base_name), _ROOTFS) or [""]
+    diff_id, _, recipe = value.partition(" ")
+    return diff_id if recipe == lock_text.content(arguments) else None
 
 
 def record_cuda(paths: Paths, base_name: str, packages: Sequence[str], asked: Sequence[str]) -> None:
@@ -151,6 +190,17 @@ def drift(before: Sequence[str], now: Sequence[str]) -> list[str]:
         for name in sorted(old.keys() | new.keys())
         if old.get(name) != new.get(name)
     ]
+
+
+def in_words(differences: Sequence[str], kind: str = "") -> str:
+    """Return how many packages differ: ``1 Debian package``, ``3 other Debian packages``.
+
+    Args:
+        differences: One line for each.
+        kind: An adjective.
+    """
+    count = len(differences)
+    return f"{count} {kind}{' ' if kind else ''}Debian {'package' if count == 1 else 'packages'}"
 
 
 def stale_cuda(paths: Paths, base: CudaBaseImage) -> list[str]:

@@ -1,55 +1,16 @@
-"""Bring an image from the registry into the engine, with what is known of its tests, instead of building it again."""
+"""Take over what the registry knows of the tests of an image that was pulled, instead of testing it again."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Collection
 
-import requests
-from docker import DockerClient
-from docker.errors import DockerException
-
-from build.errors import RegistryError
 from build.paths import Paths
 from build.plan.question import Question
 from build.registry.client import Client
-from build.registry.credentials import credentials
 from build.registry.manifests import layers_of
 from build.verify import reports, verified
 from build.verify.reports import verified_tag
 from build.verify.results import VerifyResult
-
-
-def pull(client: DockerClient, remote: Client, question: Question, digest: str) -> str:
-    """Pull an image, and give it the name that it has in the engine after a build.
-
-    Args:
-        client: The engine.
-        remote: The registry.
-        question: The image.
-        digest: Of its manifest.
-
-    Returns:
-        The digest by which the engine knows it.
-
-    Raises:
-        RegistryError: The engine cannot pull it.
-    """
-    registry = remote.registry
-    repository = f"{registry.host}/{registry.repository(question.repository)}"
-    login = credentials(registry)
-    try:
-        image = client.images.pull(repository, tag=digest, auth_config=login.for_engine() if login else None)
-        image.tag(question.repository, tag=question.recipe_tag)
-    except (DockerException, requests.RequestException) as failure:
-        raise RegistryError(
-            f"the engine cannot pull {question.name}", where=f"{repository}@{digest}", details=str(failure)
-        ) from failure
-    finally:
-        # The name was for the pull alone; left there, it would keep the image for ever.
-        with contextlib.suppress(DockerException, requests.RequestException):
-            client.images.remove(f"{repository}@{digest}", noprune=True)
-    return str(image.id)
 
 
 def remember_tests(paths: Paths, remote: Client, question: Question, image_id: str, ids: Collection[str]) -> None:

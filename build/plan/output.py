@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from build.locks import debian
 from build.plan.plan import Plan
 from build.plan.states import STATES, State, ToBuild, UpToDate
 from build.system import console
@@ -26,7 +27,17 @@ def print_plan(plan: Plan) -> None:
             soft_wrap=True,
             markup=False,
         )
+    for line in base_lines(plan):
+        console.out.print(line, soft_wrap=True, markup=False, highlight=False)
     console.out.print(totals(plan), soft_wrap=True, markup=False)
+
+
+def base_lines(plan: Plan) -> list[str]:
+    """Say how far the bases in the registry are from their locks."""
+    return [
+        f"the base {name} in the registry differs from its lock in {debian.in_words(lines)}: {_some(lines)}"
+        for name, lines in plan.base_differences.items()
+    ]
 
 
 def _some(names: Sequence[str]) -> str:
@@ -58,6 +69,14 @@ def to_json(plan: Plan) -> str:
             "release": plan.release.number if plan.release else None,
             "bytes": plan.bytes,
             "not_in_matrix": list(plan.not_in_matrix),
+            "bases": {
+                name: {
+                    "digest": base.digest,
+                    "lock": base.image.lock,
+                    "differences": list(plan.base_differences.get(name, ())),
+                }
+                for name, base in plan.bases.items()
+            },
             "images": [_row(state) for state in plan.states],
         },
         indent=2,
@@ -83,6 +102,8 @@ def to_markdown(plan: Plan) -> str:
         lines += [f"| {state.name} | {state.word} | {_escaped(state.reason)} |" for state in rows]
     if plan.not_in_matrix:
         lines += ["", f"Not in the matrix any more: {', '.join(plan.not_in_matrix)}"]
+    for line in base_lines(plan):
+        lines += ["", _escaped(line)]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from build.bases import prepare, published
+from build.bases.published_note import PublishedBases
 from build.builder import image_recipes
 from build.checkout.project import Project
 from build.errors import LeftOut, RegistryError
@@ -15,6 +16,7 @@ from build.plan.decide import decide
 from build.plan.question import Question, questions
 from build.plan.states import WORK, Blocked, State, ToBuild, Unknown
 from build.publish.release import Difference, Release
+from build.registry import probe
 from build.registry.address import Registry
 from build.registry.client import Client
 
@@ -36,6 +38,10 @@ class Plan:
     not_in_matrix: tuple[str, ...]
     #: Tags of images that are not selected which are not what the record of the release says.
     differences: tuple[Difference, ...] = ()
+    #: The bases of the images in the registry, which were built for their locks.
+    bases: PublishedBases
+    #: How far they are from their locks: base name → one line for each Debian package.
+    base_differences: Mapping[str, Sequence[str]]
     #: Bytes of the packages of the images to build, each file once, as far as the index tells.
     bytes: int
 
@@ -65,6 +71,8 @@ class Options:
     latest_for_stand_ins: bool = False
     #: Numbers of records that are passed over if they cannot be read.
     without_records: frozenset[str] = frozenset()
+    #: Build nothing on a base that differs from its lock.
+    locked: bool = False
 
 
 def make_plan(
@@ -82,32 +90,49 @@ def make_plan(
     Raises:
         PipelineError: A committed file is missing or damaged.
     """
-    recipes = image_recipes.of(project, images)
-    asked = questions(
-        project,
-        images,
-        recipes.known,
-        latest=options.latest,
-        latest_for_stand_ins=options.latest_for_stand_ins,
-    )
-    is_running = not registry.embedded or _listens(registry)
+    is_running = probe.is_running(registry)
+    base_names = project.build_base_names([image.variant for image in images])
+    bases: PublishedBases = {}
+    registered = Registered(release=None, answers={})
+    unanswered: RegistryError | None = None
+    with Client(registry) as remote:  # sends nothing by itself
+        if is_running:
+            try:
+                remote.check()
+                bases = published.find(remote, project, base_names)
+            except RegistryError as failure:
+                unanswered = failure
+        recipes = image_recipes.of(project, images, bases)
+        asked = questions(
+            project,
+            images,
+            recipes.known,
+            latest=options.latest,
+            latest_for_stand_ins=options.latest_for_stand_ins,
+        )
+        if is_running and unanswered is None:
+            namespace = project.matrix.project.namespace
+            try:
+                registered = ask(remote, namespace, asked, without=options.without_records)
+            except RegistryError as failure:
+                unanswered = failure
+    drifted = prepare.differing(project, base_names, bases) if options.locked else {}
     states: dict[str, State] = {
         **{each.name: Blocked(name=each.name, why=each.why) for each in left_out},
         **{name: Blocked(name=name, why=base.failure) for name, base in recipes.unknown.items()},
     }
-    registered = Registered(release=None, answers={})
     sizes = {image.variant.name: sum(package.size or 0 for package in image.lock.packages) for image in images}
-    if not is_running:
-        reason = "the embedded registry does not run"
-        states |= {each.name: ToBuild(name=each.name, reason=reason, bytes=sizes[each.name]) for each in asked}
-    else:
-        try:
-            with Client(registry) as remote:
-                remote.check()
-                registered = ask(remote, project.matrix.project.namespace, asked, without=options.without_records)
-        except RegistryError as failure:
-            registered = Registered(release=None, answers={each.name: failure for each in asked})
-        states |= {each.name: decide(each, registered, registry, size=sizes[each.name]) for each in asked}
+    for each in asked:
+        if not is_running:
+            reason = "the embedded registry does not run"
+            states[each.name] = ToBuild(name=each.name, reason=reason, bytes=sizes[each.name])
+        elif unanswered is not None:
+            states[each.name] = Unknown(name=each.name, why=unanswered)
+        else:
+            states[each.name] = decide(each, registered, registry, size=sizes[each.name])
+    for image in images:
+        if why := drifted.get(image.variant.build_base_name):
+            states[image.variant.name] = Blocked(name=image.variant.name, why=why)
     release = registered.release
     to_build = {name for name, state in states.items() if isinstance(state, ToBuild)}
     packages = {
@@ -126,15 +151,7 @@ def make_plan(
         questions={each.name: each for each in asked},
         not_in_matrix=tuple(each.name for each in release.images if each.name not in in_matrix) if release else (),
         differences=registered.differences,
+        bases=bases,
+        base_differences=published.differences(project, bases),
         bytes=sum(packages.values()),
     )
-
-
-def _listens(registry: Registry) -> bool:
-    """Tell whether anything accepts connections where the embedded registry does."""
-    host, _, port = registry.host.rpartition(":")
-    try:
-        with socket.create_connection((host, int(port)), timeout=2):
-            return True
-    except OSError:
-        return False

@@ -13,6 +13,19 @@ Status = Literal["published", "already published", "moved"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Upload:
+    """An image that the engine pushes under one tag."""
+
+    #: As messages name it.
+    name: str
+    #: As the matrix names it: ``azureml/sklearn-…``.
+    repository: str
+    #: The image in the engine: a tag or an id.
+    local_reference: str
+    tag: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Publication:
     """An image to publish."""
 
@@ -57,6 +70,16 @@ class Publication:
     @property
     def recipe_tag(self) -> str:
         return recipe_tag(self.recipe)
+
+    @property
+    def upload(self) -> Upload:
+        """Its push, under the recipe's tag."""
+        return Upload(
+            name=self.name,
+            repository=self.repository,
+            local_reference=self.local_reference,
+            tag=self.recipe_tag,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

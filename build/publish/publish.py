@@ -85,7 +85,7 @@ def publish(
         run.check_age(family, plans)
         missing = [plan for plan in plans if plan.digest is None]
         for plan in missing:
-            local_image(client, plan.item)
+            local_image(client, plan.item.upload)
         if missing:
             run_parallel(remote.check_push, [repository, *(plan.item.repository for plan in missing)])
         with nothing_moved(plans):
@@ -257,9 +257,9 @@ def _push_missing(plans: list[Plan], remote: Client, client: DockerClient, progr
         if plan.digest is not None:
             continue
         started = time.monotonic()
-        image = local_image(client, plan.item)
+        image = local_image(client, plan.item.upload)
         layers.mount(plan.item.repository, image)
-        sent = push(plan.item, image, remote, client, progress)
+        sent = push(plan.item.upload, image, remote, client, progress)
         digest = remote.digest(plan.item.repository, plan.item.recipe_tag)
         if digest is None:
             raise RegistryError(

@@ -16,7 +16,7 @@ from docker.models.images import Image
 
 from build.errors import EngineError
 from build.publish import push_failures
-from build.publish.publication import Publication
+from build.publish.publication import Upload
 from build.registry.address import Registry
 from build.registry.client import Client
 from build.registry.credentials import credentials
@@ -40,7 +40,7 @@ _SENT = "Pushed"
 _NOT_SENT = ("Layer already exists", "Mounted from")
 
 
-def local_image(client: DockerClient, item: Publication) -> Image:
+def local_image(client: DockerClient, item: Upload) -> Image:
     """Find the image in the engine.
 
     Raises:
@@ -91,12 +91,12 @@ class Transfer:
 
 
 def push(
-    item: Publication, image: Image, remote: Client, client: DockerClient, progress: Progress | None
+    item: Upload, image: Image, remote: Client, client: DockerClient, progress: Progress | None
 ) -> Callable[[Blob], bool]:
-    """Push one image under its recipe's tag.
+    """Push one image under its tag.
 
     Args:
-        item: The publication.
+        item: The image.
         image: The image in the engine.
         remote: The registry.
         client: The engine.
@@ -115,7 +115,7 @@ def push(
     config_was_there = remote.has_blob(item.repository, str(image.id))
     transfer = Transfer()
     with _engine(item):
-        image.tag(repository, item.recipe_tag)
+        image.tag(repository, item.tag)
         try:
             attempt = 1
             while (words := _push_once(item, repository, registry, client, transfer, progress)) is not None:
@@ -133,7 +133,7 @@ def push(
         finally:
             # The name was for the push alone; left there, it would keep every image ever published.
             with contextlib.suppress(DockerException, requests.RequestException):
-                client.images.remove(f"{repository}:{item.recipe_tag}", noprune=True)
+                client.images.remove(f"{repository}:{item.tag}", noprune=True)
 
     def was_sent(blob: Blob) -> bool:
         state = transfer.state(blob)
@@ -145,7 +145,7 @@ def push(
 
 
 def _push_once(
-    item: Publication,
+    item: Upload,
     repository: str,
     registry: Registry,
     client: DockerClient,
@@ -154,7 +154,7 @@ def _push_once(
 ) -> str | None:
     """Push; returns the engine's words where it failed, else None."""
     # Leaving the loop early must close the connection, which ends the push.
-    with contextlib.closing(_events(client, registry, repository, item.recipe_tag)) as events:
+    with contextlib.closing(_events(client, registry, repository, item.tag)) as events:
         for event in events:
             if "error" in event:
                 return push_failures.shortened(str(event["error"]))
@@ -192,7 +192,7 @@ def _events(client: DockerClient, registry: Registry, repository: str, tag: str)
 
 
 @contextlib.contextmanager
-def _engine(item: Publication) -> Iterator[None]:
+def _engine(item: Upload) -> Iterator[None]:
     """Turn the engine's failures into ours."""
     try:
         yield

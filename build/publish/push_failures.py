@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from build.errors import RegistryError
-from build.publish.publication import Publication
+from build.publish.publication import Upload
 from build.registry import failures
 from build.registry.address import Registry
 from build.registry.credentials import credentials
@@ -34,11 +34,11 @@ def is_temporary(words: str) -> bool:
     return _has(words, _TEMPORARY)
 
 
-def explain(item: Publication, registry: Registry, words: str) -> RegistryError:
+def explain(item: Upload, registry: Registry, words: str) -> RegistryError:
     """The failure that the engine's words mean.
 
     Args:
-        item: The publication.
+        item: The image.
         registry: The registry.
         words: The engine's, which contain the registry's.
     """
@@ -53,7 +53,7 @@ def explain(item: Publication, registry: Registry, words: str) -> RegistryError:
         return failures.not_there(registry, words)
     return RegistryError(
         f"the registry {registry.host} did not take {item.name}",
-        where=registry.reference(item.repository, item.recipe_tag),
+        where=registry.reference(item.repository, item.tag),
         fix="publish again: what was pushed is kept; look at the registry's own log",
         details=words,
     )

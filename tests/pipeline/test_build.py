@@ -134,7 +134,7 @@ def test_with_locked_a_base_that_differs_from_its_lock_is_an_error(checkout: Che
     assert done.code == 1
     output = done.one_screen()
     # Debian's archive may have other packages that are newer than the lock.
-    assert re.search(rf"the base {BASE_NAME} differs from its lock in \d+ Debian packages", output)
+    assert re.search(rf"the base {BASE_NAME} differs from its lock in \d+ Debian packages?", output)
     assert re.search(r"libc6 \S+ -> \S+\+test1", output)
     assert "nox -s lock -- --bases" in output
 

@@ -14,8 +14,6 @@ from pathlib import Path
 import docker
 import pytest
 
-from build.bases import prepare
-from build.bases.local import local_base
 from build.builder import image_recipes
 from build.checkout.project import open_project
 from build.images.recipe import Recipe, inputs_tag
@@ -57,10 +55,6 @@ class Published:
 
 @pytest.fixture(scope="module")
 def published(verified: Checkout, engine_client: docker.DockerClient, registry_image: str) -> Iterator[Published]:
-    # Debian's archive may have other packages than the committed lock: a fresh clone knows only the lock.
-    local = local_base(open_project(verified.paths), BASE_NAME)
-    assert isinstance(local.origin, Bootstrapped)
-    prepare.record_debian(local, local.origin)
     with running(engine_client, registry_image) as registry:
         made = Published(checkout=verified, registry=registry)
         done = verified.run("publish", MINIMAL, env=made.environment)

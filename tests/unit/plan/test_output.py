@@ -6,14 +6,26 @@ import json
 
 import pytest
 
+from build.bases.published_note import PublishedRootfs
+from build.bases.rootfs_image import RootfsImage
 from build.errors import PipelineError, RegistryError
 from build.plan import output
 from build.plan.plan import Plan
 from build.plan.states import Blocked, State, ToBuild, ToTest, Unknown
 from build.registry.address import Registry
 
+BASE = PublishedRootfs(
+    image=RootfsImage(base_name="debian12", lock="0" * 64, diff_id="sha256:1", packages=("libc6=2.36-10",)),
+    digest="sha256:2",
+)
 
-def plan(*states: State, is_running: bool = True, not_in_matrix: tuple[str, ...] = ()) -> Plan:
+
+def plan(
+    *states: State,
+    is_running: bool = True,
+    not_in_matrix: tuple[str, ...] = (),
+    differences: tuple[str, ...] = (),
+) -> Plan:
     return Plan(
         registry=Registry(host="registry.example", namespace="team"),
         is_running=is_running,
@@ -21,6 +33,8 @@ def plan(*states: State, is_running: bool = True, not_in_matrix: tuple[str, ...]
         states=states,
         questions={},
         not_in_matrix=not_in_matrix,
+        bases={"debian12": BASE},
+        base_differences={"debian12": differences} if differences else {},
         bytes=2_000_000,
     )
 
@@ -58,6 +72,17 @@ def test_the_markdown_has_a_row_for_each_image_with_work() -> None:
     assert "| a | to build | it is not published yet |" in text
     assert "| d | blocked | it has \\| no &lt;lock> (locks/d.txt); nox -s lock |" in text
     assert output.to_markdown(plan()).count("\n") == 1, "a table without rows"
+
+
+def test_a_base_that_differs_from_its_lock_is_named_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
+    made = plan(differences=("libc6 2.36-9 -> 2.36-10",))
+    line = "the base debian12 in the registry differs from its lock in 1 Debian package: libc6 2.36-9 -> 2.36-10"
+    output.print_plan(made)
+    assert line in capsys.readouterr().out.splitlines()
+    assert line in output.to_markdown(made)
+    assert json.loads(output.to_json(made))["bases"] == {
+        "debian12": {"digest": "sha256:2", "lock": "0" * 64, "differences": ["libc6 2.36-9 -> 2.36-10"]}
+    }
 
 
 def test_the_json_has_everything() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from build.publish.publication import Publication
+from build.publish.publication import Upload
 from build.publish.push_failures import explain, is_temporary
 from build.registry.address import Registry
 
-ITEM = Publication(name="one", repository="azureml/one", local_reference="one:x", recipe="0" * 64)
+ITEM = Upload(name="one", repository="azureml/one", local_reference="one:x", tag="x")
 REGISTRY = Registry(host="registry.example:5000")
 
 

@@ -1,0 +1,125 @@
+"""The root file systems that a registry has for the locks of bases.
+
+The first that was built for a lock counts for everyone, whatever Debian's archive has today: recipes are computed from
+its packages.  ``find`` reads the registry; ``settle`` also notes in ``.pipeline/`` what it has.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from build.bases import rootfs, rootfs_image
+from build.bases.local import LocalBase, local_base
+from build.bases.published_note import PublishedBases, PublishedRootfs, forget, note, noted
+from build.checkout.project import Project
+from build.errors import LockError, RegistryError
+from build.locks import debian
+from build.matrix.origins import Bootstrapped
+from build.registry import probe
+from build.registry.address import Registry
+from build.registry.client import Client
+from build.registry.manifests import named_blobs
+from build.system import console
+from build.system.parallel import run_parallel
+
+
+def find(remote: Client, project: Project, base_names: Iterable[str]) -> dict[str, PublishedRootfs]:
+    """Find the root file systems of bases in a registry; two requests for each that it has.
+
+    One that has the recorded packages, but not the recorded content, is not what it says: it does not count.
+
+    Args:
+        remote: The registry.
+        project: The checkout.
+        base_names: The bases; those that are not bootstrapped are passed over.
+
+    Raises:
+        RegistryError: The registry is not there, refuses, or fails.
+    """
+    locals_ = [local_base(project, name) for name in sorted(set(base_names))]
+    found = run_parallel(lambda local: _find(remote, project, local), locals_)
+    return {local.name: each for local, each in zip(locals_, found, strict=True) if each is not None}
+
+
+def _find(remote: Client, project: Project, local: LocalBase) -> PublishedRootfs | None:
+    match local.origin:
+        case Bootstrapped() as origin:
+            repository = rootfs_image.repository_of(project.matrix.project.namespace, local.name)
+            return find_one(remote, repository, local, origin)
+        case _:
+            return None
+
+
+def find_one(remote: Client, repository: str, local: LocalBase, origin: Bootstrapped) -> PublishedRootfs | None:
+    """Find the root file system of one base; see ``find``."""
+    try:
+        lock = rootfs_image.lock_of(local, origin)
+    except LockError:  # reported where the lock is needed
+        return None
+    manifest = remote.find_manifest(repository, f"lock-{lock}") if lock else None
+    config = next(iter(named_blobs(manifest) or ()), None) if manifest else None
+    content = remote.find_blob(repository, config) if config else None
+    try:
+        image = rootfs_image.from_config(json.loads(content or b"null"))
+    except ValueError:
+        image = None
+    if manifest is None or image is None or image.lock != lock or image.base_name != local.name:
+        return None
+    recorded = debian.recorded_rootfs(local.paths, local.name, rootfs.arguments(origin))
+    if image.packages == debian.recorded(local.paths, local.name) and recorded not in (None, image.diff_id):
+        console.warn(
+            f"the base {local.name} in the registry does not have the content that its lock records: it is not used "
+            f"({image.diff_id[:19]} instead of {str(recorded)[:19]}; "
+            f"{remote.registry.reference(repository, manifest.digest)})"
+        )
+        return None
+    return PublishedRootfs(image=image, digest=manifest.digest)
+
+
+def settle(
+    project: Project, base_names: Iterable[str], registry: Registry, known: PublishedBases | None, *, again: bool
+) -> PublishedBases:
+    """Find out which bases count for a build, and note them.
+
+    Args:
+        project: The checkout.
+        base_names: The bases.
+        registry: It is asked unless its answer is known. Where it does not answer, that is a warning, and what was
+            noted before counts.
+        known: What it has, where that is known.
+        again: The bases are bootstrapped again: without an answer, nothing that was noted before counts.
+    """
+    base_names = tuple(base_names)
+    found = _ask(project, base_names, registry) if known is None else known
+    if found is not None:
+        note(project, base_names, found)
+        return found
+    bases = [local_base(project, name) for name in base_names]
+    if again:
+        for local in bases:
+            forget(local)
+        return {}
+    before = {local.name: noted(local, local.origin) for local in bases if isinstance(local.origin, Bootstrapped)}
+    return {name: each for name, each in before.items() if each is not None}
+
+
+def _ask(project: Project, base_names: Iterable[str], registry: Registry) -> dict[str, PublishedRootfs] | None:
+    if not probe.is_running(registry):
+        return {}
+    try:
+        with Client(registry) as remote:
+            return find(remote, project, base_names)
+    except RegistryError as failure:
+        console.warn(f"it is unknown which bases the registry has: {failure.what}")
+        return None
+
+
+def differences(project: Project, bases: PublishedBases) -> dict[str, list[str]]:
+    """How far bases are from their locks: base name → one line for each package; the others are not in it."""
+    found = {}
+    for name, published in bases.items():
+        recorded = debian.recorded(project.paths, name) or ()
+        if lines := debian.drift(recorded, published.image.packages):
+            found[name] = lines
+    return found

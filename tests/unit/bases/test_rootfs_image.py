@@ -1,0 +1,155 @@
+"""The image of a root file system: what it says, and the way into an archive and back."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from build.bases import published_note, rootfs, rootfs_image
+from build.bases.facts import debian_packages
+from build.bases.local import LocalBase
+from build.bases.published_note import PublishedRootfs
+from build.bases.rootfs_image import RootfsImage
+from build.locks import debian
+from build.locks.debian import MadeRootfs
+from build.matrix.model import Base
+from build.matrix.origins import Bootstrapped
+from build.paths import Paths
+
+PACKAGES = ("libc6=2.36-9", "python3.11=3.11.2-6")
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> LocalBase:
+    matrix = {"title": "x", "os": "debian12", "python": "3.11", "glibc": "2.36", "bootstrap": {"suite": "bookworm"}}
+    return LocalBase(name="one", base=Base.model_validate(matrix), paths=Paths(root=tmp_path))
+
+
+def origin_of(base: LocalBase) -> Bootstrapped:
+    assert isinstance(base.origin, Bootstrapped)
+    return base.origin
+
+
+def image_of(tar: Path, lock: str = "0" * 64) -> RootfsImage:
+    return RootfsImage(base_name="one", lock=lock, diff_id=rootfs_image.diff_id_of(tar), packages=PACKAGES)
+
+
+def test_an_image_says_what_it_was_made_from(tmp_path: Path) -> None:
+    tar = tmp_path / "rootfs.tar"
+    tar.write_bytes(b"content")
+    image = image_of(tar)
+    assert rootfs_image.from_config(json.loads(image.config())) == image
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None,
+        {},
+        {"config": {"Labels": None}, "rootfs": {"diff_ids": ["sha256:1"]}},
+        {"config": {"Labels": {"inference-images.base": "one"}}, "rootfs": {"diff_ids": ["sha256:1"]}},
+        {
+            "config": {
+                "Labels": {
+                    "inference-images.base": "one",
+                    "inference-images.lock": "0",
+                    "inference-images.debian": "a=1 b",
+                }
+            },
+            "rootfs": {"diff_ids": ["sha256:1"]},
+        },
+        {
+            "config": {
+                "Labels": {
+                    "inference-images.base": "one",
+                    "inference-images.lock": "0",
+                    "inference-images.debian": "a=1",
+                }
+            },
+            "rootfs": {"diff_ids": ["sha256:1", "sha256:2"]},
+        },
+    ],
+    ids=["nothing", "empty", "no labels", "some labels", "a package without a version", "two layers"],
+)
+def test_what_is_not_such_an_image_is_told_apart(document: object) -> None:
+    assert rootfs_image.from_config(document) is None
+
+
+def test_an_archive_gives_back_every_byte(tmp_path: Path) -> None:
+    tar, archive, back = tmp_path / "rootfs.tar", tmp_path / "image.tar", tmp_path / "back.tar"
+    tar.write_bytes(b"not even a tar" * 1000)
+    rootfs_image.write_archive(image_of(tar), tar, "team/base-one:lock-0", archive)
+    rootfs_image.read_layer(archive, back)
+    assert back.read_bytes() == tar.read_bytes()
+    with tarfile.open(archive) as members:
+        listed = members.extractfile("manifest.json")
+        assert listed is not None
+        assert json.loads(listed.read())[0]["RepoTags"] == ["team/base-one:lock-0"]
+    assert [each.name for each in tmp_path.iterdir() if each.suffix == ".layer"] == [], "a temporary file is left"
+
+
+def test_a_layer_that_is_not_compressed_is_read_too(tmp_path: Path) -> None:
+    archive, back = tmp_path / "image.tar", tmp_path / "back.tar"
+    with tarfile.open(archive, "w") as members:
+        for name, content in (("layer.tar", b"content"), ("manifest.json", b'[{"Layers": ["layer.tar"]}]')):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            members.addfile(member, io.BytesIO(content))
+    rootfs_image.read_layer(archive, back)
+    assert back.read_bytes() == b"content"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no archive", b"\x1f\x8b" + b"0" * 50],
+    ids=["empty", "another file", "damaged"],
+)
+def test_what_is_not_an_archive_is_a_value_error(tmp_path: Path, content: bytes) -> None:
+    archive = tmp_path / "image.tar"
+    archive.write_bytes(content)
+    with pytest.raises(ValueError, match="not the archive of a root file system"):
+        rootfs_image.read_layer(archive, tmp_path / "back.tar")
+
+
+def test_each_thing_that_a_root_file_system_is_made_from_gives_another_lock(base: LocalBase) -> None:
+    origin = origin_of(base)
+    assert rootfs_image.lock_of(base, origin) is None, "nothing is recorded"
+    debian.record_base(base.paths, base.name, PACKAGES, origin)
+    first = rootfs_image.lock_of(base, origin)
+    debian.record_base(base.paths, base.name, PACKAGES[:1], origin)
+    fewer = rootfs_image.lock_of(base, origin)
+    made = MadeRootfs(diff_id="sha256:1", arguments=tuple(rootfs.arguments(origin)))
+    debian.record_base(base.paths, base.name, PACKAGES, origin, made)
+    with_content = rootfs_image.lock_of(base, origin)
+    another_suite = Bootstrapped(suite="trixie", packages=(), python=origin.python)
+    assert len({first, fewer, with_content, rootfs_image.lock_of(base, another_suite)}) == 4
+
+
+def test_the_recorded_content_counts_only_for_the_arguments_that_it_was_made_with(base: LocalBase) -> None:
+    made = MadeRootfs(diff_id="sha256:1", arguments=("--variant=apt", "bookworm"))
+    debian.record_base(base.paths, base.name, PACKAGES, origin_of(base), made)
+    assert debian.recorded(base.paths, base.name) == PACKAGES
+    assert debian.recorded_rootfs(base.paths, base.name, made.arguments) == "sha256:1"
+    assert debian.recorded_rootfs(base.paths, base.name, ("--variant=apt", "trixie")) is None
+    debian.record_base(base.paths, base.name, PACKAGES, origin_of(base))
+    assert debian.recorded_rootfs(base.paths, base.name, made.arguments) is None
+
+
+def test_what_the_registry_has_counts_until_the_lock_changes(base: LocalBase, tmp_path: Path) -> None:
+    origin = origin_of(base)
+    debian.record_base(base.paths, base.name, PACKAGES, origin)
+    lock = rootfs_image.lock_of(base, origin)
+    assert lock is not None
+    image = RootfsImage(base_name="one", lock=lock, diff_id="sha256:1", packages=("libc6=2.36-10",))
+    there = PublishedRootfs(image=image, digest="sha256:2")
+    assert debian_packages(base) == PACKAGES
+    assert debian_packages(base, {"one": there}) == ("libc6=2.36-10",)
+    published_note.write(base, there)
+    assert debian_packages(base) == ("libc6=2.36-10",)
+    assert debian_packages(base, {}) == PACKAGES, "the registry was asked, and has none"
+    debian.record_base(base.paths, base.name, PACKAGES[1:], origin)
+    assert debian_packages(base) == PACKAGES[1:]
