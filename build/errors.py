@@ -30,6 +30,12 @@ class PipelineError(Exception):
         self.fix = fix
         self.details = details
 
+    @property
+    def reason(self) -> str:
+        """What happened, where, and how to fix it, in one line."""
+        where = f" ({self.where})" if self.where else ""
+        return f"{self.what}{where}" + (f"; {self.fix}" if self.fix else "")
+
 
 class UsageError(PipelineError):
     """A selection that matches nothing, or options that contradict each other."""
@@ -108,9 +114,7 @@ def left_out_lines(left_out: Iterable[LeftOut]) -> list[str]:
     """Say in one line for each reason which images are left out."""
     names: dict[str, list[str]] = {}
     for each in left_out:
-        where = f" ({each.why.where})" if each.why.where else ""
-        reason = f"{each.why.what}{where}" + (f"; {each.why.fix}" if each.why.fix else "")
-        names.setdefault(reason, []).append(each.name)
+        names.setdefault(each.why.reason, []).append(each.name)
     return [f"{', '.join(some)} {'is' if len(some) == 1 else 'are'} left out: {why}" for why, some in names.items()]
 
 

@@ -72,7 +72,7 @@ def prepare(
 
 
 def _prepare(project: Project, local: LocalBase, *, locked: bool, refresh: bool, store: RootfsStore | None) -> None:
-    archive = prefix(local)  # first: it takes less time than a bootstrap to find out that there is none
+    archive = prefix(local)  # first: that it is missing is found sooner than a bootstrap ends
     tree: Rootfs | None = None
     match local.origin:
         case FromImage(reference=reference) if not has_digest(reference):

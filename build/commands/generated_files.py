@@ -215,10 +215,12 @@ def images_with_stale_locks(project: Project, variants: Sequence[Variant]) -> di
         project: The project.
         variants: The selected images.
     """
+    return _by_image(_lock_drift(project, variants), variants)
+
+
+def _by_image(found: Sequence[Drift], variants: Sequence[Variant]) -> dict[str, DriftError]:
     selected = {variant.name for variant in variants}
-    return {
-        name: _drift_error([item]) for item in _lock_drift(project, variants) for name in sorted(item.images & selected)
-    }
+    return {name: _drift_error([item]) for item in found for name in sorted(item.images & selected)}
 
 
 def stale_images(project: Project, variants: Sequence[Variant]) -> dict[str, DriftError]:
@@ -238,7 +240,7 @@ def stale_images(project: Project, variants: Sequence[Variant]) -> dict[str, Dri
     found = _lock_drift(project, variants)
     if not found:
         check_drift(project)
-    stale = images_with_stale_locks(project, variants)
+    stale = _by_image(found, variants)
     if found:
         images = project.images([project.variant(each.name) for each in variants if each.name not in stale])
         wanted = {path: text for path, text in _of_images(project, images).items() if "/" in path}

@@ -32,7 +32,7 @@ from build.paths import repository
 from build.plan import fetch
 from build.plan import output as plan_output
 from build.plan.plan import Plan
-from build.plan.states import ToMove, ToTest, UpToDate
+from build.plan.states import Present, ToMove, UpToDate
 from build.publish import output
 from build.publish.publication import Published
 from build.publish.release import repository_of
@@ -84,9 +84,11 @@ def pipeline(
             console.info(plan_output.totals(plan))
         if not force:
             fail_if_unknown(plan)
-        if dry_run:
-            return
         again = options.no_cache or options.refresh_bases
+        if dry_run:
+            if again:
+                console.info("with --no-cache or --refresh-bases, the images that are up to date are built again too")
+            return
         done = {} if again else {each.name: each.published for each in plan.states if isinstance(each, UpToDate)}
         images = tuple(image for image in chosen.images if image.variant.name not in done)
         results, left_out = _bring(
@@ -145,11 +147,11 @@ def _bring(
 
 def _fetch(run: Run, plan: Plan) -> None:
     """Pull the images that the registry has; one that cannot be pulled is built."""
-    there = {each.name: each for each in plan.states if isinstance(each, ToTest | ToMove)}
+    there = {each.name: each for each in plan.states if isinstance(each, Present)}
     wanted = [there[image.variant.name] for image in run.images if image.variant.name in there]
-    in_engine = find_built(run.connection.client, run.images, image_recipes.of(run.project, run.images).known)
     if not wanted:
         return
+    in_engine = find_built(run.connection.client, run.images, image_recipes.of(run.project, run.images).known)
     with Client(plan.registry) as remote:
         for each in wanted:
             question = plan.questions[each.name]

@@ -16,9 +16,6 @@ from build.registry import address
 from build.system import console
 from build.variants.select import Selection
 
-#: Tags that are named.
-_NAMED = 4
-
 
 @click.command("plan", cls=Session)
 @click.option("--check", is_flag=True, help="Exit with 1 if there is something to do.")
@@ -68,10 +65,9 @@ def plan_of(chosen: Chosen, options: PublishOptions, *, locked: bool = False) ->
     )
     made = make_plan(chosen.project, chosen.images, chosen.left_out, registry, allowed)
     if made.differences:
-        names = ", ".join(f"{each.repository}:{each.tag}" for each in made.differences[:_NAMED])
-        more = f" and {len(made.differences) - _NAMED} more" if len(made.differences) > _NAMED else ""
+        names = console.some([f"{each.repository}:{each.tag}" for each in made.differences])
         console.warn(
-            f"tags of images that are not selected are not what the record of the last release says: {names}{more}; "
+            f"tags of images that are not selected are not what the record of the last release says: {names}; "
             "the next publish corrects that: nox -s publish"
         )
     return made

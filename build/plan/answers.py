@@ -42,7 +42,7 @@ class Registered:
 
     #: The last release.
     release: Release | None
-    #: Image name → answer, or why there is none.
+    #: Image name → answer, or the failure of its requests.
     answers: dict[str, Answer | RegistryError]
     #: The tags of the release's other images that are not what its record says.
     differences: tuple[Difference, ...] = ()

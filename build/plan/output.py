@@ -11,15 +11,12 @@ from build.plan.plan import Plan
 from build.plan.states import STATES, State, ToBuild, UpToDate
 from build.system import console
 
-#: Images that are named with a reason.
-_NAMED = 4
-
 
 def print_plan(plan: Plan) -> None:
     """Print the state of each image, the reasons, and the totals."""
     console.table(("image", "plan"), [(state.name, state.word) for state in plan.states])
     for (word, reason), names in _by_reason(plan.states).items():
-        console.out.print(f"{word}: {reason}: {_some(names)}", soft_wrap=True, markup=False, highlight=False)
+        console.out.print(f"{word}: {reason}: {console.some(names)}", soft_wrap=True, markup=False, highlight=False)
     if plan.not_in_matrix:
         console.out.print(
             f"release {plan.release.number if plan.release else ''} has images that are not in the matrix: "
@@ -35,15 +32,9 @@ def print_plan(plan: Plan) -> None:
 def base_lines(plan: Plan) -> list[str]:
     """Say how far the bases in the registry are from their locks."""
     return [
-        f"the base {name} in the registry differs from its lock in {debian.in_words(lines)}: {_some(lines)}"
+        f"the base {name} in the registry differs from its lock in {debian.in_words(lines)}: {console.some(lines)}"
         for name, lines in plan.base_differences.items()
     ]
-
-
-def _some(names: Sequence[str]) -> str:
-    """Name the first images; the table has all of them."""
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def totals(plan: Plan) -> str:

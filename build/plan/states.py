@@ -20,10 +20,9 @@ class UpToDate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ToMove:
-    """The registry has the image, and it passed today's tests, but a tag does not point to it."""
+class Present:
+    """The registry has the image, and something is left to do."""
 
-    word: ClassVar[str] = "tag to move"
     name: str
     #: Of its manifest.
     digest: str
@@ -33,16 +32,17 @@ class ToMove:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ToTest:
-    """The registry has the image, but no report of today's tests."""
+class ToMove(Present):
+    """The image passed today's tests, but a tag does not point to it."""
+
+    word: ClassVar[str] = "tag to move"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToTest(Present):
+    """The registry has no report of today's tests."""
 
     word: ClassVar[str] = "to test"
-    name: str
-    #: Of its manifest.
-    digest: str
-    #: The digests by which engines know it: its manifest's, or its configuration's (classic image store).
-    ids: frozenset[str]
-    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +66,7 @@ class Blocked:
 
     @property
     def reason(self) -> str:
-        where = f" ({self.why.where})" if self.why.where else ""
-        return f"{self.why.what}{where}" + (f"; {self.why.fix}" if self.why.fix else "")
+        return self.why.reason
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,8 +24,8 @@ INPUTS_TYPE = "application/vnd.inference-images.recipe.v1+json"
 _INPUTS_FILE = "recipe.json"
 #: The annotation of a report with the hash of its tests and expectations.
 _SUITE = "inference-images.suite"
-#: Another, of the OCI image specification, with the commit.
-_REVISION = "org.opencontainers.image.revision"
+#: Another, of the OCI image specification, with the commit whose tests ran.
+REVISION = "org.opencontainers.image.revision"
 
 
 def attach_documents(plans: Sequence[Plan], remote: Client, commit: Commit) -> None:
@@ -108,6 +108,6 @@ def _attach(plan: Plan, digest: str, remote: Client, commit: Commit) -> bool:
         media_type=reports.MEDIA_TYPE,
         title=reports.FILE_NAME,
         created=report.time,
-        annotations={_SUITE: report.suite, **({_REVISION: commit.revision} if commit.hash else {})},
+        annotations={_SUITE: report.suite, **({REVISION: commit.revision} if commit.hash else {})},
         tag=verified_tag(item.recipe, report.suite),
     )

@@ -31,7 +31,7 @@ class Family:
     repository: str
     #: The numbers of all records, the highest first.
     numbers: tuple[DateTag, ...]
-    #: The release; None if there is none yet.
+    #: The release; None before the first one.
     release: Release | None
     #: The digest of its record.
     digest: str | None
@@ -79,7 +79,7 @@ def read(remote: Client, repository: str, *, without: Collection[str] = ()) -> F
 
 
 def last_release(remote: Client, repository: str, *, without: Collection[str] = ()) -> Release | None:
-    """Read the record of the last release alone; None if there is none.  Arguments and failures as of `read`."""
+    """Read the record of the last release alone; None if none is found.  Arguments and failures as of `read`."""
     numbers = releases.numbers(remote.tags(repository))
     last = _last(remote, repository, [number.tag for number in numbers], without)
     return last[0] if last else None
@@ -96,7 +96,7 @@ def read_tags(remote: Client, places: Iterable[Place]) -> dict[Place, str | None
 
 
 def _last(remote: Client, repository: str, tags: Iterable[str], without: Collection[str]) -> tuple[Release, str] | None:
-    """Read the record with the highest number, and its digest; None if there is none yet."""
+    """Read the record with the highest number, and its digest; None if none is found."""
     for tag in tags:
         try:
             return _release(remote, repository, tag)

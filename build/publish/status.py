@@ -12,9 +12,6 @@ from build.publish.records import Family
 from build.registry.client import Client
 from build.system import console
 
-#: The number of tags that are named.
-_NAMED = 4
-
 
 def warn_if_interrupted(remote: Client, family: Family, clone: str = "", *, without: Collection[str] = ()) -> None:
     """Print a warning if the tags of a registry are not those of its last release.
@@ -58,11 +55,9 @@ def _words(family: Family, holder: Holder | None) -> str:
     verb = "is" if len(differences) == 1 else "are"
     if holder and holder.run == release.run:
         return f"another run publishes: {holder}; {some} {verb} not yet what its record says"
-    names = [f"{each.repository}:{each.tag}" for each in differences[:_NAMED]]
-    if len(differences) > _NAMED:
-        names.append(f"{len(differences) - _NAMED} more")
+    names = console.some([f"{each.repository}:{each.tag}" for each in differences])
     return (
         f"{some} (run {release.run} on {release.host}, {release.created}, {release.commit}) {verb} not what its record "
-        f"says ({', '.join(names)}): the publish was interrupted, or another program moved or deleted tags; "
+        f"says ({names}): the publish was interrupted, or another program moved or deleted tags; "
         + (f"another run publishes now: {holder}" if holder else "the next publish corrects that: nox -s publish")
     )

@@ -37,7 +37,7 @@ class StoredImage:
 def find(
     remote: Client, repository: str, reference: str, blobs: KnownBlobs, released: ReleasedImage | None = None
 ) -> StoredImage | None:
-    """Look at the image that a tag or a digest names; None if there is none.
+    """Look at the image that a tag or a digest names; None if it is not found.
 
     Args:
         remote: The registry.

@@ -126,7 +126,7 @@ def read(client: Client, repository: str, attachment: dict[str, Any]) -> bytes:
     manifest = client.manifest(repository, str(attachment["digest"]))
     documents = layers_of(manifest)
     if not documents:
-        where = client.registry.reference(repository, manifest.digest).replace(":sha256:", "@sha256:")
+        where = client.registry.reference(repository, manifest.digest)
         raise RegistryError("an attachment has no document", where=where, fix="remove it from the registry")
     return client.read_blob(repository, documents[0])
 

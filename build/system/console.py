@@ -122,6 +122,12 @@ def size(count: float) -> str:
     raise AssertionError("unreachable")
 
 
+def some(names: Sequence[str], shown: int = 4) -> str:
+    """Name the first of many: ``a, b, c, d and 3 more``."""
+    more = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
+
+
 def seconds(value: float) -> str:
     """A duration for people: ``0.8 s``, ``41 s``, ``3 min 20 s``."""
     if value < 10:

@@ -20,7 +20,7 @@ class Change:
     field: tuple[str, ...]
     #: The published value; None if there was none.
     old: str | None
-    #: The value now; None if there is none.
+    #: The value now; None if the field is gone.
     new: str | None
 
 

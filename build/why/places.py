@@ -26,8 +26,6 @@ def place_of(project: Project, image: Image, change: Change) -> str:
             return file_names.image_dockerfile(variant.name)
         case ("layers", name):
             return f"dockerfiles/layers/{variant.base_name}/{name}.txt"
-        case ("scripts", name) | ("builder" | "compiler" | "base", "scripts", name):
-            return f"image/scripts/{name}"
         case ("base", "start", name) | ("base", "base", "start", name):
             return f"image/start/{name}"
         case ("base", "dockerfile"):

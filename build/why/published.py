@@ -11,14 +11,13 @@ from build.errors import RegistryError, UsageError
 from build.images.recipe import inputs_tag
 from build.publish import records
 from build.publish import release as releases
+from build.publish.documents import REVISION
 from build.publish.stored import recipe_of
 from build.registry import attachments
 from build.registry.client import Client
 from build.registry.manifests import layers_of
 from build.registry.tags import LATEST
 from build.verify import reports
-
-_REVISION = "org.opencontainers.image.revision"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +53,7 @@ def read(
     """
     named = reference or _released(remote, namespace, key) or LATEST
     manifest = remote.find_manifest(repository, named)
-    where = remote.registry.reference(repository, named).replace(":sha256:", "@sha256:")
+    where = remote.registry.reference(repository, named)
     if manifest is None:
         raise UsageError(
             f"{where} is not in the registry",
@@ -99,5 +98,5 @@ def _report(remote: Client, repository: str, digest: str) -> tuple[reports.Repor
         except RegistryError:  # one of several that is gone
             continue
         if report is not None:
-            return report, str((entry.get("annotations") or {}).get(_REVISION, ""))
+            return report, str((entry.get("annotations") or {}).get(REVISION, ""))
     return None, ""
