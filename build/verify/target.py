@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import importlib.metadata
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -117,6 +119,21 @@ def suite_for(expectations: Mapping[str, Any], tests: str) -> str:
     return hashlib.sha256(f"{tests}\n{text}".encode()).hexdigest()
 
 
+#: The modules of this package that decide what is run, in which containers, and what is expected.
+_RUNNERS = ("containers", "foundation", "pytest_run", "suite", "target", "whole_suite")
+#: The distributions that run the tests.
+_DISTRIBUTIONS = ("pytest", "pytest-testinfra", "pytest-xdist")
+
+
+@functools.cache
+def _runner() -> bytes:
+    """Return a text that changes with what runs the tests."""
+    here = Path(__file__).parent
+    modules = [f"{name} {hashlib.sha256((here / f'{name}.py').read_bytes()).hexdigest()}" for name in _RUNNERS]
+    distributions = [f"{name} {importlib.metadata.version(name)}" for name in _DISTRIBUTIONS]
+    return "\n".join((*modules, *distributions, "")).encode()
+
+
 def _counts(path: Path) -> bool:
     """Tell whether a file belongs to the tests: not bytecode, nor what editors and desktops leave."""
     hidden = any(part.startswith(".") or part == "__pycache__" for part in path.parts)
@@ -124,7 +141,10 @@ def _counts(path: Path) -> bool:
 
 
 def suite_hash(tests: Path) -> str:
-    """Return the hash of the image tests themselves: every file in their folder, by path and content.
+    """Return the hash of the image tests and of what runs them.
+
+    That is every file in their folder, by path and content, the modules here that decide what is run in which
+    container, and the versions of pytest and its plugins.
 
     Args:
         tests: The folder of the image tests.
@@ -132,7 +152,7 @@ def suite_hash(tests: Path) -> str:
     Returns:
         SHA-256, hexadecimal; the same in two clones.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(_runner())
     for file in sorted(path for path in tests.rglob("*") if path.is_file() and _counts(path.relative_to(tests))):
         content = hashlib.sha256(file.read_bytes()).hexdigest()
         digest.update(f"{file.relative_to(tests).as_posix()} {content}\n".encode())

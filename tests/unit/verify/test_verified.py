@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from build.paths import Paths, ToolPaths, tool
-from build.verify import verified
+from build.verify import target, verified
 from build.verify.results import Outcome, VerifyResult
 from build.verify.target import suite_hash
 
@@ -105,3 +105,17 @@ def test_bytecode_is_not_part_of_the_suite(tests: Path) -> None:
     cache.mkdir(exist_ok=True)
     (cache / "conftest.pyc").write_bytes(b"bytecode")
     assert suite_hash(tests) == before
+
+
+@pytest.mark.parametrize("changed", ["_RUNNERS", "_DISTRIBUTIONS"])
+def test_what_runs_the_tests_counts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str) -> None:
+    (tmp_path / "test_one.py").write_text("pass\n", encoding="utf-8")
+    before = suite_hash(tmp_path)
+    monkeypatch.setattr(target, changed, getattr(target, changed)[1:])
+    target._runner.cache_clear()
+    try:
+        assert suite_hash(tmp_path) != before
+    finally:
+        monkeypatch.undo()
+        target._runner.cache_clear()
+    assert suite_hash(tmp_path) == before
