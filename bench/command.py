@@ -145,7 +145,7 @@ def _first_answer(setting: Setting, bench: BenchEngine, choice: Choice, paths: P
     ours = plain = None
     if "ours" in choice.sides:
         step(
-            [*bench.inside, sys.executable, "-m", "build", "build", row.variant.name],
+            [*bench.inside, sys.executable, "-m", "build", "build", "--no-pull", row.variant.name],
             cwd=setting.ours.root,
             variables=bench.variables,
             log=setting.log,

@@ -41,7 +41,7 @@ def build_and_publish(report: Path) -> None:
     began = time.monotonic()
     with opened(Selection(group=GROUP)) as run:
         check_drift(run.project)
-        outcomes = build_images(run, Options())
+        outcomes = build_images(run, Options(), {})
         run.finish(report_build(outcomes))
         built_after = time.monotonic()
         published = publish.publish(

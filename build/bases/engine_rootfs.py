@@ -15,9 +15,10 @@ from docker.models.images import Image
 
 from build.bases import rootfs, rootfs_image
 from build.bases.local import LocalBase
-from build.bases.published_note import PublishedBases
+from build.bases.published_note import PublishedBases, noted_of
 from build.bases.rootfs import Rootfs
 from build.bases.rootfs_image import RootfsImage
+from build.checkout.project import Project
 from build.engine.pull import pull
 from build.errors import EngineError, RegistryError
 from build.matrix.origins import Bootstrapped
@@ -36,11 +37,27 @@ class RootfsStore:
     #: What the registry has.
     published: PublishedBases = field(default_factory=dict)
 
+    @classmethod
+    def of(
+        cls, project: Project, client: DockerClient, registry: Registry, published: PublishedBases | None = None
+    ) -> RootfsStore:
+        """The store of a checkout's bases.
+
+        Args:
+            project: The checkout.
+            client: The engine.
+            registry: The registry.
+            published: What it has; by default what was noted when it was asked last.
+        """
+        if published is None:
+            published = noted_of(project, project.matrix.bases)
+        return cls(client=client, namespace=project.matrix.project.namespace, registry=registry, published=published)
+
     def take(self, local: LocalBase, origin: Bootstrapped) -> Rootfs | None:
         """Take the root file system of a base for its present lock: that of the registry, else that of the engine.
 
         Returns:
-            None where neither has one, or it cannot be read; the latter is a warning.
+            None where neither has one, or it cannot be pulled or read; the latter is a warning.
         """
         wanted = self.published.get(local.name)
         image = self._in_engine(local, origin)
@@ -69,32 +86,32 @@ class RootfsStore:
             console.warn(f"the base {local.name} in the engine cannot be read: it is bootstrapped ({failure})")
             return None
 
-    def keep(self, local: LocalBase, origin: Bootstrapped, tree: Rootfs, *, replace: bool) -> None:
+    def keep(self, local: LocalBase, origin: Bootstrapped, tree: Rootfs, *, replace: bool) -> RootfsImage:
         """Load the root file system of a base into the engine, unless the engine has one for the lock.
 
         Args:
             local: The base.
             origin: What it is made from.
             tree: What ``.pipeline/`` has.
-            replace: It was just made: also load it where the engine has another one.
+            replace: Also load it where the engine has another one.
+
+        Returns:
+            What its image says. Without a recorded lock, the engine gets none.
 
         Raises:
             EngineError: The engine does not take it.
         """
-        lock = rootfs_image.lock_of(local, origin)
-        present = self._in_engine(local, origin)
-        if lock is None or (present is not None and not replace):
-            return
         image = RootfsImage(
             base_name=local.name,
-            lock=lock,
+            lock=rootfs_image.lock_of(local, origin) or "",
             diff_id=rootfs_image.diff_id_of(local.rootfs_file),
             packages=tree.packages,
         )
-        if present is not None and _diff_id(present) == image.diff_id:
-            return
-        with run_folder.scratch(local.folder, ".image-") as folder:
-            load(self.client, image, local.rootfs_file, self.reference(local, lock), folder)
+        present = self._in_engine(local, origin)
+        if image.lock and (present is None or (replace and _diff_id(present) != image.diff_id)):
+            with run_folder.scratch(local.folder, ".image-") as folder:
+                load(self.client, image, local.rootfs_file, self.reference(local, image.lock), folder)
+        return image
 
     def reference(self, local: LocalBase, lock: str) -> str:
         """The name of a root file system in the engine."""
@@ -148,7 +165,10 @@ def load(client: DockerClient, image: RootfsImage, tar: Path, reference: str, fo
             client.images.load(stream)
     except (DockerException, requests.RequestException) as failure:
         raise EngineError(
-            f"the engine does not take the base {image.base_name}", where=reference, details=str(failure)
+            f"the engine does not take the base {image.base_name}",
+            where=reference,
+            fix="free some space if its disk is full, then run it again",
+            details=str(failure),
         ) from failure
 
 

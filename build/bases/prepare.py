@@ -17,7 +17,7 @@ from build.bases.prefix_fit import check_fits
 from build.bases.published_note import PublishedBases, PublishedRootfs
 from build.bases.rootfs import Rootfs
 from build.checkout.project import Project
-from build.errors import DriftError, PipelineError
+from build.errors import DriftError, EngineError, PipelineError
 from build.locks import debian, prefix_python
 from build.locks.debian import MadeRootfs
 from build.locks.prefix_python import RecordedPython
@@ -115,14 +115,17 @@ def _rootfs(
     is_new = tree is None
     if tree is None:
         tree = _bootstrap(local, origin)
-        if published is not None and tree.packages != published.image.packages:
-            raise _another_is_published(local, published, tree, refresh=refresh)
+    if published is not None and tree.packages != published.image.packages:
+        raise _another_is_published(local, published, tree, refresh=refresh)
     if locked:
         check_locked(local, tree.packages)
     elif is_new:
         _warn_of_differences(local, tree)
     if store is not None:
-        store.keep(local, origin, tree, replace=is_new)
+        try:
+            store.keep(local, origin, tree, replace=is_new)
+        except EngineError as failure:  # only other clones need it there
+            console.warn(failure.reason)
     return tree
 
 
@@ -139,12 +142,13 @@ def _another_is_published(
     local: LocalBase, published: PublishedRootfs, tree: Rootfs, *, refresh: bool
 ) -> PipelineError:
     lines = debian.drift(published.image.packages, tree.packages)
-    without = "; or build without --refresh-bases, on the published one" if refresh else ""
-    others = debian.in_words(lines, "other")
+    fix = "run it again when the registry can be reached"
+    if refresh:
+        fix = "build without --refresh-bases, on the base in the registry"
     return DriftError(
-        f"the registry has the base {local.name} of this lock; Debian's archive has {others} now",
+        f"the registry has the base {local.name} of this lock, and the one here has {debian.in_words(lines, 'other')}",
         where=str(debian.lock_file(local.paths, local.name)),
-        fix=f"record them in the lock: nox -s lock -- --bases{without}",
+        fix=f"{fix}; or record those of Debian's archive in the lock: nox -s lock -- --bases",
         details="\n".join(lines),
     )
 
@@ -185,24 +189,22 @@ def check_locked(local: LocalBase, packages: Sequence[str]) -> None:
 
 def differing(
     project: Project, base_names: Iterable[str], published: PublishedBases | None = None
-) -> dict[str, DriftError]:
-    """Find the bases that are known to have other Debian packages than their locks.
+) -> dict[str, PipelineError]:
+    """Find the bases that are known to have other Debian packages than their locks, and those whose locks are damaged.
 
     Args:
         project: The checkout.
         base_names: The bases.
         published: The bases in the registry; see ``build.bases.facts.read``.
-
-    Raises:
-        LockError: A lock is damaged.
     """
-    found = {}
+    found: dict[str, PipelineError] = {}
     for name in base_names:
         local = local_base(project, name)
-        packages = facts.debian_packages(local, published)
+        if not isinstance(local.origin, Bootstrapped):
+            continue
         try:
-            check_locked(local, packages or ())
-        except DriftError as failure:
+            check_locked(local, facts.debian_packages(local, published) or ())
+        except PipelineError as failure:
             found[name] = failure
     return found
 

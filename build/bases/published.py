@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from build.bases import rootfs, rootfs_image
 from build.bases.local import LocalBase, local_base
-from build.bases.published_note import PublishedBases, PublishedRootfs, forget, note, noted
+from build.bases.published_note import PublishedBases, PublishedRootfs, forget, note, noted_of
 from build.checkout.project import Project
 from build.errors import LockError, RegistryError
 from build.locks import debian
@@ -62,7 +62,7 @@ def find_one(remote: Client, repository: str, local: LocalBase, origin: Bootstra
     content = remote.find_blob(repository, config) if config else None
     try:
         image = rootfs_image.from_config(json.loads(content or b"null"))
-    except ValueError:
+    except (ValueError, RecursionError):
         image = None
     if manifest is None or image is None or image.lock != lock or image.base_name != local.name:
         return None
@@ -77,42 +77,37 @@ def find_one(remote: Client, repository: str, local: LocalBase, origin: Bootstra
     return PublishedRootfs(image=image, digest=manifest.digest)
 
 
-def settle(
-    project: Project, base_names: Iterable[str], registry: Registry, known: PublishedBases | None, *, again: bool
-) -> PublishedBases:
-    """Find out which bases count for a build, and note them.
-
-    Args:
-        project: The checkout.
-        base_names: The bases.
-        registry: It is asked unless its answer is known. Where it does not answer, that is a warning, and what was
-            noted before counts.
-        known: What it has, where that is known.
-        again: The bases are bootstrapped again: without an answer, nothing that was noted before counts.
-    """
-    base_names = tuple(base_names)
-    found = _ask(project, base_names, registry) if known is None else known
-    if found is not None:
-        note(project, base_names, found)
-        return found
-    bases = [local_base(project, name) for name in base_names]
-    if again:
-        for local in bases:
-            forget(local)
-        return {}
-    before = {local.name: noted(local, local.origin) for local in bases if isinstance(local.origin, Bootstrapped)}
-    return {name: each for name, each in before.items() if each is not None}
-
-
-def _ask(project: Project, base_names: Iterable[str], registry: Registry) -> dict[str, PublishedRootfs] | None:
+def ask(project: Project, base_names: Iterable[str], registry: Registry) -> dict[str, PublishedRootfs] | None:
+    """Ask a registry about bases; None if it does not answer, with a warning unless it is one that may be stopped."""
     if not probe.is_running(registry):
-        return {}
+        return None
     try:
         with Client(registry) as remote:
             return find(remote, project, base_names)
     except RegistryError as failure:
         console.warn(f"it is unknown which bases the registry has: {failure.what}")
         return None
+
+
+def settle(
+    project: Project, base_names: Iterable[str], answer: PublishedBases | None, *, again: bool
+) -> PublishedBases:
+    """Decide which bases in the registry count for a build, and note them.
+
+    Args:
+        project: The checkout.
+        base_names: The bases that the registry was asked about.
+        answer: What it has; None if it did not answer: then what was noted before counts.
+        again: The bases are bootstrapped again: without an answer, nothing that was noted before counts.
+    """
+    if answer is not None:
+        note(project, base_names, answer)
+        return answer
+    if again:
+        for name in base_names:
+            forget(local_base(project, name))
+        return {}
+    return noted_of(project, base_names)
 
 
 def differences(project: Project, bases: PublishedBases) -> dict[str, list[str]]:

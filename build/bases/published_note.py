@@ -69,6 +69,13 @@ def noted(local: LocalBase, origin: Bootstrapped) -> PublishedRootfs | None:
     return PublishedRootfs(image=image, digest=known["digest"])
 
 
+def noted_of(project: Project, base_names: Iterable[str]) -> dict[str, PublishedRootfs]:
+    """What was noted of bases, by name; those of which nothing was are not in it."""
+    bases = [local_base(project, name) for name in base_names]
+    found = {local.name: noted(local, local.origin) for local in bases if isinstance(local.origin, Bootstrapped)}
+    return {name: each for name, each in found.items() if each is not None}
+
+
 def forget(local: LocalBase) -> None:
     """Forget what was noted of a base."""
     local.published_note.unlink(missing_ok=True)

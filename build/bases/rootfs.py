@@ -173,14 +173,23 @@ def installed(tar: Path) -> tuple[str, ...]:
 
     Returns:
         ``name=version``, sorted.
+
+    Raises:
+        ValueError: It is not a root file system of Debian.
     """
 
     from debian.deb822 import Deb822  # here: `check` imports this module, and reads no root file system
 
-    with tarfile.open(tar) as archive:
-        status = archive.extractfile("./var/lib/dpkg/status")
-        assert status is not None
-        paragraphs = list(Deb822.iter_paragraphs(status.read().decode(), use_apt_pkg=False))
-    return tuple(
-        sorted(f"{each['Package']}={each['Version']}" for each in paragraphs if each["Status"].endswith(" installed"))
-    )
+    try:
+        with tarfile.open(tar) as archive:
+            status = archive.extractfile("./var/lib/dpkg/status")
+            if status is None:
+                raise ValueError("its list of Debian packages is not a file")
+            paragraphs = list(Deb822.iter_paragraphs(status.read().decode(), use_apt_pkg=False))
+        return tuple(
+            sorted(
+                f"{each['Package']}={each['Version']}" for each in paragraphs if each["Status"].endswith(" installed")
+            )
+        )
+    except (tarfile.TarError, KeyError) as failure:
+        raise ValueError(f"not a root file system of Debian: {failure}") from failure

@@ -11,6 +11,7 @@ import io
 import json
 import shutil
 import tarfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,11 @@ class RootfsImage:
     def tag(self) -> str:
         """``lock-`` and the whole hash."""
         return f"lock-{self.lock}"
+
+    @property
+    def content_tag(self) -> str:
+        """The tag of its content: ``rootfs-1f2e3d4c5b6a7988``."""
+        return f"rootfs-{self.diff_id.removeprefix('sha256:')[:16]}"
 
     def config(self, platform: Platform = LINUX_AMD64) -> bytes:
         """The configuration of the image (OCI image specification, "Image Configuration")."""
@@ -116,7 +122,8 @@ def from_config(document: Any) -> RootfsImage | None:
         )
     except (KeyError, TypeError, ValueError):
         return None
-    return found if found.packages and all("=" in package for package in found.packages) else None
+    is_valid = debian.are_packages(found.packages) and list(found.packages) == sorted(set(found.packages))
+    return found if found.packages and is_valid else None
 
 
 def diff_id_of(tar: Path) -> str:
@@ -206,7 +213,7 @@ def read_layer(archive: Path, target: Path) -> None:
                         shutil.copyfileobj(unpacked, stream, _CHUNK)
                 else:
                     shutil.copyfileobj(layer, stream, _CHUNK)
-    except (KeyError, TypeError, EOFError, tarfile.TarError, gzip.BadGzipFile) as failure:
+    except (KeyError, TypeError, EOFError, tarfile.TarError, gzip.BadGzipFile, zlib.error) as failure:
         raise ValueError(f"not the archive of a root file system: {failure}") from failure
 
 

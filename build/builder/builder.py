@@ -44,12 +44,20 @@ class Builder:
         Raises:
             PipelineError: Something failed that concerns all images: the engine, a base, the network.
         """
-        outcomes: dict[str, Outcome] = self._not_as_locked(images) if self.options.locked else {}
-        if not self.options.refresh_bases:
-            outcomes |= self._up_to_date([image for image in images if image.variant.name not in outcomes])
-        missing = [image for image in images if image.variant.name not in outcomes]
+        options = self.options
+        outcomes = self._not_as_locked(images) if options.locked and not options.refresh_bases else {}
+        possible = [image for image in images if image.variant.name not in outcomes]
+        up_to_date = {} if options.refresh_bases else self._up_to_date(possible)
+        if missing := [image for image in possible if image.variant.name not in up_to_date]:
+            outcomes |= self._prepare(missing)
+            possible = [image for image in possible if image.variant.name not in outcomes]
+            # A base that was just bootstrapped may have other packages: the engine may have its images after all, and
+            # those that were up to date may be no longer.
+            up_to_date = self._up_to_date(possible)
+            missing = [image for image in possible if image.variant.name not in up_to_date]
+        outcomes |= up_to_date
         if missing:
-            outcomes |= self._build_missing(missing)
+            outcomes |= self._build_batches(missing)
         return [outcomes[image.variant.name] for image in images]
 
     def _not_as_locked(self, images: Sequence[Image]) -> dict[str, Outcome]:
@@ -68,18 +76,6 @@ class Builder:
         return {
             name: UpToDate(built=built) for name, built in find_built(self.connection.client, images, recipes).items()
         }
-
-    def _build_missing(self, images: Sequence[Image]) -> dict[str, Outcome]:
-        outcomes = self._prepare(images)
-        possible = [image for image in images if image.variant.name not in outcomes]
-        if not possible:
-            return outcomes
-        # A base that was just bootstrapped may have other packages, so that the engine has its images after all.
-        outcomes |= self._up_to_date(possible)
-        missing = [image for image in possible if image.variant.name not in outcomes]
-        if missing:
-            outcomes |= self._build_batches(missing)
-        return outcomes
 
     def _prepare(self, images: Sequence[Image]) -> dict[str, Outcome]:
         """Fetch the extra wheels and prepare the bases; an image for which that fails is skipped."""

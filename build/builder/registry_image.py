@@ -42,11 +42,7 @@ def build_registry(project: Project, *, connection: Connection, log: Path) -> st
     if find(connection.client, reference) is not None:
         return reference
     console.info("building the embedded registry's image (once)")
-    store = RootfsStore(
-        client=connection.client,
-        namespace=project.matrix.project.namespace,
-        registry=address.from_environment(),
-    )
+    store = RootfsStore.of(project, connection.client, address.from_environment())
     prepare.prepare(project, [dockerfiles.registry_base(project.matrix)], locked=False, refresh=False, store=store)
     result = Baker(paths=project.paths, connection=connection, log=log).run(
         Request(

@@ -16,7 +16,8 @@ from build.commands.building import building
 from build.commands.options import Session, selecting
 from build.engine.connect import connect
 from build.engine.find import find
-from build.errors import LeftOut, LeftOutError
+from build.engine.model import Engine
+from build.errors import EngineError, LeftOut, LeftOutError
 from build.packages.wheel_sources import folder
 from build.paths import repository
 from build.registry import address
@@ -42,15 +43,15 @@ def bases(selection: Selection, options: Options) -> None:
         rest = dataclasses.replace(selection, base=tuple(name for name in selection.base if name not in alone))
         variants = project.select(rest, default_group=DEFAULT_GROUP) if rest != Selection() or not alone else ()
         names = sorted({*project.build_base_names(variants), *alone})
-        engine = find()
+        engine = _find_engine()
         with contextlib.ExitStack() as stack:
             store: RootfsStore | None = None
             if engine is not None:  # without one, they are bootstrapped
                 client = stack.enter_context(contextlib.closing(connect(engine))).client
                 registry = address.from_environment()
-                known = published.settle(project, names, registry, None, again=options.refresh_bases)
-                namespace = project.matrix.project.namespace
-                store = RootfsStore(client=client, namespace=namespace, registry=registry, published=known)
+                answer = published.ask(project, names, registry)
+                known = published.settle(project, names, answer, again=options.refresh_bases)
+                store = RootfsStore.of(project, client, registry, known)
             failures = prepare.prepare(
                 project, names, locked=options.locked, refresh=options.refresh_bases, store=store
             )
@@ -63,3 +64,12 @@ def bases(selection: Selection, options: Options) -> None:
     for failed, selected, kind in ((failures, len(names), "bases"), (not_fetched, len(variants), "images")):
         if failed:
             raise LeftOutError([LeftOut(name=name, why=why) for name, why in failed.items()], selected, kind)
+
+
+def _find_engine() -> Engine | None:
+    """Find the engine, which may have the bases; without one, they are bootstrapped."""
+    try:
+        return find()
+    except EngineError as failure:
+        console.warn(f"{failure.what}: the bases are bootstrapped")
+        return None

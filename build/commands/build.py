@@ -16,6 +16,7 @@ from build.builder.outcomes import Built, Failed, Outcome, Skipped, UpToDate, bu
 from build.builder.progress import Display
 from build.commands.building import building
 from build.commands.options import Session, selecting
+from build.commands.pull import ask_registry
 from build.commands.run import Run, checked, opened, warn_of
 from build.engine.images import Weight, unique_bytes, weights
 from build.errors import LeftOut
@@ -27,30 +28,34 @@ from build.variants.select import Selection
 
 @click.command("build", cls=Session)
 @building
+@click.option("--no-pull", is_flag=True, help="Also build the images that the registry has.")
 @selecting
-def build(selection: Selection, options: Options) -> None:
-    """Build images. IMAGE is a name or a glob; the default is the group 'default'."""
+def build(selection: Selection, options: Options, no_pull: bool) -> None:
+    """Bring images into the engine: those that the registry has are pulled, the others are built.
+
+    IMAGE is a name or a glob; the default is the group 'default'.
+    """
     with state.exclusive(repository(), "build"), opened(selection) as unchecked:
         run = checked(unchecked)
-        run.finish(report(build_images(run, options)))
+        bases = ask_registry(run, pull=not (no_pull or options.no_cache or options.refresh_bases))
+        run.finish(report(build_images(run, options, bases)))
 
 
-def build_images(run: Run, options: Options, bases: PublishedBases | None = None) -> list[Outcome]:
+def build_images(run: Run, options: Options, bases: PublishedBases | None) -> list[Outcome]:
     """Build the images that are missing, and show the progress; a failed image is an outcome.
 
     Args:
         run: The command's setting.
         options: The options of building.
-        bases: The bases in the registry; None: it is asked.
+        bases: The bases in the registry; None if it did not answer.
 
     Raises:
         PipelineError: Something failed that concerns all images.
     """
     if not run.images:
         return []
-    registry = address.from_environment()
     names = run.project.build_base_names([image.variant for image in run.images])
-    known = published.settle(run.project, names, registry, bases, again=options.refresh_bases)
+    known = published.settle(run.project, names, bases, again=options.refresh_bases)
     stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
     console.step(f"build: {len(run.images)} images with the engine at {run.connection.engine.host}")
     with Display(len(run.images)) as progress:
@@ -60,12 +65,7 @@ def build_images(run: Run, options: Options, bases: PublishedBases | None = None
             options=options,
             progress=progress,
             log=run.project.paths.logs / f"build-{stamp}.log",
-            store=RootfsStore(
-                client=run.connection.client,
-                namespace=run.project.matrix.project.namespace,
-                registry=registry,
-                published=known,
-            ),
+            store=RootfsStore.of(run.project, run.connection.client, address.from_environment(), known),
         )
         return builder.build(run.images)
 

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 
 import click
 
-from build.bases import published_note, rootfs_image
-from build.builder import image_recipes
-from build.builder.existing import find_built
+from build.bases import published as published_bases
+from build.bases import rootfs_image
 from build.builder.options import Options
 from build.builder.outcomes import built_images
 from build.commands.build import build_images, report
@@ -22,17 +21,16 @@ from build.commands.building import building
 from build.commands.options import PublishOptions, Session, publishing, selecting
 from build.commands.plan import fail_if_unknown, plan_of
 from build.commands.publish import publish_images
+from build.commands.pull import pull_published
 from build.commands.run import Chosen, Run, checked, choose, connected
 from build.commands.verify import verify_images
 from build.engine.built import BuiltImage
-from build.engine.pull import pull
-from build.errors import LeftOut, RegistryError
+from build.errors import LeftOut
 from build.images.titles import framework_version, title
 from build.paths import repository
-from build.plan import fetch
 from build.plan import output as plan_output
 from build.plan.plan import Plan
-from build.plan.states import Present, ToMove, UpToDate
+from build.plan.states import ToMove, ToTest, UpToDate
 from build.publish import output
 from build.publish.publication import Published
 from build.publish.release import repository_of
@@ -89,6 +87,12 @@ def pipeline(
             if again:
                 console.info("with --no-cache or --refresh-bases, the images that are up to date are built again too")
             return
+        published_bases.settle(
+            chosen.project,
+            chosen.project.build_base_names([image.variant for image in chosen.images]),
+            plan.bases,
+            again=options.refresh_bases,
+        )
         done = {} if again else {each.name: each.published for each in plan.states if isinstance(each, UpToDate)}
         images = tuple(image for image in chosen.images if image.variant.name not in done)
         results, left_out = _bring(
@@ -127,11 +131,9 @@ def _bring(
     with connected(chosen) as run:
         if check:
             _check_registry(run)
-            names = run.project.build_base_names([image.variant for image in run.images])
-            published_note.note(run.project, names, plan.bases)
         if not (options.no_cache or options.refresh_bases):
-            _fetch(run, plan)
-        outcomes = build_images(run, options, plan.bases if check else None)
+            pull_published(run, plan, {each.name: each for each in plan.states if isinstance(each, ToTest | ToMove)})
+        outcomes = build_images(run, options, plan.bases)
         left_out = report(outcomes)
         images = built_images(outcomes)
         if not images:
@@ -143,41 +145,6 @@ def _bring(
                 console.out.print(line, markup=False, soft_wrap=True)
             console.out.print()
         return published, left_out
-
-
-def _fetch(run: Run, plan: Plan) -> None:
-    """Pull the images that the registry has; one that cannot be pulled is built."""
-    there = {each.name: each for each in plan.states if isinstance(each, Present)}
-    wanted = [there[image.variant.name] for image in run.images if image.variant.name in there]
-    if not wanted:
-        return
-    in_engine = find_built(run.connection.client, run.images, image_recipes.of(run.project, run.images).known)
-    with Client(plan.registry) as remote:
-        for each in wanted:
-            question = plan.questions[each.name]
-            here = in_engine.get(each.name)
-            try:
-                if here is not None and here.local.id in each.ids:
-                    image_id = here.local.id
-                else:
-                    console.info(f"pulling {each.name}: the registry has it")
-                    image_id = str(
-                        pull(
-                            run.connection.client,
-                            plan.registry,
-                            question.repository,
-                            each.digest,
-                            tag=question.recipe_tag,
-                        ).id
-                    )
-            except RegistryError as failure:
-                console.warn(f"{failure.what}: it is built")
-                continue
-            if isinstance(each, ToMove):
-                try:
-                    fetch.remember_tests(run.project.paths, remote, question, image_id, each.ids)
-                except RegistryError as failure:
-                    console.warn(f"the test report of {each.name} cannot be read: it is tested again ({failure.what})")
 
 
 def _check_registry(run: Run) -> None:

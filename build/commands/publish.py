@@ -15,12 +15,11 @@ from build.engine.built import BuiltImage
 from build.errors import VerifyError
 from build.paths import repository
 from build.publish import origin, output
-from build.publish.bases import publish_bases
+from build.publish.bases import BasesOf, used_bases
 from build.publish.publication import Publication, Published
 from build.publish.publish import publish as push
 from build.publish.targets import Rules
 from build.registry import address
-from build.registry.client import Client
 from build.system import console, state
 from build.variants.select import Selection
 from build.verify import reports
@@ -79,10 +78,6 @@ def publish_images(run: Run, images: Sequence[BuiltImage], options: PublishOptio
         def show(name: str, sent: int, total: int) -> None:
             status.update(f"pushing {name}: {console.size(sent)} of {console.size(total)}")
 
-        names = run.project.build_base_names([image.image.variant for image in images])
-        with Client(registry) as remote:
-            remote.check()
-            publish_bases(run.project, names, remote, run.connection.client, show)
         return push(
             publications,
             registry,
@@ -94,6 +89,7 @@ def publish_images(run: Run, images: Sequence[BuiltImage], options: PublishOptio
                 without_records=options.without_records,
             ),
             progress=show,
+            bases=BasesOf(project=run.project, used=used_bases(run.project, images)),
         )
 
 

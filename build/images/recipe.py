@@ -148,6 +148,18 @@ def start_files(recipe: Recipe) -> dict[str, str]:
     return dict(inputs.get("start", {}))
 
 
+def debian_packages(recipe: Recipe) -> tuple[str, ...]:
+    """The Debian packages of the base of an image, ``name=version``; none for a base from an image.
+
+    Args:
+        recipe: The recipe of the image.
+    """
+    inputs = recipe.inputs
+    while "debian" not in inputs and "base" in inputs:  # a base image with CUDA is made from another one
+        inputs = inputs["base"]["inputs"]
+    return tuple(inputs.get("debian", ()))
+
+
 def base_image(
     *,
     dockerfile: str,

@@ -181,6 +181,11 @@ def _record(paths: Paths, base_name: str, packages: Sequence[str], about: str, a
     write_atomically(lock_file(paths, base_name), header + "".join(f"{line}\n" for line in packages))
 
 
+def are_packages(lines: Sequence[str]) -> bool:
+    """Tell whether each line is a Debian package with its version, and nothing else."""
+    return all(_PACKAGE.fullmatch(line) for line in lines)
+
+
 def drift(before: Sequence[str], now: Sequence[str]) -> list[str]:
     """Return the differences between two sets of Debian packages, one per line: ``libssl3 3.0.16-1 -> 3.0.17-1``."""
     old = dict(item.split("=", 1) for item in before)

@@ -41,7 +41,8 @@ def decide(question: Question, registered: Registered, registry: Registry, *, si
     moved = [name for name, actual in _tags(question, answer, tag).items() if actual != digest]
     if moved:
         return ToMove(name=question.name, digest=digest, ids=ids, reason=f"not on it: {', '.join(moved)}")
-    return UpToDate(name=question.name, published=_published(question, release, tag, digest, stored.manifest, registry))
+    published = _published(question, release, tag, digest, stored.manifest, registry)
+    return UpToDate(name=question.name, digest=digest, ids=ids, published=published)
 
 
 def _why_build(question: Question, answer: Answer, release: Release | None) -> str:

@@ -66,7 +66,7 @@ def to_json(plan: Plan) -> str:
                     "lock": base.image.lock,
                     "differences": list(plan.base_differences.get(name, ())),
                 }
-                for name, base in plan.bases.items()
+                for name, base in (plan.bases or {}).items()
             },
             "images": [_row(state) for state in plan.states],
         },

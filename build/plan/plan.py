@@ -38,8 +38,9 @@ class Plan:
     not_in_matrix: tuple[str, ...]
     #: Tags of images that are not selected which are not what the record of the release says.
     differences: tuple[Difference, ...] = ()
-    #: The bases of the images in the registry, which were built for their locks.
-    bases: PublishedBases
+    #: The bases of the images in the registry, which were built for their locks; None if it does not run, or does not
+    #: answer: then what was noted when it was asked last counts.
+    bases: PublishedBases | None
     #: How far they are from their locks: base name → one line for each Debian package.
     base_differences: Mapping[str, Sequence[str]]
     #: Bytes of the packages of the images to build, each file once, as far as the index tells.
@@ -92,7 +93,7 @@ def make_plan(
     """
     is_running = probe.is_running(registry)
     base_names = project.build_base_names([image.variant for image in images])
-    bases: PublishedBases = {}
+    bases: PublishedBases | None = None
     registered = Registered(release=None, answers={})
     unanswered: RegistryError | None = None
     with Client(registry) as remote:  # sends nothing by itself
@@ -152,6 +153,6 @@ def make_plan(
         not_in_matrix=tuple(each.name for each in release.images if each.name not in in_matrix) if release else (),
         differences=registered.differences,
         bases=bases,
-        base_differences=published.differences(project, bases),
+        base_differences=published.differences(project, bases or {}),
         bytes=sum(packages.values()),
     )

@@ -10,25 +10,24 @@ from build.publish.publication import Published
 
 
 @dataclass(frozen=True, kw_only=True)
-class UpToDate:
-    """The last release has the image, it can be pulled, and it passed today's tests."""
-
-    word: ClassVar[str] = "up to date"
-    name: str
-    published: Published
-    reason: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Present:
-    """The registry has the image, and something is left to do."""
+    """The registry has the image, and it can be pulled."""
 
     name: str
     #: Of its manifest.
     digest: str
     #: The digests by which engines know it: its manifest's, or its configuration's (classic image store).
     ids: frozenset[str]
-    reason: str
+    #: Why something is left to do; empty if nothing is.
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpToDate(Present):
+    """The last release has the image, and it passed today's tests."""
+
+    word: ClassVar[str] = "up to date"
+    published: Published
 
 
 @dataclass(frozen=True, kw_only=True)

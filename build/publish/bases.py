@@ -1,103 +1,189 @@
 """Publish the root file systems of bases: the first one for a lock counts for everyone.
 
-Each is the image ``base-<name>:lock-<hash>``. It is pushed before the images that were built on it.
+Each is pushed under a tag of its content, before the images that were built on it. The tag of its lock,
+``lock-<hash>``, is written under the lock of the registry, so that two runs never write it both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from docker import DockerClient
 
-from build.bases import facts, published, rootfs, rootfs_image
+from build.bases import prepare, published, rootfs, rootfs_image
 from build.bases.engine_rootfs import RootfsStore
 from build.bases.local import LocalBase, local_base
 from build.bases.published_note import PublishedRootfs
 from build.checkout.project import Project
+from build.engine.built import BuiltImage
 from build.errors import RegistryError
+from build.images.recipe import debian_packages
 from build.locks import debian
 from build.matrix.origins import Bootstrapped
+from build.publish.lock import Guard
 from build.publish.publication import Upload
 from build.publish.push import Progress, local_image, push
+from build.publish.writes import Writes
 from build.registry.client import Client
 from build.system import console
 
 
-def publish_bases(
-    project: Project,
-    base_names: Iterable[str],
+@dataclass(frozen=True, kw_only=True)
+class UsedBase:
+    """A bootstrapped base on which images were built."""
+
+    local: LocalBase
+    origin: Bootstrapped
+    #: As the matrix names it.
+    repository: str
+    #: The Debian packages that the images' recipes have.
+    packages: tuple[str, ...]
+
+    def find(self, remote: Client) -> PublishedRootfs | None:
+        """Return what the registry has for its lock."""
+        return published.find_one(remote, self.repository, self.local, self.origin)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BasesOf:
+    """The bases of the images of one publish."""
+
+    project: Project
+    used: tuple[UsedBase, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PushedBase:
+    """A root file system that is in the registry, and whose lock has no tag yet."""
+
+    base: UsedBase
+    #: The tag of its lock.
+    tag: str
+    #: Of its manifest.
+    digest: str
+
+
+def used_bases(project: Project, images: Iterable[BuiltImage]) -> tuple[UsedBase, ...]:
+    """Return the bootstrapped bases of images, with the packages that their recipes say."""
+    found: dict[str, UsedBase] = {}
+    for image in images:
+        name = image.image.variant.build_base_name
+        local = local_base(project, name)
+        if isinstance(local.origin, Bootstrapped):
+            found[name] = UsedBase(
+                local=local,
+                origin=local.origin,
+                repository=rootfs_image.repository_of(project.matrix.project.namespace, name),
+                packages=debian_packages(image.recipe),
+            )
+    return tuple(found[name] for name in sorted(found))
+
+
+def push_bases(
+    bases: BasesOf,
     remote: Client,
     client: DockerClient,
     progress: Progress | None = None,
-) -> None:
-    """Push the root file systems that the registry does not have.
+) -> list[PushedBase]:
+    """Push the root file systems that the registry does not have; one that cannot be had here is a warning.
 
     Args:
-        project: The checkout; its images are built on these bases.
-        base_names: The bases; those that are not bootstrapped are passed over.
+        bases: The bases.
         remote: The registry.
         client: The engine.
         progress: Called while one is pushed.
+
+    Returns:
+        Those whose tags are to be written.
 
     Raises:
         RegistryError: The registry has a base of the same lock with other Debian packages; or it is not there, refuses,
             or fails.
         EngineError: The engine fails, or stops answering.
     """
-    namespace = project.matrix.project.namespace
-    store = RootfsStore(client=client, namespace=namespace, registry=remote.registry)
-    for name in base_names:
-        local = local_base(project, name)
-        if not isinstance(local.origin, Bootstrapped):
+    missing = [base for base in bases.used if not _is_there(base, remote)]
+    # What was noted of them is about another registry, or about a base that is gone.
+    store = RootfsStore.of(bases.project, client, remote.registry, {})
+    found = [_push(bases.project, base, store, remote, progress) for base in missing]
+    return [each for each in found if each is not None]
+
+
+def tag_bases(pushed: Iterable[PushedBase], remote: Client, writes: Writes, guard: Guard) -> None:
+    """Write the tags of locks; called under the lock of the registry.
+
+    Args:
+        pushed: Root file systems in the registry.
+        remote: The registry.
+        writes: Writes them.
+        guard: Checked before each.
+
+    Raises:
+        RegistryError: Another run was faster, with other Debian packages; or the registry is not there, refuses, or
+            fails.
+    """
+    for each in pushed:
+        if _is_there(each.base, remote):
             continue
-        repository = rootfs_image.repository_of(namespace, name)
-        there = published.find_one(remote, repository, local, local.origin)
-        if there is None:
-            if not _push(local, local.origin, store, remote, progress):
-                continue
-            there = published.find_one(remote, repository, local, local.origin)
-        if there is not None:
-            _check(local, there, remote, repository)
-
-
-def _push(
-    local: LocalBase, origin: Bootstrapped, store: RootfsStore, remote: Client, progress: Progress | None
-) -> bool:
-    """Push the root file system of one base; False, with a warning, where it cannot be the one of its lock."""
-    tree, lock = rootfs.present(local), rootfs_image.lock_of(local, origin)
-    if lock is None or tree is None or tree.packages != facts.debian_packages(local):
-        console.warn(
-            f"the base {local.name} is not published: its root file system is not in this clone "
-            f"(to make it: nox -s bases -- --base {local.name})"
+        guard.check()
+        writes.put(each.base.repository, each.tag, remote.manifest(each.base.repository, each.digest))
+        console.info(
+            f"the base {each.base.local.name} was published: "
+            f"{remote.registry.reference(each.base.repository, each.digest)}"
         )
-        return False
-    if rootfs_image.has_other_content(local):
-        console.warn(
-            f"the base {local.name} is not published: it has the Debian packages of its lock, but not the recorded "
-            "content (to record it in the lock: nox -s lock -- --bases)"
-        )
-        return False
-    store.keep(local, origin, tree, replace=True)
-    repository = rootfs_image.repository_of(store.namespace, local.name)
-    item = Upload(
-        name=f"base {local.name}",
-        repository=repository,
-        local_reference=store.reference(local, lock),
-        tag=f"lock-{lock}",
-    )
-    push(item, local_image(store.client, item), remote, store.client, progress)
-    console.info(f"the base {local.name} was published: {remote.registry.reference(repository, item.tag)}")
-    return True
 
 
-def _check(local: LocalBase, there: PublishedRootfs, remote: Client, repository: str) -> None:
-    own = facts.debian_packages(local)
-    if own is None or there.image.packages == own:
-        return
-    lines = debian.drift(there.image.packages, own)
+def _is_there(base: UsedBase, remote: Client) -> bool:
+    """Tell whether the registry has the base; raise where it has another one for the lock."""
+    there = base.find(remote)
+    if there is None or there.image.packages == base.packages:
+        return there is not None
+    lines = debian.drift(there.image.packages, base.packages)
+    others = debian.in_words(lines, "other")
     raise RegistryError(
-        f"another run has published the base {local.name} of this lock before, with {debian.in_words(lines, 'other')}",
-        where=remote.registry.reference(repository, there.digest),
+        f"another run has published the base {base.local.name} of this lock before, with {others}",
+        where=remote.registry.reference(base.repository, there.digest),
         fix="build, verify and publish again, on that base: nox -s pipeline",
         details="\n".join(lines),
     )
+
+
+def _push(
+    project: Project, base: UsedBase, store: RootfsStore, remote: Client, progress: Progress | None
+) -> PushedBase | None:
+    """Push one root file system; None, with a warning, where this machine cannot have the one of the images."""
+    local, lock = base.local, rootfs_image.lock_of(base.local, base.origin)
+    failures = prepare.prepare(project, [local.name], locked=False, refresh=False, store=store)
+    tree = rootfs.present(local)
+    why = ""
+    if local.name in failures:
+        why = failures[local.name].reason
+    elif lock is None or tree is None:
+        why = "its lock is not recorded"
+    elif tree.packages != base.packages:
+        differences = debian.in_words(debian.drift(base.packages, tree.packages), "other")
+        why = f"the images were built on another one, and Debian's archive has {differences} now"
+    elif rootfs_image.has_other_content(local):
+        why = (
+            "it has the Debian packages of its lock, but not the recorded content "
+            "(to record it in the lock: nox -s lock -- --bases)"
+        )
+    if why or tree is None or lock is None:
+        console.warn(f"the base {local.name} is not published: {why}")
+        return None
+    image = store.keep(local, base.origin, tree, replace=True)
+    item = Upload(
+        name=f"base {local.name}",
+        repository=base.repository,
+        local_reference=store.reference(local, lock),
+        tag=image.content_tag,
+    )
+    push(item, local_image(store.client, item), remote, store.client, progress)
+    digest = remote.digest(base.repository, item.tag)
+    if digest is None:
+        raise RegistryError(
+            f"the registry {remote.registry.host} accepted the base {local.name}, but does not have it",
+            where=remote.registry.reference(base.repository, item.tag),
+            fix="publish again; look at the registry's own log",
+        )
+    return PushedBase(base=base, tag=image.tag, digest=digest)

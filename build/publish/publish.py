@@ -18,6 +18,7 @@ from build.errors import RegistryError
 from build.publish import plan as plans_of
 from build.publish import records, status, targets
 from build.publish import release as releases
+from build.publish.bases import BasesOf, PushedBase, push_bases, tag_bases
 from build.publish.documents import attach_documents
 from build.publish.lock import Guard, NoGuard, locked
 from build.publish.mounts import Layers
@@ -50,6 +51,7 @@ def publish(
     origin: Origin,
     rules: Rules | None = None,
     progress: Progress | None = None,
+    bases: BasesOf | None = None,
 ) -> list[Published]:
     """Push images, record a release and move the tags, all of them or none.
 
@@ -65,6 +67,7 @@ def publish(
         origin: This run.
         rules: What a person allows.
         progress: Called while an image is pushed.
+        bases: The bases of the images, which are published too.
 
     Returns:
         The result for each image, in the order of ``items``: what was read back from the registry.
@@ -89,15 +92,16 @@ def publish(
         if missing:
             run_parallel(remote.check_push, [repository, *(plan.item.repository for plan in missing)])
         with nothing_moved(plans):
+            pushed_bases = push_bases(bases, remote, client, progress) if bases else []
             _push_missing(plans, remote, client, progress)
             attach_documents(plans, remote, origin.commit)
             # Before the tags move: nothing that comes after them should fail.
             sizes = plans_of.sizes(remote, plans)
         target = run.target(family, plans)
-        if target.is_done:
+        if target.is_done and not pushed_bases:
             tags = {**family.tags, **{(plan.item.repository, plan.item.recipe_tag): plan.digest for plan in plans}}
         else:
-            plans, target, tags = _move_tags(run, repository, plans)
+            plans, target, tags = _move_tags(run, repository, plans, pushed_bases)
         return [
             _result(remote.registry, plan, size, target, family, tags) for plan, size in zip(plans, sizes, strict=True)
         ]
@@ -123,8 +127,14 @@ class _Run:
         return targets.target(family, plans, self.origin, self.today or self.remote.now().date(), self.rules)
 
 
-def _move_tags(run: _Run, repository: str, plans: list[Plan]) -> tuple[list[Plan], Target, dict[Place, str | None]]:
-    """Record the release and move the tags, under the lock; returns what the registry has then."""
+def _move_tags(
+    run: _Run, repository: str, plans: list[Plan], bases: Sequence[PushedBase]
+) -> tuple[list[Plan], Target, dict[Place, str | None]]:
+    """Write the tags of bases, record the release and move the tags, under the lock.
+
+    Returns:
+        The plans, the release and its tags as the registry has them then.
+    """
     remote = run.remote
     writes = Writes(remote)
     with contextlib.ExitStack() as stack:
@@ -137,6 +147,7 @@ def _move_tags(run: _Run, repository: str, plans: list[Plan]) -> tuple[list[Plan
             family = run.family(repository)
             plans = run_parallel(lambda plan: _again(remote, plan), plans)
             run.check_age(family, plans)
+            tag_bases(bases, remote, writes, guard)
             target = run.target(family, plans)
             _warn_of_gone(remote, family)
             target = _with_free_number(remote, target)

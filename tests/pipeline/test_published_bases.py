@@ -21,9 +21,11 @@ from build.errors import RegistryError
 from build.locks import debian
 from build.locks.debian import MadeRootfs
 from build.matrix.origins import Bootstrapped
-from build.publish.bases import publish_bases
+from build.publish.bases import BasesOf, UsedBase, push_bases, tag_bases
+from build.publish.lock import NoGuard
 from build.publish.publication import Upload
 from build.publish.push import local_image, push
+from build.publish.writes import Writes
 from build.registry.client import Client
 from build.system import state
 from tests.conftest import Checkout, link_large
@@ -94,6 +96,15 @@ def fresh(ahead: Setting, tmp_path: Path) -> Checkout:
     return copy_of(ahead.checkout, tmp_path / "fresh", state=False)
 
 
+def used_by(checkout: Checkout) -> BasesOf:
+    """The base of images that were built on the root file system of a checkout."""
+    local, origin = base_of(checkout)
+    tree = rootfs.present(local)
+    assert tree is not None
+    base = UsedBase(local=local, origin=origin, repository=REPOSITORY, packages=tree.packages)
+    return BasesOf(project=open_project(checkout.paths), used=(base,))
+
+
 def remove_from_engine(client: docker.DockerClient, checkout: Checkout) -> None:
     lock = rootfs_image.lock_of(*base_of(checkout))
     client.images.remove(f"{REPOSITORY}:lock-{lock}", force=True)
@@ -123,6 +134,7 @@ def test_locked_refuses_a_base_that_differs_from_its_lock(ahead: Setting, fresh:
         refused = fresh.run(command, MINIMAL, "--locked", env=ahead.environment)
         assert refused.code == 1, refused.text
         assert f"the base {BASE_NAME} differs from its lock in 1 Debian package" in refused.one_screen()
+        assert "bootstrapping" not in refused.text
         assert "tzdata 1970a-0 -> " in refused.text
     planned = fresh.run("pipeline", MINIMAL, "--locked", "--dry-run", env={**ahead.environment, **NO_ENGINE})
     assert "1 image: 1 blocked" in planned.out, planned.text
@@ -177,7 +189,7 @@ def test_the_first_base_for_a_lock_stays(ahead: Setting, tmp_path: Path, engine_
         tag = f"lock-{rootfs_image.lock_of(*base_of(other))}"
         before = remote.digest(REPOSITORY, tag)
         with pytest.raises(RegistryError, match=r"before, with 1 other Debian package$"):
-            publish_bases(open_project(other.paths), [BASE_NAME], remote, engine_client)
+            push_bases(used_by(other), remote, engine_client)
         assert remote.digest(REPOSITORY, tag) == before
 
 
@@ -208,7 +220,9 @@ def test_a_base_with_other_content_than_its_lock_records_is_not_used(
         assert "does not have the content that its lock records" in " ".join(capsys.readouterr().err.split())
         engine_client.images.remove(reference, force=True)
         rootfs.note_recorded(local)
-        publish_bases(open_project(other.paths), [BASE_NAME], remote, engine_client)
+        pushed = push_bases(used_by(other), remote, engine_client)
+        assert published.find_one(remote, REPOSITORY, local, origin) is None, "the tag was written without the lock"
+        tag_bases(pushed, remote, Writes(remote), NoGuard())
         there = published.find_one(remote, REPOSITORY, local, origin)
         assert there is not None and there.image.diff_id == made.diff_id, "the right one did not take its place"
         with pytest.raises(ImageNotFound):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import gzip
 import io
 import json
 import tarfile
@@ -9,17 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from build.bases import published_note, rootfs, rootfs_image
+from build.bases import published, published_note, rootfs, rootfs_image
 from build.bases.facts import debian_packages
-from build.bases.local import LocalBase
+from build.bases.local import LocalBase, local_base
 from build.bases.published_note import PublishedRootfs
 from build.bases.rootfs_image import RootfsImage
+from build.checkout.project import open_project
 from build.locks import debian
 from build.locks.debian import MadeRootfs
 from build.matrix.model import Base
 from build.matrix.origins import Bootstrapped
 from build.paths import Paths
 
+FIXTURE = Path(__file__).resolve().parents[1] / "project"
 PACKAGES = ("libc6=2.36-9", "python3.11=3.11.2-6")
 
 
@@ -79,6 +83,16 @@ def test_what_is_not_such_an_image_is_told_apart(document: object) -> None:
     assert rootfs_image.from_config(document) is None
 
 
+@pytest.mark.parametrize(
+    "packages",
+    [(), ("b=1", "a=1"), ("a=1", "a=1"), ("a=1", "b=1\x1b[2J"), ("a=1", "b")],
+    ids=["none", "not sorted", "twice", "an escape code", "no version"],
+)
+def test_packages_that_no_root_file_system_has_are_not_believed(packages: tuple[str, ...]) -> None:
+    image = RootfsImage(base_name="one", lock="0" * 64, diff_id="sha256:1", packages=packages)
+    assert rootfs_image.from_config(json.loads(image.config())) is None
+
+
 def test_an_archive_gives_back_every_byte(tmp_path: Path) -> None:
     tar, archive, back = tmp_path / "rootfs.tar", tmp_path / "image.tar", tmp_path / "back.tar"
     tar.write_bytes(b"not even a tar" * 1000)
@@ -93,26 +107,47 @@ def test_an_archive_gives_back_every_byte(tmp_path: Path) -> None:
 
 
 def test_a_layer_that_is_not_compressed_is_read_too(tmp_path: Path) -> None:
-    archive, back = tmp_path / "image.tar", tmp_path / "back.tar"
-    with tarfile.open(archive, "w") as members:
-        for name, content in (("layer.tar", b"content"), ("manifest.json", b'[{"Layers": ["layer.tar"]}]')):
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            members.addfile(member, io.BytesIO(content))
+    archive, back = archive_with(tmp_path / "image.tar", b"content"), tmp_path / "back.tar"
     rootfs_image.read_layer(archive, back)
     assert back.read_bytes() == b"content"
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"no archive", b"\x1f\x8b" + b"0" * 50],
-    ids=["empty", "another file", "damaged"],
-)
+def archive_with(target: Path, layer: bytes) -> Path:
+    """Write the archive of an image with one layer, as older engines do."""
+    with tarfile.open(target, "w") as members:
+        for name, content in (("layer.tar", layer), ("manifest.json", b'[{"Layers": ["layer.tar"]}]')):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            members.addfile(member, io.BytesIO(content))
+    return target
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive"], ids=["empty", "another file"])
 def test_what_is_not_an_archive_is_a_value_error(tmp_path: Path, content: bytes) -> None:
     archive = tmp_path / "image.tar"
     archive.write_bytes(content)
     with pytest.raises(ValueError, match="not the archive of a root file system"):
         rootfs_image.read_layer(archive, tmp_path / "back.tar")
+
+
+@pytest.mark.parametrize("kept", [5, 30, -1], ids=["a cut head", "a cut layer", "a damaged layer"])
+def test_a_damaged_layer_is_a_value_error(tmp_path: Path, kept: int) -> None:
+    packed = gzip.compress(b"content" * 100, mtime=0)
+    layer = packed[:kept] if kept > 0 else packed[:12] + b"\xff" * 20 + packed[32:]
+    archive = archive_with(tmp_path / "image.tar", layer)
+    with pytest.raises(ValueError, match="not the archive of a root file system"):
+        rootfs_image.read_layer(archive, tmp_path / "back.tar")
+
+
+@pytest.mark.parametrize("content", [b"", b"no tar", None], ids=["empty", "another file", "a tar without dpkg"])
+def test_what_is_not_a_root_file_system_is_a_value_error(tmp_path: Path, content: bytes | None) -> None:
+    tar = tmp_path / "rootfs.tar"
+    if content is None:
+        tarfile.open(tar, "w").close()
+    else:
+        tar.write_bytes(content)
+    with pytest.raises(ValueError, match="not a root file system of Debian"):
+        rootfs.installed(tar)
 
 
 def test_each_thing_that_a_root_file_system_is_made_from_gives_another_lock(base: LocalBase) -> None:
@@ -153,3 +188,22 @@ def test_what_the_registry_has_counts_until_the_lock_changes(base: LocalBase, tm
     assert debian_packages(base, {}) == PACKAGES, "the registry was asked, and has none"
     debian.record_base(base.paths, base.name, PACKAGES[1:], origin)
     assert debian_packages(base) == PACKAGES[1:]
+
+
+def test_a_registry_that_does_not_answer_leaves_what_was_noted(tmp_path: Path) -> None:
+    project = open_project(Paths(root=FIXTURE))
+    name = next(name for name, each in project.matrix.bases.items() if isinstance(each.origin, Bootstrapped))
+    here = dataclasses.replace(project, paths=Paths(root=tmp_path))
+    local = local_base(here, name)
+    origin = origin_of(local)
+    debian.record_base(local.paths, name, PACKAGES, origin)
+    lock = rootfs_image.lock_of(local, origin)
+    assert lock is not None
+    image = RootfsImage(base_name=name, lock=lock, diff_id="sha256:1", packages=("libc6=2.36-10",))
+    there = {name: PublishedRootfs(image=image, digest="sha256:2")}
+    assert published.settle(here, [name], there, again=False) == there
+    assert published.settle(here, [name], None, again=False) == there
+    assert published.settle(here, [name], None, again=True) == {}, "it is bootstrapped again"
+    published.settle(here, [name], there, again=False)
+    assert published.settle(here, [name], {}, again=False) == {}, "the registry has none any more"
+    assert published.settle(here, [name], None, again=False) == {}

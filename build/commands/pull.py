@@ -1,0 +1,83 @@
+"""Pull the images that the registry has, instead of building them again; `build` and `pipeline` do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from build.bases import published
+from build.bases.published_note import PublishedBases
+from build.builder import image_recipes
+from build.builder.existing import find_built
+from build.commands.run import Run
+from build.engine.pull import pull
+from build.errors import RegistryError
+from build.plan import fetch
+from build.plan.plan import Options, Plan, make_plan
+from build.plan.states import Present, ToTest
+from build.registry import address, probe
+from build.registry.client import Client
+from build.system import console
+
+
+def ask_registry(run: Run, *, pull: bool) -> PublishedBases | None:
+    """Ask the registry what it has of the images of a build, and pull those that the engine does not have.
+
+    Args:
+        run: The command's setting.
+        pull: Whether images are pulled; else only bases are asked for.
+
+    Returns:
+        The bases in the registry; None, with a warning, if it did not answer.
+    """
+    registry = address.from_environment()
+    names = run.project.build_base_names([image.variant for image in run.images])
+    if not pull or not probe.is_running(registry):
+        return published.ask(run.project, names, registry)
+    plan = make_plan(run.project, run.images, (), registry, Options())
+    if plan.bases is None:
+        console.warn(f"it is unknown what the registry has: {plan.unknown[0].why.what if plan.unknown else registry}")
+        return None
+    published.settle(run.project, names, plan.bases, again=False)
+    here = find_built(run.connection.client, run.images, image_recipes.of(run.project, run.images).known)
+    pull_published(
+        run,
+        plan,
+        {each.name: each for each in plan.states if isinstance(each, Present) and each.name not in here},
+    )
+    return plan.bases
+
+
+def pull_published(run: Run, plan: Plan, wanted: Mapping[str, Present]) -> None:
+    """Pull images that the registry has; one that cannot be pulled is built.
+
+    What is known of the tests of an image is taken over.
+
+    Args:
+        run: The command's setting.
+        plan: What the registry has.
+        wanted: The images, by name. One is not pulled if the engine has the very image of the registry.
+    """
+    images = [image for image in run.images if image.variant.name in wanted]
+    if not images:
+        return
+    client = run.connection.client
+    in_engine = find_built(client, images, image_recipes.of(run.project, images).known)
+    with Client(plan.registry) as remote:
+        for name in (image.variant.name for image in images):
+            question, state, here = plan.questions[name], wanted[name], in_engine.get(name)
+            if here is not None and here.local.id in state.ids:
+                image_id = here.local.id
+            else:
+                console.info(f"pulling {name}: the registry has it")
+                try:
+                    pulled = pull(client, plan.registry, question.repository, state.digest, tag=question.recipe_tag)
+                except RegistryError as failure:
+                    console.warn(f"{failure.what}: it is built")
+                    continue
+                image_id = str(pulled.id)
+            if isinstance(state, ToTest):
+                continue
+            try:
+                fetch.remember_tests(run.project.paths, remote, question, image_id, state.ids)
+            except RegistryError as failure:
+                console.warn(f"the test report of {name} cannot be read: it is tested again ({failure.what})")
