@@ -5,10 +5,12 @@ Effects: bootstraps root file systems, packs prefixes, installs uv; all results 
 
 from __future__ import annotations
 
+import datetime
 import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from build.bases import builder_context, facts, prefix_archive, rootfs, rootfs_image, uv_binary
+from build.bases import builder_context, facts, prefix_archive, rootfs, rootfs_image, snapshot, uv_binary
 from build.bases.engine_rootfs import RootfsStore
 from build.bases.facts import UnknownBase
 from build.bases.local import LocalBase, local_base
@@ -21,7 +23,7 @@ from build.errors import DriftError, EngineError, PipelineError
 from build.locks import debian, prefix_python
 from build.locks.debian import MadeRootfs
 from build.locks.prefix_python import RecordedPython
-from build.matrix.origins import Bootstrapped, FromImage, PrefixPython, has_digest
+from build.matrix.origins import Bootstrapped, FromImage, PrefixPython, SnapshotArchive, has_digest
 from build.system import console
 
 #: Changed packages that a warning names.
@@ -80,7 +82,7 @@ def _prepare(project: Project, local: LocalBase, *, locked: bool, refresh: bool,
             where = project.loaded.where("bases", local.name, "image")
             raise PipelineError(unknown.why, where=where, fix=unknown.fix)
         case Bootstrapped() as origin:
-            tree = _rootfs(local, origin, locked=locked, refresh=refresh, store=store)
+            tree = root_file_system(local, origin, locked=locked, refresh=refresh, store=store)
         case FromImage():
             pass
     if archive is not None:
@@ -99,7 +101,7 @@ def _prepare(project: Project, local: LocalBase, *, locked: bool, refresh: bool,
     builder_context.prepare(local, known.python)
 
 
-def _rootfs(
+def root_file_system(
     local: LocalBase, origin: Bootstrapped, *, locked: bool, refresh: bool, store: RootfsStore | None
 ) -> Rootfs:
     """The root file system of a base: of this clone, of the registry, of the engine, or bootstrapped.
@@ -114,7 +116,7 @@ def _rootfs(
         tree = store.take(local, origin)
     is_new = tree is None
     if tree is None:
-        tree = _bootstrap(local, origin)
+        tree = _bootstrap(local, origin, refresh=refresh)
     if published is not None and tree.packages != published.image.packages:
         raise _another_is_published(local, published, tree, refresh=refresh)
     if locked:
@@ -129,12 +131,41 @@ def _rootfs(
     return tree
 
 
-def _bootstrap(local: LocalBase, origin: Bootstrapped) -> Rootfs:
+def _bootstrap(local: LocalBase, origin: Bootstrapped, *, refresh: bool) -> Rootfs:
+    """Bootstrap a base: from the archive of today, or from a snapshot where that has other packages than its lock."""
     began = time.monotonic()
     console.info(f"bootstrapping the base {local.name} from Debian's archive ({origin.suite})")
-    tree = rootfs.bootstrap(local, origin, local.paths.logs / f"bootstrap-{local.name}.log")
+    log = local.paths.logs / f"bootstrap-{local.name}.log"
+    tree = rootfs.bootstrap(local, origin, log)
+    recorded = debian.recorded(local.paths, local.name)
+    if origin.snapshot is not None and recorded is not None and recorded != tree.packages and not refresh:
+        tree = _from_snapshot(local, origin, origin.snapshot, recorded) or tree
     duration = console.seconds(time.monotonic() - began)
     console.info(f"bootstrapped {local.name}: {len(tree.packages)} Debian packages, {duration}")
+    return tree
+
+
+def _from_snapshot(
+    local: LocalBase, origin: Bootstrapped, archive: SnapshotArchive, recorded: Sequence[str]
+) -> Rootfs | None:
+    """Bootstrap a base from a snapshot archive; None, with a warning, where that does not have what its lock says."""
+    moment = debian.recorded_at(local.paths, local.name)
+    if moment is None:
+        console.warn(f"the lock of the base {local.name} does not say when it was recorded: the snapshot is not used")
+        return None
+    where = snapshot.address(archive, "debian", moment)
+    console.info(f"Debian's archive has newer packages than the lock of {local.name}: bootstrapping it from {where}")
+    log = local.paths.logs / f"bootstrap-{local.name}-snapshot.log"
+    keyring = local.paths.root / Path(archive.keyring).expanduser() if archive.keyring else None
+    try:
+        with rootfs.readable(keyring) as keys:
+            sources = snapshot.sources(origin, archive, moment, keys)
+            tree = rootfs.bootstrap_from(local, origin, sources, recorded, log)
+    except PipelineError as failure:
+        console.warn(f"the base {local.name} is not made from the snapshot: {failure.reason}")
+        return None
+    if tree is None:
+        console.warn(f"{where} does not have the packages of the lock of {local.name} either: it is not used")
     return tree
 
 
@@ -238,9 +269,12 @@ def record_debian(local: LocalBase, origin: Bootstrapped) -> str:
     Raises:
         PipelineError: mmdebstrap failed, or the archive cannot be reached.
     """
+    now = datetime.datetime.now(datetime.UTC)  # before: the archive may change meanwhile
     tree = rootfs.bootstrap(local, origin, local.paths.logs / f"bootstrap-{local.name}.log")
     lines = debian.drift(debian.former(local.paths, local.name), tree.packages)
-    made = MadeRootfs(diff_id=rootfs_image.diff_id_of(local.rootfs_file), arguments=tuple(rootfs.arguments(origin)))
+    made = MadeRootfs(
+        diff_id=rootfs_image.diff_id_of(local.rootfs_file), arguments=tuple(rootfs.arguments(origin)), time=now
+    )
     debian.record_base(local.paths, local.name, tree.packages, origin, made)
     rootfs.note_recorded(local)
     return f"{len(tree.packages)} Debian packages recorded, {len(lines)} changed"

@@ -5,23 +5,28 @@ Effects: ``bootstrap`` runs mmdebstrap and writes the result to ``.pipeline/root
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tarfile
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from build.bases import bootstrap_failure
 from build.bases.local import LocalBase
-from build.errors import EngineError
+from build.errors import EngineError, PipelineError
 from build.locks import debian
 from build.matrix.origins import Bootstrapped, DistributionPython
 from build.system import console, processes, run_folder, state
 
 #: Time of everything in a root file system (mmdebstrap is reproducible under a fixed SOURCE_DATE_EPOCH).
 _EPOCH = "315532800"
+
+#: A temporary folder that every user can open; a run's own is closed.
+_FOR_EVERYONE = "/var/tmp"
 
 #: Seconds before the second and the third attempt where a mirror is changing.
 WAITS = (10.0, 30.0)
@@ -101,7 +106,7 @@ def _recorded(local: LocalBase) -> list[str]:
 
 
 def bootstrap(local: LocalBase, origin: Bootstrapped, log: Path) -> Rootfs:
-    """Make the root file system of a base with mmdebstrap; about 20 seconds.
+    """Make the root file system of a base from Debian's archive of today, with mmdebstrap; about 20 seconds.
 
     Args:
         local: The base.
@@ -113,6 +118,74 @@ def bootstrap(local: LocalBase, origin: Bootstrapped, log: Path) -> Rootfs:
         NetworkError: The archive cannot be reached, or its mirror stays between two states.
         PipelineError: mmdebstrap failed.
     """
+    with _made(local, arguments(origin), (), log) as tar:
+        return place(local, origin, tar, installed(tar))
+
+
+def bootstrap_from(
+    local: LocalBase, origin: Bootstrapped, sources: Sequence[str], packages: Sequence[str], log: Path
+) -> Rootfs | None:
+    """Make the root file system of a base from other sources, to have packages that the archive no longer has.
+
+    The result is the same, byte for byte, as it was when the archive had them: apt's sources in it are the usual ones.
+
+    Args:
+        local: The base; this clone has a root file system of it.
+        origin: What it is made from.
+        sources: Lines of apt's sources.
+        packages: The packages that it must have, ``name=version``, sorted.
+        log: The file for the output of mmdebstrap.
+
+    Returns:
+        None where it has other packages: then this clone keeps what it has.
+
+    Raises:
+        EngineError: mmdebstrap is not installed.
+        NetworkError: The archive cannot be reached, or its mirror stays between two states.
+        PipelineError: mmdebstrap failed.
+    """
+    with run_folder.scratch(local.folder, ".sources-") as folder:
+        usual = folder / "sources.list"
+        with tarfile.open(local.rootfs_file) as archive:
+            member = archive.extractfile("./etc/apt/sources.list")
+            usual.write_bytes(member.read() if member else b"")
+        *options, suite = arguments(origin)
+        hook = f"--customize-hook=upload {usual} /etc/apt/sources.list"
+        with _made(local, [*options, hook, suite], sources, log) as tar:
+            return place(local, origin, tar, packages) if installed(tar) == tuple(packages) else None
+
+
+@contextlib.contextmanager
+def readable(keyring: Path | None) -> Iterator[Path | None]:
+    """Give a copy of a file with keys that apt can read: it does so as another user, for whom a home may be closed.
+
+    Args:
+        keyring: The file; None gives None.
+
+    Raises:
+        PipelineError: It cannot be read.
+    """
+    if keyring is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(dir=_FOR_EVERYONE, prefix="inference-images-") as folder:
+        copy = Path(folder) / keyring.name
+        try:
+            shutil.copyfile(keyring, copy)
+        except OSError as failure:
+            raise PipelineError(
+                f"the keys of the snapshot archive cannot be read: {failure.strerror}",
+                where=str(keyring),
+                fix="correct 'keyring' in matrix.yaml (bases, bootstrap, snapshot)",
+            ) from failure
+        Path(folder).chmod(0o755)
+        copy.chmod(0o644)
+        yield copy
+
+
+@contextlib.contextmanager
+def _made(local: LocalBase, options: Sequence[str], sources: Sequence[str], log: Path) -> Iterator[Path]:
+    """Run mmdebstrap, and give its result, which is removed afterwards unless it was moved."""
     tool = shutil.which("mmdebstrap")
     if tool is None:
         raise EngineError(
@@ -124,12 +197,12 @@ def bootstrap(local: LocalBase, origin: Bootstrapped, log: Path) -> Rootfs:
     target.parent.mkdir(parents=True, exist_ok=True)
     incoming = target.with_suffix(".incoming.tar")
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [tool, *arguments(origin), str(incoming)]
+    command = [tool, *options, str(incoming), *sources]
     with run_folder.noted("path", str(incoming)):
         try:
             environment = {**os.environ, "SOURCE_DATE_EPOCH": _EPOCH, "LC_ALL": "C"}
             _run(command, environment, log, local.name)
-            return place(local, origin, incoming, installed(incoming))
+            yield incoming
         finally:
             incoming.unlink(missing_ok=True)
 

@@ -84,8 +84,8 @@ def pipeline(
             fail_if_unknown(plan)
         again = options.no_cache or options.refresh_bases
         if dry_run:
-            if again:
-                console.info("with --no-cache or --refresh-bases, the images that are up to date are built again too")
+            if (rebuilt := plan_output.again_line(plan.states, options)) is not None:
+                console.info(rebuilt)
             return
         published_bases.settle(
             chosen.project,

@@ -8,6 +8,7 @@ Effects: ``record_base`` and ``record_cuda`` write a lock, the other functions w
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.:-]*=[0-9A-Za-z.+:~-]+")
 _ASKED = "# asked for: "
 _SUITE = "# suite: "
 _CONTENT = "# content: "
+_TIME = "# recorded: "
 _ROOTFS = "# root file system: "
 _REMAKE = "record it again: nox -s lock generate"
 
@@ -37,6 +39,8 @@ class MadeRootfs:
     diff_id: str
     #: Of mmdebstrap.
     arguments: tuple[str, ...]
+    #: When the archive had these packages.
+    time: datetime.datetime
 
     @property
     def recipe(self) -> str:
@@ -142,8 +146,20 @@ def record_base(
     about = "# The archive keeps only the newest: a build shows the differences, and with --locked fails.\n"
     about += f"{_SUITE}{origin.suite}\n"
     if made is not None:
-        about += f"{_ROOTFS}{made.diff_id} {made.recipe}\n"
+        # The same packages keep their time: recording them again changes nothing.
+        same = former(paths, base_name) == tuple(packages)
+        time = (recorded_at(paths, base_name) if same else None) or made.time
+        about += f"{_TIME}{time:%Y-%m-%dT%H:%M:%SZ}\n{_ROOTFS}{made.diff_id} {made.recipe}\n"
     _record(paths, base_name, packages, about, origin.packages)
+
+
+def recorded_at(paths: Paths, base_name: str) -> datetime.datetime | None:
+    """Return when the archive had the recorded packages (UTC); None if the lock does not say it."""
+    (value,) = _header(_lines(paths, base_name), _TIME) or [""]
+    try:
+        return datetime.datetime.strptime(value, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.UTC)
+    except ValueError:
+        return None
 
 
 def recorded_rootfs(paths: Paths, base_name: str, arguments: Sequence[str]) -> str | None:

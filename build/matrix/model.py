@@ -19,6 +19,7 @@ from build.matrix.origins import (
     DistributionPython,
     FromImage,
     PrefixPython,
+    SnapshotArchive,
     Wheels,
 )
 from build.matrix.values import (
@@ -35,6 +36,7 @@ from build.matrix.values import (
     Reference,
     Registry,
     RequirementText,
+    SnapshotUrl,
     VersionKey,
     VersionText,
 )
@@ -75,12 +77,30 @@ class Guard(Strict):
     reason: Reason = Field(description="Why the image needs it, for whoever wants to remove it.")
 
 
+class Snapshot(Strict):
+    """An archive that keeps all versions of Debian's packages."""
+
+    url: SnapshotUrl = Field(
+        description="The address, with `{archive}` for `debian` or `debian-security`, and `{time}` for the time of the "
+        "lock, as in `20261126T221500Z`: `https://snapshot.example/archive/{archive}/{time}`."
+    )
+    keyring: str | None = Field(
+        default=None,
+        description="A file with the keys that sign it, absolute or relative to matrix.yaml. By default Debian's.",
+    )
+
+
 class Bootstrap(Strict):
     """A base whose root file system mmdebstrap makes from Debian's signed archive."""
 
     suite: Name = Field(description="The Debian suite: `bookworm`, `trixie`.")
     packages: list[DebianName] = Field(
         default_factory=list, description="Debian packages in addition to the essential ones and apt."
+    )
+    snapshot: Snapshot | None = Field(
+        default=None,
+        description="Take the packages of the lock from here once Debian's archive has newer ones. Without it, the "
+        "base gets the newer ones, with a warning.",
     )
 
 
@@ -137,7 +157,13 @@ class Base(Strict):
         if self.image is not None:
             return FromImage(reference=self.image, packages=tuple(self.packages), python=python)
         assert self.bootstrap is not None, "the model has exactly one of the two"
-        return Bootstrapped(suite=self.bootstrap.suite, packages=tuple(self.bootstrap.packages), python=python)
+        snapshot = self.bootstrap.snapshot
+        return Bootstrapped(
+            suite=self.bootstrap.suite,
+            packages=tuple(self.bootstrap.packages),
+            python=python,
+            snapshot=SnapshotArchive(url=snapshot.url, keyring=snapshot.keyring) if snapshot else None,
+        )
 
 
 class Cuda(Strict):

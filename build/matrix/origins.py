@@ -35,6 +35,16 @@ class PrefixPython:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SnapshotArchive:
+    """An archive that keeps all versions of Debian's packages."""
+
+    #: With ``{archive}`` and ``{time}``.
+    url: str
+    #: The keys that sign it, absolute or from the project's root; None: Debian's.
+    keyring: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Bootstrapped:
     """A base whose root file system mmdebstrap makes from Debian's archive."""
 
@@ -51,6 +61,8 @@ class Bootstrapped:
     #: Debian packages in addition to the essential ones and apt, in the matrix's order.
     packages: tuple[str, ...]
     python: DistributionPython | PrefixPython
+    #: Where the packages of the lock are found once the archive has newer ones.
+    snapshot: SnapshotArchive | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from build.builder.options import Options
 from build.locks import debian
 from build.plan.plan import Plan
-from build.plan.states import STATES, State, ToBuild, UpToDate
+from build.plan.states import STATES, Present, State, ToBuild, UpToDate
 from build.system import console
 
 
@@ -35,6 +36,24 @@ def base_lines(plan: Plan) -> list[str]:
         f"the base {name} in the registry differs from its lock in {debian.in_words(lines)}: {console.some(lines)}"
         for name, lines in plan.base_differences.items()
     ]
+
+
+def again_line(states: Sequence[State], options: Options) -> str | None:
+    """Say which images the options keep a run from taking from the registry; None if they concern no image.
+
+    Args:
+        states: The states of the plan.
+        options: The options of building.
+    """
+    names = [each.name for each in states if isinstance(each, Present)]
+    if not names or not (options.no_cache or options.refresh_bases):
+        return None
+    if options.no_cache:
+        return f"with --no-cache, images that the registry has are built again: {console.some(names)}"
+    return (
+        "with --refresh-bases, images that the registry has are built again, except those that the engine has on the "
+        f"new bases: {console.some(names)}"
+    )
 
 
 def totals(plan: Plan) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import shutil
 from collections.abc import Iterator
@@ -200,7 +201,11 @@ def test_a_base_with_other_content_than_its_lock_records_is_not_used(
     local, origin = base_of(other)
     tree = rootfs.present(local)
     assert tree is not None
-    made = MadeRootfs(diff_id=rootfs_image.diff_id_of(local.rootfs_file), arguments=tuple(rootfs.arguments(origin)))
+    made = MadeRootfs(
+        diff_id=rootfs_image.diff_id_of(local.rootfs_file),
+        arguments=tuple(rootfs.arguments(origin)),
+        time=datetime.datetime.now(datetime.UTC),
+    )
     debian.record_base(local.paths, local.name, tree.packages, origin, made)
     lock = rootfs_image.lock_of(local, origin)
     assert lock is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import gzip
 import io
 import json
@@ -24,6 +25,7 @@ from build.matrix.origins import Bootstrapped
 from build.paths import Paths
 
 FIXTURE = Path(__file__).resolve().parents[1] / "project"
+NOW = datetime.datetime(2026, 11, 26, 22, 15, 7, tzinfo=datetime.UTC)
 PACKAGES = ("libc6=2.36-9", "python3.11=3.11.2-6")
 
 
@@ -157,7 +159,7 @@ def test_each_thing_that_a_root_file_system_is_made_from_gives_another_lock(base
     first = rootfs_image.lock_of(base, origin)
     debian.record_base(base.paths, base.name, PACKAGES[:1], origin)
     fewer = rootfs_image.lock_of(base, origin)
-    made = MadeRootfs(diff_id="sha256:1", arguments=tuple(rootfs.arguments(origin)))
+    made = MadeRootfs(diff_id="sha256:1", arguments=tuple(rootfs.arguments(origin)), time=NOW)
     debian.record_base(base.paths, base.name, PACKAGES, origin, made)
     with_content = rootfs_image.lock_of(base, origin)
     another_suite = Bootstrapped(suite="trixie", packages=(), python=origin.python)
@@ -165,7 +167,7 @@ def test_each_thing_that_a_root_file_system_is_made_from_gives_another_lock(base
 
 
 def test_the_recorded_content_counts_only_for_the_arguments_that_it_was_made_with(base: LocalBase) -> None:
-    made = MadeRootfs(diff_id="sha256:1", arguments=("--variant=apt", "bookworm"))
+    made = MadeRootfs(diff_id="sha256:1", arguments=("--variant=apt", "bookworm"), time=NOW)
     debian.record_base(base.paths, base.name, PACKAGES, origin_of(base), made)
     assert debian.recorded(base.paths, base.name) == PACKAGES
     assert debian.recorded_rootfs(base.paths, base.name, made.arguments) == "sha256:1"
@@ -207,3 +209,17 @@ def test_a_registry_that_does_not_answer_leaves_what_was_noted(tmp_path: Path) -
     published.settle(here, [name], there, again=False)
     assert published.settle(here, [name], {}, again=False) == {}, "the registry has none any more"
     assert published.settle(here, [name], None, again=False) == {}
+
+
+def test_packages_that_are_recorded_again_keep_their_time(base: LocalBase) -> None:
+    origin = origin_of(base)
+    made = MadeRootfs(diff_id="sha256:1", arguments=("bookworm",), time=NOW)
+    later = dataclasses.replace(made, time=NOW + datetime.timedelta(days=1))
+    assert debian.recorded_at(base.paths, base.name) is None
+    debian.record_base(base.paths, base.name, PACKAGES, origin, made)
+    first = debian.lock_file(base.paths, base.name).read_text(encoding="utf-8")
+    debian.record_base(base.paths, base.name, PACKAGES, origin, later)
+    assert debian.lock_file(base.paths, base.name).read_text(encoding="utf-8") == first
+    assert debian.recorded_at(base.paths, base.name) == NOW
+    debian.record_base(base.paths, base.name, PACKAGES[1:], origin, later)
+    assert debian.recorded_at(base.paths, base.name) == later.time
