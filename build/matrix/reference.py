@@ -58,6 +58,9 @@ lifecycle: {released: 2018-04-26, end-of-life: 2023-05-31}
 suite: trixie
 packages: [ca-certificates, libgomp1, passwd, python3, usr-is-merged]
 """,
+    model.Snapshot: """\
+url: https://snapshot.example/archive/{archive}/{time}
+""",
     model.Prefix: """\
 version: "3.12.1"
 directory: /opt/python-3.12
@@ -127,6 +130,7 @@ _TITLES: dict[type[BaseModel], str] = {
     model.Matrix: "The top level",
     model.Base: "A base",
     model.Bootstrap: "bootstrap",
+    model.Snapshot: "snapshot",
     model.Prefix: "prefix",
     model.Cuda: "A CUDA version",
     model.WheelSource: "A wheel source",
