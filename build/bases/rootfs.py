@@ -65,9 +65,12 @@ def arguments(origin: Bootstrapped) -> list[str]:
         'printf \'APT::Keep-Downloaded-Packages "false";\\nAcquire::Languages "none";\\n\''
         ' > "$1/etc/apt/apt.conf.d/50container"'
     )
+    # The backups of the lists of users would be deleted when the base image adds one: the classic image store notes a
+    # deletion with the time of the build, so that its layer would differ each time.
     leftovers = (
         'rm -rf "$1"/var/log/* "$1"/var/cache/debconf/*-old "$1"/var/lib/dpkg/*-old "$1"/var/cache/ldconfig/aux-cache'
-        ' "$1"/etc/hostname "$1"/etc/resolv.conf'
+        ' "$1"/etc/passwd- "$1"/etc/group- "$1"/etc/shadow- "$1"/etc/gshadow- "$1"/etc/subuid- "$1"/etc/subgid-'
+        ' "$1"/etc/.pwd.lock "$1"/etc/hostname "$1"/etc/resolv.conf'
     )
     hooks = (bytecode, apt, leftovers) if isinstance(origin.python, DistributionPython) else (apt, leftovers)
     return [

@@ -167,6 +167,27 @@ def test_a_second_bootstrap_gives_the_same_bytes(checkout: Checkout) -> None:
     assert hashlib.sha256(tar.read_bytes()).hexdigest() == before
 
 
+def test_an_image_deletes_nothing_of_its_root_file_system(
+    checkout: Checkout, engine_client: docker.DockerClient, tmp_path: Path
+) -> None:
+    """The classic image store notes a deletion with the time of the build: the layer would differ each time."""
+    done = checkout.run("build", MINIMAL)
+    assert done.code == 0, done.text
+    exported = tmp_path / "exported.tar"
+    container = engine_client.containers.create(local_image(engine_client, checkout, MINIMAL).id)
+    try:
+        with exported.open("wb") as stream:
+            for chunk in cast(Iterator[bytes], container.export()):
+                stream.write(chunk)
+    finally:
+        container.remove()
+    with tarfile.open(checkout.root / f".pipeline/rootfs/{BASE_NAME}/rootfs.tar") as tar:
+        before = {name.removeprefix("./") for name in tar.getnames()}
+    with tarfile.open(exported) as tar:
+        after = {name.rstrip("/") for name in tar.getnames()}
+    assert before - after - {"."} == set()
+
+
 def test_the_ca_bundle_is_in_no_layer_label_or_log(
     checkout: Checkout, engine_client: docker.DockerClient, tmp_path: Path
 ) -> None:
