@@ -57,7 +57,7 @@ def build_images(run: Run, options: Options, bases: PublishedBases | None) -> li
     names = run.project.build_base_names([image.variant for image in run.images])
     known = published.settle(run.project, names, bases, again=options.refresh_bases)
     stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
-    console.step(f"build: {len(run.images)} images with the engine at {run.connection.engine.host}")
+    console.step(f"build: {console.count(len(run.images), 'image')} with the engine at {run.connection.engine.host}")
     with Display(len(run.images)) as progress:
         builder = Builder(
             project=run.project,
@@ -91,7 +91,7 @@ def _print_table(outcomes: Sequence[Outcome]) -> None:
     if built:
         total = sum(local.size for local in local_images)
         console.out.print(
-            f"{len(built)} images, {console.size(total)} unpacked in all, "
+            f"{console.count(len(built), 'image')}, {console.size(total)} unpacked in all, "
             f"{console.size(unique_bytes(local_images))} with shared layers counted once"
         )
 

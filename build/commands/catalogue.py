@@ -128,7 +128,7 @@ class _Answers:
 def _ask(project: Project, where: Registry) -> _Answers | None:
     """Ask the registry; None where the embedded registry does not run."""
     names = {variant.repository: variant.name for variant in project.variants}
-    console.step(f"catalogue: asking {where} for {len(names)} images")
+    console.step(f"catalogue: asking {where} for {console.count(len(names), 'image')}")
     # The embedded registry may well not run, and is on this machine: nothing is gained by waiting for it.
     http = HttpClient(proxies=False, policy=RetryPolicy(attempts=1)) if where.embedded else None
     try:

@@ -61,7 +61,9 @@ def lock_command(paths: Paths, *, check: bool, refresh_bases: bool) -> None:
     """
     project = open_project(paths)
     began = time.monotonic()
-    console.step(f"resolving {len(project.variants)} images, with the index as of {project.exclude_newer}")
+    console.step(
+        f"resolving {console.count(len(project.variants), 'image')}, with the index as of {project.exclude_newer}"
+    )
     cuda_pins = {} if check else _cuda_pins(project, refresh_bases)
     facts = Facts(project)
     new = _make(facts)

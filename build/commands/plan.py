@@ -56,7 +56,7 @@ def plan_of(chosen: Chosen, options: PublishOptions, *, locked: bool = False) ->
         locked: Build nothing on a base that differs from its lock.
     """
     registry = address.from_environment()
-    console.step(f"plan: {chosen.selected} images at {registry}")
+    console.step(f"plan: {console.count(chosen.selected, 'image')} at {registry}")
     allowed = Options(
         latest=not options.no_latest,
         latest_for_stand_ins=options.latest_for_stand_ins,

@@ -62,7 +62,7 @@ def publish_images(run: Run, images: Sequence[BuiltImage], options: PublishOptio
     """
     _check_verified(run, images)
     registry = address.from_environment()
-    console.step(f"publish: {len(images)} images to {registry.host}")
+    console.step(f"publish: {console.count(len(images), 'image')} to {registry.host}")
     if registry.embedded:
         _start_embedded_registry(run)
     publications = [

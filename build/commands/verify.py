@@ -43,7 +43,7 @@ def verify_images(run: Run, images: Sequence[BuiltImage], *, force: bool, worker
     Raises:
         VerifyError: An image does not keep the contract.
     """
-    console.step(f"verify: {len(images)} images in running containers")
+    console.step(f"verify: {console.count(len(images), 'image')} in running containers")
     run_tests(
         [target(run, image) for image in images],
         docker_host=run.connection.engine.host,

@@ -63,11 +63,10 @@ def totals(plan: Plan) -> str:
         if count := sum(isinstance(state, kind) for state in plan.states):
             bytes_ = f" (about {console.size(plan.bytes)} of packages)" if kind is ToBuild and plan.bytes else ""
             parts.append(f"{count} {kind.word}{bytes_}")
-    count = len(plan.states)
     release = f"release {plan.release.number}" if plan.release else "no release"
     if not plan.is_running:
         release = "not running"
-    return f"{count} {'image' if count == 1 else 'images'}: {', '.join(parts)}; {release} at {plan.registry}"
+    return f"{console.count(len(plan.states), 'image')}: {', '.join(parts)}; {release} at {plan.registry}"
 
 
 def to_json(plan: Plan) -> str:

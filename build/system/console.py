@@ -122,6 +122,11 @@ def size(count: float) -> str:
     raise AssertionError("unreachable")
 
 
+def count(number: int, noun: str) -> str:
+    """A number of things: ``1 image``, ``8 images``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def some(names: Sequence[str], shown: int = 4) -> str:
     """Name the first of many: ``a, b, c, d and 3 more``."""
     more = len(names) - shown

@@ -127,6 +127,27 @@ def test_what_changed_is_named_with_its_place(published: Published, fresh: Check
     assert f"{REPOSITORY}:20200101.v1 is not in the registry" in nowhere.one_screen()
 
 
+def test_build_pulls_what_the_registry_has(
+    published: Published, fresh: Checkout, engine_client: docker.DockerClient
+) -> None:
+    here = local_image(engine_client, published.checkout, MINIMAL)
+    engine_client.images.remove(here.id, force=True)
+    pulled = fresh.run("build", MINIMAL, env=published.environment)
+    assert pulled.code == 0, pulled.text
+    assert f"pulling {MINIMAL}: the registry has it" in pulled.one_screen()
+    assert "up to date" in pulled.out
+    assert not list((fresh.root / ".pipeline/logs").glob("build-*")), "buildx was run"
+    assert local_image(engine_client, fresh, MINIMAL).id == here.id
+    assert not list(fresh.root.rglob("rootfs.tar")), "nothing is built on the base"
+    tested = fresh.run("verify", MINIMAL, env=published.environment)
+    assert tested.code == 0, tested.text
+    assert "already verified" in tested.out, "it was tested again, although the registry has a report"
+    engine_client.images.remove(here.id, force=True)
+    built = fresh.run("build", MINIMAL, "--no-pull", env=published.environment)
+    assert built.code == 0, built.text
+    assert "pulling" not in built.text and " built " in built.out
+
+
 def test_a_tag_that_was_moved_is_moved_back_without_a_build_or_a_test(
     published: Published, fresh: Checkout, engine_client: docker.DockerClient
 ) -> None:
