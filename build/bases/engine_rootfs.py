@@ -74,10 +74,8 @@ class RootfsStore:
             except RegistryError as failure:
                 console.warn(f"{failure.what}: the base {local.name} is bootstrapped ({failure.details})")
                 return None
-        if image is None:
-            return None
-        said = rootfs_image.from_config(image.attrs | {"config": image.attrs.get("Config"), "rootfs": _rootfs(image)})
-        if said is None:
+        said = _said(image) if image is not None else None
+        if image is None or said is None:
             return None
         console.info(f"taking the base {local.name} from the engine")
         try:
@@ -85,6 +83,11 @@ class RootfsStore:
         except (DockerException, requests.RequestException, ValueError) as failure:
             console.warn(f"the base {local.name} in the engine cannot be read: it is bootstrapped ({failure})")
             return None
+
+    def find(self, local: LocalBase, origin: Bootstrapped) -> RootfsImage | None:
+        """Return what the engine has for the present lock of a base."""
+        image = self._in_engine(local, origin)
+        return _said(image) if image is not None else None
 
     def keep(self, local: LocalBase, origin: Bootstrapped, tree: Rootfs, *, replace: bool) -> RootfsImage:
         """Load the root file system of a base into the engine, unless the engine has one for the lock.
@@ -170,6 +173,11 @@ def load(client: DockerClient, image: RootfsImage, tar: Path, reference: str, fo
             fix="free some space if its disk is full, then run it again",
             details=str(failure),
         ) from failure
+
+
+def _said(image: Image) -> RootfsImage | None:
+    """Return what an image in the engine says of itself; None if it is not that of a root file system."""
+    return rootfs_image.from_config({"config": image.attrs.get("Config"), "rootfs": _rootfs(image)})
 
 
 def _diff_id(image: Image) -> str | None:

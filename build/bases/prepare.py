@@ -116,13 +116,19 @@ def root_file_system(
         tree = store.take(local, origin)
     is_new = tree is None
     if tree is None:
-        tree = _bootstrap(local, origin, refresh=refresh)
+        wanted = published.image.packages if published else debian.recorded(local.paths, local.name)
+        tree = _bootstrap(local, origin, None if refresh else wanted)
     if published is not None and tree.packages != published.image.packages:
         raise _another_is_published(local, published, tree, refresh=refresh)
     if locked:
-        check_locked(local, tree.packages)
+        try:
+            check_locked(local, tree.packages)
+        except DriftError:
+            if is_new:
+                rootfs.forget(local)  # nothing is built on it
+            raise
     elif is_new:
-        _warn_of_differences(local, tree)
+        _warn_of_differences(local, origin, tree)
     if store is not None:
         try:
             store.keep(local, origin, tree, replace=is_new)
@@ -131,22 +137,27 @@ def root_file_system(
     return tree
 
 
-def _bootstrap(local: LocalBase, origin: Bootstrapped, *, refresh: bool) -> Rootfs:
-    """Bootstrap a base: from the archive of today, or from a snapshot where that has other packages than its lock."""
+def _bootstrap(local: LocalBase, origin: Bootstrapped, wanted: Sequence[str] | None) -> Rootfs:
+    """Bootstrap a base: from the archive of today, or from a snapshot where that has other packages than it should.
+
+    Args:
+        local: The base.
+        origin: What it is made from.
+        wanted: The packages that it should have, ``name=version``; None: those of today.
+    """
     began = time.monotonic()
     console.info(f"bootstrapping the base {local.name} from Debian's archive ({origin.suite})")
     log = local.paths.logs / f"bootstrap-{local.name}.log"
     tree = rootfs.bootstrap(local, origin, log)
-    recorded = debian.recorded(local.paths, local.name)
-    if origin.snapshot is not None and recorded is not None and recorded != tree.packages and not refresh:
-        tree = _from_snapshot(local, origin, origin.snapshot, recorded) or tree
+    if origin.snapshot is not None and wanted is not None and tuple(wanted) != tree.packages:
+        tree = _from_snapshot(local, origin, origin.snapshot, wanted) or tree
     duration = console.seconds(time.monotonic() - began)
     console.info(f"bootstrapped {local.name}: {len(tree.packages)} Debian packages, {duration}")
     return tree
 
 
 def _from_snapshot(
-    local: LocalBase, origin: Bootstrapped, archive: SnapshotArchive, recorded: Sequence[str]
+    local: LocalBase, origin: Bootstrapped, archive: SnapshotArchive, wanted: Sequence[str]
 ) -> Rootfs | None:
     """Bootstrap a base from a snapshot archive; None, with a warning, where that does not have what its lock says."""
     moment = debian.recorded_at(local.paths, local.name)
@@ -154,13 +165,13 @@ def _from_snapshot(
         console.warn(f"the lock of the base {local.name} does not say when it was recorded: the snapshot is not used")
         return None
     where = snapshot.address(archive, "debian", moment)
-    console.info(f"Debian's archive has newer packages than the lock of {local.name}: bootstrapping it from {where}")
+    console.info(f"Debian's archive has other packages than the lock of {local.name}: bootstrapping it from {where}")
     log = local.paths.logs / f"bootstrap-{local.name}-snapshot.log"
     keyring = local.paths.root / Path(archive.keyring).expanduser() if archive.keyring else None
     try:
         with rootfs.readable(keyring) as keys:
-            sources = snapshot.sources(origin, archive, moment, keys)
-            tree = rootfs.bootstrap_from(local, origin, sources, recorded, log)
+            sources = snapshot.sources(rootfs.usual_sources(local), archive, moment, keys)
+            tree = rootfs.bootstrap_from(local, origin, sources, wanted, log)
     except PipelineError as failure:
         console.warn(f"the base {local.name} is not made from the snapshot: {failure.reason}")
         return None
@@ -173,7 +184,7 @@ def _another_is_published(
     local: LocalBase, published: PublishedRootfs, tree: Rootfs, *, refresh: bool
 ) -> PipelineError:
     lines = debian.drift(published.image.packages, tree.packages)
-    fix = "run it again when the registry can be reached"
+    fix = "run it again when the registry can be reached; with --refresh-bases if its base is gone"
     if refresh:
         fix = "build without --refresh-bases, on the base in the registry"
     return DriftError(
@@ -184,7 +195,7 @@ def _another_is_published(
     )
 
 
-def _warn_of_differences(local: LocalBase, tree: Rootfs) -> None:
+def _warn_of_differences(local: LocalBase, origin: Bootstrapped, tree: Rootfs) -> None:
     recorded = debian.recorded(local.paths, local.name)
     if recorded is None:
         return
@@ -195,7 +206,7 @@ def _warn_of_differences(local: LocalBase, tree: Rootfs) -> None:
             f"{local.name} differs from its lock in {debian.in_words(lines)}: {'; '.join(lines[:_NAMED])}{more} "
             f"{to_record}"
         )
-    elif rootfs_image.has_other_content(local):
+    elif rootfs_image.has_other_content(local, origin, tree.packages, rootfs_image.diff_id_of(local.rootfs_file)):
         console.warn(
             f"{local.name} has the Debian packages of its lock, but not the recorded content: another version of "
             f"mmdebstrap may have made it; it is not published {to_record}"

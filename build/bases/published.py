@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from build.bases import rootfs, rootfs_image
+from build.bases import rootfs_image
 from build.bases.local import LocalBase, local_base
 from build.bases.published_note import PublishedBases, PublishedRootfs, forget, note, noted_of
 from build.checkout.project import Project
@@ -66,12 +66,10 @@ def find_one(remote: Client, repository: str, local: LocalBase, origin: Bootstra
         image = None
     if manifest is None or image is None or image.lock != lock or image.base_name != local.name:
         return None
-    recorded = debian.recorded_rootfs(local.paths, local.name, rootfs.arguments(origin))
-    if image.packages == debian.recorded(local.paths, local.name) and recorded not in (None, image.diff_id):
+    if rootfs_image.has_other_content(local, origin, image.packages, image.diff_id):
         console.warn(
             f"the base {local.name} in the registry does not have the content that its lock records: it is not used "
-            f"({image.diff_id[:19]} instead of {str(recorded)[:19]}; "
-            f"{remote.registry.reference(repository, manifest.digest)})"
+            f"({remote.registry.reference(repository, manifest.digest)} has {image.diff_id[:19]})"
         )
         return None
     return PublishedRootfs(image=image, digest=manifest.digest)

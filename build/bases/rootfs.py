@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import tarfile
 import tempfile
@@ -104,6 +105,11 @@ def note_recorded(local: LocalBase) -> None:
         state.write_json(local.bootstrap_record, {**known, "recorded": _recorded(local)})
 
 
+def forget(local: LocalBase) -> None:
+    """Have the root file system of a base made again."""
+    local.bootstrap_record.unlink(missing_ok=True)
+
+
 def _recorded(local: LocalBase) -> list[str]:
     return list(debian.former(local.paths, local.name))
 
@@ -149,13 +155,18 @@ def bootstrap_from(
     """
     with run_folder.scratch(local.folder, ".sources-") as folder:
         usual = folder / "sources.list"
-        with tarfile.open(local.rootfs_file) as archive:
-            member = archive.extractfile("./etc/apt/sources.list")
-            usual.write_bytes(member.read() if member else b"")
+        usual.write_text(usual_sources(local), encoding="utf-8")
         *options, suite = arguments(origin)
-        hook = f"--customize-hook=upload {usual} /etc/apt/sources.list"
+        hook = f"--customize-hook=upload {shlex.quote(str(usual))} /etc/apt/sources.list"
         with _made(local, [*options, hook, suite], sources, log) as tar:
             return place(local, origin, tar, packages) if installed(tar) == tuple(packages) else None
+
+
+def usual_sources(local: LocalBase) -> str:
+    """Return apt's sources in the root file system that this clone has."""
+    with tarfile.open(local.rootfs_file) as archive:
+        member = archive.extractfile("./etc/apt/sources.list")
+        return member.read().decode() if member else ""
 
 
 @contextlib.contextmanager
@@ -172,7 +183,7 @@ def readable(keyring: Path | None) -> Iterator[Path | None]:
         yield None
         return
     with tempfile.TemporaryDirectory(dir=_FOR_EVERYONE, prefix="inference-images-") as folder:
-        copy = Path(folder) / keyring.name
+        copy = Path(folder) / f"keys{keyring.suffix}"  # apt's sources have no way to write a space
         try:
             shutil.copyfile(keyring, copy)
         except OSError as failure:

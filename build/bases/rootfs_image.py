@@ -12,7 +12,7 @@ import json
 import shutil
 import tarfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,8 +59,8 @@ class RootfsImage:
 
     @property
     def content_tag(self) -> str:
-        """The tag of its content: ``rootfs-1f2e3d4c5b6a7988``."""
-        return f"rootfs-{self.diff_id.removeprefix('sha256:')[:16]}"
+        """The tag of its content, and of the lock that it was made for: ``rootfs-1f2e3d4c5b6a7988``."""
+        return f"rootfs-{digest_of(self.config()).removeprefix('sha256:')[:16]}"
 
     def config(self, platform: Platform = LINUX_AMD64) -> bytes:
         """The configuration of the image (OCI image specification, "Image Configuration")."""
@@ -132,19 +132,20 @@ def diff_id_of(tar: Path) -> str:
         return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
 
 
-def has_other_content(local: LocalBase) -> bool:
-    """Tell whether the root file system in this clone is not the one that its lock records, package for package equal.
+def has_other_content(local: LocalBase, origin: Bootstrapped, packages: Sequence[str], diff_id: str) -> bool:
+    """Tell whether a root file system has the recorded packages, but not the recorded content.
+
+    Args:
+        local: The base.
+        origin: What it is made from.
+        packages: The packages in it, ``name=version``, sorted.
+        diff_id: Its digest.
 
     Raises:
         LockError: The lock is damaged.
     """
-    tree = rootfs.present(local)
-    if tree is None or not isinstance(local.origin, Bootstrapped):
-        return False
-    recorded = debian.recorded_rootfs(local.paths, local.name, rootfs.arguments(local.origin))
-    if recorded is None or tree.packages != debian.recorded(local.paths, local.name):
-        return False
-    return recorded != diff_id_of(local.rootfs_file)
+    recorded = debian.recorded_rootfs(local.paths, local.name, rootfs.arguments(origin))
+    return recorded not in (None, diff_id) and tuple(packages) == debian.recorded(local.paths, local.name)
 
 
 def write_archive(image: RootfsImage, tar: Path, reference: str, target: Path) -> None:

@@ -7,34 +7,47 @@ packages, so apt must not ask them to be recent.
 from __future__ import annotations
 
 import datetime
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from build.matrix.origins import Bootstrapped, SnapshotArchive
+from build.matrix.origins import SnapshotArchive
 
-#: What follows the name of a suite, and the archive that has it (https://wiki.debian.org/SourcesList).
-_PARTS = (("", "debian"), ("-updates", "debian"), ("-security", "debian-security"))
+#: A line of apt's sources in its one-line style (sources.list(5)).
+_LINE = re.compile(r"^deb\s+(?:\[(?P<options>[^]]*)\]\s+)?(?P<url>\S+?)/?\s+(?P<rest>\S.*)$")
 
 
-def sources(
-    origin: Bootstrapped, snapshot: SnapshotArchive, time: datetime.datetime, keyring: Path | None
-) -> list[str]:
-    """Return the lines of apt's sources for a base at a point in time.
+def sources(usual: str, snapshot: SnapshotArchive, time: datetime.datetime, keyring: Path | None) -> list[str]:
+    """Return the lines of apt's sources for a point in time.
 
     Args:
-        origin: What the base is made from.
+        usual: The sources for today, as mmdebstrap writes them: its keys and parts of the suite are taken over.
         snapshot: The snapshot archive.
-        time: When the packages of its lock were recorded (UTC).
-        keyring: The keys that sign it, absolute; None: Debian's.
+        time: When the packages of the lock were recorded (UTC).
+        keyring: The keys that sign it, absolute; None: those of the usual sources.
     """
-    options = ["check-valid-until=no"]
-    if keyring is not None:
-        options.append(f"signed-by={keyring}")
-    return [
-        f"deb [{' '.join(options)}] {address(snapshot, archive, time)} {origin.suite}{part} main"
-        for part, archive in _PARTS
-    ]
+    return list(_lines(usual, snapshot, time, keyring))
+
+
+def _lines(usual: str, snapshot: SnapshotArchive, time: datetime.datetime, keyring: Path | None) -> Iterator[str]:
+    for line in usual.splitlines():
+        match = _LINE.match(line.strip())
+        if match is None:
+            continue
+        options = (match["options"] or "").split()
+        if keyring is not None:
+            options = [each for each in options if not each.startswith("signed-by=")] + [f"signed-by={keyring}"]
+        archive = match["url"].rpartition("/")[2]
+        where = address(snapshot, archive, time)
+        yield f"deb [{' '.join((*options, 'check-valid-until=no'))}] {where} {match['rest']}"
 
 
 def address(snapshot: SnapshotArchive, archive: str, time: datetime.datetime) -> str:
-    """Return the address of an archive at a point in time."""
+    """Return the address of an archive at a point in time.
+
+    Args:
+        snapshot: The snapshot archive.
+        archive: ``debian`` or ``debian-security``.
+        time: UTC.
+    """
     return snapshot.url.replace("{archive}", archive).replace("{time}", f"{time:%Y%m%dT%H%M%SZ}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,13 +48,22 @@ class Builder:
         outcomes = self._not_as_locked(images) if options.locked and not options.refresh_bases else {}
         possible = [image for image in images if image.variant.name not in outcomes]
         up_to_date = {} if options.refresh_bases else self._up_to_date(possible)
-        if missing := [image for image in possible if image.variant.name not in up_to_date]:
-            outcomes |= self._prepare(missing)
+        prepared: set[str] = set()
+        # A base that was just bootstrapped may have other packages: the engine may have its images after all, and those
+        # that were up to date may be no longer. They are prepared too: an image may need wheels of its own.
+        while missing := [image for image in possible if image.variant.name not in {*up_to_date, *outcomes, *prepared}]:
+            skipped, failed_bases = self._prepare(missing)
+            outcomes |= skipped
+            prepared |= {image.variant.name for image in missing}
             possible = [image for image in possible if image.variant.name not in outcomes]
-            # A base that was just bootstrapped may have other packages: the engine may have its images after all, and
-            # those that were up to date may be no longer.
-            up_to_date = self._up_to_date(possible)
-            missing = [image for image in possible if image.variant.name not in up_to_date]
+            # What was up to date on a base that failed stays so.
+            kept = {
+                image.variant.name: up_to_date[image.variant.name]
+                for image in possible
+                if image.variant.build_base_name in failed_bases and image.variant.name in up_to_date
+            }
+            up_to_date = self._up_to_date([image for image in possible if image.variant.name not in kept]) | kept
+        missing = [image for image in possible if image.variant.name not in up_to_date]
         outcomes |= up_to_date
         if missing:
             outcomes |= self._build_batches(missing)
@@ -77,8 +86,12 @@ class Builder:
             name: UpToDate(built=built) for name, built in find_built(self.connection.client, images, recipes).items()
         }
 
-    def _prepare(self, images: Sequence[Image]) -> dict[str, Outcome]:
-        """Fetch the extra wheels and prepare the bases; an image for which that fails is skipped."""
+    def _prepare(self, images: Sequence[Image]) -> tuple[dict[str, Outcome], Collection[str]]:
+        """Fetch the extra wheels and prepare the bases; an image for which that fails is skipped.
+
+        Returns:
+            The skipped images, and the bases that failed.
+        """
         project, variants = self.project, [image.variant for image in images]
         failures: dict[str, PipelineError] = dict(wheels.fetch_all(project, variants))
         variants = [variant for variant in variants if variant.name not in failures]
@@ -94,7 +107,7 @@ class Builder:
         possible = [image for image in images if image.variant.name not in failures]
         unknown = image_recipes.of(project, possible).unknown
         failures |= {name: base.failure for name, base in unknown.items()}
-        return {name: Skipped(name=name, why=failure) for name, failure in failures.items()}
+        return {name: Skipped(name=name, why=failure) for name, failure in failures.items()}, bases
 
     def _build_batches(self, images: Sequence[Image]) -> dict[str, Outcome]:
         project, client = self.project, self.connection.client

@@ -37,7 +37,8 @@ def build(selection: Selection, options: Options, no_pull: bool) -> None:
     """
     with state.exclusive(repository(), "build"), opened(selection) as unchecked:
         run = checked(unchecked)
-        bases = ask_registry(run, pull=not (no_pull or options.no_cache or options.refresh_bases))
+        pulls = not (no_pull or options.no_cache or options.refresh_bases)
+        bases = ask_registry(run, pulls=pulls, locked=options.locked)
         run.finish(report(build_images(run, options, bases)))
 
 

@@ -1,4 +1,4 @@
-"""Pull the images that the registry has, instead of building them again; `build` and `pipeline` do."""
+"""Pull the images that the registry has, instead of building them again; `build` and `pipeline` use this."""
 
 from __future__ import annotations
 
@@ -19,23 +19,26 @@ from build.registry.client import Client
 from build.system import console
 
 
-def ask_registry(run: Run, *, pull: bool) -> PublishedBases | None:
+def ask_registry(run: Run, *, pulls: bool, locked: bool) -> PublishedBases | None:
     """Ask the registry what it has of the images of a build, and pull those that the engine does not have.
 
     Args:
         run: The command's setting.
-        pull: Whether images are pulled; else only bases are asked for.
+        pulls: Whether images are pulled; else only bases are asked for.
+        locked: Pull no image on a base that differs from its lock.
 
     Returns:
         The bases in the registry; None, with a warning, if it did not answer.
     """
     registry = address.from_environment()
     names = run.project.build_base_names([image.variant for image in run.images])
-    if not pull or not probe.is_running(registry):
+    if not pulls or not probe.is_running(registry):
         return published.ask(run.project, names, registry)
-    plan = make_plan(run.project, run.images, (), registry, Options())
+    plan = make_plan(run.project, run.images, (), registry, Options(locked=locked))
+    if plan.unknown:
+        images = console.count(len(plan.unknown), "image")
+        console.warn(f"it is unknown what the registry has of {images}: {plan.unknown[0].why.what}; they are built")
     if plan.bases is None:
-        console.warn(f"it is unknown what the registry has: {plan.unknown[0].why.what if plan.unknown else registry}")
         return None
     published.settle(run.project, names, plan.bases, again=False)
     here = find_built(run.connection.client, run.images, image_recipes.of(run.project, run.images).known)
@@ -75,6 +78,8 @@ def pull_published(run: Run, plan: Plan, wanted: Mapping[str, Present]) -> None:
                     console.warn(f"{failure.what}: it is built")
                     continue
                 image_id = str(pulled.id)
+                if not question.stand_in:
+                    pulled.tag(question.repository, tag="latest")  # as after a build
             if isinstance(state, ToTest):
                 continue
             try:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from docker import DockerClient
 
-from build.bases import prepare, published, rootfs, rootfs_image
+from build.bases import published, rootfs, rootfs_image
 from build.bases.engine_rootfs import RootfsStore
 from build.bases.local import LocalBase, local_base
 from build.bases.published_note import PublishedRootfs
+from build.bases.rootfs_image import RootfsImage
 from build.checkout.project import Project
 from build.engine.built import BuiltImage
 from build.errors import RegistryError
@@ -26,6 +27,7 @@ from build.publish.publication import Upload
 from build.publish.push import Progress, local_image, push
 from build.publish.writes import Writes
 from build.registry.client import Client
+from build.registry.manifests import digest_of, named_blobs
 from build.system import console
 
 
@@ -105,7 +107,7 @@ def push_bases(
     missing = [base for base in bases.used if not _is_there(base, remote)]
     # What was noted of them is about another registry, or about a base that is gone.
     store = RootfsStore.of(bases.project, client, remote.registry, {})
-    found = [_push(bases.project, base, store, remote, progress) for base in missing]
+    found = [_push(base, store, remote, progress) for base in missing]
     return [each for each in found if each is not None]
 
 
@@ -127,6 +129,8 @@ def tag_bases(pushed: Iterable[PushedBase], remote: Client, writes: Writes, guar
             continue
         guard.check()
         writes.put(each.base.repository, each.tag, remote.manifest(each.base.repository, each.digest))
+        if remote.digest(each.base.repository, each.tag) != each.digest:
+            _is_there(each.base, remote)  # raises, unless it has the same packages
         console.info(
             f"the base {each.base.local.name} was published: "
             f"{remote.registry.reference(each.base.repository, each.digest)}"
@@ -148,38 +152,32 @@ def _is_there(base: UsedBase, remote: Client) -> bool:
     )
 
 
-def _push(
-    project: Project, base: UsedBase, store: RootfsStore, remote: Client, progress: Progress | None
-) -> PushedBase | None:
-    """Push one root file system; None, with a warning, where this machine cannot have the one of the images."""
-    local, lock = base.local, rootfs_image.lock_of(base.local, base.origin)
-    failures = prepare.prepare(project, [local.name], locked=False, refresh=False, store=store)
-    tree = rootfs.present(local)
-    why = ""
-    if local.name in failures:
-        why = failures[local.name].reason
-    elif lock is None or tree is None:
-        why = "its lock is not recorded"
-    elif tree.packages != base.packages:
-        differences = debian.in_words(debian.drift(base.packages, tree.packages), "other")
-        why = f"the images were built on another one, and Debian's archive has {differences} now"
-    elif rootfs_image.has_other_content(local):
-        why = (
-            "it has the Debian packages of its lock, but not the recorded content "
-            "(to record it in the lock: nox -s lock -- --bases)"
+def _push(base: UsedBase, store: RootfsStore, remote: Client, progress: Progress | None) -> PushedBase | None:
+    """Push one root file system; None, with a warning, if neither this clone nor the engine has it."""
+    local, origin = base.local, base.origin
+    image = _image_of(base, store)
+    if image is None:
+        console.warn(
+            f"the base {local.name} is not published: neither this clone nor the engine has the root file system that "
+            "the images were built on"
         )
-    if why or tree is None or lock is None:
-        console.warn(f"the base {local.name} is not published: {why}")
         return None
-    image = store.keep(local, base.origin, tree, replace=True)
+    if rootfs_image.has_other_content(local, origin, image.packages, image.diff_id):
+        console.warn(
+            f"the base {local.name} is not published: it has the Debian packages of its lock, but not the recorded "
+            "content (to record it in the lock: nox -s lock -- --bases)"
+        )
+        return None
     item = Upload(
         name=f"base {local.name}",
         repository=base.repository,
-        local_reference=store.reference(local, lock),
+        local_reference=store.reference(local, image.lock),
         tag=image.content_tag,
     )
-    push(item, local_image(store.client, item), remote, store.client, progress)
-    digest = remote.digest(base.repository, item.tag)
+    digest = _pushed(item, image, remote)
+    if digest is None:
+        push(item, local_image(store.client, item), remote, store.client, progress)
+        digest = _pushed(item, image, remote)
     if digest is None:
         raise RegistryError(
             f"the registry {remote.registry.host} accepted the base {local.name}, but does not have it",
@@ -187,3 +185,20 @@ def _push(
             fix="publish again; look at the registry's own log",
         )
     return PushedBase(base=base, tag=image.tag, digest=digest)
+
+
+def _image_of(base: UsedBase, store: RootfsStore) -> RootfsImage | None:
+    """Return the image of the root file system of the images, which the engine has then; nothing is bootstrapped."""
+    tree = rootfs.present(base.local)
+    if tree is not None and tree.packages == base.packages:
+        image = store.keep(base.local, base.origin, tree, replace=True)
+        return image if image.lock else None
+    found = store.find(base.local, base.origin)
+    return found if found is not None and found.packages == base.packages else None
+
+
+def _pushed(item: Upload, image: RootfsImage, remote: Client) -> str | None:
+    """Return the digest of an image that the registry has under its tag; None if it has none, or another one."""
+    manifest = remote.find_manifest(item.repository, item.tag)
+    config = next(iter(named_blobs(manifest) or ()), None) if manifest else None
+    return manifest.digest if manifest and config == digest_of(image.config()) else None

@@ -138,6 +138,7 @@ def test_build_pulls_what_the_registry_has(
     assert "up to date" in pulled.out
     assert not list((fresh.root / ".pipeline/logs").glob("build-*")), "buildx was run"
     assert local_image(engine_client, fresh, MINIMAL).id == here.id
+    assert engine_client.images.get(f"{REPOSITORY}:latest").id == here.id
     assert not list(fresh.root.rglob("rootfs.tar")), "nothing is built on the base"
     tested = fresh.run("verify", MINIMAL, env=published.environment)
     assert tested.code == 0, tested.text
