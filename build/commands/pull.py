@@ -36,8 +36,8 @@ def ask_registry(run: Run, *, pulls: bool, locked: bool) -> PublishedBases | Non
         return published.ask(run.project, names, registry)
     plan = make_plan(run.project, run.images, (), registry, Options(locked=locked))
     if plan.unknown:
-        images = console.count(len(plan.unknown), "image")
-        console.warn(f"it is unknown what the registry has of {images}: {plan.unknown[0].why.what}; they are built")
+        images, why = console.count(len(plan.unknown), "image"), plan.unknown[0].why.what
+        console.warn(f"it is unknown what the registry has of {images}: {why}; what the engine does not have is built")
     if plan.bases is None:
         return None
     published.settle(run.project, names, plan.bases, again=False)
