@@ -184,7 +184,10 @@ def _another_is_published(
     local: LocalBase, published: PublishedRootfs, tree: Rootfs, *, refresh: bool
 ) -> PipelineError:
     lines = debian.drift(published.image.packages, tree.packages)
-    fix = "run it again when the registry can be reached; with --refresh-bases if its base is gone"
+    fix = (
+        "run it again when the registry can be reached; with --refresh-bases if its base is gone; if its base is "
+        f"damaged, remove the tag {published.image.tag[:21]}… from the registry"
+    )
     if refresh:
         fix = "build without --refresh-bases, on the base in the registry"
     return DriftError(

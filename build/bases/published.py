@@ -64,7 +64,13 @@ def find_one(remote: Client, repository: str, local: LocalBase, origin: Bootstra
         image = rootfs_image.from_config(json.loads(content or b"null"))
     except (ValueError, RecursionError):
         image = None
-    if manifest is None or image is None or image.lock != lock or image.base_name != local.name:
+    if manifest is None:
+        return None
+    if image is None or image.lock != lock or image.base_name != local.name:
+        console.warn(
+            f"{remote.registry.reference(repository, f'lock-{lock}')} is not a base of this lock: it is not used; the "
+            "next publish of an image on that base corrects it"
+        )
         return None
     if rootfs_image.has_other_content(local, origin, image.packages, image.diff_id):
         console.warn(

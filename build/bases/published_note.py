@@ -59,14 +59,17 @@ def noted(local: LocalBase, origin: Bootstrapped) -> PublishedRootfs | None:
     """What was noted of a base for its present lock; nothing for a damaged lock, which is reported where it is read."""
     known = state.read_json(local.published_note)
     try:
-        if not known or known.get("lock") != rootfs_image.lock_of(local, origin):
+        if not isinstance(known, dict) or known.get("lock") != rootfs_image.lock_of(local, origin):
             return None
     except LockError:
         return None
-    image = RootfsImage(
-        base_name=local.name, lock=known["lock"], diff_id=known["diff_id"], packages=tuple(known["packages"])
-    )
-    return PublishedRootfs(image=image, digest=known["digest"])
+    try:
+        image = RootfsImage(
+            base_name=local.name, lock=known["lock"], diff_id=known["diff_id"], packages=tuple(known["packages"])
+        )
+        return PublishedRootfs(image=image, digest=known["digest"])
+    except (KeyError, TypeError):  # the note is damaged
+        return None
 
 
 def noted_of(project: Project, base_names: Iterable[str]) -> dict[str, PublishedRootfs]:

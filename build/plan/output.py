@@ -66,6 +66,8 @@ def totals(plan: Plan) -> str:
     release = f"release {plan.release.number}" if plan.release else "no release"
     if not plan.is_running:
         release = "not running"
+    elif plan.unknown and not plan.release:
+        release = "release unknown"
     return f"{console.count(len(plan.states), 'image')}: {', '.join(parts)}; {release} at {plan.registry}"
 
 
@@ -104,16 +106,17 @@ def _row(state: State) -> dict[str, Any]:
 
 def to_markdown(plan: Plan) -> str:
     """The plan for the summary of a job: the totals, and a table with one reason for each image that needs work."""
-    lines = [f"**{_escaped(totals(plan))}**", ""]
     rows = [state for state in plan.states if not isinstance(state, UpToDate)]
-    if rows:
-        lines += ["| image | plan | reason |", "|---|---|---|"]
-        lines += [f"| {state.name} | {state.word} | {_escaped(state.reason)} |" for state in rows]
-    if plan.not_in_matrix:
-        lines += ["", f"Not in the matrix any more: {', '.join(plan.not_in_matrix)}"]
-    for line in base_lines(plan):
-        lines += ["", _escaped(line)]
-    return "\n".join(lines).rstrip() + "\n"
+    table = ["| image | plan | reason |", "|---|---|---|"]
+    table += [f"| {state.name} | {state.word} | {_escaped(state.reason)} |" for state in rows]
+    gone = f"Not in the matrix any more: {', '.join(plan.not_in_matrix)}"
+    parts = [
+        f"**{_escaped(totals(plan))}**",
+        *(["\n".join(table)] if rows else []),
+        *([gone] if plan.not_in_matrix else []),
+        *(_escaped(line) for line in base_lines(plan)),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def _escaped(text: str) -> str:

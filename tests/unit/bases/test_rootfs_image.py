@@ -223,3 +223,12 @@ def test_packages_that_are_recorded_again_keep_their_time(base: LocalBase) -> No
     assert debian.recorded_at(base.paths, base.name) == NOW
     debian.record_base(base.paths, base.name, PACKAGES[1:], origin, later)
     assert debian.recorded_at(base.paths, base.name) == later.time
+
+
+@pytest.mark.parametrize("damage", ["[]", "{", '{"lock": "LOCK"}', '{"lock": "LOCK", "diff_id": "x", "packages": 7}'])
+def test_a_damaged_note_is_no_note(base: LocalBase, damage: str) -> None:
+    debian.record_base(base.paths, base.name, PACKAGES, origin_of(base))
+    base.folder.mkdir(parents=True)
+    text = damage.replace("LOCK", rootfs_image.lock_of(base, origin_of(base)) or "")
+    base.published_note.write_text(text, encoding="utf-8")
+    assert debian_packages(base) == PACKAGES

@@ -51,7 +51,7 @@ STATES = (
 def test_the_totals_are_one_line() -> None:
     assert output.totals(plan(*STATES)) == (
         "5 images: 2 to build (about 2.0 MB of packages), 1 to test, 1 blocked, 1 unknown; "
-        "no release at registry.example/team"
+        "release unknown at registry.example/team"
     )
     assert (
         output.totals(plan(STATES[2], is_running=False)) == "1 image: 1 to test; not running at registry.example/team"
