@@ -89,7 +89,7 @@ class RootfsStore:
         image = self._in_engine(local, origin)
         return _said(image) if image is not None else None
 
-    def keep(self, local: LocalBase, origin: Bootstrapped, tree: Rootfs, *, replace: bool) -> RootfsImage:
+    def keep(self, local: LocalBase, origin: Bootstrapped, tree: Rootfs, *, replace: bool) -> RootfsImage | None:
         """Load the root file system of a base into the engine, unless the engine has one for the lock.
 
         Args:
@@ -99,21 +99,22 @@ class RootfsStore:
             replace: Also load it where the engine has another one.
 
         Returns:
-            What its image says. Without a recorded lock, the engine gets none.
+            What the engine has then; None if no lock is recorded.
 
         Raises:
             EngineError: The engine does not take it.
         """
-        image = RootfsImage(
-            base_name=local.name,
-            lock=rootfs_image.lock_of(local, origin) or "",
-            diff_id=rootfs_image.diff_id_of(local.rootfs_file),
-            packages=tree.packages,
-        )
-        present = self._in_engine(local, origin)
-        if image.lock and (present is None or (replace and _diff_id(present) != image.diff_id)):
+        lock = rootfs_image.lock_of(local, origin)
+        if lock is None:
+            return None
+        present = self.find(local, origin)
+        if present is not None and not replace:
+            return present
+        diff_id = rootfs_image.diff_id_of(local.rootfs_file)
+        image = RootfsImage(base_name=local.name, lock=lock, diff_id=diff_id, packages=tree.packages)
+        if present != image:
             with run_folder.scratch(local.folder, ".image-") as folder:
-                load(self.client, image, local.rootfs_file, self.reference(local, image.lock), folder)
+                load(self.client, image, local.rootfs_file, self.reference(local, lock), folder)
         return image
 
     def reference(self, local: LocalBase, lock: str) -> str:

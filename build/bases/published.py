@@ -19,7 +19,7 @@ from build.matrix.origins import Bootstrapped
 from build.registry import probe
 from build.registry.address import Registry
 from build.registry.client import Client
-from build.registry.manifests import named_blobs
+from build.registry.manifests import config_of
 from build.system import console
 from build.system.parallel import run_parallel
 
@@ -58,14 +58,14 @@ def find_one(remote: Client, repository: str, local: LocalBase, origin: Bootstra
     except LockError:  # reported where the lock is needed
         return None
     manifest = remote.find_manifest(repository, f"lock-{lock}") if lock else None
-    config = next(iter(named_blobs(manifest) or ()), None) if manifest else None
+    if manifest is None:
+        return None
+    config = config_of(manifest)
     content = remote.find_blob(repository, config) if config else None
     try:
         image = rootfs_image.from_config(json.loads(content or b"null"))
     except (ValueError, RecursionError):
         image = None
-    if manifest is None:
-        return None
     if image is None or image.lock != lock or image.base_name != local.name:
         console.warn(
             f"{remote.registry.reference(repository, f'lock-{lock}')} is not a base of this lock: it is not used; the "

@@ -20,6 +20,7 @@ from typing import Any
 from build.bases import rootfs
 from build.bases.local import LocalBase
 from build.images.labels import LABEL
+from build.images.recipe import Recipe
 from build.locks import debian
 from build.matrix.origins import Bootstrapped
 from build.platforms import LINUX_AMD64, Platform
@@ -78,7 +79,7 @@ class RootfsImage:
             "os": system,
             "rootfs": {"diff_ids": [self.diff_id], "type": "layers"},
         }
-        return json.dumps(document, separators=(",", ":"), sort_keys=True).encode()
+        return _json(document)
 
 
 def repository_of(namespace: str, base_name: str) -> str:
@@ -99,14 +100,14 @@ def lock_of(local: LocalBase, origin: Bootstrapped) -> str | None:
     if packages is None:
         return None
     arguments = rootfs.arguments(origin)
-    document = {
+    made_from = {
         "format": _FORMAT,
         "platform": LINUX_AMD64.oci,
         "bootstrap": arguments,
         "debian": sorted(packages),
         "rootfs": debian.recorded_rootfs(local.paths, local.name, arguments),
     }
-    return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return Recipe(inputs=made_from).digest
 
 
 def from_config(document: Any) -> RootfsImage | None:
@@ -128,7 +129,11 @@ def from_config(document: Any) -> RootfsImage | None:
 
 def diff_id_of(tar: Path) -> str:
     """SHA-256 of a root file system, as ``sha256:…``."""
-    with tar.open("rb") as stream:
+    return _digest_of_file(tar)
+
+
+def _digest_of_file(file: Path) -> str:
+    with file.open("rb") as stream:
         return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
 
 
@@ -166,7 +171,7 @@ def write_archive(image: RootfsImage, tar: Path, reference: str, target: Path) -
         ):
             shutil.copyfileobj(source, packed, _CHUNK)
         config = image.config()
-        packed_digest = diff_id_of(layer_file)
+        packed_digest = _digest_of_file(layer_file)
         layer = {"mediaType": _LAYER, "digest": packed_digest, "size": layer_file.stat().st_size}
         manifest = _json(
             {
@@ -178,9 +183,7 @@ def write_archive(image: RootfsImage, tar: Path, reference: str, target: Path) -
         )
         named = {"io.containerd.image.name": _full_name(reference), "org.opencontainers.image.ref.name": image.tag}
         index = {"schemaVersion": 2, "manifests": [descriptor(MANIFEST, manifest) | {"annotations": named}]}
-        listed = [
-            {"Config": _blob(digest_of(config)), "RepoTags": [reference], "Layers": [_blob(str(layer["digest"]))]}
-        ]
+        listed = [{"Config": _blob(digest_of(config)), "RepoTags": [reference], "Layers": [_blob(packed_digest)]}]
         with tarfile.open(target, "w") as archive:
             for content in (config, manifest):
                 _add(archive, _blob(digest_of(content)), content)

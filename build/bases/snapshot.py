@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from build.matrix.origins import SnapshotArchive
@@ -26,10 +25,7 @@ def sources(usual: str, snapshot: SnapshotArchive, time: datetime.datetime, keyr
         time: When the packages of the lock were recorded (UTC).
         keyring: The keys that sign it, absolute; None: those of the usual sources.
     """
-    return list(_lines(usual, snapshot, time, keyring))
-
-
-def _lines(usual: str, snapshot: SnapshotArchive, time: datetime.datetime, keyring: Path | None) -> Iterator[str]:
+    found = []
     for line in usual.splitlines():
         match = _LINE.match(line.strip())
         if match is None:
@@ -39,7 +35,8 @@ def _lines(usual: str, snapshot: SnapshotArchive, time: datetime.datetime, keyri
             options = [each for each in options if not each.startswith("signed-by=")] + [f"signed-by={keyring}"]
         archive = match["url"].rpartition("/")[2]
         where = address(snapshot, archive, time)
-        yield f"deb [{' '.join((*options, 'check-valid-until=no'))}] {where} {match['rest']}"
+        found.append(f"deb [{' '.join((*options, 'check-valid-until=no'))}] {where} {match['rest']}")
+    return found
 
 
 def address(snapshot: SnapshotArchive, archive: str, time: datetime.datetime) -> str:

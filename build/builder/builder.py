@@ -51,7 +51,7 @@ class Builder:
         prepared: set[str] = set()
         # A base that was just bootstrapped may have other packages: the engine may have its images after all, and those
         # that were up to date may be no longer. They are prepared too: an image may need wheels of its own.
-        while missing := [image for image in possible if image.variant.name not in {*up_to_date, *outcomes, *prepared}]:
+        while missing := [image for image in possible if image.variant.name not in {*up_to_date, *prepared}]:
             skipped, failed_bases = self._prepare(missing)
             outcomes |= skipped
             prepared |= {image.variant.name for image in missing}

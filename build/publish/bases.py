@@ -27,7 +27,7 @@ from build.publish.publication import Upload
 from build.publish.push import Progress, local_image, push
 from build.publish.writes import Writes
 from build.registry.client import Client
-from build.registry.manifests import digest_of, named_blobs
+from build.registry.manifests import config_of, digest_of
 from build.system import console
 
 
@@ -139,14 +139,16 @@ def tag_bases(pushed: Iterable[PushedBase], remote: Client, writes: Writes, guar
 
 def _is_there(base: UsedBase, remote: Client) -> bool:
     """Tell whether the registry has the base; raise where it has another one for the lock."""
-    there = base.find(remote)
-    if there is None or there.image.packages == base.packages:
-        return there is not None
-    lines = debian.drift(there.image.packages, base.packages)
+    found = base.find(remote)
+    if found is None:
+        return False
+    if found.image.packages == base.packages:
+        return True
+    lines = debian.drift(found.image.packages, base.packages)
     others = debian.in_words(lines, "other")
     raise RegistryError(
         f"another run has published the base {base.local.name} of this lock before, with {others}",
-        where=remote.registry.reference(base.repository, there.digest),
+        where=remote.registry.reference(base.repository, found.digest),
         fix="build, verify and publish again, on that base: nox -s pipeline",
         details="\n".join(lines),
     )
@@ -191,8 +193,7 @@ def _image_of(base: UsedBase, store: RootfsStore) -> RootfsImage | None:
     """Return the image of the root file system of the images, which the engine has then; nothing is bootstrapped."""
     tree = rootfs.present(base.local)
     if tree is not None and tree.packages == base.packages:
-        image = store.keep(base.local, base.origin, tree, replace=True)
-        return image if image.lock else None
+        return store.keep(base.local, base.origin, tree, replace=True)
     found = store.find(base.local, base.origin)
     return found if found is not None and found.packages == base.packages else None
 
@@ -200,5 +201,4 @@ def _image_of(base: UsedBase, store: RootfsStore) -> RootfsImage | None:
 def _pushed(item: Upload, image: RootfsImage, remote: Client) -> str | None:
     """Return the digest of an image that the registry has under its tag; None if it has none, or another one."""
     manifest = remote.find_manifest(item.repository, item.tag)
-    config = next(iter(named_blobs(manifest) or ()), None) if manifest else None
-    return manifest.digest if manifest and config == digest_of(image.config()) else None
+    return manifest.digest if manifest and config_of(manifest) == digest_of(image.config()) else None

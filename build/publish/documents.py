@@ -13,7 +13,7 @@ from build.publish.plan import Plan
 from build.publish.release import Commit
 from build.registry import attachments
 from build.registry.client import Client
-from build.registry.manifests import Manifest, named_blobs
+from build.registry.manifests import Manifest, config_of
 from build.system import console
 from build.verify import reports
 from build.verify.reports import verified_tag
@@ -94,7 +94,7 @@ def _attach(plan: Plan, digest: str, remote: Client, commit: Commit) -> bool:
         return True
     subject = subject or remote.manifest(repository, digest)
     # The containerd store names an image by its manifest's digest, the classic one by its configuration's.
-    if report.image_id not in {subject.digest, *list(named_blobs(subject) or ())[:1]}:
+    if report.image_id not in {subject.digest, config_of(subject)}:
         console.warn(
             f"the test report of {item.name} is about another image of the same recipe than the registry has: "
             "it is not attached"

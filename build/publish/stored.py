@@ -9,7 +9,7 @@ from build.images.labels import LABEL
 from build.publish.release import ReleasedImage
 from build.registry.client import Client
 from build.registry.known_blobs import KnownBlobs
-from build.registry.manifests import Manifest, named_blobs
+from build.registry.manifests import Manifest, config_of, named_blobs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class StoredImage:
     @property
     def config(self) -> str | None:
         """The digest of its configuration."""
-        return next(iter(named_blobs(self.manifest) or ()), None)
+        return config_of(self.manifest)
 
     def is_of(self, recipe: str) -> bool:
         """Tell whether it can be pulled and is of a recipe."""
@@ -68,7 +68,7 @@ def recipe_of(remote: Client, repository: str, manifest: Manifest) -> str | None
     Raises:
         RegistryError: The registry is not there, refuses, or fails.
     """
-    config = next(iter(named_blobs(manifest) or ()), None)
+    config = config_of(manifest)
     content = remote.find_blob(repository, config) if config else None
     try:
         recipe = json.loads(content or b"")["config"]["Labels"][f"{LABEL}.recipe"]

@@ -80,6 +80,11 @@ def named_blobs(manifest: Manifest) -> dict[str, int] | None:
         return None
 
 
+def config_of(manifest: Manifest) -> str | None:
+    """The digest of the configuration that an image's manifest names; None for what is not one."""
+    return next(iter(named_blobs(manifest) or ()), None)
+
+
 def layers_of(manifest: Manifest) -> tuple[str, ...]:
     """The digests of the layers that an image's manifest names; none for what is not one."""
     return tuple(named_blobs(manifest) or ())[1:]

@@ -86,6 +86,11 @@ class Running:
     container: Container
     port: int
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables with which commands use it."""
+        return {"REGISTRY": f"127.0.0.1:{self.port}"}
+
     def run(self, command: str) -> str:
         code, output = self.container.exec_run(["sh", "-euc", command], user="0", stream=False)
         assert code == 0, output

@@ -45,7 +45,7 @@ class Published:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"REGISTRY": f"127.0.0.1:{self.registry.port}"}
+        return self.registry.environment
 
     @property
     def recipe(self) -> Recipe:

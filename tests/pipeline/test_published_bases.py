@@ -51,7 +51,7 @@ class Setting:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"REGISTRY": f"127.0.0.1:{self.registry.port}"}
+        return self.registry.environment
 
 
 def base_of(checkout: Checkout) -> tuple[LocalBase, Bootstrapped]:
