@@ -11,14 +11,18 @@ import json
 import os
 import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
 from build.system import processes
+
+if TYPE_CHECKING:
+    import psutil
 
 _PREFIX = "inference-images-run-"
 #: A file in the folder. The run that owns the folder holds its lock, which the kernel releases if the run is killed.
@@ -27,6 +31,8 @@ _NOTE = "left-*.json"
 #: The folder for temporary files in it. Programs that run as other users (apt's, mmdebstrap's) write there too, but not
 #: next to it, where the notes are.
 _TEMPORARY = "tmp"
+#: Seconds to try to remove the folder of a dead run, in which its programs may still write.
+_PATIENCE = 5.0
 
 #: Kind of a note → the function that undoes what a note of that kind names. It returns False to be asked again by the
 #: next command.
@@ -116,11 +122,20 @@ def _remove_left(parent: Path, undo: Undo) -> None:
 
 def _remove(folder: Path, undo: Undo) -> None:
     """Remove the folder of a dead run, after all that it was for."""
-    _end_programs(folder)
-    for note in folder.glob(_NOTE):
-        _undo_note(note, undo)
-    if not any(folder.glob(_NOTE)) and not _has_mounts(folder):
+    until = time.monotonic() + _PATIENCE
+    sessions: set[int] = set()
+    while True:
+        programs = _programs(folder, sessions)
+        processes.end(programs)
+        for note in folder.glob(_NOTE):
+            _undo_note(note, undo)
+        if any(folder.glob(_NOTE)) or _has_mounts(folder):
+            return
         shutil.rmtree(folder, ignore_errors=True)
+        if not (programs or folder.exists()) or time.monotonic() > until:
+            return
+        # While programs were being ended, one of them may have started another, which goes on writing.
+        time.sleep(0.05)
 
 
 def _undo_note(note: Path, undo: Undo) -> None:
@@ -144,18 +159,31 @@ def _remove_path(content: Any) -> bool:
     return True
 
 
-def _end_programs(folder: Path) -> None:
-    """End the programs of a dead run that are still running: its temporary folder is theirs."""
+def _programs(folder: Path, sessions: set[int]) -> list[psutil.Process]:
+    """Find the programs of a dead run that are still running: its temporary folder is theirs.
+
+    Args:
+        folder: The folder of the run.
+        sessions: The sessions of the programs that earlier calls have found; those found now are added.
+    """
     import psutil  # here, since it would slow down commands that have nothing to end
 
-    left: dict[int, psutil.Process] = {}
-    for process in psutil.process_iter():
+    found: dict[int, psutil.Process] = {}
+    running = list(psutil.process_iter())
+    for process in running:
         with contextlib.suppress(psutil.Error, OSError):
             if process.environ().get("TMPDIR") == str(folder / _TEMPORARY):
-                left[process.pid] = process
+                found[process.pid] = process
+                # `processes` starts each program in a session of its own.
+                sessions.add(os.getsid(process.pid))
                 # Its own programs may have another environment, as those that mmdebstrap runs in a root file system.
-                left |= {each.pid: each for each in process.children(recursive=True)}
-    processes.end(list(left.values()))
+                found |= {each.pid: each for each in process.children(recursive=True)}
+    sessions.discard(os.getsid(0))
+    for process in running:
+        with contextlib.suppress(psutil.Error, OSError):
+            if os.getsid(process.pid) in sessions:
+                found[process.pid] = process
+    return [process for process in found.values() if processes.is_alive(process)]
 
 
 def _has_mounts(folder: Path) -> bool:

@@ -105,6 +105,24 @@ def test_the_next_run_removes_what_a_killed_one_left(other: Other, temporary: Pa
     assert list(temporary.iterdir()) == []
 
 
+def test_a_program_that_starts_while_another_is_ended_is_ended_too(temporary: Path, tmp_path: Path) -> None:
+    """As when the clean-up of a program outlives it, with an environment of its own."""
+    dead = temporary / "inference-images-run-dead"
+    (dead / "tmp").mkdir(parents=True)
+    writer = 'echo $$ > "$2"; while :; do mkdir -p "$1/tmp/later"; : > "$1/tmp/later/file"; sleep 0.01; done'
+    script = 'trap \'env -i sh -c "$3" sh "$1" "$2" & exit\' TERM; while :; do sleep 0.05; done'
+    command = ["sh", "-c", script, "sh", str(dead), str(tmp_path / "writer"), writer]
+    program = processes.start(command, environment={**os.environ, "TMPDIR": str(dead / "tmp")})
+    wait_until(lambda: "TMPDIR" in psutil.Process(program.pid).environ())
+    try:
+        with run_folder.opened({}):
+            assert not dead.exists()
+            later = int((tmp_path / "writer").read_text())
+            assert not psutil.pid_exists(later) or not processes.is_alive(psutil.Process(later))
+    finally:
+        processes.stop(program)
+
+
 def test_a_run_that_is_alive_keeps_its_folder(other: Other, tmp_path: Path) -> None:
     with run_folder.opened({}):
         assert (other.folder / "tmp/left").is_dir()
