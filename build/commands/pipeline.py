@@ -20,7 +20,7 @@ from build.commands.build import build_images, report
 from build.commands.building import building
 from build.commands.options import PublishOptions, Session, publishing, selecting
 from build.commands.plan import fail_if_unknown, plan_of
-from build.commands.publish import publish_images
+from build.commands.publish import finish_release, publish_images
 from build.commands.pull import pull_published
 from build.commands.run import Chosen, Run, checked, choose, connected
 from build.commands.verify import verify_images
@@ -82,6 +82,8 @@ def pipeline(
             console.info(plan_output.totals(plan))
         if not force:
             fail_if_unknown(plan)
+        if plan.older and not dry_run:
+            raise plan.older
         again = options.no_cache or options.refresh_bases
         if dry_run:
             if (rebuilt := plan_output.again_line(plan.states, options)) is not None:
@@ -104,6 +106,8 @@ def pipeline(
             verbose=verbose,
             check=not force,
         )
+        if plan.differences and not publish_options.no_latest:
+            finish_release(chosen.project, publish_options)
         every = {**done, **{each.name: each for each in results}}
         published = [every[image.variant.name] for image in chosen.images if image.variant.name in every]
         output.print_results(published, verbose=verbose)

@@ -60,6 +60,7 @@ def plan_of(chosen: Chosen, options: PublishOptions, *, locked: bool = False) ->
     allowed = Options(
         latest=not options.no_latest,
         latest_for_stand_ins=options.latest_for_stand_ins,
+        allow_older=options.allow_older,
         without_records=options.without_records,
         locked=locked,
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from build.builder.registry_image import build_registry
+from build.checkout.project import Project
 from build.commands.options import PublishOptions, Session, publishing, selecting
 from build.commands.run import Run, find_images, opened
 from build.commands.verify import target
@@ -17,6 +18,7 @@ from build.paths import repository
 from build.publish import origin, output
 from build.publish.bases import BasesOf, used_bases
 from build.publish.publication import Publication, Published
+from build.publish.publish import finish
 from build.publish.publish import publish as push
 from build.publish.targets import Rules
 from build.registry import address
@@ -83,14 +85,38 @@ def publish_images(run: Run, images: Sequence[BuiltImage], options: PublishOptio
             registry,
             run.connection.client,
             origin=origin.of_checkout(run.project.paths.root, held=state.lock_file(run.project.paths)),
-            rules=Rules(
-                allow_older=options.allow_older,
-                latest=not options.no_latest,
-                without_records=options.without_records,
-            ),
+            rules=_rules(options),
             progress=show,
             bases=BasesOf(project=run.project, used=used_bases(run.project, images)),
         )
+
+
+def finish_release(project: Project, options: PublishOptions) -> None:
+    """Finish the last release if the run that made it was interrupted.
+
+    Args:
+        project: The checkout, which the command holds.
+        options: The options of publishing.
+
+    Raises:
+        RegistryError: As of `build.publish.publish.finish`.
+    """
+    finished = finish(
+        address.from_environment(),
+        project.matrix.project.namespace,
+        origin=origin.of_checkout(project.paths.root, held=state.lock_file(project.paths)),
+        rules=_rules(options),
+    )
+    if finished:
+        console.info(f"release {finished.number}, whose publish was interrupted, is finished")
+
+
+def _rules(options: PublishOptions) -> Rules:
+    return Rules(
+        allow_older=options.allow_older,
+        latest=not options.no_latest,
+        without_records=options.without_records,
+    )
 
 
 def _check_verified(run: Run, images: Sequence[BuiltImage]) -> None:

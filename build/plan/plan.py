@@ -14,7 +14,9 @@ from build.images.image import Image
 from build.plan.answers import Registered, ask
 from build.plan.decide import decide
 from build.plan.question import Question, questions
-from build.plan.states import WORK, Blocked, State, ToBuild, Unknown
+from build.plan.states import WORK, Blocked, Present, State, ToBuild, Unknown
+from build.publish import origin as origins
+from build.publish import targets
 from build.publish.release import Difference, Release
 from build.registry import probe
 from build.registry.address import Registry
@@ -45,6 +47,8 @@ class Plan:
     base_differences: Mapping[str, Sequence[str]]
     #: Bytes of the packages of the images to build, each file once, as far as the index tells.
     bytes: int
+    #: Why the images that would replace newer ones are blocked: the checkout is older than the release.
+    older: RegistryError | None = None
 
     @property
     def work(self) -> tuple[State, ...]:
@@ -70,6 +74,8 @@ class Options:
     latest: bool = True
     #: Move it to images on stand-in bases, too.
     latest_for_stand_ins: bool = False
+    #: Replace published images that are of a newer commit.
+    allow_older: bool = False
     #: Numbers of records that are passed over if they cannot be read.
     without_records: frozenset[str] = frozenset()
     #: Build nothing on a base that differs from its lock.
@@ -135,6 +141,11 @@ def make_plan(
         if why := drifted.get(image.variant.build_base_name):
             states[image.variant.name] = Blocked(name=image.variant.name, why=why)
     release = registered.release
+    older = None
+    if release and not options.allow_older:
+        older = _older(project, release, asked, states, registry)
+    if older:
+        states |= {name: Blocked(name=name, why=older.failure) for name in older.names}
     to_build = {name for name, state in states.items() if isinstance(state, ToBuild)}
     packages = {
         package.sha256: package.size or 0
@@ -155,4 +166,31 @@ def make_plan(
         bases=bases,
         base_differences=published.differences(project, bases or {}),
         bytes=sum(packages.values()),
+        older=older.failure if older else None,
     )
+
+
+@dataclass(frozen=True)
+class _Older:
+    """The images that a release has from a newer commit, and the failure to publish them."""
+
+    names: tuple[str, ...]
+    failure: RegistryError
+
+
+def _older(
+    project: Project, release: Release, asked: Sequence[Question], states: Mapping[str, State], registry: Registry
+) -> _Older | None:
+    """Return the images with work to do that would replace newer ones.  Asks git."""
+    work = {
+        each.key: state.digest if isinstance(state, Present) else None
+        for each in asked
+        if isinstance(state := states[each.name], WORK)
+    }
+    if not work:
+        return None
+    origin = origins.of_checkout(project.paths.root)
+    newer = targets.newer_images(release, work, origin)
+    if not newer:
+        return None
+    return _Older(tuple(each.name for each in newer), targets.older_checkout(release, newer, origin, str(registry)))

@@ -57,7 +57,7 @@ class ToBuild:
 
 @dataclass(frozen=True, kw_only=True)
 class Blocked:
-    """The image cannot be made from what is committed, or not on this machine."""
+    """The image cannot be made from what is committed, or not on this machine; or it would replace a newer one."""
 
     word: ClassVar[str] = "blocked"
     name: str

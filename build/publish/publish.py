@@ -20,7 +20,7 @@ from build.publish import records, status, targets
 from build.publish import release as releases
 from build.publish.bases import BasesOf, PushedBase, push_bases, tag_bases
 from build.publish.documents import attach_documents
-from build.publish.lock import Guard, NoGuard, locked
+from build.publish.lock import Guard, NoGuard, current_holder, locked
 from build.publish.mounts import Layers
 from build.publish.origin import Origin
 from build.publish.plan import Plan, plan_all
@@ -28,7 +28,7 @@ from build.publish.publication import Publication, Published, Status
 from build.publish.push import Progress, local_image, push
 from build.publish.record_write import write_record
 from build.publish.records import Family, read_tags
-from build.publish.release import Place
+from build.publish.release import Place, Release
 from build.publish.stored import recipe_of
 from build.publish.tag_moves import Move, Moves, nothing_moved, unfinished
 from build.publish.targets import Rules, Target
@@ -105,6 +105,31 @@ def publish(
         return [
             _result(remote.registry, plan, size, target, family, tags) for plan, size in zip(plans, sizes, strict=True)
         ]
+
+
+def finish(registry: Registry, namespace: str, *, origin: Origin, rules: Rules) -> Release | None:
+    """Finish the last release, if a run that wrote its record was interrupted before it moved all tags.
+
+    Args:
+        registry: The registry.
+        namespace: The namespace of the matrix.
+        origin: This run.
+        rules: What a person allows.
+
+    Returns:
+        The release; None if it was finished already, or another run publishes now.
+
+    Raises:
+        RegistryError: The registry is not there, refuses, or stopped answering. The details say what the run left.
+    """
+    repository = releases.repository_of(namespace)
+    with Client(registry) as remote:
+        run = _Run(remote=remote, origin=origin, today=None, rules=rules)
+        holder = current_holder(remote, repository)
+        if (holder and holder.clone != origin.clone) or not run.family(repository).differences:
+            return None
+        _, target, _ = _move_tags(run, repository, [], [])
+        return target.release
 
 
 @dataclass(frozen=True, kw_only=True)

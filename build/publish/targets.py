@@ -156,19 +156,41 @@ def check_age(family: Family, plans: Sequence[Plan], origin: Origin, registry: s
     Raises:
         RegistryError: One does.
     """
-    newer = []
-    for plan in plans:
-        published = family.release.image((plan.item.name, plan.item.stand_in or "")) if family.release else None
-        if published is None or published.digest == plan.digest:
-            continue
-        if is_older(origin, published.commit):
-            newer.append(published)
-    if newer:
-        assert family.release is not None
-        raise RegistryError(
-            f"the registry has newer images: release {family.release.number} is of {newer[0].commit}, "
-            f"this checkout is at {origin.commit}",
-            where=registry,
-            fix="git pull; or publish the older images all the same: --allow-older",
-            details="newer: " + ", ".join(image.name for image in newer),
-        )
+    if family.release is None:
+        return
+    images = {(plan.item.name, plan.item.stand_in or ""): plan.digest for plan in plans}
+    if newer := newer_images(family.release, images, origin):
+        raise older_checkout(family.release, newer, origin, registry)
+
+
+def newer_images(
+    release: Release, images: Mapping[tuple[str, str], str | None], origin: Origin
+) -> tuple[ReleasedImage, ...]:
+    """Return the images of a release that a run would replace, although they are of a newer commit than the run's.
+
+    Args:
+        release: The last release.
+        images: The key of each image of the run → its digest; None if it is not in the registry yet.
+        origin: The run.
+    """
+    is_newer = functools.cache(lambda commit: is_older(origin, commit))
+    published = ((key, digest, release.image(key)) for key, digest in images.items())
+    return tuple(image for _, digest, image in published if image and image.digest != digest and is_newer(image.commit))
+
+
+def older_checkout(release: Release, newer: Sequence[ReleasedImage], origin: Origin, registry: str) -> RegistryError:
+    """Return the failure of a run that would replace newer images.
+
+    Args:
+        release: The last release.
+        newer: Those images (`newer_images`), at least one.
+        origin: The run.
+        registry: The registry.
+    """
+    return RegistryError(
+        f"the registry has newer images: release {release.number} is of {newer[0].commit}, "
+        f"this checkout is at {origin.commit}",
+        where=registry,
+        fix="git pull; or publish the older images all the same: --allow-older",
+        details="newer: " + ", ".join(image.name for image in newer),
+    )

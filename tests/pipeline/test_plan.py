@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import subprocess
 import threading
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import docker
@@ -19,10 +21,13 @@ from build.checkout.project import open_project
 from build.images.recipe import Recipe, inputs_tag
 from build.locks import debian
 from build.matrix.origins import Bootstrapped
+from build.publish import records
+from build.publish import release as releases
 from build.publish.stored import recipe_of
+from build.registry import address
 from build.registry.attachments import attach
 from build.registry.client import Client
-from build.registry.manifests import MANIFEST, descriptor, layers_of, to_manifest
+from build.registry.manifests import EMPTY, EMPTY_CONTENT, MANIFEST, descriptor, layers_of, to_manifest
 from tests.conftest import Checkout, take_port
 from tests.pipeline.helpers import local_image
 from tests.pipeline.registries import BLOBS, Running, running
@@ -241,6 +246,71 @@ def test_an_embedded_registry_that_is_stopped_counts_as_empty(published: Publish
     dry = published.checkout.run("pipeline", MINIMAL, "--dry-run", env=environment)
     assert dry.code == 0
     assert dry.out == planned.out
+
+
+def committed(checkout: Checkout, day: str) -> Checkout:
+    """Make a checkout a git repository with one commit."""
+    date = f"{day}T12:00:00Z"
+    for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message=a commit"]):
+        subprocess.run(
+            ["git", "-c", "user.name=one", "-c", "user.email=one@localhost", *command],
+            cwd=checkout.root,
+            env={**os.environ, "GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date},
+            check=True,
+        )
+    return checkout
+
+
+def test_an_older_checkout_plans_and_builds_nothing_that_would_replace_newer_images(
+    published: Published, fresh: Checkout, tmp_path: Path
+) -> None:
+    environment = {"REGISTRY": f"127.0.0.1:{published.registry.port}/team-{uuid.uuid4().hex[:8]}"}
+    older = Checkout(root=shutil.copytree(fresh.root, tmp_path / "older"))
+    done = committed(fresh, "2026-11-02").run("pipeline", MINIMAL, env=environment)
+    assert done.code == 0, done.one_screen()
+    older.edit("image/scripts/install-layer", "set -eu\n", "set -eu\numask 022\n")
+    committed(older, "2026-11-01")
+    planned = older.run("plan", MINIMAL, env={**environment, **NO_ENGINE})
+    assert planned.code == 0, planned.one_screen()
+    assert re.search(rf"^{MINIMAL} +blocked", planned.out, re.MULTILINE)
+    assert "the registry has newer images: release" in planned.out
+    refused = older.run("pipeline", MINIMAL, env={**environment, **NO_ENGINE})
+    assert refused.code == 5
+    assert "--allow-older" in refused.one_screen()
+    allowed = older.run("plan", MINIMAL, "--allow-older", env={**environment, **NO_ENGINE})
+    assert re.search(rf"^{MINIMAL} +to build", allowed.out, re.MULTILINE), allowed.text
+    # What would replace nothing is not blocked.
+    shutil.copy(fresh.root / "image/scripts/install-layer", older.root / "image/scripts/install-layer")
+    same = older.run("plan", MINIMAL, "--check", env={**environment, **NO_ENGINE})
+    assert same.code == 0, same.one_screen()
+
+
+def test_pipeline_finishes_a_release_of_other_images(published: Published, fresh: Checkout) -> None:
+    """The selected image needs nothing, so that no engine is needed either."""
+    namespace = f"team-{uuid.uuid4().hex[:8]}"
+    environment = {"REGISTRY": f"127.0.0.1:{published.registry.port}/{namespace}"}
+    done = published.checkout.run("pipeline", MINIMAL, env=environment)
+    assert done.code == 0, done.one_screen()
+    config = descriptor(EMPTY, EMPTY_CONTENT)
+    document = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": []}
+    other = to_manifest(document, MANIFEST)
+    registry = address.from_environment(environment)
+    with Client(registry) as client:
+        client.put_artifact("azureml/other", other, [EMPTY_CONTENT])
+        family = records.read(client, "azureml/releases")
+        assert family.release is not None
+        image = replace(family.release.images[0], name="other", repository="azureml/other", digest=other.digest)
+        record = replace(family.release, images=(*family.release.images, image))
+        manifest, content = releases.artifact(record)
+        client.put_artifact("azureml/releases", manifest, [EMPTY_CONTENT, content])
+        client.put_tag("azureml/releases", record.number, manifest)
+        assert client.digest("azureml/other", record.number) is None
+        done = fresh.run("pipeline", MINIMAL, env={**environment, **NO_ENGINE})
+        assert done.code == 0, done.one_screen()
+        assert f"release {record.number}, whose publish was interrupted, is finished" in done.err
+        assert client.digest("azureml/other", record.number) == other.digest
+        again = fresh.run("pipeline", MINIMAL, env={**environment, **NO_ENGINE})
+        assert (again.code, "is finished" in again.err) == (0, False), again.one_screen()
 
 
 def test_two_writers_attach_to_one_image(published: Published) -> None:
