@@ -94,6 +94,8 @@ def _packages(page: Page) -> str:
         lines.append(f"`CUDA=={page.variant.cuda.version}`")
         if page.variant.cuda.cudnn:
             lines.append(f"`cuDNN=={page.variant.cuda.cudnn}`")
+        if page.variant.reach:
+            lines.append(f"GPUs: {' '.join(page.variant.reach)}")
     return cell("<br>".join(lines) or "N/A")
 
 

@@ -44,6 +44,8 @@ def image_labels(image: Image, project: Project) -> dict[str, str]:
         result[f"{LABEL}.cuda"] = variant.cuda.version
         if variant.cuda.cudnn:
             result[f"{LABEL}.cudnn"] = variant.cuda.cudnn
+    if variant.reach and not variant.cuda_absent:
+        result[f"{LABEL}.gpu-architectures"] = " ".join(variant.reach)
     if variant.stand_in:
         result[STAND_IN] = variant.stand_in
     patched = [f"{name}=={version}" for name, version in patches.distributions(image.patches)]

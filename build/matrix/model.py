@@ -23,6 +23,7 @@ from build.matrix.origins import (
     Wheels,
 )
 from build.matrix.values import (
+    Architecture,
     CudaName,
     Date,
     DebianName,
@@ -238,6 +239,13 @@ class GpuPins(CpuPins):
         default=None,
         min_length=1,
         description="Wheels that contain the CUDA libraries, instead of the `packages` of the CUDA version.",
+    )
+    reach: list[Architecture] = Field(
+        default_factory=list,
+        description="The GPU architectures for which the framework has code. `sm_80` is machine code for GPUs of "
+        "compute capability 8.0 and above in the same major version (`sm_90a`: for 9.0 alone); `compute_90` is PTX, "
+        "which the driver compiles for all newer GPUs. `nox -s verify` reads them from the framework's libraries and "
+        "fails if they differ.",
     )
 
 

@@ -95,6 +95,7 @@ wheel-source: pytorch-cpu
     model.GpuPins: """\
 contract: [tensorflow==2.21.0]
 cuda-packages: ["cuda-toolkit[cudart]==13.0.3"]
+reach: [sm_80, sm_90, compute_90]
 """,
     model.Guard: """\
 pin: protobuf<3.21

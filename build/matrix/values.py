@@ -28,6 +28,8 @@ _DISTRIBUTION = rf"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?=={_NUMBERS}(\+[a-z0
 #: https://www.debian.org/doc/debian-policy/ch-controlfields.html#source; apt takes an architecture and a version too.
 _DEBIAN = r"^[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?(=[0-9A-Za-z.+:~-]+)?$"
 _INDEX = r"^(https?|file)://\S+$"
+#: As nvcc names them: https://docs.nvidia.com/cuda/cuda-compiler-driver-nvcc/index.html#gpu-feature-list
+_ARCHITECTURE = r"^(sm|compute)_[0-9]{2,3}[af]?$"
 _SNAPSHOT = r"^(https?|file)://[^\s\[\]]*\{time\}[^\s\[\]]*$"
 _REGISTRY = r"^([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]{1,5})?|[A-Za-z0-9-]+:[0-9]{1,5})(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$"
 
@@ -44,6 +46,7 @@ PATTERNS = {
     _DISTRIBUTION: "a distribution and its exact version: 'pandas==0.25.1'",
     _DEBIAN: "one package of the distribution's archive: 'libgomp1', 'libssl3=3.0.15-1'",
     _INDEX: "a URL: https://…, http://… or file://…",
+    _ARCHITECTURE: "a GPU architecture: sm_80 (machine code), compute_90 (PTX)",
     _SNAPSHOT: "an address with {time}: https://…/{archive}/{time}",
     _REGISTRY: "host[:port][/namespace], without a scheme: registry.example.com/acme",
 }
@@ -92,6 +95,8 @@ FullVersion = Annotated[str, Field(pattern=_PATCH_VERSION)]
 Reference = Annotated[str, Field(pattern=_REFERENCE)]
 #: ``pandas==0.25.1``.
 Distribution = Annotated[str, Field(pattern=_DISTRIBUTION)]
+#: ``sm_80``, ``compute_90``.
+Architecture = Annotated[str, Field(pattern=_ARCHITECTURE)]
 Index = Annotated[str, Field(pattern=_INDEX)]
 SnapshotUrl = Annotated[str, Field(pattern=_SNAPSHOT)]
 Registry = Annotated[str, Field(pattern=_REGISTRY)]

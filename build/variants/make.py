@@ -73,6 +73,7 @@ def make(matrix: Matrix, cell: Cell) -> Variant | Impossible:
         lifecycle=lifecycle,
         server_contract=server,
         own_contract=own,
+        reach=tuple(version.gpu.reach) if cuda else (),
     )
     return replace(variant, left_out=_left_out(matrix.patches, variant.requirements))
 

@@ -30,6 +30,7 @@ def as_rows(variants: Sequence[Variant], groups: Mapping[str, Sequence[str]]) ->
             "device": variant.device,
             "cuda": variant.cuda.version if variant.cuda else None,
             "cudnn": variant.cuda.cudnn if variant.cuda else None,
+            "reach": list(variant.reach),
             "base": variant.base_name,
             "python": variant.base.python,
             "contract": list(variant.contract),

@@ -44,6 +44,8 @@ class Variant:
     server_contract: tuple[str, ...] = ()
     #: The part of the contract that the version adds, its framework first; empty without a framework.
     own_contract: tuple[str, ...] = ()
+    #: The GPUs for which the framework promises code: ``sm_80`` (machine code), ``compute_90`` (PTX).
+    reach: tuple[str, ...] = ()
     #: The base that it is built on instead of its own (``--base ubuntu18.04=debian12-py37``).
     stand_in: str | None = None
     #: Distributions that patches remove from the metadata of pinned ones; they are neither resolved nor installed.

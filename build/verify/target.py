@@ -73,6 +73,7 @@ def expectations_of(image: Image, recipe: Recipe, labels: Mapping[str, str]) -> 
         "device": variant.device,
         "cuda": variant.cuda.version if variant.cuda else None,
         "cudnn": variant.cuda.cudnn if variant.cuda else None,
+        "reach": list(variant.reach),
         "os": variant.build_base.os,
         "cuda_absent": variant.cuda_absent,
         "python": variant.base.python,
@@ -121,8 +122,8 @@ def suite_for(expectations: Mapping[str, Any], tests: str) -> str:
 
 #: The modules of this package that decide what is run, in which containers, and what is expected.
 _RUNNERS = ("containers", "foundation", "pytest_run", "suite", "target", "whole_suite")
-#: The distributions that run the tests.
-_DISTRIBUTIONS = ("pytest", "pytest-testinfra", "pytest-xdist")
+#: The distributions that run the tests. The last one exists for this project's platform only.
+_DISTRIBUTIONS = ("pytest", "pytest-testinfra", "pytest-xdist", "nvidia-cuda-cuobjdump")
 
 
 @functools.cache
@@ -130,8 +131,14 @@ def _runner() -> bytes:
     """Return a text that changes with what runs the tests."""
     here = Path(__file__).parent
     modules = [f"{name} {hashlib.sha256((here / f'{name}.py').read_bytes()).hexdigest()}" for name in _RUNNERS]
-    distributions = [f"{name} {importlib.metadata.version(name)}" for name in _DISTRIBUTIONS]
-    return "\n".join((*modules, *distributions, "")).encode()
+    return "\n".join((*modules, *map(_distribution, _DISTRIBUTIONS), "")).encode()
+
+
+def _distribution(name: str) -> str:
+    try:
+        return f"{name} {importlib.metadata.version(name)}"
+    except importlib.metadata.PackageNotFoundError:
+        return f"{name} is not installed"
 
 
 def _counts(path: Path) -> bool:

@@ -28,6 +28,8 @@ class Image:
     device: str
     cuda: str | None
     cudnn: str | None
+    #: For which GPUs the framework promises code: ``sm_80``, ``compute_90``; empty if nothing is promised.
+    reach: tuple[str, ...]
     #: Why an image for CUDA does not contain CUDA (a stand-in base does not provide it), or None.
     cuda_absent: str | None
     #: ``debian12``.
@@ -73,6 +75,6 @@ def read(path: Path) -> tuple[list[Image], dict[str, str]]:
         The images, and the labels of every container that is started (so that leftovers can be found).
     """
     plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    lists = ("contract", "from_default_index", "from_source", "server_packages")
+    lists = ("reach", "contract", "from_default_index", "from_source", "server_packages")
     images = [Image(**{**entry, **{key: tuple(entry[key]) for key in lists}}) for entry in plan["images"]]
     return images, plan["container_labels"]

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,14 @@ def test_labels_describe_an_image() -> None:
     assert labels["inference-images.python"] == "3.11"
     assert labels["inference-images.released"] == "2026-06-02"
     assert labels["inference-images.end-of-life"] == "2028-06-30"
+
+
+def test_the_gpus_are_a_label_of_images_that_contain_cuda() -> None:
+    (image,) = PROJECT.images([variant for variant in PROJECT.variants if variant.name == SKLEARN])
+    reaching = replace(image, variant=replace(image.variant, reach=("sm_80", "compute_90")))
+    labels = image_labels(reaching, PROJECT.matrix.project)
+    assert labels["inference-images.gpu-architectures"] == "sm_80 compute_90"
+    assert "inference-images.gpu-architectures" not in image_labels(image, PROJECT.matrix.project)
 
 
 @pytest.mark.parametrize(("text", "word"), [("a b", '"a b"'), ('say "x"', '"say \\"x\\""'), ("$HOME", '"\\$HOME"')])

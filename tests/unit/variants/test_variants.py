@@ -637,6 +637,7 @@ def test_rows_for_json(variants: dict[str, Variant]) -> None:
         "device": "cuda13.0",
         "cuda": "13.0.3",
         "cudnn": "9.12.0.46",
+        "reach": [],
         "base": "one",
         "python": "3.11",
         "contract": ["azureml-inference-server-http==1.5.1", "tomli", "numpy>=2.0", "scikit-learn==1.9.1"],

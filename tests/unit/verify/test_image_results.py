@@ -26,7 +26,7 @@ def run(folder: Path, suite: str) -> list[Event]:
         shutil.copy(tool().image_tests / file, copy.image_tests)
     (copy.image_tests / "test_image_sample.py").write_text(textwrap.dedent(suite))
     unused = ("reference", "image_id", "recipe", "framework", "version", "cuda", "cudnn", "cuda_absent", "os", "python")
-    lists = ("contract", "from_default_index", "from_source", "server_packages")
+    lists = ("reach", "contract", "from_default_index", "from_source", "server_packages")
     entry: dict[str, object] = {
         **dict.fromkeys(unused),
         **{key: [] for key in lists},
