@@ -76,6 +76,7 @@ SESSIONS = {
     "engine": "Find a Docker engine with BuildKit, or install and start one (--status, --stop).",
     "list": "Show the images of the matrix (--json).",
     "lock": "Resolve the packages of every image and write them to locks/ (--check, --bases).",
+    "new": "Add a framework, or a version of one, to the matrix, and lock it (framework NAME, version NAME X).",
     "generate": "Write Dockerfiles, layer files, bake file, environments, schema and docs.",
     "check": "Check that the generated files are up to date.",
     "bases": "Bootstrap the bases and fetch the extra wheels, for `docker buildx bake`.",

@@ -33,6 +33,7 @@ COMMANDS = {
     "generate": "build.commands.generate:generate",
     "list": "build.commands.list:list_images",
     "lock": "build.commands.lock:lock_images",
+    "new": "build.commands.new:new",
     "plan": "build.commands.plan:plan",
     "pipeline": "build.commands.pipeline:pipeline",
     "publish": "build.commands.publish:publish",

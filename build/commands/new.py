@@ -1,0 +1,236 @@
+"""`nox -s new`: add a framework, or a version of one, to the matrix; then lock it and generate its files."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+from packaging.version import Version
+
+from build.checkout.project import Project, open_project
+from build.commands import generated_files
+from build.commands.lock import lock_command
+from build.errors import NetworkError, PipelineError, UsageError
+from build.matrix import insert
+from build.matrix.values import NAME, PATTERNS
+from build.packages import index
+from build.packages.distribution import Distribution
+from build.packages.target import Target
+from build.paths import Paths, repository, write_atomically
+from build.requirements import distribution_name, parse
+from build.scaffold import entry, script
+from build.scaffold.entry import Model
+from build.scaffold.release import Release, choose
+from build.system import console, state
+from build.variants.variant import Variant
+
+
+class _Subcommand(click.Command):
+    """A command whose usage line is what people type."""
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        assert ctx.parent is not None, "it is part of `new`"
+        formatter.write_usage(f"{ctx.parent.command_path} -- {ctx.info_name}", " ".join(self.collect_usage_pieces(ctx)))
+
+
+class _Group(click.Group):
+    """The group of them."""
+
+    command_class = _Subcommand
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_usage(ctx.command_path, "-- framework|version [OPTIONS] NAME ...")
+
+
+@click.group("new", cls=_Group)
+def new() -> None:
+    """Add a framework, or a version of one, to the matrix.
+
+    It asks the package index, writes the entry, resolves all locks, and generates the files.
+    """
+
+
+@new.command("framework")
+@click.option("--version", "wanted", metavar="VERSION", help="The version, such as 1.9.  [default: the newest]")
+@click.option("--distribution", metavar="DIST", help="The distribution in the index.  [default: NAME]")
+@click.option("--title", help="The name that people read.  [default: NAME]")
+@click.option("--module", help="The name by which Python imports it.  [default: that of the distribution, with '_']")
+@click.argument("name")
+def new_framework(
+    name: str, wanted: str | None, distribution: str | None, title: str | None, module: str | None
+) -> None:
+    """Add the framework NAME, which the index has as a distribution.
+
+    It also writes the beginning of its scoring script: edit that, then build and verify.
+    """
+    paths = repository()
+    with state.exclusive(paths, "new"):
+        project = open_project(paths)
+        _check_names(name, module)
+        if name in project.matrix.frameworks:
+            raise UsageError(
+                f"the matrix has the framework '{name}'",
+                where=project.loaded.where("frameworks", name),
+                fix=f"add a version of it: nox -s new -- version {name} VERSION",
+            )
+        found = _distribution(distribution or name)
+        bases = project.matrix.axes.base
+        release = choose(found, {base: _target(project, base) for base in bases}, wanted)
+        title = title or name
+        file = project.tool.image_tests / "scoring" / f"{name}.py"
+        place = f"tests/images/scoring/{file.name}"
+        _say(release, f"frameworks.{name}")
+        text = script.skeleton(title, module or found.name.replace("-", "_"), place)
+        lines = ["", *entry.framework(name, title, release)]
+        with _undone_on_failure(paths.matrix, file):
+            _add(project, ("frameworks",), lines)
+            if not file.exists():
+                write_atomically(file, text)
+            _lock_and_generate(paths)
+    console.out.print(
+        f"\n1. edit {place}\n2. nox -s build verify -- '{name}-{release.key}-*'", markup=False, highlight=False
+    )
+
+
+@new.command("version")
+@click.argument("name")
+@click.argument("wanted", metavar="VERSION")
+def new_version(name: str, wanted: str) -> None:
+    """Add VERSION of the framework NAME, after the model of its newest version."""
+    paths = repository()
+    with state.exclusive(paths, "new"):
+        project = open_project(paths)
+        model, variants = _model(project, name)
+        found = _distribution(model.distributions[0])
+        targets = {variant.base_name: _target(project, variant.base_name) for variant in variants}
+        release = choose(found, targets, wanted)
+        versions = project.matrix.frameworks[name].versions
+        if release.key in versions:
+            raise UsageError(
+                f"the matrix has {name} {release.key}",
+                where=project.loaded.where("frameworks", name, "versions", release.key),
+                fix=f"change its pins to {release.pin} there, then: nox -s lock generate",
+            )
+        _say(release, f'frameworks.{name}.versions."{release.key}"')
+        with _undone_on_failure(paths.matrix):
+            _add(project, ("frameworks", name, "versions", model.key), entry.version(model, release))
+            _lock_and_generate(paths)
+    console.out.print(f"\nnext: nox -s build verify -- '{name}-{release.key}-*'", markup=False, highlight=False)
+
+
+def _check_names(name: str, module: str | None) -> None:
+    if not re.fullmatch(NAME, name):
+        raise UsageError(
+            f"'{name}' cannot be the name of a framework: it is a part of image names",
+            fix=f"write {PATTERNS[NAME]}; --distribution and --title take any name",
+        )
+    if module and not all(part.isidentifier() for part in module.split(".")):
+        raise UsageError(f"'{module}' cannot be the name of a Python module", fix="give the name that code imports")
+
+
+def _distribution(name: str) -> Distribution:
+    """Return what the index has of a distribution.
+
+    Raises:
+        NetworkError: The index is not reached.
+        UsageError: It does not have it.
+    """
+    console.step(f"asking the package index for {name}")
+    found = index.configured().distribution(name)
+    if not found.files and found.not_reached:
+        raise NetworkError(
+            f"the package index does not say what it has of {name}",
+            where=", ".join(found.not_reached),
+            fix="check the network, then run it again",
+        )
+    if not found.files:
+        raise UsageError(
+            f"no index has a distribution '{name}'",
+            where=", ".join(found.places),
+            fix="give its name in the index: --distribution DIST",
+        )
+    return found
+
+
+def _target(project: Project, base: str) -> Target:
+    of = project.matrix.bases[base]
+    return Target(python=of.python, glibc=of.glibc, exclude_newer=project.exclude_newer)
+
+
+def _model(project: Project, name: str) -> tuple[Model, list[Variant]]:
+    """Return the newest version of a framework, and its images.
+
+    Raises:
+        UsageError: The matrix does not have the framework, or it has no version with an exact pin.
+    """
+    framework = project.matrix.frameworks.get(name)
+    if framework is None:
+        raise UsageError(
+            f"the matrix has no framework '{name}'",
+            where=project.loaded.where("frameworks"),
+            fix=f"add it: nox -s new -- framework {name}",
+        )
+    images = [variant for variant in project.variants if variant.framework == name and variant.version]
+    key = max((str(variant.version) for variant in images), key=Version, default=None)
+    variants = [variant for variant in images if variant.version == key]
+    pins = _exact(variant.own_contract[0] for variant in variants if variant.own_contract)
+    if key is None or len(set(pins.values())) != 1:
+        raise UsageError(
+            f"the newest version of '{name}' pins no single release that another one could be put in place of",
+            where=project.loaded.where("frameworks", name, "versions", key or ""),
+            fix="add the version by hand (CONTRIBUTING.md, 'Add a framework version')",
+        )
+    loaded = project.loaded
+    text = project.paths.matrix.read_text(encoding="utf-8")
+    lines = insert.lines_of(text, loaded.root, ("frameworks", name, "versions", key))
+    model = Model(key=key, release=next(iter(pins.values())), distributions=tuple(pins), lines=tuple(lines))
+    return model, variants
+
+
+def _exact(pins: Iterator[str]) -> Mapping[str, Version]:
+    """Return distribution → version of the pins that name one, without local versions (``+cpu``)."""
+    found: dict[str, Version] = {}
+    for pin in pins:
+        for specifier in parse(pin).specifier:
+            if specifier.operator == "==" and not specifier.version.endswith(".*"):
+                found[distribution_name(pin)] = Version(Version(specifier.version).public)
+    return found
+
+
+def _say(release: Release, place: str) -> None:
+    day = f", released {release.day.isoformat()}" if release.day else ""
+    console.info(f"{place}: {release.pin}{day}, for {', '.join(release.bases)}")
+    for base, why in release.misfits.items():
+        console.info(f"not for {base}: {why}")
+
+
+def _add(project: Project, keys: tuple[str, ...], lines: list[str]) -> None:
+    file = project.paths.matrix
+    text = file.read_text(encoding="utf-8")
+    write_atomically(file, insert.append(text, project.loaded.root, keys, lines))
+
+
+def _lock_and_generate(paths: Paths) -> None:
+    open_project(paths)  # an entry that the matrix does not allow is reported before minutes of resolving
+    lock_command(paths, check=False, refresh_bases=False)
+    console.info(f"{len(generated_files.write(open_project(paths)))} files generated")
+
+
+@contextlib.contextmanager
+def _undone_on_failure(*files: Path) -> Iterator[None]:
+    """Restore files if the body fails: what it has not locked must not be in the matrix."""
+    before = {file: file.read_text(encoding="utf-8") if file.exists() else None for file in files}
+    try:
+        yield
+    except BaseException as failure:
+        for file, text in before.items():
+            if text is None:
+                file.unlink(missing_ok=True)
+            else:
+                write_atomically(file, text)
+        if isinstance(failure, PipelineError):
+            console.warn("nothing was added")
+        raise
