@@ -85,6 +85,7 @@ SESSIONS = {
     "publish": "Push verified images to the registry (--verbose, --json).",
     "plan": "Show what `pipeline` would do for each image, and why (--check, --json, --summary).",
     "why": "Show what differs between what would be built and what is published.",
+    "diff": "Show what differs between two published images or releases (--json, --markdown, --layers).",
     "pipeline": "Check, plan, build, verify, publish: what the registry does not have yet.",
     "catalogue": "Write docs/images.md and a website of all images (--output, --offline).",
     "bench": "Compare this pipeline with plain Dockerfiles, or the server with the bare one (--only).",

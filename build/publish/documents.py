@@ -6,14 +6,16 @@ list is overwritten for that, and what two writers of one tag write says the sam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from build.images.recipe import inputs_tag
 from build.publish.plan import Plan
 from build.publish.release import Commit
 from build.registry import attachments
 from build.registry.client import Client
-from build.registry.manifests import Manifest, config_of
+from build.registry.manifests import Manifest, config_of, layers_of
 from build.system import console
 from build.verify import reports
 from build.verify.reports import verified_tag
@@ -69,6 +71,27 @@ def verified_digest(remote: Client, repository: str, recipe: str, suite: str) ->
         return None
     subject = manifest.document.get("subject")
     return str(subject.get("digest")) if isinstance(subject, dict) else None
+
+
+def read_inputs(remote: Client, repository: str, recipe: str) -> Mapping[str, Any] | None:
+    """Return the inputs of a recipe, if the registry has the document whose SHA-256 is the recipe.
+
+    Args:
+        remote: The registry.
+        repository: As the matrix names it.
+        recipe: The whole recipe.
+
+    Raises:
+        RegistryError: The registry is not there, refuses, or fails.
+    """
+    manifest = remote.find_manifest(repository, inputs_tag(recipe))
+    if manifest is None or layers_of(manifest) != (f"sha256:{recipe}",):
+        return None
+    try:
+        content = json.loads(remote.find_blob(repository, f"sha256:{recipe}") or b"")
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def _attach(plan: Plan, digest: str, remote: Client, commit: Commit) -> bool:

@@ -85,6 +85,17 @@ def last_release(remote: Client, repository: str, *, without: Collection[str] = 
     return last[0] if last else None
 
 
+def release_of(remote: Client, repository: str, number: str) -> Release:
+    """Read the record of one release, which the registry lists.
+
+    Raises:
+        RegistryError: The registry is not there, refuses, or fails; or a later version of this project wrote the
+            record.
+        UnreadableRecordError: The record cannot be read.
+    """
+    return _release(remote, repository, number)[0]
+
+
 def read_tags(remote: Client, places: Iterable[Place]) -> dict[Place, str | None]:
     """Read the digests of tags, or look up digests themselves, several at a time.
 

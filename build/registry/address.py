@@ -97,38 +97,56 @@ def parse(text: str) -> Registry:
     Raises:
         UsageError: It is not of that form.
     """
-    scheme, separator, rest = text.partition("://")
-    if not separator:
-        scheme, rest = "", text
-    host, _, namespace = rest.rstrip("/").partition("/")
-    wrong: str | None = None
+    _, _, rest = text.rpartition("://")
+    host = rest.partition("/")[0]
     if "@" in host:
         raise UsageError(
             f"{REGISTRY_VARIABLE} must not hold credentials",
             where=f"environment variable {REGISTRY_VARIABLE}",
             fix=f"log in once with: docker login {host.rpartition('@')[2]}; then name only the host",
         )
-    if scheme not in ("", "http", "https"):
-        wrong = f"the scheme '{scheme}' is neither http nor https"
-    elif not _HOST.match(host):
-        wrong = f"'{host}' is not a host"
-    elif (port := _PORT.search(host)) and not 0 < int(port[1]) < 65536:
-        wrong = f"'{port[1]}' is not a port"
-    elif not any(mark in host for mark in ".:") and host != "localhost":
-        # Docker reads the first part of 'acme/image' as a namespace of Docker Hub.
-        wrong = f"'{host}' is a namespace and not a host (Docker Hub's is docker.io/{host})"
-    else:
-        for component in namespace.split("/") if namespace else []:
-            if not _COMPONENT.match(component):
-                wrong = f"'{component}' cannot be part of a repository's name (lower case, digits, . _ -)"
-    if wrong:
+    try:
+        return from_text(text)
+    except ValueError as failure:
         raise UsageError(
-            f"{REGISTRY_VARIABLE}={text}: {wrong}",
+            f"{REGISTRY_VARIABLE}={text}: {failure}",
             where=f"environment variable {REGISTRY_VARIABLE}",
             fix=f"write it as host[:port][/namespace], for example {REGISTRY_VARIABLE}=ghcr.io/acme",
-        )
+        ) from None
+
+
+def from_text(text: str) -> Registry:
+    """Read an address as `parse` does, wherever it was written.
+
+    Args:
+        text: ``[http[s]://]host[:port][/namespace]``.
+
+    Raises:
+        ValueError: It is not of that form; the message says why.
+    """
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        scheme, rest = "", text
+    host, _, namespace = rest.rstrip("/").partition("/")
+    if scheme not in ("", "http", "https"):
+        raise ValueError(f"the scheme '{scheme}' is neither http nor https")
+    if not _HOST.match(host):
+        raise ValueError(f"'{host}' is not a host")
+    if (port := _PORT.search(host)) and not 0 < int(port[1]) < 65536:
+        raise ValueError(f"'{port[1]}' is not a port")
+    if not is_host(host):
+        # Docker reads the first part of 'acme/image' as a namespace of Docker Hub.
+        raise ValueError(f"'{host}' is a namespace and not a host (Docker Hub's is docker.io/{host})")
+    for component in namespace.split("/") if namespace else []:
+        if not _COMPONENT.match(component):
+            raise ValueError(f"'{component}' cannot be part of a repository's name (lower case, digits, . _ -)")
     insecure = scheme == "http" or (not scheme and _is_this_machine(host))
     return Registry(host=host, namespace=namespace or None, insecure=insecure)
+
+
+def is_host(first: str) -> bool:
+    """Tell whether Docker reads the first part of a reference, before a slash, as a host."""
+    return any(mark in first for mark in ".:") or first == "localhost"
 
 
 def _is_this_machine(host: str) -> bool:

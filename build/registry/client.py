@@ -18,7 +18,8 @@ from build.registry.address import Registry
 from build.registry.connection import Connection
 from build.registry.manifests import INDEXES, MANIFESTS, Blob, Manifest, blobs_of, digest_of
 from build.system.http import HttpClient
-from build.system.http_response import Response
+from build.system.http_failures import HttpError
+from build.system.http_response import Response, Stream
 
 _ACCEPT = {"Accept": ", ".join(MANIFESTS)}
 #: How often an upload is begun, in case the registry forgets it.
@@ -205,6 +206,19 @@ class Client:
         if (actual := digest_of(response.content)) != digest:
             raise failures.damaged(self.registry, doing, f"the content has the digest {actual}")
         return response.content
+
+    @contextlib.contextmanager
+    def open_blob(self, repository: str, digest: str) -> Iterator[Stream]:
+        """Read a large blob piece by piece; whoever reads it compares its digest."""
+        doing = f"reading {repository}@{digest}"
+        path = self._path(repository, "blobs", digest)
+        try:
+            with self._connection.stream(path, doing=doing, scopes=[self._scope(repository)]) as stream:
+                yield stream
+        except HttpError as failure:
+            broken = failures.from_http(self.registry, failure, doing)
+            broken.is_unanswered = True
+            raise broken from failure
 
     def put_artifact(self, repository: str, manifest: Manifest, blobs: Sequence[bytes]) -> bool | None:
         """Upload a manifest that is not an image, after the blobs that it names; its reference is its digest.

@@ -15,12 +15,15 @@ from build.registry.address import Registry
 from build.registry.authentication import Authenticator
 from build.system.http import HttpClient
 from build.system.http_failures import HttpError
-from build.system.http_response import Response
+from build.system.http_response import Response, Stream
 from build.system.retries import is_unsettled
 
 # Docker Hub's references and its registry have different hosts.
 _DOCKER_HUB = ("docker.io", "index.docker.io")
 _DOCKER_HUB_REGISTRY = "registry-1.docker.io"
+
+#: Bytes that are read of an answer with an error status.
+_MOST_WORDS = 64_000
 
 _NEXT = re.compile(r'<([^>]*)>\s*;[^,<]*\brel="?next\b')
 
@@ -91,6 +94,38 @@ class Connection:
         failed = failures.from_response(self.registry, response, doing, logged_in=logged_in)
         failed.maybe_done = response.unsettled or is_unsettled(response.status)
         raise failed
+
+    @contextlib.contextmanager
+    def stream(self, path: str, *, doing: str, scopes: Collection[str]) -> Iterator[Stream]:
+        """Send a GET request, and read its answer piece by piece.
+
+        Raises:
+            RegistryError: The registry is not there, refuses, or fails.
+            HttpError: The connection failed while the answer was read.
+        """
+        wanted = frozenset(scopes)
+        url = urljoin(self._root, path)
+        with contextlib.ExitStack() as stack:
+            login = self._authenticator.header(wanted)
+            answer = self._open(stack, url, login, doing)
+            if answer.response.status == 401:
+                renewed = self._authenticator.answer(answer.response, wanted, login)
+                if renewed is not None:
+                    stack.close()
+                    answer = self._open(stack, url, renewed, doing)
+            if not answer.response.ok:
+                response = dataclasses.replace(answer.response, content=answer.read(_MOST_WORDS))
+                logged_in = self._authenticator.logged_in
+                raise failures.from_response(self.registry, response, doing, logged_in=logged_in)
+            yield answer
+
+    def _open(self, stack: contextlib.ExitStack, url: str, login: str | None, doing: str) -> Stream:
+        # Compressed in transport, a blob would not be what its digest says.
+        headers = {"Accept-Encoding": "identity", **({"Authorization": login} if login else {})}
+        try:
+            return stack.enter_context(self._http.stream(url, headers=headers))
+        except HttpError as failure:
+            raise failures.from_http(self.registry, failure, doing) from failure
 
     def pages(self, path: str, *, doing: str, scopes: Collection[str]) -> Iterator[Response]:
         """Read a list page by page, as the header ``Link`` leads; nothing where the registry answers 404.

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from build.errors import RegistryError, UsageError
-from build.images.recipe import inputs_tag
 from build.publish import records
 from build.publish import release as releases
-from build.publish.documents import REVISION
+from build.publish.documents import REVISION, read_inputs
 from build.publish.stored import recipe_of
 from build.registry import attachments
 from build.registry.client import Client
-from build.registry.manifests import layers_of
 from build.registry.tags import LATEST
 from build.verify import reports
 
@@ -67,7 +64,7 @@ def read(
     return PublishedRecipe(
         reference=where,
         recipe=recipe,
-        inputs=_inputs(remote, repository, recipe),
+        inputs=read_inputs(remote, repository, recipe),
         packages={each.name: each.version for each in report.python_packages} if report else {},
         commit=commit,
     )
@@ -77,18 +74,6 @@ def _released(remote: Client, namespace: str, key: tuple[str, str]) -> str | Non
     release = records.last_release(remote, releases.repository_of(namespace))
     image = release.image(key) if release else None
     return image.tag(release.number) if release and image else None
-
-
-def _inputs(remote: Client, repository: str, recipe: str) -> Mapping[str, Any] | None:
-    """Return the inputs of a recipe, if the registry has the document whose SHA-256 is the recipe."""
-    manifest = remote.find_manifest(repository, inputs_tag(recipe))
-    if manifest is None or layers_of(manifest) != (f"sha256:{recipe}",):
-        return None
-    try:
-        content = json.loads(remote.find_blob(repository, f"sha256:{recipe}") or b"")
-    except (ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) else None
 
 
 def _report(remote: Client, repository: str, digest: str) -> tuple[reports.Report | None, str]:

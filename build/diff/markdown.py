@@ -1,0 +1,98 @@
+"""A difference as Markdown: for the summary of a job, and as the notes of a release.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from build.catalogue.changes import Change
+from build.diff import words
+from build.diff.compare import ImageDifference
+from build.diff.release_difference import ReleaseDifference, changes_of, common_changes, unknown_images
+from build.system import console
+
+#: Names of images that are listed with a change.
+_NAMES = 8
+
+
+def of_images(difference: ImageDifference) -> str:
+    """What differs between two images."""
+    before, after = (words.plain(side.reference) for side in (difference.before, difference.after))
+    parts = [f"**{_code(before)} → {_code(after)}**"]
+    if difference.is_same:
+        return _joined([*parts, f"No difference: both are {_code(difference.after.digest)}."])
+    same = [kind for kind, changes in changes_of(difference).items() if changes == ()]
+    for kind, changes in changes_of(difference).items():
+        if changes:
+            values = [_values(change) for change in changes]
+            parts += [f"### {_capital(kind)}", _table(("name", "before", "after"), values)]
+        elif changes is None:
+            parts += [f"### {_capital(kind)}", _escaped(words.unknown(difference, kind))]
+    if difference.removed_layers or difference.added_layers:
+        rows = [
+            (mark, _code(words.short(layer.digest)), console.size(layer.size), _code(words.made_by(layer, difference)))
+            for mark, layers in (("gone", difference.removed_layers), ("new", difference.added_layers))
+            for layer in layers
+        ]
+        parts += ["### Layers", _table(("", "layer", "size", "made by"), rows)]
+    else:
+        same.append("layers")
+    if same:
+        parts.append(f"No difference: {', '.join(same)}.")
+    notes = [words.ONLY_METADATA if difference.is_empty else "", words.sources(difference), words.fetched(difference)]
+    return _joined([*parts, *(_escaped(note) for note in notes if note)])
+
+
+def of_releases(difference: ReleaseDifference) -> str:
+    """The notes of a release: what differs from the former one."""
+    head = words.releases(difference)
+    parts = [f"## Release {difference.after[0]}", f"{_escaped(_capital(head))}. {_escaped(words.totals(difference))}."]
+    for title, names in (("Added", difference.added), ("Removed", difference.removed)):
+        if names:
+            parts += [f"### {title}", "\n".join(f"- {_escaped(name)}" for name in names)]
+    if difference.changed:
+        rows = [(_escaped(image.name), _escaped(words.state(image))) for image in difference.changed]
+        parts += ["### Changed", _table(("image", "difference"), rows)]
+    for kind, changes in common_changes(difference).items():
+        values = [(*_values(each.change), _images(each.images, len(difference.changed))) for each in changes]
+        parts += [f"### {_capital(kind)}", _table(("name", "before", "after", "images"), values)]
+    if unknown := unknown_images(difference):
+        parts.append(_escaped(words.unknown_in(unknown)))
+    if difference.unchanged and not difference.is_empty:
+        parts += ["### Unchanged", _escaped(", ".join(difference.unchanged))]
+    return _joined(parts)
+
+
+def _values(change: Change) -> tuple[str, str, str]:
+    return _escaped(change.name), _value(change.before), _value(change.after)
+
+
+def _value(text: str | None) -> str:
+    return "–" if text is None else _code(words.plain(text))
+
+
+def _images(names: Sequence[str], changed: int) -> str:
+    return f"all {changed}" if len(names) == changed > 1 else _escaped(console.some(names, _NAMES))
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _code(text: str) -> str:
+    """A text that is shown as it is; a table would end it at a bar."""
+    shown = text.replace("`", "'").replace("|", "\\|")
+    return f"`{shown}`" if shown else ""
+
+
+def _escaped(text: str) -> str:
+    escaped = words.plain(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    return escaped.replace("*", "\\*").replace("_", "\\_").replace("`", "\\`")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return "\n\n".join(parts) + "\n"

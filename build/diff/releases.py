@@ -1,0 +1,98 @@
+"""Read releases from their records, and pair their images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from build.diff.references import ImageReference, ReleaseReference
+from build.errors import UsageError
+from build.publish import records
+from build.publish.release import Release, ReleasedImage, numbers
+from build.registry.address import Registry
+from build.registry.client import Client
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundRelease:
+    """A release and the registry that it is in."""
+
+    registry: Registry
+    release: Release
+
+    @property
+    def name(self) -> str:
+        """``20261126.v1``."""
+        return self.release.number
+
+    def image(self, image: ReleasedImage) -> ImageReference:
+        """Name an image of the release: its digest in the registry."""
+        return ImageReference(registry=self.registry, repository=image.repository, reference=image.digest)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """An image that is in two releases, with another digest in each."""
+
+    before: ReleasedImage
+    after: ReleasedImage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """The images of two releases."""
+
+    added: tuple[ReleasedImage, ...]
+    removed: tuple[ReleasedImage, ...]
+    changed: tuple[Pair, ...]
+    unchanged: tuple[ReleasedImage, ...]
+
+
+def read_release(remote: Client, reference: ReleaseReference) -> FoundRelease:
+    """Read a release.
+
+    Raises:
+        UsageError: The registry has no such release, or none at all.
+        RegistryError: The registry is not there, refuses, or fails; or the record cannot be read.
+    """
+    taken = [each.tag for each in numbers(remote.tags(reference.repository))]
+    if not taken or (reference.number is not None and reference.number not in taken):
+        raise UsageError(
+            f"{reference} is not in the registry" if taken else f"no release is in the registry {remote.registry}",
+            where=remote.registry.reference(reference.repository, reference.number or "latest"),
+            fix=f"name one of its releases: {', '.join(taken[:3])}, …"
+            if taken
+            else "nox -s publish makes the first one",
+        )
+    found = records.release_of(remote, reference.repository, reference.number or taken[0])
+    return FoundRelease(registry=remote.registry, release=found)
+
+
+def read_former(remote: Client, reference: ReleaseReference, number: str) -> FoundRelease | None:
+    """Read the release before a number; None if that is the first one.
+
+    Raises:
+        RegistryError: The registry is not there, refuses, or fails; or the record cannot be read.
+    """
+    taken = [each.tag for each in numbers(remote.tags(reference.repository))]
+    former = taken[taken.index(number) + 1 :][:1]
+    if not former:
+        return None
+    return FoundRelease(registry=remote.registry, release=records.release_of(remote, reference.repository, former[0]))
+
+
+def pair(before: Release | None, after: Release) -> Pairs:
+    """Pair the images of two releases by name and stand-in base.
+
+    Args:
+        before: The older release; None if there is none: then all images are added.
+        after: The newer one.
+    """
+    old = {image.key: image for image in before.images} if before else {}
+    new = {image.key: image for image in after.images}
+    both = [(old[key], image) for key, image in new.items() if key in old]
+    return Pairs(
+        added=tuple(image for key, image in new.items() if key not in old),
+        removed=tuple(image for key, image in old.items() if key not in new),
+        changed=tuple(Pair(before=one, after=two) for one, two in both if one.digest != two.digest),
+        unchanged=tuple(two for one, two in both if one.digest == two.digest),
+    )

@@ -1,0 +1,141 @@
+"""How a difference is put into words, for a terminal and for Markdown.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from build.catalogue.changes import Change
+from build.diff.compare import ImageDifference, contents
+from build.diff.facts import ImageFacts, Layer
+from build.diff.release_difference import ChangedImage, ReleaseDifference, changes_of
+from build.system import console
+
+ONLY_METADATA = (
+    "the images are not the same, but nothing that is compared differs: only times, history, annotations or the order "
+    "of layers do"
+)
+#: Characters of a digest that are shown.
+_DIGEST = len("sha256:") + 12
+_FROM_LAYERS = "with --layers they are read from the layers ({size} to download)"
+
+
+def plain(text: str) -> str:
+    """A value on one line, without the control characters that an image may contain."""
+    return "".join(mark if mark.isprintable() else " " for mark in text).strip()
+
+
+def short(digest: str) -> str:
+    """The beginning of a digest."""
+    return digest[:_DIGEST]
+
+
+def transition(change: Change) -> str:
+    """``2.5.4 → 2.5.5``, ``2.5.5 (added)``, ``2.5.4 (removed)``."""
+    if change.before is None:
+        return f"{plain(change.after or '')} (added)".strip()
+    if change.after is None:
+        return f"{plain(change.before)} (removed)".strip()
+    return f"{plain(change.before)} → {plain(change.after)}"
+
+
+def counts(kind: str, changes: tuple[Change, ...]) -> str:
+    """``Python packages: 2 changed, 1 added``."""
+    numbers = {
+        "changed": sum(None not in (each.before, each.after) for each in changes),
+        "added": sum(each.before is None for each in changes),
+        "removed": sum(each.after is None for each in changes),
+    }
+    return f"{kind}: " + ", ".join(f"{number} {word}" for word, number in numbers.items() if number)
+
+
+def unknown(difference: ImageDifference, kind: str) -> str:
+    """Say of which image the packages are not known, and what helps."""
+    missing = [side for side in (difference.before, difference.after) if (_list(side, kind) is None)]
+    names = " and ".join(plain(side.reference) for side in missing)
+    blobs = {layer.digest: layer.size for side in missing for layer in side.layers}
+    help_ = _FROM_LAYERS.format(size=console.size(sum(blobs.values())))
+    return f"{kind}: unknown, since no attached document lists those of {names}; {help_}"
+
+
+def fetched(difference: ImageDifference) -> str:
+    """Say what a machine that has the one image fetches for the other one."""
+    there, back = difference.fetched, difference.fetched_back
+    return (
+        f"to fetch for a machine with the former: {console.count(there.layers, 'layer')}, {console.size(there.bytes)} "
+        f"of {console.size(difference.after.size)}; the other way round: {console.count(back.layers, 'layer')}, "
+        f"{console.size(back.bytes)} of {console.size(difference.before.size)}"
+    )
+
+
+def sources(difference: ImageDifference) -> str:
+    """Say where the packages were read, if that is not the test reports of both; empty if it is."""
+    read = [side.packages.source for side in (difference.before, difference.after)]
+    if not all(read) or set(read) == {"test report"}:
+        return ""
+    return f"packages were read from: {read[0]} (former), {read[1]} (latter)"
+
+
+def made_by(layer: Layer, difference: ImageDifference) -> str:
+    """The command of a layer; of one that both images have, compressed differently, only that."""
+    both = set(contents(difference.before)) & set(contents(difference.after))
+    if layer.content in both:
+        return "the same content, compressed differently"
+    # BuildKit adds its name to each command.
+    return plain(layer.created_by.removesuffix("# buildkit"))
+
+
+def releases(difference: ReleaseDifference) -> str:
+    """``release 20261126.v1 → 20261127.v1 at registry.example``."""
+    number, place = difference.after
+    if difference.before is None:
+        return f"release {number} at {place}: the first one, so all of its images are new"
+    former, former_place = difference.before
+    return f"release {former}{'' if place == former_place else f' at {former_place}'} → {number} at {place}"
+
+
+def state(image: ChangedImage) -> str:
+    """What differs in an image of both releases, in short."""
+    if image.difference is None:
+        return f"cannot be compared: {plain(image.problem)}"
+    parts = [
+        counts(kind, changes) for kind, changes in changes_of(image.difference).items() if changes and kind != "labels"
+    ]
+    fetched_bytes = console.size(image.difference.fetched.bytes)
+    return "; ".join((*parts, f"{fetched_bytes} of {console.size(image.difference.after.size)} to fetch"))
+
+
+def images(names: Sequence[str], changed: int) -> str:
+    """Name the images that have a change."""
+    return f"all {changed} changed images" if len(names) == changed > 1 else console.some(names)
+
+
+def unknown_in(names: Sequence[str]) -> str:
+    """Say of which images the packages could not be compared."""
+    return (
+        f"packages are unknown, since no attached document lists them: {console.some(names)}; --layers reads the layers"
+    )
+
+
+def totals(difference: ReleaseDifference) -> str:
+    """``8 images: 1 added, 5 changed, 2 unchanged; 1 removed``."""
+    if difference.is_empty:
+        return f"no difference: {console.count(len(difference.unchanged), 'image')}"
+    parts = {"added": difference.added, "changed": difference.changed, "unchanged": difference.unchanged}
+    number = sum(map(len, parts.values()))
+    text = ", ".join(f"{len(names)} {word}" for word, names in parts.items() if names)
+    removed = f"; {len(difference.removed)} removed" if difference.removed else ""
+    return f"{console.count(number, 'image')}: {text}{removed}{_all_fetched(difference)}"
+
+
+def _all_fetched(difference: ReleaseDifference) -> str:
+    """A machine that has all images before fetches each new blob once."""
+    compared = [each.difference for each in difference.changed if each.difference is not None]
+    if len(compared) < 2:
+        return ""
+    has = {digest for each in compared for digest in each.before.blobs}
+    new = {digest: size for each in compared for digest, size in each.after.blobs.items() if digest not in has}
+    return f"; a machine with all changed images fetches {console.size(sum(new.values()))}"
+
+
+def _list(side: ImageFacts, kind: str) -> object:
+    return side.packages.python if kind.startswith("Python") else side.packages.debian
