@@ -1,0 +1,366 @@
+"""`nox -s diff` with a real registry: images, releases, layers, and what a user may get wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from docker import DockerClient
+
+from build.cli import main
+from build.registry.client import Client
+from build.registry.manifests import INDEX, layers_of, to_manifest
+from tests.conftest import ROOT, Checkout, Ran, take_port
+from tests.pipeline.registries import BLOBS, Running, running
+from tests.pipeline.rows import MINIMAL, PROJECT
+from tests.pipeline.stored_images import (
+    PYTHON,
+    StoredImage,
+    attach_report,
+    debian,
+    distribution,
+    write_index,
+    write_release,
+)
+from tests.registry_proxy import Fault, half_body, registry_proxy, status
+
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("short_wait")]
+
+#: For a command that must not need an engine.
+NO_ENGINE = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
+#: The image of the tests, with its tags `20261126.v1` and `20261127.v1`.
+ONE = f"{PROJECT.matrix.project.namespace}/one"
+
+BASE = debian(libc6="2.41-12", base="1") | {"big": b"x" * 50_000}
+OLD = StoredImage(
+    layers=[BASE, distribution("NumPy", "2.5.4"), distribution("six", "1.0")],
+    config={"User": "app", "Env": ["PATH=/bin", "LANG=C"], "Cmd": ["old"], "Labels": {"version": "1"}},
+)
+NEW = StoredImage(
+    layers=[
+        BASE,
+        {f"{PYTHON}/.wh.NumPy-2.5.4.dist-info": b"", **distribution("numpy", "2.5.5")},
+        distribution("six", "1.0"),
+        debian(libc6="2.41-13", base="1"),
+    ],
+    config={"User": "app", "Env": ["PATH=/bin", "MODE=x"], "Cmd": ["new", "a b"], "Labels": {"version": "2"}},
+    compression="gzip",
+)
+
+
+@pytest.fixture(scope="module")
+def registry(engine_client: DockerClient, registry_image: str) -> Iterator[Running]:
+    """A registry with two releases; the images have reports in `one`, and none in `bare`."""
+    with running(engine_client, registry_image) as found:
+        at = found.registry
+        for repository in (ONE, "azureml/bare"):
+            old = OLD.write(at, repository, "20261126.v1")
+            new = NEW.write(at, repository, "20261127.v1")
+            if repository == ONE:
+                NEW.write(at, repository, "latest")
+                attach_report(at, repository, old, {"numpy": "2.5.4", "six": "1.0"}, {"libc6": "2.41-12", "base": "1"})
+                attach_report(at, repository, new, {"numpy": "2.5.5", "six": "1.0"}, {"libc6": "2.41-13", "base": "1"})
+        same = OLD.write(at, "azureml/same", "20261126.v1")
+        gone, added = OLD.write(at, "azureml/gone", "20261126.v1"), NEW.write(at, "azureml/added", "20261127.v1")
+        write_release(at, "20261126.v1", {"one": old, "bare": old, "same": same, "gone": gone})
+        write_release(at, "20261127.v1", {"added": added, "bare": new, "one": new, "same": same})
+        yield found
+
+
+def diff(registry: Running, *arguments: str, code: int = 0, env: Mapping[str, str] | None = None) -> Ran:
+    """Run the command in this process, which takes a tenth of the time."""
+    out, err = io.StringIO(), io.StringIO()
+    variables = {**registry.environment, **NO_ENGINE, **(env or {})}
+    with (
+        mock.patch.dict(os.environ, variables),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        done = Ran(code=main(["diff", *arguments]), out=out.getvalue(), err=err.getvalue())
+    assert done.code == code, done.one_screen()
+    return done
+
+
+def as_json(registry: Running, *arguments: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(diff(registry, *arguments, "--json").out)
+    return document
+
+
+def change(name: str, before: str | None, after: str | None) -> dict[str, str | None]:
+    return {"name": name, "before": before, "after": after}
+
+
+# Images
+
+
+def test_packages_configuration_and_layers_are_compared(registry: Running) -> None:
+    found = as_json(registry, "one:20261126.v1", "one:20261127.v1")
+    assert found["python"] == [change("numpy", "2.5.4", "2.5.5")]
+    assert found["debian"] == [change("libc6", "2.41-12", "2.41-13")]
+    assert found["environment"] == [change("LANG", "C", None), change("MODE", None, "x")]
+    assert found["configuration"] == [change("command", '["old"]', '["new", "a b"]')]
+    assert found["labels"] == [change("version", "1", "2")]
+    with Client(registry.registry) as client:
+        sizes = [
+            client.size(ONE, client.manifest(ONE, tag)) for tag in ("20261126.v1", "20261127.v1")
+        ]  # nothing is shared: they are compressed differently
+    assert (found["fetched_back"]["bytes"], found["fetched"]["bytes"]) == tuple(sizes)
+    assert (found["fetched_back"]["layers"], found["fetched"]["layers"]) == (3, 4)
+
+
+def test_the_other_way_round_is_the_mirror_image(registry: Running) -> None:
+    one, two = as_json(registry, "one:20261126.v1", "one"), as_json(registry, "one", "one:20261126.v1")
+    for kind in ("python", "debian", "environment", "configuration", "labels"):
+        assert one[kind], kind
+        assert two[kind] == [change(each["name"], each["after"], each["before"]) for each in one[kind]], kind
+    assert (one["before"], one["after"]) == (two["after"], two["before"])
+    assert (one["fetched"], one["fetched_back"]) == (two["fetched_back"], two["fetched"])
+    assert one["layers"] == {"removed": two["layers"]["added"], "added": two["layers"]["removed"]}
+
+
+def test_an_image_does_not_differ_from_itself(registry: Running) -> None:
+    # Also without packages, and under another tag.
+    assert "no difference: both are sha256:" in diff(registry, "bare:20261126.v1", "same:20261126.v1").out
+    found = as_json(registry, "bare:20261126.v1", f"localhost:{registry.port}/azureml/bare:20261126.v1")
+    assert [found[kind] for kind in ("python", "debian", "environment", "configuration", "labels")] == [[]] * 5
+    assert found["layers"] == {"removed": [], "added": []}
+    assert found["fetched"] == found["fetched_back"] == {"bytes": 0, "layers": 0}
+
+
+def test_a_release_next_to_an_image_is_a_tag_of_it(registry: Running) -> None:
+    expected = as_json(registry, "one:20261126.v1", "one:latest")
+    assert as_json(registry, "one:20261126.v1", "latest") == expected
+    assert as_json(registry, "20261126.v1", "one") == expected
+
+
+def test_a_person_sees_what_differs(registry: Running) -> None:
+    environment = {**registry.environment, **NO_ENGINE}
+    text = Checkout(root=ROOT).run("diff", "one:20261126.v1", "one:20261127.v1", env=environment).out
+    assert "Python packages: 1 changed:\n  numpy  2.5.4 → 2.5.5\n" in text
+    assert "Debian packages: 1 changed:\n  libc6  2.41-12 → 2.41-13\n" in text
+    assert "environment: 1 added, 1 removed:\n  LANG  C (removed)\n  MODE  x (added)\n" in text
+    # The lowest layer is in both images, and in each compressed in another way.
+    assert "the same content, compressed differently" in text
+    assert "COPY layer-3 /" in text
+    assert "to fetch for a machine with the former: 4 layers, " in text
+
+
+def test_markdown_is_written_to_a_file_and_printed(registry: Running, tmp_path: Path) -> None:
+    file = tmp_path / "summary.md"
+    done = diff(registry, "one:20261126.v1", "one", f"--summary={file}", "--markdown")
+    assert file.read_text() == done.out
+    assert "| numpy | `2.5.4` | `2.5.5` |" in done.out
+    assert "| MODE | – | `x` |" in done.out
+
+
+def test_an_index_is_the_image_of_the_platform(registry: Running) -> None:
+    at = registry.registry
+    with Client(at) as client:
+        image = client.manifest(ONE, "20261126.v1")
+    arm = StoredImage(layers=[{"a": b"b"}], architecture="arm64").write(at, ONE, "arm")
+    write_index(at, ONE, "both", {"arm64": arm, "amd64": image})
+    assert "no difference" in diff(registry, "one:both", "one:20261126.v1").out
+    write_index(at, ONE, "other", {"arm64": arm})
+    assert "it has no image for linux/amd64, but for linux/arm64" in diff(registry, "one:other", "one", code=2).err
+
+
+# Without documents
+
+
+def test_without_documents_packages_are_unknown(registry: Running) -> None:
+    text = diff(registry, "bare:20261126.v1", "bare:20261127.v1").out
+    assert "Python packages: unknown, since no attached document lists those of " in text
+    assert "with --layers they are read from the layers (" in text
+    assert "environment: 1 added" in text
+    found = as_json(registry, "bare:20261126.v1", "bare:20261127.v1")
+    assert (found["python"], found["debian"]) == (None, None)
+    assert found["labels"]
+
+
+def test_layers_are_read_if_documents_do_not_list_the_packages(registry: Running) -> None:
+    with registry_proxy(registry.port) as proxy:
+        environment = {"REGISTRY": f"127.0.0.1:{proxy.port}"}
+        done = diff(registry, "bare:20261126.v1", "bare:20261127.v1", "--layers", "--json", env=environment)
+        read = [each.path for each in proxy.seen("blob read", "/bare/")]
+    found = json.loads(done.out)
+    assert found["python"] == [change("numpy", "2.5.4", "2.5.5")], "a whiteout was not respected"
+    assert found["debian"] == [change("libc6", "2.41-12", "2.41-13")]
+    assert found["before"]["packages_from"] == "layers"
+    assert "==> downloading 7 layers, " in done.err
+    assert len(read) == len(set(read)) == 9, "a layer was read twice"
+
+
+def test_layers_are_not_read_without_a_reason(registry: Running) -> None:
+    with registry_proxy(registry.port) as proxy:
+        environment = {"REGISTRY": f"127.0.0.1:{proxy.port}"}
+        diff(registry, "one:20261126.v1", "one:20261127.v1", "--layers", env=environment)
+        assert "downloading" not in diff(registry, "bare:20261126.v1", "20261126.v1", "--layers", env=environment).err
+        assert len(proxy.seen("blob read")) == 6, "configurations and reports"
+
+
+def test_a_layer_is_read_again_after_a_broken_connection(registry: Running) -> None:
+    with Client(registry.registry) as client:
+        layer = layers_of(client.manifest("azureml/bare", "20261126.v1"))[0]
+    with registry_proxy(registry.port, Fault(kind="blob read", effect=half_body(), path=layer)) as proxy:
+        environment = {"REGISTRY": f"127.0.0.1:{proxy.port}"}
+        done = diff(registry, "bare:20261126.v1", "bare:20261127.v1", "--layers", "--json", env=environment)
+    assert "reading the layer again (attempt 2 of 3)" in done.err
+    assert json.loads(done.out)["python"] == [change("numpy", "2.5.4", "2.5.5")]
+
+
+def test_a_damaged_layer_is_a_failure(registry: Running) -> None:
+    image = StoredImage(layers=[{"a": b"damaged later"}], compression="tar").write(registry.registry, ONE, "damaged")
+    layer = layers_of(image)[0].partition(":")[2]
+    registry.run(f"printf x | dd of={BLOBS}/sha256/{layer[:2]}/{layer}/data bs=1 seek=600 conv=notrunc")
+    done = diff(registry, "one:damaged", "bare:20261126.v1", "--layers", code=5)
+    assert "has a damaged content" in done.err
+
+
+def test_a_layer_that_is_not_a_tar_is_a_failure(registry: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.pipeline.stored_images.tar_of", lambda _: b"this is not a tar" * 100)
+    StoredImage(layers=[{}]).write(registry.registry, ONE, "text")
+    done = diff(registry, "one:text", "bare:20261126.v1", "--layers", code=5)
+    assert "a layer of " in done.err and "is not a tar that can be read" in done.err
+
+
+# Releases
+
+
+def test_a_release_is_compared_with_the_one_before_it(registry: Running) -> None:
+    found = as_json(registry, "20261127.v1")
+    assert (found["before"]["release"], found["after"]["release"]) == ("20261126.v1", "20261127.v1")
+    assert (found["added"], found["removed"], found["unchanged"]) == (["added"], ["gone"], ["same"])
+    assert {each["name"] for each in found["changed"]} == {"bare", "one"}
+    one = next(each["difference"] for each in found["changed"] if each["name"] == "one")
+    assert one["python"] == [change("numpy", "2.5.4", "2.5.5")]
+    assert as_json(registry, "latest") == found
+    assert as_json(registry, "20261126.v1", "latest") == found
+
+
+def test_the_notes_of_a_release_name_each_change_once(registry: Running) -> None:
+    notes = diff(registry, "20261126.v1", "20261127.v1", "--markdown").out
+    assert notes.startswith("## Release 20261127.v1\n")
+    assert "4 images: 1 added, 2 changed, 1 unchanged; 1 removed" in notes
+    assert "### Added\n\n- added\n" in notes
+    assert "### Removed\n\n- gone\n" in notes
+    assert "| numpy | `2.5.4` | `2.5.5` | one |" in notes
+    assert '| command | `["old"]` | `["new", "a b"]` | all 2 |' in notes
+    assert "### Unchanged\n\nsame\n" in notes
+    assert "packages are unknown, since no attached document lists them: bare" in notes
+    assert "no difference: 4 images" in diff(registry, "20261126.v1", "20261126.v1").out
+
+
+def test_the_first_release_has_only_new_images(registry: Running) -> None:
+    text = diff(registry, "20261126.v1").out
+    assert "release 20261126.v1 at " in text and "the first one" in text
+    assert "4 images: 4 added" in text
+
+
+def test_a_release_of_another_registry(registry: Running) -> None:
+    there = f"localhost:{registry.port}/azureml/releases"
+    found = as_json(registry, f"{there}:20261126.v1", "20261127.v1")
+    assert found["before"]["registry"] == f"localhost:{registry.port}/azureml"
+    assert {each["name"] for each in found["changed"]} == {"bare", "one"}
+    text = diff(registry, f"{there}:20261126.v1", "20261126.v1").out
+    assert (
+        f"release 20261126.v1 at localhost:{registry.port}/azureml → 20261126.v1 at 127.0.0.1:{registry.port}" in text
+    )
+    assert "no difference: 4 images" in text
+
+
+def test_an_image_that_was_removed_from_the_registry_stops_no_other(registry: Running) -> None:
+    at = dataclasses.replace(registry.registry, namespace="pruned")
+    old, new = OLD.write(at, "azureml/one", "20261126.v1"), NEW.write(at, "azureml/one", "20261127.v1")
+    lost = to_manifest({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}, INDEX)
+    write_release(at, "20261126.v1", {"one": old, "lost": lost})
+    write_release(at, "20261127.v1", {"one": new, "lost": new})
+    text = diff(registry, "20261127.v1", env={"REGISTRY": f"127.0.0.1:{registry.port}/pruned"}).out
+    assert "cannot be compared: " in text and "is not in the registry" in text
+    assert '["old"] → ["new", "a b"]' in text
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("nothing-of-this-name", "one"), 2, "/azureml/nothing-of-this-name:latest is not in the registry"),
+        (("one:no-such-tag", "one"), 2, "/azureml/one:no-such-tag is not in the registry"),
+        (("20200101.v1",), 2, "release 20200101.v1 at "),
+        (("one",), 2, "'one' is an image, and nothing to compare it with is named"),
+        (("One:x", "one"), 2, "'One:x' cannot be read: 'One' cannot be part of a repository's name"),
+        (("one@sha256:12", "one"), 2, "'sha256:12' is not a digest"),
+        (("user:secret@registry.example/a/b", "one"), 2, "a reference must not hold credentials"),
+        (("one", "releases:20261126.v1"), 2, "one is a release, the other one an image"),
+        (("one", "releases@sha256:" + "0" * 64), 2, "is not the number of a release"),
+        (("one:20261126.v1", "one", "--json", "--markdown"), 2, "--json and --markdown contradict each other"),
+    ],
+)
+def test_bad_input_is_one_message(registry: Running, arguments: tuple[str, ...], code: int, words: str) -> None:
+    done = diff(registry, *arguments, code=code)
+    assert words in done.one_screen()
+    assert done.err.count("error:") == 1 and "\n  fix:" in done.err
+    assert not done.out
+    assert "secret" not in done.err
+
+
+def test_what_is_not_an_image_is_named(registry: Running) -> None:
+    with Client(registry.registry) as client:
+        record = client.manifest("azureml/releases", "20261126.v1")
+        client.put_tag(ONE, "record", record, [b"{}", client.read_blob("azureml/releases", layers_of(record)[0])])
+    done = diff(registry, "one:record", "one", code=2)
+    assert "it is an artifact of the type application/vnd.inference-images.release.v1+json" in done.err
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (status(401, "who are you?", error="UNAUTHORIZED"), "asks for a login and none is stored"),
+        (status(403, "not for you", error="DENIED"), "denied the request"),
+    ],
+)
+def test_refused_credentials_are_named(registry: Running, answer: Any, words: str, tmp_path: Path) -> None:
+    fault = Fault(kind="manifest read", effect=answer, times=None, path="/one/")
+    with registry_proxy(registry.port, fault) as proxy:
+        environment = {"REGISTRY": f"127.0.0.1:{proxy.port}", "DOCKER_CONFIG": str(tmp_path), "HOME": str(tmp_path)}
+        done = diff(registry, "one:20261126.v1", "one", code=5, env=environment)
+    assert words in done.one_screen() and "\n  fix:   docker login " in done.err
+
+
+def test_a_registry_that_does_not_answer_is_named(registry: Running) -> None:
+    nobody = f"127.0.0.1:{take_port()}"
+    done = diff(registry, "one", f"{nobody}/azureml/one:latest", code=5)
+    assert f"the registry {nobody} cannot be reached" in done.one_screen()
+
+
+# This project's images
+
+
+def test_the_layers_of_an_image_have_the_packages_of_its_report(verified: Checkout, registry: Running) -> None:
+    namespace = {"REGISTRY": f"127.0.0.1:{registry.port}/real"}
+    done = verified.run("publish", MINIMAL, env=namespace)
+    assert done.code == 0, done.text
+    copy = "real/copy"
+    with Client(registry.registry) as client:
+        manifest = client.manifest(f"real/{MINIMAL}", "latest")
+        for blob in client.blobs(f"real/{MINIMAL}", manifest):
+            assert client.mount(copy, blob.digest, f"real/{MINIMAL}")
+        # With another layer, since images with the same layers need not be read.
+        NEW.write(registry.registry, copy, "other")
+        document = manifest.document
+        document["layers"].append(client.manifest(copy, "other").document["layers"][2])
+        client.put_tag(copy, "more", to_manifest(document, manifest.media_type))
+    here = f"127.0.0.1:{registry.port}/real"
+    found = as_json(registry, f"{here}/{MINIMAL}", f"{here}/copy:more", "--layers")
+    assert (found["before"]["packages_from"], found["after"]["packages_from"]) == ("test report", "layers")
+    assert found["python"] == [change("six", None, "1.0")]
+    assert found["debian"] == []
