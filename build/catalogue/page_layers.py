@@ -14,6 +14,7 @@ from build.images.image import Image
 
 if TYPE_CHECKING:
     from build.catalogue.remote import Published, Stored
+    from build.verify.reports import Report
 
 
 def layer_keys(image: Image, published: Published | None) -> set[str]:
@@ -71,21 +72,13 @@ def stored_layers(name: str, stored: Stored, users: Mapping[str, Sequence[str]])
         stored: The published state.
         users: Digest → the images that have the layer.
     """
-    named = stored.report.layers if stored.report else ()
-    of_packages = [number for number, layer in enumerate(stored.layers) if layers.is_package_layer(layer.created_by)]
-    # The report lists the layers of packages in order: they can be matched only where the numbers agree.
-    known = dict(zip(of_packages, named, strict=True)) if len(of_packages) == len(named) else {}
+    titles = layer_titles([layer.created_by for layer in stored.layers], stored.report)
     shown = []
-    for number, layer in enumerate(stored.layers):
-        packages = tuple(text.replace("==", " ", 1) for text in known[number].packages) if number in known else ()
-        if number in known:
-            title = _layer_title(known[number].name, packages)
-        else:
-            title = "packages" if number in of_packages else command(layer.created_by)
+    for layer, (title, packages) in zip(stored.layers, titles, strict=True):
         shown.append(
             PageLayer(
                 title=title,
-                kind="packages" if number in of_packages else "base",
+                kind="packages" if layers.is_package_layer(layer.created_by) else "base",
                 digest=layer.digest,
                 size=layer.size,
                 packages=packages,
@@ -94,6 +87,28 @@ def stored_layers(name: str, stored: Stored, users: Mapping[str, Sequence[str]])
             )
         )
     return tuple(shown)
+
+
+def layer_titles(commands: Sequence[str], report: Report | None) -> list[tuple[str, tuple[str, ...]]]:
+    """Say what each layer of a published image is: a title, and its packages if they are known.
+
+    Args:
+        commands: The command that made each layer, from the bottom up.
+        report: The image's test report; None if there is none.
+    """
+    named = report.layers if report else ()
+    of_packages = [number for number, created_by in enumerate(commands) if layers.is_package_layer(created_by)]
+    # The report lists the layers of packages in order: they can be matched only where the numbers agree.
+    known = dict(zip(of_packages, named, strict=True)) if len(of_packages) == len(named) else {}
+    titles = []
+    for number, created_by in enumerate(commands):
+        packages = tuple(text.replace("==", " ", 1) for text in known[number].packages) if number in known else ()
+        if number in known:
+            title = _layer_title(known[number].name, packages)
+        else:
+            title = "packages" if number in of_packages else command(created_by)
+        titles.append((title, packages))
+    return titles
 
 
 def _layer_title(name: str, packages: Sequence[str]) -> str:

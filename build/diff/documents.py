@@ -71,7 +71,10 @@ def _changes(changes: Sequence[Change] | None) -> list[dict[str, str | None]] | 
 
 
 def _layers(layers: Sequence[Layer]) -> list[dict[str, Any]]:
-    return [{"digest": each.digest, "bytes": each.size, "created_by": each.created_by} for each in layers]
+    return [
+        {"digest": each.digest, "bytes": each.size, "title": each.title, "created_by": each.created_by}
+        for each in layers
+    ]
 
 
 def _fetched(fetched: Fetched) -> dict[str, int]:

@@ -20,8 +20,7 @@ from build.diff.facts import Packages
 # An installed distribution (packaging.python.org, "Recording installed projects"; before that, setuptools' egg-info).
 # One that is deeper in a package is a copy of its own, which Python does not find.
 _PYTHON = re.compile(
-    r"(?P<place>(?:.*/)?(?:site|dist)-packages/(?P<name>[^/]+)\.(?:dist-info|egg-info))"
-    r"(?P<file>/METADATA|/PKG-INFO|)"
+    r"(?:.*/)?(?:site|dist)-packages/(?P<stem>[^/]+)\.(?:dist-info/METADATA|egg-info/PKG-INFO|egg-info)"
 )
 _STATUS = "var/lib/dpkg/status"
 #: Images without dpkg have one file for each package here (distroless).
@@ -72,7 +71,7 @@ def read(stream: IO[bytes]) -> LayerPackages:
             elif name.startswith(_WHITEOUT):
                 removed.add("/".join(filter(None, (folder, name.removeprefix(_WHITEOUT)))))
             elif not entry.isdir() and (match := _PYTHON.fullmatch(path)):
-                python[match["place"]] = _distribution(match["name"], _head(tar, entry, _METADATA))
+                python[path] = _distribution(match["stem"], _head(tar, entry, _METADATA))
             elif entry.isfile() and (path == _STATUS or path.startswith(_STATUS_FOLDER)):
                 debian[path] = _debian(_head(tar, entry, _LIST), needs_status=path == _STATUS)
     return LayerPackages(python=python, debian=debian, removed=frozenset(removed), emptied=frozenset(emptied))

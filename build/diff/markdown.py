@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from build.catalogue.changes import Change
 from build.diff import words
 from build.diff.compare import ImageDifference
-from build.diff.release_difference import ReleaseDifference, changes_of, common_changes, unknown_images
+from build.diff.release_difference import ReleaseDifference, changes_of, common_changes
 from build.system import console
 
 #: Names of images that are listed with a change.
@@ -20,43 +20,48 @@ def of_images(difference: ImageDifference) -> str:
     parts = [f"**{_code(before)} → {_code(after)}**"]
     if difference.is_same:
         return _joined([*parts, f"No difference: both are {_code(difference.after.digest)}."])
+    if unknown := words.unknown(difference):
+        parts.append(_sentence(unknown))
     same = [kind for kind, changes in changes_of(difference).items() if changes == ()]
     for kind, changes in changes_of(difference).items():
         if changes:
             values = [_values(change) for change in changes]
             parts += [f"### {_capital(kind)}", _table(("name", "before", "after"), values)]
-        elif changes is None:
-            parts += [f"### {_capital(kind)}", _escaped(words.unknown(difference, kind))]
     if difference.removed_layers or difference.added_layers:
         rows = [
-            (mark, _code(words.short(layer.digest)), console.size(layer.size), _code(words.made_by(layer, difference)))
+            (
+                mark,
+                _code(words.short(layer.digest)),
+                console.size(layer.size),
+                _escaped(words.layer_title(layer, difference)),
+            )
             for mark, layers in (("gone", difference.removed_layers), ("new", difference.added_layers))
             for layer in layers
         ]
-        parts += ["### Layers", _table(("", "layer", "size", "made by"), rows)]
+        parts += ["### Layers", _table(("", "layer", "size", "what"), rows)]
     else:
         same.append("layers")
     if same:
         parts.append(f"No difference: {', '.join(same)}.")
     notes = [words.ONLY_METADATA if difference.is_empty else "", words.sources(difference), words.fetched(difference)]
-    return _joined([*parts, *(_escaped(note) for note in notes if note)])
+    return _joined([*parts, *(_sentence(note) for note in notes if note)])
 
 
 def of_releases(difference: ReleaseDifference) -> str:
     """The notes of a release: what differs from the former one."""
     head = words.releases(difference)
-    parts = [f"## Release {difference.after[0]}", f"{_escaped(_capital(head))}. {_escaped(words.totals(difference))}."]
+    parts = [f"## Release {difference.after[0]}", f"{_sentence(head)} {_sentence(words.totals(difference))}"]
     for title, names in (("Added", difference.added), ("Removed", difference.removed)):
         if names:
             parts += [f"### {title}", "\n".join(f"- {_escaped(name)}" for name in names)]
     if difference.changed:
-        rows = [(_escaped(image.name), _escaped(words.state(image))) for image in difference.changed]
-        parts += ["### Changed", _table(("image", "difference"), rows)]
+        rows = [(image.name, *words.row(image)[1:]) for image in difference.changed]
+        escaped = [tuple(_escaped(cell) for cell in row) for row in rows]
+        parts += ["### Changed", _table(("image", "to fetch", "what"), escaped)]
     for kind, changes in common_changes(difference).items():
         values = [(*_values(each.change), _images(each.images, len(difference.changed))) for each in changes]
         parts += [f"### {_capital(kind)}", _table(("name", "before", "after", "images"), values)]
-    if unknown := unknown_images(difference):
-        parts.append(_escaped(words.unknown_in(unknown)))
+    parts += [_sentence(line) for line in words.problems(difference)]
     if difference.unchanged and not difference.is_empty:
         parts += ["### Unchanged", _escaped(", ".join(difference.unchanged))]
     return _joined(parts)
@@ -88,6 +93,10 @@ def _code(text: str) -> str:
 def _escaped(text: str) -> str:
     escaped = words.plain(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
     return escaped.replace("*", "\\*").replace("_", "\\_").replace("`", "\\`")
+
+
+def _sentence(text: str) -> str:
+    return f"{_escaped(_capital(text))}."
 
 
 def _capital(text: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from packaging.utils import canonicalize_name
 
+from build.catalogue.page_layers import layer_titles
 from build.diff.facts import ImageFacts, Packages
 from build.diff.manifests import NotAnImageError, choose, read_manifest, to_facts
 from build.diff.references import ImageReference
@@ -55,7 +56,15 @@ def read_image(remote: Client, reference: ImageReference) -> ImageFacts:
             where=str(reference),
             fix="name a tag or a digest of an image",
         ) from None
-    return dataclasses.replace(facts, packages=_packages(remote, repository, facts))
+    report = _report(remote, repository, manifest.digest)
+    titles = layer_titles([layer.created_by for layer in facts.layers], report)
+    return dataclasses.replace(
+        facts,
+        layers=tuple(
+            dataclasses.replace(layer, title=title) for layer, (title, _) in zip(facts.layers, titles, strict=True)
+        ),
+        packages=_packages(remote, repository, facts, report),
+    )
 
 
 def _find(remote: Client, image: ImageReference, reference: str) -> Manifest:
@@ -69,9 +78,8 @@ def _find(remote: Client, image: ImageReference, reference: str) -> Manifest:
     return manifest
 
 
-def _packages(remote: Client, repository: str, image: ImageFacts) -> Packages:
+def _packages(remote: Client, repository: str, image: ImageFacts, report: reports.Report | None) -> Packages:
     """Return what the attached documents say: the newest test report, else the inputs of the recipe."""
-    report = _report(remote, repository, image.digest)
     if report is not None and (report.python_packages or report.debian_packages):
         return Packages(
             python={canonicalize_name(each.name): each.version for each in report.python_packages},

@@ -8,7 +8,7 @@ from build.catalogue.changes import Change
 from build.diff import words
 from build.diff.compare import ImageDifference
 from build.diff.facts import Layer
-from build.diff.release_difference import ReleaseDifference, changes_of, common_changes, unknown_images
+from build.diff.release_difference import ReleaseDifference, changes_of, common_changes
 from build.system import console
 
 
@@ -19,14 +19,14 @@ def print_images(difference: ImageDifference) -> None:
         return
     for mark, side in (("-", difference.before), ("+", difference.after)):
         _print(f"{mark} {words.plain(side.reference)} ({words.short(side.digest)}, {console.size(side.size)})")
+    if unknown := words.unknown(difference):
+        _print(unknown)
     same = []
     for kind, changes in changes_of(difference).items():
         if changes:
             _print(words.counts(kind, changes) + ":")
             _print_changes(changes)
-        elif changes is None:
-            _print(words.unknown(difference, kind))
-        else:
+        elif changes is not None:
             same.append(kind)
     if difference.removed_layers or difference.added_layers:
         _print_layers(difference)
@@ -44,17 +44,17 @@ def print_images(difference: ImageDifference) -> None:
 def print_releases(difference: ReleaseDifference) -> None:
     """Print what differs between two releases: a line for each image, then the changes that images have in common."""
     _print(words.releases(difference))
-    rows = [(name, "added") for name in difference.added]
-    rows += [(name, "removed") for name in difference.removed]
-    rows += [(image.name, words.state(image)) for image in difference.changed]
+    rows = [(name, "added", "", "") for name in difference.added]
+    rows += [(name, "removed", "", "") for name in difference.removed]
+    rows += [(image.name, *words.row(image)) for image in difference.changed]
     if rows:
-        console.table(("image", "difference"), rows)
+        console.table(("image", "difference", "to fetch>", "what"), rows)
     for kind, changes in common_changes(difference).items():
         _print(f"{kind}:")
         changed = len(difference.changed)
         _print_rows([(each.change, words.images(each.images, changed)) for each in changes])
-    if names := unknown_images(difference):
-        _print(words.unknown_in(names))
+    for line in words.problems(difference):
+        _print(line)
     _print(words.totals(difference))
 
 
@@ -80,14 +80,16 @@ def _print_rows(rows: Sequence[tuple[Change, str]]) -> None:
 
 def _print_layers(difference: ImageDifference) -> None:
     count = len(difference.after.layers)
-    _print(f"layers: {len(difference.added_layers)} of {count} are new, {len(difference.removed_layers)} are gone:")
+    _print(f"layers: {len(difference.added_layers)} of {count} new, {len(difference.removed_layers)} gone:")
     for mark, layers in (("-", difference.removed_layers), ("+", difference.added_layers)):
         for layer in layers:
             _print(_layer_line(mark, layer, difference))
 
 
 def _layer_line(mark: str, layer: Layer, difference: ImageDifference) -> str:
-    line = f"  {mark} {words.short(layer.digest)}  {console.size(layer.size):>8}  {words.made_by(layer, difference)}"
+    line = (
+        f"  {mark} {words.short(layer.digest)}  {console.size(layer.size):>8}  {words.layer_title(layer, difference)}"
+    )
     most = console.out.width
     return line if len(line) <= most else f"{line[: most - 1]}…"
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from build.catalogue.changes import Change
 from build.diff.compare import ImageDifference, contents
-from build.diff.facts import ImageFacts, Layer
-from build.diff.release_difference import ChangedImage, ReleaseDifference, changes_of
+from build.diff.facts import Layer
+from build.diff.release_difference import ChangedImage, ReleaseDifference, changes_of, unknown_images
 from build.system import console
 
 ONLY_METADATA = (
@@ -16,7 +16,6 @@ ONLY_METADATA = (
 )
 #: Characters of a digest that are shown.
 _DIGEST = len("sha256:") + 12
-_FROM_LAYERS = "with --layers they are read from the layers ({size} to download)"
 
 
 def plain(text: str) -> str:
@@ -48,40 +47,46 @@ def counts(kind: str, changes: tuple[Change, ...]) -> str:
     return f"{kind}: " + ", ".join(f"{number} {word}" for word, number in numbers.items() if number)
 
 
-def unknown(difference: ImageDifference, kind: str) -> str:
-    """Say of which image the packages are not known, and what helps."""
-    missing = [side for side in (difference.before, difference.after) if (_list(side, kind) is None)]
-    names = " and ".join(plain(side.reference) for side in missing)
-    blobs = {layer.digest: layer.size for side in missing for layer in side.layers}
-    help_ = _FROM_LAYERS.format(size=console.size(sum(blobs.values())))
-    return f"{kind}: unknown, since no attached document lists those of {names}; {help_}"
+def unknown(difference: ImageDifference) -> str:
+    """Say which packages are not known, of which image, and what helps; empty if all are known."""
+    kinds = [kind for kind, found in (("Python", difference.python), ("Debian", difference.debian)) if found is None]
+    if not kinds:
+        return ""
+    sides = difference.before, difference.after
+    missing = [number for number, side in enumerate(sides) if not side.packages.are_known]
+    whose = "either image" if len(missing) == len(sides) else f"the {('first', 'second')[missing[0]]} image"
+    blobs = {layer.digest: layer.size for number in missing for layer in sides[number].layers}
+    return (
+        f"{' and '.join(kinds)} packages: unknown, since no document that lists them is attached to {whose}; "
+        f"--layers reads the layers ({console.size(sum(blobs.values()))} to download)"
+    )
 
 
 def fetched(difference: ImageDifference) -> str:
     """Say what a machine that has the one image fetches for the other one."""
     there, back = difference.fetched, difference.fetched_back
     return (
-        f"to fetch for a machine with the former: {console.count(there.layers, 'layer')}, {console.size(there.bytes)} "
-        f"of {console.size(difference.after.size)}; the other way round: {console.count(back.layers, 'layer')}, "
+        f"a machine with the first image fetches {console.count(there.layers, 'layer')}, {console.size(there.bytes)} "
+        f"of {console.size(difference.after.size)}; the other way round {console.count(back.layers, 'layer')}, "
         f"{console.size(back.bytes)} of {console.size(difference.before.size)}"
     )
 
 
 def sources(difference: ImageDifference) -> str:
     """Say where the packages were read, if that is not the test reports of both; empty if it is."""
-    read = [side.packages.source for side in (difference.before, difference.after)]
-    if not all(read) or set(read) == {"test report"}:
+    first, second = (side.packages.source for side in (difference.before, difference.after))
+    if not (first and second) or first == second == "test report":
         return ""
-    return f"packages were read from: {read[0]} (former), {read[1]} (latter)"
+    read = f"the {first}" if first == second else f"the {first} (first image), the {second} (second image)"
+    return f"packages were read from {read}"
 
 
-def made_by(layer: Layer, difference: ImageDifference) -> str:
-    """The command of a layer; of one that both images have, compressed differently, only that."""
+def layer_title(layer: Layer, difference: ImageDifference) -> str:
+    """What a layer is; of one that both images have, compressed differently, only that."""
     both = set(contents(difference.before)) & set(contents(difference.after))
     if layer.content in both:
         return "the same content, compressed differently"
-    # BuildKit adds its name to each command.
-    return plain(layer.created_by.removesuffix("# buildkit"))
+    return plain(layer.title)
 
 
 def releases(difference: ReleaseDifference) -> str:
@@ -93,27 +98,37 @@ def releases(difference: ReleaseDifference) -> str:
     return f"release {former}{'' if place == former_place else f' at {former_place}'} → {number} at {place}"
 
 
-def state(image: ChangedImage) -> str:
-    """What differs in an image of both releases, in short."""
-    if image.difference is None:
-        return f"cannot be compared: {plain(image.problem)}"
-    parts = [
-        counts(kind, changes) for kind, changes in changes_of(image.difference).items() if changes and kind != "labels"
+def row(image: ChangedImage) -> tuple[str, str, str]:
+    """What differs in an image of both releases, in short: a word, the bytes to fetch, and the kinds of changes."""
+    difference = image.difference
+    if difference is None:
+        return "unknown", "", ""
+    kinds = [
+        console.count(len(changes), kind.removesuffix("s")) if kind.endswith("packages") else kind
+        for kind, changes in changes_of(difference).items()
+        if changes
     ]
-    fetched_bytes = console.size(image.difference.fetched.bytes)
-    return "; ".join((*parts, f"{fetched_bytes} of {console.size(image.difference.after.size)} to fetch"))
+    bytes_ = f"{console.size(difference.fetched.bytes)} of {console.size(difference.after.size)}"
+    return "changed", bytes_, ", ".join(kinds)
+
+
+def problems(difference: ReleaseDifference) -> list[str]:
+    """Say which images could not be compared."""
+    lines = [
+        f"{image.name} cannot be compared: {plain(image.problem)}" for image in difference.changed if image.problem
+    ]
+    names = unknown_images(difference)
+    if names:
+        lines.append(
+            "packages are unknown, since no document that lists them is attached: "
+            f"{console.some(names)}; --layers reads the layers"
+        )
+    return lines
 
 
 def images(names: Sequence[str], changed: int) -> str:
     """Name the images that have a change."""
     return f"all {changed} changed images" if len(names) == changed > 1 else console.some(names)
-
-
-def unknown_in(names: Sequence[str]) -> str:
-    """Say of which images the packages could not be compared."""
-    return (
-        f"packages are unknown, since no attached document lists them: {console.some(names)}; --layers reads the layers"
-    )
 
 
 def totals(difference: ReleaseDifference) -> str:
@@ -134,8 +149,4 @@ def _all_fetched(difference: ReleaseDifference) -> str:
         return ""
     has = {digest for each in compared for digest in each.before.blobs}
     new = {digest: size for each in compared for digest, size in each.after.blobs.items() if digest not in has}
-    return f"; a machine with all changed images fetches {console.size(sum(new.values()))}"
-
-
-def _list(side: ImageFacts, kind: str) -> object:
-    return side.packages.python if kind.startswith("Python") else side.packages.debian
+    return f"; a machine with all of the former ones fetches {console.size(sum(new.values()))} for the changed ones"

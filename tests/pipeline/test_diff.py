@@ -16,6 +16,9 @@ import pytest
 from docker import DockerClient
 
 from build.cli import main
+from build.images.recipe import Recipe, inputs_tag
+from build.publish.documents import INPUTS_TYPE
+from build.registry.attachments import attach
 from build.registry.client import Client
 from build.registry.manifests import INDEX, layers_of, to_manifest
 from tests.conftest import ROOT, Checkout, Ran, take_port
@@ -150,7 +153,7 @@ def test_a_person_sees_what_differs(registry: Running) -> None:
     # The lowest layer is in both images, and in each compressed in another way.
     assert "the same content, compressed differently" in text
     assert "COPY layer-3 /" in text
-    assert "to fetch for a machine with the former: 4 layers, " in text
+    assert "a machine with the first image fetches 4 layers, " in text
 
 
 def test_markdown_is_written_to_a_file_and_printed(registry: Running, tmp_path: Path) -> None:
@@ -177,8 +180,9 @@ def test_an_index_is_the_image_of_the_platform(registry: Running) -> None:
 
 def test_without_documents_packages_are_unknown(registry: Running) -> None:
     text = diff(registry, "bare:20261126.v1", "bare:20261127.v1").out
-    assert "Python packages: unknown, since no attached document lists those of " in text
-    assert "with --layers they are read from the layers (" in text
+    unknown = "Python and Debian packages: unknown, since no document that lists them is attached to either image"
+    assert unknown in text
+    assert "; --layers reads the layers (" in text
     assert "environment: 1 added" in text
     found = as_json(registry, "bare:20261126.v1", "bare:20261127.v1")
     assert (found["python"], found["debian"]) == (None, None)
@@ -196,6 +200,34 @@ def test_layers_are_read_if_documents_do_not_list_the_packages(registry: Running
     assert found["before"]["packages_from"] == "layers"
     assert "==> downloading 7 layers, " in done.err
     assert len(read) == len(set(read)) == 9, "a layer was read twice"
+
+
+def test_the_recipe_lists_the_debian_packages_of_a_base(registry: Running) -> None:
+    def write(tag: str, base: dict[str, Any]) -> None:
+        inputs = Recipe(inputs={"base": {"sha256": "0", "inputs": base}})
+        layer = {"file": tag.encode()}
+        image = StoredImage(layers=[layer], config={"Labels": {"inference-images.recipe": inputs.digest}})
+        manifest = image.write(registry.registry, ONE, tag)
+        with Client(registry.registry) as client:
+            attach(
+                client,
+                ONE,
+                manifest,
+                inputs.document,
+                media_type=INPUTS_TYPE,
+                title="recipe.json",
+                created="1980-01-01T00:00:00Z",
+                tag=inputs_tag(inputs.digest),
+            )
+
+    write("recipe-1", {"debian": ["libc6=2.41-12", "libstdc++6=14.2.0-19"]})
+    write("recipe-2", {"debian": ["libc6=2.41-13", "libstdc++6=14.2.0-19"]})
+    # The packages of CUDA are not in the recipe of the base below it.
+    write("recipe-cuda", {"base": {"sha256": "0", "inputs": {"debian": ["libc6=2.41-13"]}}})
+    found = as_json(registry, "one:recipe-1", "one:recipe-2")
+    assert (found["python"], found["debian"]) == (None, [change("libc6", "2.41-12", "2.41-13")])
+    assert found["after"]["packages_from"] == "recipe"
+    assert as_json(registry, "one:recipe-1", "one:recipe-cuda")["debian"] is None
 
 
 def test_layers_are_not_read_without_a_reason(registry: Running) -> None:
@@ -254,7 +286,7 @@ def test_the_notes_of_a_release_name_each_change_once(registry: Running) -> None
     assert "| numpy | `2.5.4` | `2.5.5` | one |" in notes
     assert '| command | `["old"]` | `["new", "a b"]` | all 2 |' in notes
     assert "### Unchanged\n\nsame\n" in notes
-    assert "packages are unknown, since no attached document lists them: bare" in notes
+    assert "Packages are unknown, since no document that lists them is attached: bare" in notes
     assert "no difference: 4 images" in diff(registry, "20261126.v1", "20261126.v1").out
 
 
