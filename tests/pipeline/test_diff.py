@@ -20,7 +20,7 @@ from build.images.recipe import Recipe, inputs_tag
 from build.publish.documents import INPUTS_TYPE
 from build.registry.attachments import attach
 from build.registry.client import Client
-from build.registry.manifests import INDEX, layers_of, to_manifest
+from build.registry.manifests import INDEX, digest_of, layers_of, to_manifest
 from tests.conftest import ROOT, Checkout, Ran, take_port
 from tests.pipeline.registries import BLOBS, Running, running
 from tests.pipeline.rows import MINIMAL, PROJECT
@@ -246,6 +246,17 @@ def test_a_layer_is_read_again_after_a_broken_connection(registry: Running) -> N
         done = diff(registry, "bare:20261126.v1", "bare:20261127.v1", "--layers", "--json", env=environment)
     assert "reading the layer again (attempt 2 of 3)" in done.err
     assert json.loads(done.out)["python"] == [change("numpy", "2.5.4", "2.5.5")]
+
+
+def test_a_layer_is_read_with_a_token_where_the_registry_asks_for_one(registry: Running) -> None:
+    with Client(registry.registry) as client:
+        layer = layers_of(client.manifest("azureml/bare", "20261126.v1"))[0]
+    with (
+        registry_proxy(registry.port, tokens=True) as proxy,
+        Client(proxy.registry) as client,
+        client.open_blob("azureml/bare", layer) as stream,
+    ):
+        assert digest_of(stream.read()) == layer
 
 
 def test_a_damaged_layer_is_a_failure(registry: Running) -> None:
