@@ -288,6 +288,13 @@ def test_a_release_is_compared_with_the_one_before_it(registry: Running) -> None
     assert as_json(registry, "20261126.v1", "latest") == found
 
 
+def test_layers_are_read_for_images_of_a_release(registry: Running) -> None:
+    done = diff(registry, "latest", "--layers", "--json")
+    assert done.err.count("==> downloading 7 layers, ") == 1, "of the image without documents alone"
+    changed = {each["name"]: each["difference"] for each in json.loads(done.out)["changed"]}
+    assert changed["bare"]["python"] == changed["one"]["python"] == [change("numpy", "2.5.4", "2.5.5")]
+
+
 def test_the_notes_of_a_release_name_each_change_once(registry: Running) -> None:
     notes = diff(registry, "20261126.v1", "20261127.v1", "--markdown").out
     assert notes.startswith("## Release 20261127.v1\n")
