@@ -414,3 +414,5 @@ def test_the_layers_of_an_image_have_the_packages_of_its_report(verified: Checko
     assert (found["before"]["packages_from"], found["after"]["packages_from"]) == ("test report", "layers")
     assert found["python"] == [change("six", None, "1.0")]
     assert found["debian"] == []
+    removed = as_json(registry, f"{here}/{MINIMAL}", "bare:20261126.v1")["layers"]["removed"]
+    assert any(each["title"].startswith("scoring server, ") for each in removed), "the report's names were not used"
