@@ -26,8 +26,8 @@ def test_a_failure_that_no_image_has_leaves_every_lock(tmp_path: Path, monkeypat
     monkeypatch.setattr(lock, "check_pins", lambda facts: [])
     for check in ("_check_excludes", "_check_upload_times", "_check_yanked"):
         monkeypatch.setattr(lock, check, lambda facts: None)
-    monkeypatch.setattr(lock, "_record_bases", lambda project, refresh: None)
-    monkeypatch.setattr(lock, "_cuda_pins", lambda project, refresh: {})
+    monkeypatch.setattr(lock, "record_bases", lambda project, refresh: None)
+    monkeypatch.setattr(lock, "cuda_pins", lambda project, refresh: {})
     monkeypatch.setattr(
         lock, "make_locks", lambda *arguments: NewLocks(locks={}, not_reached={}, replaced={}, failed=failed)
     )
