@@ -99,7 +99,7 @@ def _make(facts: Facts) -> NewLocks:
     facts.prepare()
     if wrong := check_pins(facts):
         raise cell_reports.impossible(project.loaded, _with_neighbours(facts, wrong))
-    _check_upload_times(facts)
+    facts.check_upload_times()
     _check_yanked(facts)
     new = make_locks(project.matrix, project.variants, project.locks, project.build_base_names(project.variants))
     for name, failure in new.not_reached.items():
@@ -112,21 +112,6 @@ def _make(facts: Facts) -> NewLocks:
         raise unsatisfiable
     cuda_agreement.check(project, new.locks)
     return new
-
-
-def _check_upload_times(facts: Facts) -> None:
-    """Find out now that an index cannot be seen as of a day: the resolver would say so for each image, after minutes.
-
-    Raises:
-        LockError: An index does not tell when its files were uploaded (PEP 700), so none of them can be used.
-    """
-    if indexes := sorted(facts.default.without_times):
-        raise LockError(
-            "the package index does not tell when its files were uploaded, so it cannot be seen as of "
-            f"{facts.project.exclude_newer} (exclude-newer)",
-            where=", ".join(indexes),
-            fix="use an index with upload times (PEP 700), for example the one behind this mirror: UV_DEFAULT_INDEX",
-        )
 
 
 def _check_yanked(facts: Facts) -> None:

@@ -59,6 +59,7 @@ def move(staging: Staging, project: Project, day: datetime.date, today: datetime
     facts.prepare()
     pins = exact_pins(project, today)
     files = look_up(facts, pins)
+    facts.check_upload_times()
     refused: dict[KeyPath, dict[str, str]] = {pin.keys: {} for pin in pins}
     while True:
         decisions = tuple(decide(pin, files[pin.keys], day.isoformat(), refused[pin.keys]) for pin in pins)
