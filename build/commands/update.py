@@ -21,6 +21,7 @@ def _print(made: Report) -> None:
         click.secho(f"\n{title}", bold=True)
         console.table(headings, rows)
     for title, lines in (
+        ("Security fixes", report_text.fix_lines(made)),
         ("Images to build again", made.rebuilt),
         ("Held back", report_text.held_lines(made)),
     ):
@@ -43,6 +44,7 @@ def _print(made: Report) -> None:
 @click.option(
     "--day",
     type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
     help="The new exclude-newer, instead of today less the cool-down: for an urgent fix.",
 )
 @click.option(

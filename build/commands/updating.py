@@ -17,6 +17,7 @@ from build.commands import generated_files
 from build.commands import lock as lock_command
 from build.errors import LockError, UsageError
 from build.locks import debian
+from build.locks.debian_archive import Newer
 from build.locks.lock import Lock
 from build.matrix.model import Matrix
 from build.matrix.origins import Bootstrapped
@@ -51,12 +52,14 @@ def update_project(
     old_day = project.matrix.project.exclude_newer
     new_day = _new_day(project, day, today)
     only = only or (FRAMEWORKS, BASES)
+    made = Report(old_day=old_day, new_day=old_day, bases=_newer_packages(project, only))
     with staged(paths, _named_paths(project.matrix)) as staging:
-        made = Report(old_day=old_day, new_day=old_day)
         if FRAMEWORKS in only:
-            made = _update_packages(staging, project, new_day, today)
-        if BASES in only or SECURITY in only:
-            made = _update_bases(staging, project, made, security_only=BASES not in only, bootstrap=not check)
+            made = _update_packages(staging, project, made, new_day, today)
+        if made.bases:
+            _update_bases(staging, project, made, bootstrap=not check)
+        if BASES in only:
+            made = _update_cuda(staging, made)
         if not made.moves:
             return made
         changed = open_project(staging.copy)
@@ -85,6 +88,18 @@ def _new_day(project: Project, day: datetime.date | None, today: datetime.date) 
     return day
 
 
+def _newer_packages(project: Project, only: Collection[str]) -> dict[str, tuple[Newer, ...]]:
+    """Return the bases to update with their newer Debian packages: first, since it is quick and may fail."""
+    if BASES not in only and SECURITY not in only:
+        return {}
+    security_only = BASES not in only
+    console.step("security updates of the bases" if security_only else "Debian packages of the bases")
+    found = bases.find(project, security_only=security_only)
+    for name, newer in found.items():
+        console.info(f"{name}: {console.count(len(newer), 'newer package')}")
+    return found
+
+
 def _named_paths(matrix: Matrix) -> list[str]:
     """Return the paths that a matrix names."""
     found = [source.directory for source in matrix.wheel_sources.values()]
@@ -96,7 +111,9 @@ def _named_paths(matrix: Matrix) -> list[str]:
     return [path for path in found if path]
 
 
-def _update_packages(staging: Staging, project: Project, day: datetime.date, today: datetime.date) -> Report:
+def _update_packages(
+    staging: Staging, project: Project, made: Report, day: datetime.date, today: datetime.date
+) -> Report:
     """Move the pins and write the locks of the copy."""
     console.step(f"pins and packages, with the index as of {day}")
     moved = packages.move(staging, project, day, today)
@@ -109,8 +126,8 @@ def _update_packages(staging: Staging, project: Project, day: datetime.date, tod
         if name in new and (changed := report.changes(lock.versions() if lock else {}, new[name].versions()))
     }
     known: list[Lock] = [lock for lock in old.values() if lock is not None]
-    return Report(
-        old_day=project.matrix.project.exclude_newer,
+    return dataclasses.replace(
+        made,
         new_day=day,
         decisions=moved.decisions,
         images=images,
@@ -119,48 +136,41 @@ def _update_packages(staging: Staging, project: Project, day: datetime.date, tod
     )
 
 
-def _update_bases(staging: Staging, project: Project, made: Report, *, security_only: bool, bootstrap: bool) -> Report:
+def _update_bases(staging: Staging, project: Project, made: Report, *, bootstrap: bool) -> None:
     """Record newer Debian packages in the locks of the copy.
 
     Args:
         staging: The copy.
         project: The project itself.
-        made: What is known of the update.
-        security_only: Only bases with security updates.
+        made: It has the bases and their newer packages.
         bootstrap: Bootstrap the bases. Without it, their locks get the archive's versions of their packages.
     """
-    console.step("security updates of the bases" if security_only else "Debian packages of the bases")
-    found = bases.find(project, security_only=security_only)
     copy = open_project(staging.copy)
-    for name, newer in found.items():
+    for name, newer in made.bases.items():
         local = local_base(copy, name)
         assert isinstance(local.origin, Bootstrapped)
         if bootstrap:
-            console.info(f"bootstrapping {name}: {console.count(len(newer), 'newer package')}")
+            console.info(f"bootstrapping {name}")
             console.info(f"{name}: {prepare.record_debian(local, local.origin)}")
             continue
         versions = {package.name: package.new for package in newer}
         pins = [item.split("=", 1) for item in debian.former(project.paths, name)]
         after = tuple(f"{package}={versions.get(package, version)}" for package, version in pins)
         debian.record_base(copy.paths, name, after, local.origin)
-    held = list(made.held)
-    cuda: dict[str, tuple[str, ...]] = {}
-    if not security_only:
-        cuda, held_cuda = _cuda_packages(copy)
-        held += held_cuda
-    return dataclasses.replace(made, bases=found, cuda_bases=cuda, held=tuple(held))
 
 
-def _cuda_packages(copy: Project) -> tuple[dict[str, tuple[str, ...]], list[Held]]:
-    """Record the Debian packages of CUDA in the copy: what changes, and what stays because Debian has another CUDA."""
+def _update_cuda(staging: Staging, made: Report) -> Report:
+    """Record the Debian packages of CUDA in the copy; they stay if Debian has another CUDA version."""
+    copy = open_project(staging.copy)
     try:
         pins = lock_command.cuda_pins(copy, refresh=True)
     except LockError as failure:
-        return {}, [Held(name="CUDA (Debian)", version="", newer="", images=(), reason=failure.what)]
+        held = Held(name="CUDA from Debian", version="", newer="", images=(), reason=failure.what)
+        return dataclasses.replace(made, held=(*made.held, held))
     drift = {name: tuple(debian.drift(debian.former(copy.paths, name), after)) for name, after in pins.items()}
     changed = {name: lines for name, lines in drift.items() if lines}
     lock_command.record_cuda(copy, {name: pins[name] for name in changed})
-    return changed, []
+    return dataclasses.replace(made, cuda_bases=changed)
 
 
 def _rebuilt(before: Project, after: Project) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ rm "$1"/debs/*.deb
 _LABEL = re.compile(r"^#label (.*)$", re.MULTILINE)
 _PARAGRAPHS = re.compile(r"\n\n+")
 _NAME = re.compile(r"^Package: (\S+)$", re.MULTILINE)
+_ELSEWHERE = "elsewhere update the packages alone: nox -s update -- --only frameworks"
 #: The label of Debian's security suites: https://www.debian.org/security/, the file Release of ``bookworm-security``.
 _SECURITY = "Debian-Security"
 #: Lines of a changelog that are read: a base is never so far behind.
@@ -83,7 +84,7 @@ def fetch(suite: str, names: Container[str]) -> dict[str, Available]:
         EngineError: mmdebstrap is not installed.
         NetworkError: The archive is not reached, or has no such suite.
     """
-    return parse(from_archive(suite, _PRINT_SUITES), names)
+    return parse(from_archive(suite, _PRINT_SUITES, elsewhere=_ELSEWHERE), names)
 
 
 def parse(text: str, names: Container[str]) -> dict[str, Available]:
@@ -142,7 +143,7 @@ def changelogs(suite: str, packages: Sequence[Newer]) -> dict[str, str]:
         names = " ".join(f"./usr/share/doc/{package.name}/changelog{kind}.gz" for kind in (".Debian", ""))
         pin = shlex.quote(f"{package.name}={package.new}")
         hook += _PRINT_CHANGELOG.format(name=package.name, pin=pin, changelogs=names, lines=_LINES)
-    text = from_archive(suite, hook)
+    text = from_archive(suite, hook, elsewhere=_ELSEWHERE)
     _, *parts = re.split(r"^#package (.*)$", text, flags=re.MULTILINE)
     if parts[::2] != [package.name for package in packages]:
         raise NetworkError("not all changelogs of Debian's new packages could be read", fix="run it again")

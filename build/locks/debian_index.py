@@ -51,10 +51,11 @@ def fetch_index(suite: str) -> str:
         EngineError: mmdebstrap is not installed.
         NetworkError: The archive is not reached, or has no such suite.
     """
-    return from_archive(suite, _PRINT_PACKAGES, f"--components={COMPONENT}")
+    elsewhere = "elsewhere take CUDA from wheels ('packages') or from an image ('images') in matrix.yaml"
+    return from_archive(suite, _PRINT_PACKAGES, f"--components={COMPONENT}", elsewhere=elsewhere)
 
 
-def from_archive(suite: str, hook: str, *options: str) -> str:
+def from_archive(suite: str, hook: str, *options: str, elsewhere: str) -> str:
     """Return what a shell command finds out about a suite of Debian's archive; about 2 seconds.
 
     mmdebstrap reads the archive's index for it, from the mirror that it also bootstraps bases from, and with the
@@ -65,6 +66,7 @@ def from_archive(suite: str, hook: str, *options: str) -> str:
         hook: The command. It runs on this machine; ``$MMDEBSTRAP_APT_CONFIG`` is apt's configuration for the archive,
             and what it writes to ``$1/available`` is the result.
         options: Further options of mmdebstrap.
+        elsewhere: What to do where there is no mmdebstrap, for the message.
 
     Raises:
         EngineError: mmdebstrap is not installed.
@@ -74,8 +76,7 @@ def from_archive(suite: str, hook: str, *options: str) -> str:
     if program is None:
         raise EngineError(
             "mmdebstrap is not installed; it reads the list of packages from Debian's archive",
-            fix="sudo apt-get install mmdebstrap debian-archive-keyring (on Debian or Ubuntu); "
-            "elsewhere take CUDA from wheels ('packages') or from an image ('images') in matrix.yaml",
+            fix=f"sudo apt-get install mmdebstrap debian-archive-keyring (on Debian or Ubuntu); {elsewhere}",
         )
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "available")

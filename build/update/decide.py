@@ -201,8 +201,9 @@ class _Part:
 
 
 def _outside(pin: Pin, version: Version) -> str:
+    """Return why a rule does not allow a release that all images can install."""
+    add = f"; to add it: nox -s new -- version {pin.keys[1]} {version}" if pin.key else ""
     if pin.rule.rule == "minor":
-        add = "; it can be added as a version of its own" if "versions" in pin.keys else ""
         return f"the rule is 'minor', and {version} is another minor version{add}"
     key = ".".join(str(number) for number in pin.key)
-    return f"the version's key, which image names show, is {key}; {version} can be added as a version of its own"
+    return f"the version's key, which image names show, is {key}{add}"

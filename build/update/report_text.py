@@ -35,19 +35,17 @@ def tables(report: Report) -> Iterator[tuple[str, Sequence[str], list[Sequence[s
     pins = [(pin.pin.text, ", ".join(pin.texts), console.some(sorted(pin.moved_images), _NAMES)) for pin in report.pins]
     packages = [(name, ", ".join(map(str, changed))) for name, changed in report.images.items()]
     debian = [
-        (base, package.name, package.old, package.new, _fixes(package))
-        for base, newer in report.bases.items()
-        for package in newer
+        (base, package.name, package.old, package.new) for base, newer in report.bases.items() for package in newer
     ]
     debian += [
-        (base, name, old, new, "")
+        (base, name, old, new)
         for base, lines in report.cuda_bases.items()
         for name, old, _, new in (line.split(" ") for line in lines)
     ]
     found: tuple[tuple[str, Sequence[str], list[Sequence[str]]], ...] = (
         ("Pins", ("old", "new", "images"), list(pins)),
         ("Packages", ("image", "packages"), list(packages)),
-        ("Debian packages", ("base", "package", "old", "new", "security fixes"), list(debian)),
+        ("Debian packages", ("base", "package", "old", "new"), list(debian)),
     )
     yield from (table for table in found if table[2])
 
@@ -62,10 +60,18 @@ def held_lines(report: Report) -> list[str]:
     return lines
 
 
-def _fixes(package: Newer) -> str:
-    if not package.is_security:
-        return ""
-    return ", ".join(package.cves) or "yes; its changelog names no CVE id"
+def fix_lines(report: Report) -> list[str]:
+    """Return one line for each Debian package with a security update: its versions, the bases, the CVE ids."""
+    found: dict[str, tuple[Newer, list[str]]] = {}
+    for base, newer in report.bases.items():
+        for package in newer:
+            if package.is_security:
+                change = f"{package.name} {package.old} → {package.new}"
+                found.setdefault(change, (package, []))[1].append(base)
+    return [
+        f"{change} ({', '.join(bases)}): {', '.join(package.cves) or 'its changelog names no CVE id'}"
+        for change, (package, bases) in found.items()
+    ]
 
 
 def to_markdown(report: Report) -> str:
@@ -78,6 +84,8 @@ def to_markdown(report: Report) -> str:
         table = [f"| {' | '.join(headings)} |", "|" + "---|" * len(headings)]
         table += [f"| {' | '.join(_escaped(cell) for cell in row)} |" for row in rows]
         parts += [f"## {title}", "\n".join(table)]
+    if fixes := fix_lines(report):
+        parts += ["## Security fixes", "\n".join(f"- {_escaped(line)}" for line in fixes)]
     if report.rebuilt:
         parts += ["## Images to build again", "\n".join(f"- {name}" for name in report.rebuilt)]
     if report.held:

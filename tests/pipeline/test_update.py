@@ -215,3 +215,30 @@ def test_two_updates_at_once_and_ctrl_c(prepared: Prepared) -> None:
     assert done.code == 130, done.text
     assert prepared.content() == before
     assert not list(prepared.checkout.paths.state.glob(".update-*"))
+
+
+@pytest.mark.thorough
+def test_a_framework_that_was_built_with_another_cuda_version_stays(prepared: Prepared) -> None:
+    """CUDA, cuDNN and framework are one unit: only the metadata of the new release tells that it needs another one."""
+    extra = "nvidia-cuda-runtime=={}; extra == 'and-cuda'"
+    prepared.index.releases += [
+        release("nvidia_cuda_runtime", "13.0.1", OLD),
+        release("nvidia_cuda_runtime", "13.0.2", OLD),
+        release("gpuframework", "5.0.0", OLD, extra.format("13.0.1")),
+        release("gpuframework", "5.0.1", NEW, extra.format("13.0.2")),
+    ]
+    entry = (
+        '  gpu:\n    title: GPU\n    versions:\n      "5": {devices: [cuda13.0.1], contract: [gpuframework==5.0.0]}\n'
+    )
+    cuda = 'cuda:\n  cuda13.0.1: {version: "13.0.1", packages: [nvidia-cuda-runtime==13.0.1]}\nframeworks:\n'
+    checkout = prepared.checkout
+    checkout.paths.matrix.write_text(MATRIX.replace("frameworks:\n", cuda) + entry, encoding="utf-8")
+    for command in ("lock", "generate"):
+        assert checkout.run(command).code == 0
+    done = checkout.run("update", "--only=frameworks", f"--day={DAY}")
+    assert done.code == 0, done.text
+    assert "gpuframework==5.0.0" in checkout.paths.matrix.read_text(encoding="utf-8")
+    assert "demo==1.0.1" in checkout.paths.matrix.read_text(encoding="utf-8")
+    assert "gpuframework stays at 5.0.0, not 5.0.1 (gpu-5-debian12-py311-cuda13.0.1-gpu-inference" in done.out
+    reason = "its CUDA would have to change with it: gpuframework 5.0.1 was built for nvidia-cuda-runtime==13.0.2"
+    assert reason in " ".join(done.out.split())

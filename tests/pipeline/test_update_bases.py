@@ -47,6 +47,7 @@ def record(checkout: Checkout, archive: dict[str, debian_archive.Available], old
     debian.record_base(checkout.paths, BASE_NAME, pins, ORIGIN)
 
 
+@pytest.mark.thorough
 def test_only_a_security_update_counts_as_one(checkout: Checkout, archive: dict[str, debian_archive.Available]) -> None:
     """A package that the security suite never had is no reason for `security`, but for `bases`."""
     with_fixes = [each for each in archive.values() if each.security is not None]

@@ -49,7 +49,7 @@ def test_the_newest_release_of_the_minor_version_is_taken() -> None:
         ),
         (
             release("1.10.0"),
-            "the rule is 'minor', and 1.10.0 is another minor version; it can be added as a version of its own",
+            "the rule is 'minor', and 1.10.0 is another minor version; to add it: nox -s new -- version sklearn 1.10.0",
         ),
         (release("1.9.2", "cp314"), "scikit-learn 1.9.2 has no wheel for Python 3.11 (only for 3.14)"),
     ],

@@ -56,9 +56,11 @@ def test_markdown() -> None:
     new = "scikit-learn==1.9.2; python_version >= '3.13', scikit-learn==1.9.1; python_version &lt; '3.13'"
     assert f"| scikit-learn==1.9.1 | {new} | sklearn-1.9-debian13-py313-cpu-inference |" in text
     assert "| an-image | numpy 2.4.6 → 2.4.7 |" in text
-    assert "| debian12-py311 | libssl3 | 3.0.16-1 | 3.0.17-1 | CVE-2026-1, CVE-2026-2 |" in text
-    assert "| debian12-py311 | apt | 1 | 2 |  |" in text
-    assert "| a-base | libcudart11.0 | (none) | 11.8.89 |  |" in text
+    assert "| debian12-py311 | libssl3 | 3.0.16-1 | 3.0.17-1 |" in text
+    assert "| debian12-py311 | apt | 1 | 2 |" in text
+    assert "| a-base | libcudart11.0 | (none) | 11.8.89 |" in text
+    fixes = "libssl3 3.0.16-1 → 3.0.17-1 (debian12-py311): CVE-2026-1, CVE-2026-2"
+    assert f"## Security fixes\n\n- {fixes}\n\n" in text
     assert "## Images to build again\n\n- an-image\n" in text
     held = "- scikit-learn stays at 1.9.1, not 1.9.2 (sklearn-1.9-debian12-py311-cpu-inference): "
     assert f"{held}scikit-learn 1.9.2 has no wheel for Python 3.11 (only for 3.13)" in text
