@@ -189,7 +189,7 @@ def test_the_day_is_neither_before_the_present_one_nor_in_the_future(prepared: P
     assert f"--day {day} is not between exclude-newer (2026-11-02) and today" in done.err
 
 
-@pytest.mark.parametrize("part", ["/simple/", "/files/uv-"])
+@pytest.mark.parametrize("part", [pytest.param("/simple/", marks=pytest.mark.thorough), "/files/uv-"])
 def test_an_index_that_fails_in_the_middle_leaves_everything_as_it_was(prepared: Prepared, part: str) -> None:
     """It fails at once, or when all images are resolved."""
     before = prepared.content()

@@ -13,7 +13,7 @@ from tests.conftest import Checkout
 from tests.pipeline.rows import BASE_NAME, PROJECT
 from tests.pipeline.test_impossible_cells import bootstrap
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.thorough]
 
 MATRIX = f"""\
 project: {{namespace: azureml, vendor: someone, exclude-newer: 2026-11-19, uv: "0.13.9"}}
@@ -47,7 +47,6 @@ def record(checkout: Checkout, archive: dict[str, debian_archive.Available], old
     debian.record_base(checkout.paths, BASE_NAME, pins, ORIGIN)
 
 
-@pytest.mark.thorough
 def test_only_a_security_update_counts_as_one(checkout: Checkout, archive: dict[str, debian_archive.Available]) -> None:
     """A package that the security suite never had is no reason for `security`, but for `bases`."""
     with_fixes = [each for each in archive.values() if each.security is not None]
@@ -83,7 +82,6 @@ def test_the_changelogs_of_new_packages_are_read(archive: dict[str, debian_archi
     assert debian_archive.cves(logs[name], package.new) == ()
 
 
-@pytest.mark.thorough
 def test_a_base_is_bootstrapped_and_recorded(checkout: Checkout, archive: dict[str, debian_archive.Available]) -> None:
     record(checkout, archive, next(iter(archive)))
     for command in ("lock", "generate"):
