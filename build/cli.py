@@ -38,6 +38,7 @@ COMMANDS = {
     "plan": "build.commands.plan:plan",
     "pipeline": "build.commands.pipeline:pipeline",
     "publish": "build.commands.publish:publish",
+    "update": "build.commands.update:update",
     "why": "build.commands.why:why",
     "verify": "build.commands.verify:verify",
 }

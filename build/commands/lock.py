@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -64,18 +64,18 @@ def lock_command(paths: Paths, *, check: bool, refresh_bases: bool) -> None:
     console.step(
         f"resolving {console.count(len(project.variants), 'image')}, with the index as of {project.exclude_newer}"
     )
-    cuda_pins = {} if check else _cuda_pins(project, refresh_bases)
+    cuda = {} if check else cuda_pins(project, refresh_bases)
     facts = Facts(project)
     new = _make(facts)
     _check_excludes(facts)
-    changed = {**(_stale_debian(project) if check else {}), **_changes(project, new)}
+    changed = {**(_stale_debian(project) if check else {}), **changes(project, new)}
     for path, lines in changed.items():
         more = f"; and {len(lines) - _LINES} more" if len(lines) > _LINES else ""
         console.info(f"{path}: " + "; ".join(lines[:_LINES]) + more)
     if not check:
-        _write(project, new, changed)
-        _record_cuda(project, cuda_pins)
-        _record_bases(project, refresh_bases)
+        write(project, new, changed)
+        record_cuda(project, cuda)
+        record_bases(project, project.matrix.bases if refresh_bases else ())
     elif changed:
         raise DriftError(
             f"{len(changed)} of {len(new.locks) + len(project.cuda_base_images)} locks are stale",
@@ -99,7 +99,7 @@ def _make(facts: Facts) -> NewLocks:
     facts.prepare()
     if wrong := check_pins(facts):
         raise cell_reports.impossible(project.loaded, _with_neighbours(facts, wrong))
-    _check_upload_times(facts)
+    facts.check_upload_times()
     _check_yanked(facts)
     new = make_locks(project.matrix, project.variants, project.locks, project.build_base_names(project.variants))
     for name, failure in new.not_reached.items():
@@ -112,21 +112,6 @@ def _make(facts: Facts) -> NewLocks:
         raise unsatisfiable
     cuda_agreement.check(project, new.locks)
     return new
-
-
-def _check_upload_times(facts: Facts) -> None:
-    """Find out now that an index cannot be seen as of a day: the resolver would say so for each image, after minutes.
-
-    Raises:
-        LockError: An index does not tell when its files were uploaded (PEP 700), so none of them can be used.
-    """
-    if indexes := sorted(facts.default.without_times):
-        raise LockError(
-            "the package index does not tell when its files were uploaded, so it cannot be seen as of "
-            f"{facts.project.exclude_newer} (exclude-newer)",
-            where=", ".join(indexes),
-            fix="use an index with upload times (PEP 700), for example the one behind this mirror: UV_DEFAULT_INDEX",
-        )
 
 
 def _check_yanked(facts: Facts) -> None:
@@ -170,7 +155,7 @@ def _stale_debian(project: Project) -> dict[str, list[str]]:
     }
 
 
-def _changes(project: Project, new: NewLocks) -> dict[str, list[str]]:
+def changes(project: Project, new: NewLocks) -> dict[str, list[str]]:
     """Return the new locks that differ from the committed ones: path → differences."""
     changed = {}
     for path, lock in new.locks.items():
@@ -180,7 +165,7 @@ def _changes(project: Project, new: NewLocks) -> dict[str, list[str]]:
     return changed
 
 
-def _write(project: Project, new: NewLocks, changed: Iterable[str]) -> None:
+def write(project: Project, new: NewLocks, changed: Iterable[str]) -> None:
     """Write the changed locks, and remove those of images that the matrix no longer has."""
     paths = project.paths
     for path in changed:
@@ -255,7 +240,7 @@ def _agreement(new: NewLocks) -> str:
     return "the images of each base agree"
 
 
-def _cuda_pins(project: Project, refresh: bool) -> dict[str, tuple[str, ...]]:
+def cuda_pins(project: Project, refresh: bool) -> dict[str, tuple[str, ...]]:
     """Return the Debian packages of CUDA to record, by base: those that are stale, or all with ``refresh``."""
     pins: dict[str, tuple[str, ...]] = {}
     for name, base in project.cuda_base_images.items():
@@ -266,15 +251,16 @@ def _cuda_pins(project: Project, refresh: bool) -> dict[str, tuple[str, ...]]:
     return pins
 
 
-def _record_cuda(project: Project, pins: Mapping[str, tuple[str, ...]]) -> None:
+def record_cuda(project: Project, pins: Mapping[str, tuple[str, ...]]) -> None:
+    """Record the Debian packages of CUDA: base → packages."""
     for name, packages in pins.items():
         lines = debian.drift(debian.former(project.paths, name), packages)
         debian.record_cuda(project.paths, name, packages, project.cuda_base_images[name].cuda.debian)
         console.info(f"{name}: {len(packages)} Debian packages with CUDA recorded, {len(lines)} changed")
 
 
-def _record_bases(project: Project, refresh: bool) -> None:
-    """Record the Debian packages and the prefix Pythons of bases: those that are stale, or all with ``refresh``.
+def record_bases(project: Project, refresh: Container[str]) -> None:
+    """Record the Debian packages and the prefix Pythons of bases: those that are stale, and those of ``refresh``.
 
     Raises:
         PipelineError: A base could not be recorded; all others are.
@@ -282,7 +268,7 @@ def _record_bases(project: Project, refresh: bool) -> None:
     failures: list[PipelineError] = []
     for name in project.matrix.bases:
         local = local_base(project, name)
-        if isinstance(local.origin, Bootstrapped) and (refresh or _is_stale(local, local.origin)):
+        if isinstance(local.origin, Bootstrapped) and (name in refresh or _is_stale(local, local.origin)):
             console.info(f"bootstrapping {name} to record its Debian packages")
             try:
                 console.info(f"{name}: {prepare.record_debian(local, local.origin)}")
@@ -291,7 +277,7 @@ def _record_bases(project: Project, refresh: bool) -> None:
             except PipelineError as failure:
                 failures.append(failure)
                 continue
-        if refresh or _has_stale_python(local):
+        if name in refresh or _has_stale_python(local):
             try:
                 if python := prepare.record_python(local):
                     console.info(f"{name}: CPython {python.version} recorded, sha256 {python.sha256}")

@@ -23,6 +23,23 @@ from build.variants.variant import Variant
 _AT_ONCE = 4
 
 
+def contradictions(project: Project, locks: Mapping[str, Lock]) -> dict[str, list[str]]:
+    """Return what contradicts the matrix or a framework's metadata in new locks: image name → sentences.
+
+    Args:
+        project: The project.
+        locks: Path of the lock → lock, as the resolver made them.
+
+    Raises:
+        NetworkError: A wheel's metadata cannot be read.
+    """
+    by_title = {lock.title: lock for lock in locks.values()}
+    pairs = [(image, by_title[image.name]) for image in project.variants if image.cuda and image.name in by_title]
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        problems = list(pool.map(lambda pair: _problems(project, *pair), pairs))
+    return {image.name: sentences for (image, _), sentences in zip(pairs, problems, strict=True) if sentences}
+
+
 def check(project: Project, locks: Mapping[str, Lock]) -> None:
     """Compare new locks with the matrix, and with the metadata of the frameworks in them.
 
@@ -34,17 +51,13 @@ def check(project: Project, locks: Mapping[str, Lock]) -> None:
         LockError: The CUDA of some images contradicts the matrix or the framework; it lists all of them.
         NetworkError: A wheel's metadata cannot be read.
     """
-    by_title = {lock.title: lock for lock in locks.values()}
-    pairs = [(image, by_title[image.name]) for image in project.variants if image.cuda and image.name in by_title]
-    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        problems = list(pool.map(lambda pair: _problems(project, *pair), pairs))
     images: dict[str, list[str]] = {}
     places: list[str] = []
-    for (image, _), sentences in zip(pairs, problems, strict=True):
+    for name, sentences in contradictions(project, locks).items():
         for sentence in sentences:
-            images.setdefault(sentence, []).append(image.name)
-        place = project.loaded.where("cuda", image.device)
-        if sentences and place not in places:
+            images.setdefault(sentence, []).append(name)
+        place = project.loaded.where("cuda", project.variant(name).device)
+        if place not in places:
             places.append(place)
     if images:
         raise LockError(

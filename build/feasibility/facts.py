@@ -12,6 +12,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from build.checkout.project import Project
+from build.errors import LockError
 from build.matrix.model import WheelSource
 from build.packages import compatibility, wheel_sources
 from build.packages import index as package_index
@@ -55,6 +56,23 @@ class Facts:
         for name, source in self.project.matrix.wheel_sources.items():
             indexes = [source.index] if source.index else []
             self._sources[name] = PackageIndex(indexes, self._folders(source), client=self._client)
+
+    def check_upload_times(self) -> None:
+        """Check that the indexes that were searched tell when their files were uploaded.
+
+        The resolver would say so for each image, after minutes.
+
+        Raises:
+            LockError: An index does not (PEP 700), so it cannot be seen as of a day, and none of its files can be used.
+        """
+        if indexes := sorted(self.default.without_times):
+            raise LockError(
+                "the package index does not tell when its files were uploaded, so it cannot be seen as of "
+                f"{self.project.exclude_newer} (exclude-newer)",
+                where=", ".join(indexes),
+                fix="use an index with upload times (PEP 700), for example the one behind this mirror: "
+                "UV_DEFAULT_INDEX",
+            )
 
     def distribution(self, variant: Variant, name: str) -> Distribution:
         """Return all files of a distribution in the places that an image takes it from.

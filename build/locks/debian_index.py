@@ -1,6 +1,6 @@
 """The index of Debian's archive: the versions of CUDA's packages in it, and which packages they need.
 
-Effects: ``fetch_index`` runs mmdebstrap, which uses the network; the rest is pure.
+Effects: ``fetch_index`` and ``from_archive`` run mmdebstrap, which uses the network; the rest is pure.
 """
 
 from __future__ import annotations
@@ -42,10 +42,7 @@ class DebianPackage:
 
 
 def fetch_index(suite: str) -> str:
-    """Return the index of a suite's packages in the component ``non-free``, as apt prints it; about 2 seconds.
-
-    mmdebstrap reads it, from the mirror that it also bootstraps the base from, and with the archive's signature
-    checked: no address of an archive is known here.
+    """Return the index of a suite's packages in the component ``non-free``, as apt prints it.
 
     Args:
         suite: The Debian suite: ``bookworm``.
@@ -54,19 +51,39 @@ def fetch_index(suite: str) -> str:
         EngineError: mmdebstrap is not installed.
         NetworkError: The archive is not reached, or has no such suite.
     """
+    elsewhere = "elsewhere take CUDA from wheels ('packages') or from an image ('images') in matrix.yaml"
+    return from_archive(suite, _PRINT_PACKAGES, f"--components={COMPONENT}", elsewhere=elsewhere)
+
+
+def from_archive(suite: str, hook: str, *options: str, elsewhere: str) -> str:
+    """Return what a shell command finds out about a suite of Debian's archive; about 2 seconds.
+
+    mmdebstrap reads the archive's index for it, from the mirror that it also bootstraps bases from, and with the
+    archive's signature checked: no address of an archive is known here.
+
+    Args:
+        suite: The Debian suite: ``bookworm``.
+        hook: The command. It runs on this machine; ``$MMDEBSTRAP_APT_CONFIG`` is apt's configuration for the archive,
+            and what it writes to ``$1/available`` is the result.
+        options: Further options of mmdebstrap.
+        elsewhere: What to do where there is no mmdebstrap, for the message.
+
+    Raises:
+        EngineError: mmdebstrap is not installed.
+        NetworkError: The archive is not reached, or has no such suite.
+    """
     program = shutil.which("mmdebstrap")
     if program is None:
         raise EngineError(
-            "mmdebstrap is not installed; it reads the list of CUDA packages from Debian's archive",
-            fix="sudo apt-get install mmdebstrap debian-archive-keyring (on Debian or Ubuntu); "
-            "elsewhere take CUDA from wheels ('packages') or from an image ('images') in matrix.yaml",
+            "mmdebstrap is not installed; it reads the list of packages from Debian's archive",
+            fix=f"sudo apt-get install mmdebstrap debian-archive-keyring (on Debian or Ubuntu); {elsewhere}",
         )
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "available")
         done = processes.run(
             [
-                *(program, "--variant=custom", f"--components={COMPONENT}"),
-                *(f"--customize-hook={_PRINT_PACKAGES}", f"--customize-hook=download available {file}"),
+                *(program, "--variant=custom", *options),
+                *(f"--customize-hook={hook}", f"--customize-hook=download available {file}"),
                 *(suite, "/dev/null"),
             ],
             merge_output=True,
@@ -76,11 +93,11 @@ def fetch_index(suite: str) -> str:
                 line.strip() for line in done.stdout.splitlines() if line.strip().startswith(("E:", "Err:", "W:"))
             ]
             raise NetworkError(
-                f"mmdebstrap cannot read the packages of Debian {suite} ({COMPONENT})",
+                f"mmdebstrap cannot read the packages of Debian {suite}",
                 fix="check the network and the suite's name, then run it again",
                 details="\n".join(errors[-6:]) or done.stdout[-600:],
             )
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8", errors="replace")
 
 
 def parse_index(text: str) -> dict[str, DebianPackage]:

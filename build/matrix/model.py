@@ -42,6 +42,9 @@ from build.matrix.values import (
     VersionText,
 )
 
+#: How far the pins of a contract may move.
+UpdateRule = Literal["minor", "newest", "held"]
+
 
 def _kebab(name: str) -> str:
     return name.replace("_", "-")
@@ -69,6 +72,34 @@ class Lifecycle(Strict):
         if dates != sorted(dates):
             raise ValueError("the dates must be in order: released, deprecated, end-of-life")
         return self
+
+
+class Update(Strict):
+    """How far `nox -s update` moves the exact pins (`==`) of a contract. Guards and CUDA packages are never moved."""
+
+    rule: UpdateRule = Field(
+        description="`minor`: to the newest release of the pinned minor version. `newest`: to the newest release that "
+        "the version's key names (any with `n/a`, 2.x with `2`). `held`: the pins stay."
+    )
+    reason: Reason | None = Field(default=None, description="Why; required unless the rule is `minor`.")
+
+    @model_validator(mode="after")
+    def _with_reason(self) -> Update:
+        if self.rule != "minor" and self.reason is None:
+            raise ValueError(f"the rule '{self.rule}' needs a 'reason'")
+        return self
+
+
+class UpdateDefaults(Update):
+    """What `nox -s update` does where no server, framework or version says otherwise."""
+
+    rule: UpdateRule = Field(default="minor", description="The rule for all pins; see [update](#update).")
+    cool_down: int = Field(
+        default=7,
+        ge=0,
+        description="Days that a release must have been in the index before it is taken: `exclude-newer` moves to "
+        "this many days before today. A release that turns out to be broken is usually yanked sooner.",
+    )
 
 
 class Guard(Strict):
@@ -261,6 +292,7 @@ class FrameworkVersion(Strict):
     cpu: CpuPins = Field(default_factory=CpuPins, description="Additions for CPU images.")
     gpu: GpuPins = Field(default_factory=GpuPins, description="Additions for GPU images.")
     lifecycle: Lifecycle = Field(default_factory=Lifecycle, description="The lifecycle of the framework version.")
+    update: Update | None = Field(default=None, description="How its pins move, instead of the framework's rule.")
 
 
 class Framework(Strict):
@@ -270,6 +302,7 @@ class Framework(Strict):
     contract: list[RequirementText] = Field(default_factory=list, description="Promises of every version.")
     guards: list[Guard] = Field(default_factory=list, description="Guards of every version.")
     wheel_source: Name | None = Field(default=None, description="An entry of `wheel-sources`.")
+    update: Update | None = Field(default=None, description="How its pins move, instead of `project.update`.")
     versions: dict[VersionKey, FrameworkVersion] = Field(
         min_length=1, description="The versions, as image names show them; `n/a`: image names have no version."
     )
@@ -332,6 +365,9 @@ class Project(Strict):
     exclude_newer: Date = Field(
         description="Locks see the package index as of the start of this day (UTC). A later day gives newer packages."
     )
+    update: UpdateDefaults = Field(
+        default_factory=lambda: UpdateDefaults.model_validate({}), description="What `nox -s update` does."
+    )
     uv: VersionText = Field(description="The version of uv, which installs the packages of every layer.")
     allow_yanked: list[Distribution] = Field(
         default_factory=list,
@@ -351,6 +387,7 @@ class Server(Strict):
     title: str = Field(description="The name that people read.")
     contract: list[RequirementText] = Field(min_length=1, description="Promises of every image.")
     guards: list[Guard] = Field(default_factory=list, description="Guards of every image.")
+    update: Update | None = Field(default=None, description="How its pins move, instead of `project.update`.")
 
 
 class Matrix(Strict):

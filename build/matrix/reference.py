@@ -33,7 +33,12 @@ source: https://git.example/acme/images
 registry: registry.example/acme
 exclude-newer: 2026-11-19
 uv: "0.13.9"
+update: {cool-down: 14}
 layer-order: [numpy, pandas, scipy]
+""",
+    model.UpdateDefaults: """\
+rule: minor
+cool-down: 7
 """,
     model.Server: """\
 title: Azure Machine Learning inference HTTP server
@@ -97,6 +102,10 @@ contract: [tensorflow==2.21.0]
 cuda-packages: ["cuda-toolkit[cudart]==13.0.3"]
 reach: [sm_80, sm_90, compute_90]
 """,
+    model.Update: """\
+rule: held
+reason: 1.15.4 and newer require numpy before 1.19
+""",
     model.Guard: """\
 pin: protobuf<3.21
 reason: its generated code is older than 3.19, and protobuf 4 refuses to import it
@@ -129,6 +138,7 @@ reason: describe() fails, since numpy 1.20 gave dtypes classes of their own
 
 _TITLES: dict[type[BaseModel], str] = {
     model.Matrix: "The top level",
+    model.UpdateDefaults: "Defaults of update",
     model.Base: "A base",
     model.Bootstrap: "bootstrap",
     model.Snapshot: "snapshot",
@@ -186,7 +196,7 @@ def _default(section: type[BaseModel], key: str) -> str:
     """Return the default of a key; an empty cell for nothing, an empty list or an empty mapping."""
     info = next(info for name, info in section.model_fields.items() if (info.alias or name) == key)
     default = info.get_default(call_default_factory=True, validated_data={})
-    return f"`{default}`" if isinstance(default, str) else ""
+    return f"`{default}`" if isinstance(default, str | int) else ""
 
 
 def _value(value: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[str]:
@@ -213,7 +223,7 @@ def _value(value: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[st
     elif value.get("format") == "date":
         yield "date: `2026-11-19`"
     else:
-        yield {"string": "text"}.get(value["type"], json.dumps(value["type"]))
+        yield {"string": "text", "integer": "whole number"}.get(value["type"], json.dumps(value["type"]))
         if value.get("minLength"):
             yield f"at least {value['minLength']} characters" if value["minLength"] > 1 else "not empty"
 

@@ -24,10 +24,11 @@ def test_a_failure_that_no_image_has_leaves_every_lock(tmp_path: Path, monkeypat
     failed = {"build": UnsatisfiableError("no set of packages satisfies setuptools, wheel")}
     monkeypatch.setattr(Facts, "prepare", lambda facts: None)
     monkeypatch.setattr(lock, "check_pins", lambda facts: [])
-    for check in ("_check_excludes", "_check_upload_times", "_check_yanked"):
+    monkeypatch.setattr(Facts, "check_upload_times", lambda facts: None)
+    for check in ("_check_excludes", "_check_yanked"):
         monkeypatch.setattr(lock, check, lambda facts: None)
-    monkeypatch.setattr(lock, "_record_bases", lambda project, refresh: None)
-    monkeypatch.setattr(lock, "_cuda_pins", lambda project, refresh: {})
+    monkeypatch.setattr(lock, "record_bases", lambda project, refresh: None)
+    monkeypatch.setattr(lock, "cuda_pins", lambda project, refresh: {})
     monkeypatch.setattr(
         lock, "make_locks", lambda *arguments: NewLocks(locks={}, not_reached={}, replaced={}, failed=failed)
     )
@@ -89,7 +90,7 @@ def test_an_index_without_upload_times_is_named_at_once(tmp_path: Path, monkeypa
     index = (tmp_path / "index").as_uri()
 
     with pytest.raises(LockError, match=r"does not tell when its files were uploaded.*2026-11-19") as raised:
-        lock._check_upload_times(prepared(tmp_path, index, monkeypatch))
+        prepared(tmp_path, index, monkeypatch).check_upload_times()
 
     assert raised.value.where == index
 
@@ -100,7 +101,7 @@ def test_a_yanked_release_is_refused_unless_the_matrix_allows_it(
     with serving(page) as server:
         index = f"http://{server.host}/simple"
         facts = prepared(tmp_path, index, monkeypatch)
-        lock._check_upload_times(facts)
+        facts.check_upload_times()
         with pytest.raises(LockError, match=r"demo 2\.0 was yanked from the index: it deletes files") as raised:
             lock._check_yanked(facts)
         assert raised.value.where is not None and raised.value.where.startswith("matrix.yaml:11 ")

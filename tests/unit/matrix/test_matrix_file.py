@@ -558,7 +558,7 @@ def test_all_errors_come_together_by_line(tmp_path: Path) -> None:
         "matrix.yaml:16 (bases.one.python): must be text; unquoted, 3.11 is a number in YAML; "
         "quote it: '3.11'\n"
         "matrix.yaml:23 (frameworks.sklearn.x): unknown key 'x'; "
-        "known here: contract, guards, title, versions, wheel-source"
+        "known here: contract, guards, title, update, versions, wheel-source"
     )
 
 
@@ -567,3 +567,15 @@ def test_many_errors_fit_on_a_screen(tmp_path: Path) -> None:
     assert error.what == "matrix.yaml has 50 errors"
     assert len((error.details or "").splitlines()) == 13
     assert (error.details or "").endswith("… and 38 more")
+
+
+def test_an_update_rule_that_leaves_pins_behind_or_leaves_a_minor_version_needs_a_reason(tmp_path: Path) -> None:
+    for rule in ("held", "newest"):
+        text = edited("    title: scikit-learn\n", f"    title: scikit-learn\n    update: {{rule: {rule}}}\n")
+        error = failure(tmp_path, text)
+        assert f"the rule '{rule}' needs a 'reason'" in error.what
+        assert error.where == "matrix.yaml:22 (frameworks.sklearn.update)"
+    (tmp_path / "matrix.yaml").write_text(text.replace("newest}", "newest, reason: a good one}"), encoding="utf-8")
+    matrix = load(tmp_path / "matrix.yaml").matrix
+    assert matrix.frameworks["sklearn"].update is not None
+    assert (matrix.project.update.rule, matrix.project.update.cool_down) == ("minor", 7)

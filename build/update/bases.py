@@ -1,0 +1,60 @@
+"""The Debian packages of the bases: which ones the archive has in newer versions, and which of these are fixes.
+
+Effects: runs mmdebstrap, which uses the network; writes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from build.checkout.project import Project
+from build.locks import debian, debian_archive
+from build.locks.debian_archive import Newer
+from build.matrix.origins import Bootstrapped
+
+
+def find(project: Project, *, security_only: bool) -> dict[str, tuple[Newer, ...]]:
+    """Return the bases of which the archive has newer packages: base → these, with the CVE ids that they fix.
+
+    A base takes all that the archive has, or nothing: the archive keeps only the newest version of each package.
+
+    Args:
+        project: The project.
+        security_only: Leave out the bases without a package that has a newer version in the security suite.
+
+    Raises:
+        EngineError: mmdebstrap is not installed.
+        NetworkError: The archive is not reached.
+    """
+    suites: dict[str, dict[str, tuple[str, ...]]] = {}
+    for name, base in project.matrix.bases.items():
+        if isinstance(base.origin, Bootstrapped):
+            suites.setdefault(base.origin.suite, {})[name] = debian.former(project.paths, name)
+    found: dict[str, tuple[Newer, ...]] = {}
+    for suite, bases in suites.items():
+        names = {package.partition("=")[0] for packages in bases.values() for package in packages}
+        archive = debian_archive.fetch(suite, names)
+        newer = {name: debian_archive.newer(packages, archive) for name, packages in bases.items()}
+        found |= _with_cves(suite, {name: packages for name, packages in newer.items() if packages})
+    if security_only:
+        return {name: newer for name, newer in found.items() if any(package.is_security for package in newer)}
+    return found
+
+
+def _with_cves(suite: str, bases: Mapping[str, tuple[Newer, ...]]) -> dict[str, tuple[Newer, ...]]:
+    """Add the CVE ids to the packages with security updates; a changelog of each source package is read once."""
+    fixed = {package.source: package for newer in bases.values() for package in newer if package.is_security}
+    if not fixed:
+        return dict(bases)
+    logs = debian_archive.changelogs(suite, list(fixed.values()))
+    by_source = {package.source: logs.get(package.name, "") for package in fixed.values()}
+    return {
+        name: tuple(
+            dataclasses.replace(package, cves=debian_archive.cves(by_source[package.source], package.old))
+            if package.is_security
+            else package
+            for package in newer
+        )
+        for name, newer in bases.items()
+    }

@@ -1,0 +1,139 @@
+"""The exact pins of the matrix: where they are, which images they are for, and how far they may move.  Pure."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from build.checkout.project import Project
+from build.matrix.edit import is_editable
+from build.matrix.lifecycle import has_ended
+from build.matrix.model import Matrix, Update
+from build.matrix.positions import KeyPath
+from build.matrix.values import NO_VERSION
+from build.requirements import parse, without_marker
+from build.variants.variant import CPU, Variant
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pin:
+    """An exact pin (``==``) in a contract."""
+
+    #: Its place in the matrix.
+    keys: KeyPath
+    #: As the matrix writes it.
+    text: str
+    #: The distribution (PEP 503).
+    name: str
+    version: Version
+    rule: Update
+    #: The release numbers that the version's key names, and all its pins must begin with; empty if it names none.
+    key: tuple[int, ...]
+    #: The images that it is for: those of its place in whose Python its marker holds.
+    variants: tuple[Variant, ...]
+    #: Why it stays whatever there is; None if it may move.
+    held: str | None
+
+    @property
+    def pythons(self) -> tuple[str, ...]:
+        """The minor versions of Python in its images, oldest first."""
+        return tuple(sorted({variant.base.python for variant in self.variants}, key=Version))
+
+    def allows(self, version: Version) -> bool:
+        """Tell whether its rule allows another version."""
+        if version.release[: len(self.key)] != self.key:
+            return False
+        return self.rule.rule != "minor" or _minor(version) == _minor(self.version)
+
+
+def _minor(version: Version) -> tuple[int, int, int]:
+    return version.epoch, version.major, version.minor
+
+
+def exact_pins(project: Project, today: datetime.date) -> tuple[Pin, ...]:
+    """Return the exact pins in the contracts of a matrix; those of images that have all ended are left out.
+
+    Args:
+        project: The project.
+        today: The day (UTC) that the ends of images are compared with.
+    """
+    found = []
+    for keys, texts, rule, variants in _contracts(project.matrix, project.variants):
+        for index, text in enumerate(texts):
+            version = _exact_version(text)
+            images = tuple(variant for variant in variants if without_marker(text, variant.base.python) is not None)
+            if version is None or all(has_ended(variant.lifecycle, today) for variant in images):
+                continue
+            name = canonicalize_name(parse(text).name)
+            path = (*keys, index)
+            pin = Pin(
+                keys=path,
+                text=text,
+                name=name,
+                version=version,
+                rule=rule,
+                key=_key(keys, version),
+                variants=images,
+                held=_held(project, path, name, version, rule),
+            )
+            found.append(pin)
+    return tuple(found)
+
+
+def _contracts(
+    matrix: Matrix, variants: Sequence[Variant]
+) -> Iterator[tuple[KeyPath, Sequence[str], Update, Sequence[Variant]]]:
+    """Yield every contract: its place, its requirements, its rule, and the images that it is for."""
+    default = matrix.project.update
+    yield ("server", "contract"), matrix.server.contract, matrix.server.update or default, variants
+    for name, framework in matrix.frameworks.items():
+        here: KeyPath = ("frameworks", name)
+        rule = framework.update or default
+        of_framework = [variant for variant in variants if variant.framework == name]
+        yield (*here, "contract"), framework.contract, rule, of_framework
+        for key, version in framework.versions.items():
+            place = (*here, "versions", key)
+            rule = version.update or framework.update or default
+            images = [variant for variant in of_framework if (variant.version or NO_VERSION) == key]
+            yield (*place, "contract"), version.contract, rule, images
+            cpu = [variant for variant in images if variant.device == CPU]
+            yield (*place, "cpu", "contract"), version.cpu.contract, rule, cpu
+            gpu = [variant for variant in images if variant.device != CPU]
+            yield (*place, "gpu", "contract"), version.gpu.contract, rule, gpu
+
+
+def _exact_version(text: str) -> Version | None:
+    requirement = parse(text)
+    specifiers = list(requirement.specifier)
+    if requirement.url is not None or len(specifiers) != 1 or specifiers[0].operator != "==":
+        return None
+    return None if specifiers[0].version.endswith(".*") else Version(specifiers[0].version)
+
+
+def _key(keys: KeyPath, version: Version) -> tuple[int, ...]:
+    """Return the numbers of the key ``1.9`` if a pin is of 1.9.x; image names show the key, so it must stay true."""
+    if "versions" not in keys or NO_VERSION in keys:
+        return ()
+    release = Version(str(keys[3])).release
+    return release if version.release[: len(release)] == release else ()
+
+
+def _held(project: Project, keys: KeyPath, name: str, version: Version, rule: Update) -> str | None:
+    matrix = project.matrix
+    if rule.rule == "held":
+        return rule.reason
+    for index, patch in enumerate(matrix.patches):
+        patched, _, of = patch.distribution.partition("==")
+        if canonicalize_name(patched) == name and Version(of) == version:
+            return f"patches[{index}] is for exactly this release"
+    for text in matrix.project.allow_yanked:
+        allowed, _, of = text.partition("==")
+        if canonicalize_name(allowed) == name and Version(of) == version:
+            return "project.allow-yanked names exactly this release"
+    if not is_editable(project.loaded.root, keys):
+        return "it comes from an alias; edit it by hand"
+    return None

@@ -1,0 +1,75 @@
+"""What people read about an update."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+
+from build.locks.debian_archive import Newer
+from build.update import report_text
+from build.update.decide import decide
+from build.update.report import PackageChange, Report, changes
+from tests.unit.update.values import DAY, files, found, pins
+
+(SKLEARN,) = pins("scikit-learn==1.9.1")
+DECISION = decide(
+    SKLEARN, found(SKLEARN, files("scikit-learn", "1.9.2", "cp313"), files("scikit-learn", "1.10", "cp313")), DAY
+)
+EMPTY = Report(old_day=datetime.date(2026, 11, 19), new_day=datetime.date(2026, 11, 20))
+SECURITY = Newer(
+    name="libssl3",
+    old="3.0.16-1",
+    new="3.0.17-1",
+    source="openssl",
+    is_security=True,
+    cves=("CVE-2026-1", "CVE-2026-2"),
+)
+FULL = dataclasses.replace(
+    EMPTY,
+    decisions=(DECISION,),
+    images={"an-image": (PackageChange(name="numpy", old="2.4.6", new="2.4.7"),)},
+    bases={"debian12-py311": (SECURITY, Newer(name="apt", old="1", new="2", source="apt", is_security=False))},
+    cuda_bases={"a-base": ("libcudart11.0 (none) -> 11.8.89",)},
+    rebuilt=("an-image",),
+    new_bytes=16_900_000,
+    held=DECISION.held,
+)
+
+
+def test_nothing_moves_if_only_the_day_would() -> None:
+    assert not EMPTY.moves
+    assert report_text.to_markdown(EMPTY) == "# Update\n\n**nothing to update**\n\n`exclude-newer`: 2026-11-19\n"
+    assert list(report_text.tables(EMPTY)) == []
+
+
+def test_the_changes_between_two_locks() -> None:
+    changed = changes({"a": "1", "b": "1", "c": "1"}, {"a": "1", "b": "2", "d": "1"})
+    assert [str(change) for change in changed] == ["b 1 → 2", "c 1 → (none)", "d (none) → 1"]
+
+
+def test_markdown() -> None:
+    text = report_text.to_markdown(FULL)
+    title = "1 pin moves, 1 image with other packages (16.9 MB of new ones), 2 bases with newer Debian packages"
+    assert f"**{title}, 1 image to build again**" in text
+    assert "`exclude-newer`: 2026-11-19 → 2026-11-20" in text
+    new = "scikit-learn==1.9.2; python_version >= '3.13', scikit-learn==1.9.1; python_version &lt; '3.13'"
+    assert f"| scikit-learn==1.9.1 | {new} | sklearn-1.9-debian13-py313-cpu-inference |" in text
+    assert "| an-image | numpy 2.4.6 → 2.4.7 |" in text
+    assert "| debian12-py311 | libssl3 | 3.0.16-1 | 3.0.17-1 |" in text
+    assert "| debian12-py311 | apt | 1 | 2 |" in text
+    assert "| a-base | libcudart11.0 | (none) | 11.8.89 |" in text
+    fixes = "libssl3 3.0.16-1 → 3.0.17-1 (debian12-py311): CVE-2026-1, CVE-2026-2"
+    assert f"## Security fixes\n\n- {fixes}\n\n" in text
+    assert "## Images to build again\n\n- an-image\n" in text
+    held = "- scikit-learn stays at 1.9.1, not 1.9.2 (sklearn-1.9-debian12-py311-cpu-inference): "
+    assert f"{held}scikit-learn 1.9.2 has no wheel for Python 3.11 (only for 3.13)" in text
+
+
+def test_json_has_the_same() -> None:
+    content = json.loads(report_text.to_json(FULL))
+    assert content["moves"] is True
+    assert content["images"] == {"an-image": [{"name": "numpy", "old": "2.4.6", "new": "2.4.7"}]}
+    assert content["bases"]["debian12-py311"][0]["cves"] == ["CVE-2026-1", "CVE-2026-2"]
+    assert content["held"][0]["newer"] == "1.9.2"
+    assert content["pins"][0]["images"] == ["sklearn-1.9-debian13-py313-cpu-inference"]
