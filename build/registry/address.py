@@ -88,11 +88,12 @@ def embedded_port(environment: Mapping[str, str] | None = None) -> int:
     return int(text)
 
 
-def parse(text: str) -> Registry:
+def parse(text: str, *, is_argument: bool = False) -> Registry:
     """Read ``[http[s]://]host[:port][/namespace]``. Without a scheme, only this machine speaks plain HTTP.
 
     Args:
         text: The value of ``REGISTRY``.
+        is_argument: It is not that of the variable, but of a command line, for the messages.
 
     Raises:
         UsageError: It is not of that form.
@@ -100,12 +101,13 @@ def parse(text: str) -> Registry:
     scheme, separator, rest = text.partition("://")
     if not separator:
         scheme, rest = "", text
+    where = None if is_argument else f"environment variable {REGISTRY_VARIABLE}"
     host, _, namespace = rest.rstrip("/").partition("/")
     wrong: str | None = None
     if "@" in host:
         raise UsageError(
-            f"{REGISTRY_VARIABLE} must not hold credentials",
-            where=f"environment variable {REGISTRY_VARIABLE}",
+            f"{'a registry' if is_argument else REGISTRY_VARIABLE} must not hold credentials",
+            where=where,
             fix=f"log in once with: docker login {host.rpartition('@')[2]}; then name only the host",
         )
     if scheme not in ("", "http", "https"):
@@ -123,12 +125,18 @@ def parse(text: str) -> Registry:
                 wrong = f"'{component}' cannot be part of a repository's name (lower case, digits, . _ -)"
     if wrong:
         raise UsageError(
-            f"{REGISTRY_VARIABLE}={text}: {wrong}",
-            where=f"environment variable {REGISTRY_VARIABLE}",
-            fix=f"write it as host[:port][/namespace], for example {REGISTRY_VARIABLE}=ghcr.io/acme",
+            f"'{text}' is not a registry: {wrong}" if is_argument else f"{REGISTRY_VARIABLE}={text}: {wrong}",
+            where=where,
+            fix="write it as host[:port][/namespace], for example "
+            + ("ghcr.io/acme" if is_argument else f"{REGISTRY_VARIABLE}=ghcr.io/acme"),
         )
     insecure = scheme == "http" or (not scheme and _is_this_machine(host))
     return Registry(host=host, namespace=namespace or None, insecure=insecure)
+
+
+def is_repository(text: str) -> bool:
+    """Tell whether a text can be the name of a repository."""
+    return all(_COMPONENT.fullmatch(component) for component in text.split("/"))
 
 
 def _is_this_machine(host: str) -> bool:
