@@ -36,6 +36,7 @@ COMMANDS = {
     "new": "build.commands.new:new",
     "plan": "build.commands.plan:plan",
     "pipeline": "build.commands.pipeline:pipeline",
+    "promote": "build.commands.promote:promote",
     "publish": "build.commands.publish:publish",
     "why": "build.commands.why:why",
     "verify": "build.commands.verify:verify",
