@@ -84,6 +84,7 @@ SESSIONS = {
     "build": "Build images.",
     "verify": "Test built images in running containers.",
     "publish": "Push verified images to the registry (--verbose, --json).",
+    "promote": "Copy a release to another registry, or to a folder (--from, --no-latest, --allow-older, --json).",
     "plan": "Show what `pipeline` would do for each image, and why (--check, --json, --summary).",
     "why": "Show what differs between what would be built and what is published.",
     "diff": "Show what differs between two published images or releases (--json, --markdown, --layers).",

@@ -37,6 +37,7 @@ COMMANDS = {
     "new": "build.commands.new:new",
     "plan": "build.commands.plan:plan",
     "pipeline": "build.commands.pipeline:pipeline",
+    "promote": "build.commands.promote:promote",
     "publish": "build.commands.publish:publish",
     "update": "build.commands.update:update",
     "why": "build.commands.why:why",

@@ -87,6 +87,8 @@ class RegistryError(PipelineError):
     maybe_done = False
     #: Whether nothing answered.
     is_unanswered = False
+    #: Whether another attempt may succeed.
+    may_pass = False
 
 
 class NetworkError(PipelineError):

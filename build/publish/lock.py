@@ -145,7 +145,7 @@ class _Lock:
                 raise LostLockError(
                     f"another run publishes to this registry: {holder}",
                     where=self._remote.registry.reference(self._repository, TAG),
-                    fix="publish again when it is done",
+                    fix="run it again when it is done",
                 )
         raise RegistryError(
             f"the registry {self._remote.registry.host} accepted the lock, but does not have it",
@@ -165,7 +165,7 @@ class _Lock:
                 if holder
                 else "another run took the lock of the registry, and has released it since",
                 where=self._remote.registry.reference(self._repository, TAG),
-                fix="publish again when it is done",
+                fix="run it again when it is done",
             )
         if time.monotonic() - self._written > EXPIRY / 3:
             self._write()

@@ -26,7 +26,7 @@ from build.publish.origin import Origin
 from build.publish.plan import Plan, plan_all
 from build.publish.publication import Publication, Published, Status
 from build.publish.push import Progress, local_image, push
-from build.publish.record_write import write_record
+from build.publish.record_write import NewRecord, write_record
 from build.publish.records import Family, read_tags
 from build.publish.release import Place, Release
 from build.publish.stored import recipe_of
@@ -182,7 +182,7 @@ def _move_tags(
             with unfinished(family.release.number):
                 tags.run([move for move in moves if (move.repository, move.tag) in target.unfinished])
         if target.is_new:
-            write_record(remote, repository, target, writes, guard)
+            write_record(remote, repository, NewRecord.of(target.release, target.replaces), writes, guard)
         with unfinished(target.release.number):
             tags.run([move for move in moves if (move.repository, move.tag) not in target.unfinished])
             recipes = [(plan.item.repository, plan.item.recipe_tag) for plan in plans]

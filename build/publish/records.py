@@ -12,6 +12,7 @@ from build.errors import RegistryError
 from build.publish import release as releases
 from build.publish.release import Difference, NewerFormatError, Place, Release
 from build.registry.client import Client
+from build.registry.contents import Contents
 from build.registry.failures import DamagedContentError
 from build.registry.manifests import Manifest
 from build.registry.tags import DateTag
@@ -119,6 +120,33 @@ def _last(remote: Client, repository: str, tags: Iterable[str], without: Collect
 
 
 def _release(remote: Client, repository: str, tag: str) -> tuple[Release, str]:
+    record = read_record(remote, repository, tag)
+    return record.release, record.manifest.digest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """A record as it is stored."""
+
+    release: Release
+    manifest: Manifest
+    #: The blob that its manifest names: the release as JSON.
+    content: bytes
+
+
+def read_record(remote: Contents, repository: str, tag: str) -> Record:
+    """Read the record of a release.
+
+    Args:
+        remote: A registry or a folder.
+        repository: The repository of the records.
+        tag: The number of the release; its tag is listed.
+
+    Raises:
+        RegistryError: The registry is not there, refuses, or fails; or a later version of this project wrote the
+            record.
+        UnreadableRecordError: The record cannot be read.
+    """
     try:
         manifest = _manifest(remote, repository, tag)
         content = remote.find_blob(repository, _content_of(manifest)) if manifest else None
@@ -130,19 +158,19 @@ def _release(remote: Client, repository: str, tag: str) -> tuple[Release, str]:
     except NewerFormatError as failure:
         raise RegistryError(
             f"the record of release {tag} was written by a later version of this project ({failure})",
-            where=remote.registry.reference(repository, tag),
+            where=remote.reference(repository, tag),
             fix="update this clone: git pull",
         ) from failure
     except (ValueError, DamagedContentError) as failure:
         raise UnreadableRecordError(
             f"the record of release {tag} cannot be read: {_first_line(failure)}",
-            where=remote.registry.reference(repository, tag),
+            where=remote.reference(repository, tag),
             fix=f"restore it; or publish without it: nox -s publish -- --without-record {tag} (docs/publishing.md)",
         ) from failure
-    return found, manifest.digest
+    return Record(release=found, manifest=manifest, content=content)
 
 
-def _manifest(remote: Client, repository: str, tag: str) -> Manifest | None:
+def _manifest(remote: Contents, repository: str, tag: str) -> Manifest | None:
     for pause in _PAUSES:
         manifest = remote.find_manifest(repository, tag)
         if manifest is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from build.images.labels import LABEL
 from build.publish.release import ReleasedImage
 from build.registry.client import Client
+from build.registry.contents import Contents
 from build.registry.known_blobs import KnownBlobs
 from build.registry.manifests import Manifest, config_of, named_blobs
 
@@ -62,7 +63,7 @@ def find(
     return StoredImage(manifest=manifest, is_image=is_image, missing=missing, recipe=recipe)
 
 
-def recipe_of(remote: Client, repository: str, manifest: Manifest) -> str | None:
+def recipe_of(remote: Contents, repository: str, manifest: Manifest) -> str | None:
     """Return the whole recipe that an image's label names; None if it names none, or is no image.
 
     Raises:

@@ -59,9 +59,14 @@ def nothing_moved(plans: Sequence[Plan]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def unfinished(number: str) -> Iterator[None]:
-    """Add to a failure that a release is not finished."""
-    state = f"release {number} is not finished; publish again to finish it"
+def unfinished(number: str, command: str = "publish") -> Iterator[None]:
+    """Add to a failure that a release is not finished.
+
+    Args:
+        number: The release.
+        command: What finishes it.
+    """
+    state = f"release {number} is not finished; {command} again to finish it"
     try:
         yield
     except PipelineError as error:
@@ -226,5 +231,5 @@ def _moved_by_another(remote: Client, repository: str, tag: str, actual: str | N
     return RegistryError(
         f"another run or program moved {repository}:{tag} in the meantime: it is {actual or 'gone'}",
         where=remote.registry.reference(repository, tag),
-        fix="publish again when nothing else writes to this registry",
+        fix="run it again when nothing else writes to this registry",
     )

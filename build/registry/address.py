@@ -88,30 +88,33 @@ def embedded_port(environment: Mapping[str, str] | None = None) -> int:
     return int(text)
 
 
-def parse(text: str) -> Registry:
+def parse(text: str, *, is_argument: bool = False) -> Registry:
     """Read ``[http[s]://]host[:port][/namespace]``. Without a scheme, only this machine speaks plain HTTP.
 
     Args:
         text: The value of ``REGISTRY``.
+        is_argument: It is not that of the variable, but of a command line, for the messages.
 
     Raises:
         UsageError: It is not of that form.
     """
     _, _, rest = text.rpartition("://")
     host = rest.partition("/")[0]
+    where = None if is_argument else f"environment variable {REGISTRY_VARIABLE}"
     if "@" in host:
         raise UsageError(
-            f"{REGISTRY_VARIABLE} must not hold credentials",
-            where=f"environment variable {REGISTRY_VARIABLE}",
+            f"{'a registry' if is_argument else REGISTRY_VARIABLE} must not hold credentials",
+            where=where,
             fix=f"log in once with: docker login {host.rpartition('@')[2]}; then name only the host",
         )
     try:
         return from_text(text)
     except ValueError as failure:
         raise UsageError(
-            f"{REGISTRY_VARIABLE}={text}: {failure}",
-            where=f"environment variable {REGISTRY_VARIABLE}",
-            fix=f"write it as host[:port][/namespace], for example {REGISTRY_VARIABLE}=ghcr.io/acme",
+            f"'{text}' is not a registry: {failure}" if is_argument else f"{REGISTRY_VARIABLE}={text}: {failure}",
+            where=where,
+            fix="write it as host[:port][/namespace], for example "
+            + ("ghcr.io/acme" if is_argument else f"{REGISTRY_VARIABLE}=ghcr.io/acme"),
         ) from None
 
 
@@ -147,6 +150,11 @@ def from_text(text: str) -> Registry:
 def is_host(first: str) -> bool:
     """Tell whether Docker reads the first part of a reference, before a slash, as a host."""
     return any(mark in first for mark in ".:") or first == "localhost"
+
+
+def is_repository(text: str) -> bool:
+    """Tell whether a text can be the name of a repository."""
+    return all(_COMPONENT.fullmatch(component) for component in text.split("/"))
 
 
 def _is_this_machine(host: str) -> bool:

@@ -7,6 +7,7 @@ subject's digest, as the specification says. ``oras discover`` and ``oras pull``
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from build.errors import RegistryError
@@ -66,14 +67,52 @@ def attach(
         return False
     there = f"{title} of {client.registry.reference(repository, subject.digest)} is in the registry"
     if not is_listed:
-        entry = descriptor(MANIFEST, manifest.content) | {"artifactType": media_type, "annotations": notes}
-        others = [each for each in _in_tag(client, repository, subject.digest) if each["digest"] != entry["digest"]]
-        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [*others, entry]}
-        why = "is not listed: the list of attachments is a tag there, and tags cannot be moved"
-        _put_tag(client, repository, _tag(subject.digest), to_manifest(index, INDEX), f"{there}, but {why}")
+        _add_to_tag(client, repository, subject.digest, [manifest], there)
     if tag is not None:
         _put_tag(client, repository, tag, manifest, f"{there}, but its tag {tag} is not on it: tags cannot be moved")
     return True
+
+
+def ensure_listed(client: Client, repository: str, digest: str, attached_manifests: Sequence[Manifest]) -> None:
+    """List attachments that the registry has in the tag of their subject, if it has no API that lists them.
+
+    Args:
+        client: The client of the registry.
+        repository: The repository in the matrix.
+        digest: The digest of their subject.
+        attached_manifests: The attachments; those that are listed already stay as they are.
+
+    Raises:
+        RegistryError: The registry is not there, refuses, or fails.
+    """
+    listed = {each["digest"] for each in all_attached(client, repository, digest)}
+    missing = [each for each in attached_manifests if each.digest not in listed]
+    if missing:
+        what = f"what is attached to {client.registry.reference(repository, digest)} is in the registry"
+        _add_to_tag(client, repository, digest, missing, what)
+
+
+def put_tag(client: Client, repository: str, tag: str, manifest: Manifest) -> None:
+    """Write the tag of an attachment; a warning where the registry does not let it be moved."""
+    there = f"{client.registry.reference(repository, manifest.digest)} is in the registry"
+    _put_tag(client, repository, tag, manifest, f"{there}, but its tag {tag} is not on it: tags cannot be moved")
+
+
+def _add_to_tag(client: Client, repository: str, digest: str, manifests: Sequence[Manifest], there: str) -> None:
+    """Add attachments to the list that is a tag; ``there`` is what is said of them if the tag cannot be moved."""
+    new = {each.digest: _entry(each) for each in manifests}
+    others = [each for each in _in_tag(client, repository, digest) if _is_entry(each) and each["digest"] not in new]
+    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [*others, *new.values()]}
+    why = "is not listed: the list of attachments is a tag there, and tags cannot be moved"
+    _put_tag(client, repository, _tag(digest), to_manifest(index, INDEX), f"{there}, but {why}")
+
+
+def _entry(manifest: Manifest) -> dict[str, Any]:
+    """The descriptor of an attachment in the list, as the specification wants it ("Pushing Manifests with Subject")."""
+    document = manifest.document
+    kind = document.get("artifactType") or (document.get("config") or {}).get("mediaType")
+    named = {"artifactType": kind, "annotations": document.get("annotations")}
+    return descriptor(manifest.media_type, manifest.content) | {key: value for key, value in named.items() if value}
 
 
 def _put_tag(client: Client, repository: str, tag: str, manifest: Manifest, refused: str) -> None:
@@ -96,11 +135,16 @@ def attached(client: Client, repository: str, digest: str, media_type: str) -> l
     Raises:
         RegistryError: The registry is not there, refuses, or fails.
     """
+    wanted = [each for each in all_attached(client, repository, digest) if each.get("artifactType") == media_type]
+    return sorted(wanted, key=lambda each: str((each.get("annotations") or {}).get(_CREATED, "")), reverse=True)
+
+
+def all_attached(client: Client, repository: str, digest: str) -> list[dict[str, Any]]:
+    """List the descriptors of all attachments of a manifest, in the registry's order.  Arguments as of ``attached``."""
     entries = client.referrers(repository, digest)
     if not entries:  # no such API, or attached before the registry had it
         entries = _in_tag(client, repository, digest)
-    wanted = [each for each in entries if _is_entry(each) and each.get("artifactType") == media_type]
-    return sorted(wanted, key=lambda each: str((each.get("annotations") or {}).get(_CREATED, "")), reverse=True)
+    return [each for each in entries if _is_entry(each)]
 
 
 def _is_entry(entry: Any) -> bool:

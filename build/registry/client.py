@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
 from build.errors import RegistryError
@@ -42,11 +42,15 @@ class Client:
         self._connection = Connection(registry, http)
         self._lists_referrers = True
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
+
+    def reference(self, repository: str, tag: str) -> str:
+        """Name a tag or a digest, for messages and for ``docker pull``."""
+        return self.registry.reference(repository, tag)
 
     def check(self) -> None:
         """Check that a registry answers and accepts the login, before work begins that would be lost."""

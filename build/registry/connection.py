@@ -10,13 +10,14 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import urljoin, urlsplit
 
+from build.errors import RegistryError
 from build.registry import failures
 from build.registry.address import Registry
 from build.registry.authentication import Authenticator
-from build.system.http import HttpClient
+from build.system.http import Body, HttpClient
 from build.system.http_failures import HttpError
 from build.system.http_response import Response, Stream
-from build.system.retries import is_unsettled
+from build.system.retries import is_rate_limit, is_temporary, is_unsettled
 
 # Docker Hub's references and its registry have different hosts.
 _DOCKER_HUB = ("docker.io", "index.docker.io")
@@ -24,6 +25,8 @@ _DOCKER_HUB_REGISTRY = "registry-1.docker.io"
 
 #: Bytes that are read of an answer with an error status.
 _MOST_WORDS = 64_000
+#: What a registry answers to the content of an upload if its token has expired, or if it does not know the upload.
+_BEGIN_AGAIN = (401, 404, 416)
 
 _NEXT = re.compile(r'<([^>]*)>\s*;[^,<]*\brel="?next\b')
 
@@ -58,8 +61,9 @@ class Connection:
         doing: str,
         scopes: Collection[str] = (),
         headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
+        body: Body | None = None,
         accept: Collection[int] = (),
+        timeout: float | None = None,
     ) -> Response:
         """Send a request, with the login where the registry asks for it.
 
@@ -69,30 +73,28 @@ class Connection:
             doing: The request in words, for failures: ``reading acme/one:latest``.
             scopes: What a token must allow: ``repository:acme/one:pull``.
             headers: Further headers.
-            body: The body.
+            body: The body. One that is made piece by piece is sent once: the failure says whether another attempt may
+                succeed.
             accept: Error statuses that are an answer for the caller.
+            timeout: Seconds of silence that are waited for; None: the usual ones.
 
         Raises:
             RegistryError: The registry is not there, refuses, or fails.
         """
         wanted = frozenset(scopes)
-        try:
-            url = urljoin(self._root, path)
-            is_own = _server(url) == _server(self._root)  # an upload may be sent to another server: it gets no login
-        except ValueError as failure:  # an address that the registry gave
-            raise failures.not_a_registry(self.registry, doing, f"{path}: {failure}") from failure
+        url, is_own = self._url(path, doing)
         login = self._authenticator.header(wanted) if is_own else None
-        response = self._send(method, url, headers, body, login, doing)
+        response = self._send(method, url, headers, body, login, doing, timeout)
+        is_whole = body is None or isinstance(body, bytes)
         if response.status == 401 and is_own:
             renewed = self._authenticator.answer(response, wanted, login)
-            if renewed is not None:
-                again = self._send(method, url, headers, body, renewed, doing)
+            if renewed is not None and is_whole:
+                again = self._send(method, url, headers, body, renewed, doing, timeout)
                 response = dataclasses.replace(again, unsettled=response.unsettled or again.unsettled)
         if response.ok or response.status in accept:
             return response
-        logged_in = self._authenticator.logged_in
-        failed = failures.from_response(self.registry, response, doing, logged_in=logged_in)
-        failed.maybe_done = response.unsettled or is_unsettled(response.status)
+        failed = self._failed(response, doing)
+        failed.may_pass = failed.may_pass or (not is_whole and response.status in _BEGIN_AGAIN)
         raise failed
 
     @contextlib.contextmanager
@@ -104,7 +106,7 @@ class Connection:
             HttpError: The connection failed while the answer was read.
         """
         wanted = frozenset(scopes)
-        url = urljoin(self._root, path)
+        url, _ = self._url(path, doing)
         with contextlib.ExitStack() as stack:
             login = self._authenticator.header(wanted)
             answer = self._open(stack, url, login, doing)
@@ -114,18 +116,36 @@ class Connection:
                     stack.close()
                     answer = self._open(stack, url, renewed, doing)
             if not answer.response.ok:
-                response = dataclasses.replace(answer.response, content=answer.read(_MOST_WORDS))
-                logged_in = self._authenticator.logged_in
-                raise failures.from_response(self.registry, response, doing, logged_in=logged_in)
+                raise self._failed(dataclasses.replace(answer.response, content=answer.read(_MOST_WORDS)), doing)
             yield answer
 
     def _open(self, stack: contextlib.ExitStack, url: str, login: str | None, doing: str) -> Stream:
-        # Compressed in transport, a blob would not be what its digest says.
         headers = {"Accept-Encoding": "identity", **({"Authorization": login} if login else {})}
         try:
             return stack.enter_context(self._http.stream(url, headers=headers))
         except HttpError as failure:
-            raise failures.from_http(self.registry, failure, doing) from failure
+            raise self._unanswered(failure, doing) from failure
+
+    def _url(self, path: str, doing: str) -> tuple[str, bool]:
+        """Return an address, and whether it is the registry's: an upload may go to another server, without login."""
+        try:
+            url = urljoin(self._root, path)
+            return url, _server(url) == _server(self._root)
+        except ValueError as failure:  # an address that the registry gave
+            raise failures.not_a_registry(self.registry, doing, f"{path}: {failure}") from failure
+
+    def _failed(self, response: Response, doing: str) -> RegistryError:
+        failed = failures.from_response(self.registry, response, doing, logged_in=self._authenticator.logged_in)
+        failed.maybe_done = response.unsettled or is_unsettled(response.status)
+        limited = is_rate_limit(response.status, response.headers, response.content)
+        failed.may_pass = limited or is_temporary(response.status)
+        return failed
+
+    def _unanswered(self, failure: HttpError, doing: str) -> RegistryError:
+        unanswered = failures.from_http(self.registry, failure, doing)
+        unanswered.maybe_done = unanswered.is_unanswered = True
+        unanswered.may_pass = failure.again
+        return unanswered
 
     def pages(self, path: str, *, doing: str, scopes: Collection[str]) -> Iterator[Response]:
         """Read a list page by page, as the header ``Link`` leads; nothing where the registry answers 404.
@@ -148,18 +168,18 @@ class Connection:
         method: str,
         url: str,
         headers: Mapping[str, str] | None,
-        body: bytes | None,
+        body: Body | None,
         login: str | None,
         doing: str,
+        timeout: float | None,
     ) -> Response:
         # Compressed in transport, a blob would not be what its digest says.
         sent = {"Accept-Encoding": "identity", **(headers or {}), **({"Authorization": login} if login else {})}
+        may_repeat = body is None or isinstance(body, bytes)
         try:
-            response = self._http.request(method, url, headers=sent, body=body, retry=True)
+            response = self._http.request(method, url, headers=sent, body=body, retry=may_repeat, timeout=timeout)
         except HttpError as failure:
-            unanswered = failures.from_http(self.registry, failure, doing)
-            unanswered.maybe_done = unanswered.is_unanswered = True
-            raise unanswered from failure
+            raise self._unanswered(failure, doing) from failure
         if _server(response.url) == _server(self._root):
             with contextlib.suppress(ValueError, TypeError):
                 date = email.utils.parsedate_to_datetime(response.headers.get("Date") or "")

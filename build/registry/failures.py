@@ -239,7 +239,7 @@ def from_response(registry: Registry, response: Response, doing: str, *, logged_
         return RegistryError(
             f"the registry {registry.host} has no such repository ({doing})",
             where=str(registry),
-            fix="create the repository in the registry, then publish again",
+            fix="create the repository in the registry, then run it again",
             details=details,
         )
     if 300 <= response.status < 400:

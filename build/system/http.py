@@ -12,7 +12,7 @@ import dataclasses
 import datetime
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
@@ -36,6 +36,9 @@ from build.system.retries import IDEMPOTENT, RetryPolicy
 CONNECT_TIMEOUT = 10.0
 #: Seconds between two packets of an answer.
 READ_TIMEOUT = 30.0
+
+#: The body of a request. One that is made piece by piece is sent once: it needs the header ``Content-Length``.
+Body = bytes | Iterable[bytes]
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 10
@@ -101,8 +104,9 @@ class HttpClient:
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
+        body: Body | None = None,
         retry: bool | None = None,
+        timeout: float | None = None,
     ) -> Response:
         """Send a request and read the whole answer.
 
@@ -114,6 +118,7 @@ class HttpClient:
             headers: Sent in addition to the client's.
             body: The body.
             retry: Whether the request may be repeated; None: as its method says (POST and PATCH may not).
+            timeout: Seconds between two packets of the answer; None: the client's.
 
         Returns:
             The answer, whatever its status.
@@ -121,7 +126,7 @@ class HttpClient:
         Raises:
             HttpError: There is no usable answer.
         """
-        response, _ = self._send(method, url, _lower(headers or {}), body, retry=retry, whole=True)
+        response, _ = self._send(method, url, _lower(headers or {}), body, retry=retry, whole=True, timeout=timeout)
         return response
 
     @contextlib.contextmanager
@@ -138,7 +143,15 @@ class HttpClient:
             body.close()
 
     def _send(
-        self, method: str, url: str, headers: dict[str, str], body: bytes | None, *, retry: bool | None, whole: bool
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        body: Body | None,
+        *,
+        retry: bool | None,
+        whole: bool,
+        timeout: float | None = None,
     ) -> tuple[Response, urllib3.BaseHTTPResponse]:
         try:
             host = host_of(url)
@@ -151,7 +164,7 @@ class HttpClient:
         unsettled = False
         for attempt in itertools.count(1):
             try:
-                response, raw = self._follow(method, url, headers, body, whole=whole)
+                response, raw = self._follow(method, url, headers, body, whole=whole, timeout=timeout)
                 self._unreachable.discard(host)
             except HttpError as failure:
                 pause = policy.wait(attempt) if failure.again else None
@@ -190,14 +203,21 @@ class HttpClient:
             raise StoppedError("stopped while waiting for the next attempt", url=url)
 
     def _follow(
-        self, method: str, url: str, headers: dict[str, str], body: bytes | None, *, whole: bool
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        body: Body | None,
+        *,
+        whole: bool,
+        timeout: float | None,
     ) -> tuple[Response, urllib3.BaseHTTPResponse]:
         """Send one attempt and follow its redirects."""
         sent = {**self._headers, **headers}
         if "range" not in sent and method != "HEAD":
             sent.setdefault("accept-encoding", "gzip, deflate")
         for _ in range(_MOST_REDIRECTS):
-            raw = self._once(method, url, sent, body, whole=whole)
+            raw = self._once(method, url, sent, body, whole=whole, seconds=timeout or self._timeout)
             target = raw.headers.get("Location")
             if method not in ("GET", "HEAD") or raw.status not in _REDIRECTS or not target:
                 content = raw.data if whole else b""
@@ -216,9 +236,9 @@ class HttpClient:
         raise HttpError("too many redirects", url=url, fix="check the address")
 
     def _once(
-        self, method: str, url: str, headers: dict[str, str], body: bytes | None, *, whole: bool
+        self, method: str, url: str, headers: dict[str, str], body: Body | None, *, whole: bool, seconds: float
     ) -> urllib3.BaseHTTPResponse:
-        timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT, self._timeout), read=self._timeout)
+        timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT, seconds), read=seconds)
         try:
             return self._manager(url).urlopen(
                 method,
@@ -231,7 +251,7 @@ class HttpClient:
                 preload_content=whole,
             )
         except (urllib3.exceptions.HTTPError, OSError) as failure:
-            raise from_library(failure, url, timeout=self._timeout) from failure
+            raise from_library(failure, url, timeout=seconds) from failure
 
     def _manager(self, url: str) -> urllib3.PoolManager:
         proxy = proxy_of(url) if self._proxies else ""

@@ -159,7 +159,7 @@ def running(
 Load = Callable[[str, Sequence[Layer]], Publication]
 
 
-def archive_of(layers: Sequence[Layer], tag: str, recipe: str) -> bytes:
+def archive_of(layers: Sequence[Layer], tag: str, recipe: str, labels: Mapping[str, str] | None = None) -> bytes:
     """An image of given layers and of a recipe as ``docker load`` reads it."""
     blobs: dict[str, bytes] = {}
     diff_ids, descriptors = [], []
@@ -172,7 +172,7 @@ def archive_of(layers: Sequence[Layer], tag: str, recipe: str) -> bytes:
     config = {
         "architecture": "amd64",
         "os": "linux",
-        "config": {"Labels": {"name": tag.partition(":")[0], "inference-images.recipe": recipe}},
+        "config": {"Labels": {"name": tag.partition(":")[0], "inference-images.recipe": recipe, **(labels or {})}},
         "rootfs": {"type": "layers", "diff_ids": diff_ids},
     }
     config_descriptor = {"mediaType": "application/vnd.oci.image.config.v1+json"} | add(blobs, as_json(config))

@@ -71,3 +71,11 @@ def test_an_invalid_address_is_refused_before_anything_runs(text: str, words: st
 
     assert words in failure.value.what
     assert "host[:port][/namespace]" in str(failure.value.fix)
+
+
+def test_an_argument_is_not_called_a_variable() -> None:
+    with pytest.raises(UsageError, match=r"^'acme' is not a registry: ") as failure:
+        parse("acme", is_argument=True)
+
+    assert failure.value.where is None
+    assert "REGISTRY" not in failure.value.reason

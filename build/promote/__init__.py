@@ -1,0 +1,6 @@
+"""Promoting: a release gets from one registry into another, byte for byte, without an engine.
+
+In: the record of a release and everything that belongs to it, in a registry or in a folder (OCI image layout). Out: the
+same digests under the same tags in another one. ``found`` reads the source, ``transfer`` and ``documents`` write to the
+target, ``registry_tags`` and ``layout`` move the tags; ``decision`` and ``places`` are pure; ``output`` prints.
+"""

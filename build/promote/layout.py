@@ -1,0 +1,148 @@
+"""A folder with an OCI image layout, as the source of a release: for sites without a network between them."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from build.errors import UsageError
+from build.promote import layout_index
+from build.promote.layout_index import Descriptor, name_of
+from build.promote.places import Folder
+from build.registry.failures import DamagedContentError
+from build.registry.manifests import INDEX, MANIFEST, Manifest, digest_of
+
+#: The file that makes a folder a layout, and its content.
+MARK = "oci-layout"
+VERSION = {"imageLayoutVersion": "1.0.0"}
+INDEX_FILE = "index.json"
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_PIECE = 1024 * 1024
+
+
+class Layout:
+    """Reads a layout. Threads may share it.
+
+    Repositories are given as the matrix names them, and so the names in the index have them.
+
+    Args:
+        folder: The folder.
+
+    Raises:
+        UsageError: It is not a layout.
+    """
+
+    def __init__(self, folder: Folder) -> None:
+        self._path = folder.path
+        self._name = str(folder)
+        self._entries = self._read_index()
+
+    def _read_index(self) -> list[Descriptor]:
+        """Read the list of manifests; an interrupted run may have left a layout without one."""
+        mark = _text(self._path / MARK)
+        index = _text(self._path / INDEX_FILE)
+        if mark is None:
+            raise UsageError(
+                f"the folder {self._path} {'has no OCI image layout' if self._path.exists() else 'does not exist'}",
+                where=str(self._path),
+                fix="write one with: nox -s promote -- latest oci:PATH",
+            )
+        try:
+            if (version := json.loads(mark)["imageLayoutVersion"]) != VERSION["imageLayoutVersion"]:
+                raise ValueError(f"its version is {version}")
+            return [] if index is None else layout_index.read(index)
+        except (ValueError, TypeError, LookupError) as failure:
+            raise UsageError(
+                f"the folder {self._path} has no OCI image layout that can be read: {failure}",
+                where=str(self._path),
+                fix="name a folder that `nox -s promote` has written",
+            ) from failure
+
+    def reference(self, repository: str, tag: str) -> str:
+        """Name a tag or a digest, for messages and for ``skopeo``."""
+        return f"{self._name}:{repository}{'@' if ':' in tag else ':'}{tag}"
+
+    def tags(self, repository: str) -> list[str]:
+        """List the tags of a repository."""
+        split = (name.rpartition(":") for name in layout_index.names(self._entries))
+        return [tag for found, _, tag in split if found == repository]
+
+    def digest(self, repository: str, reference: str) -> str | None:
+        """Return the digest that a tag or a digest names, or None if it does not exist."""
+        if _DIGEST.fullmatch(reference):
+            return reference if self._blob(reference).is_file() else None
+        entry = layout_index.names(self._entries).get(name_of(repository, reference))
+        return str(entry["digest"]) if entry else None
+
+    def find_manifest(self, repository: str, reference: str) -> Manifest | None:
+        """Read the manifest that a tag or a digest names, or None if it does not exist."""
+        digest = self.digest(repository, reference)
+        content = self.find_blob(repository, digest) if digest else None
+        if digest is None or content is None:
+            return None
+        manifest = Manifest(digest=digest, media_type="", content=content)
+        try:
+            document = manifest.document
+        except ValueError as failure:
+            raise self._damaged(digest, f"not a manifest: {failure}") from failure
+        named = (entry.get("mediaType") for entry in self._entries if entry["digest"] == digest)
+        media_type = document.get("mediaType") or next(named, None) or (INDEX if "manifests" in document else MANIFEST)
+        return Manifest(digest=digest, media_type=str(media_type), content=content)
+
+    def find_blob(self, repository: str, digest: str) -> bytes | None:
+        """Read a small blob, or return None if it does not exist."""
+        try:
+            content = self._blob(digest).read_bytes()
+        except FileNotFoundError:
+            return None
+        if (actual := digest_of(content)) != digest:
+            raise self._damaged(digest, f"the content has the digest {actual}")
+        return content
+
+    def has_blob(self, repository: str, digest: str) -> bool:
+        """Tell whether the folder has a blob."""
+        return self._blob(digest).is_file()
+
+    def attachments(self, repository: str, digest: str) -> list[str]:
+        """List the digests of the manifests that are attached to a manifest."""
+        return self._attached.get(digest, [])
+
+    @functools.cached_property
+    def _attached(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for digest in dict.fromkeys(str(entry["digest"]) for entry in self._entries):
+            manifest = self.find_manifest("", digest)
+            subject = manifest.document.get("subject") if manifest else None
+            if isinstance(subject, dict) and manifest:
+                found.setdefault(str(subject.get("digest")), []).append(manifest.digest)
+        return found
+
+    @contextlib.contextmanager
+    def pieces(self, repository: str, digest: str) -> Iterator[Iterator[bytes]]:
+        """Read a blob piece by piece."""
+        with self._blob(digest).open("rb") as file:
+            yield iter(functools.partial(file.read, _PIECE), b"")
+
+    def _blob(self, digest: str) -> Path:
+        if not _DIGEST.fullmatch(digest):
+            raise self._damaged(digest, "not a SHA-256 digest")
+        return self._path / "blobs" / digest.replace(":", "/")
+
+    def _damaged(self, digest: str, details: str) -> DamagedContentError:
+        return DamagedContentError(
+            f"the folder {self._path} has a damaged content ({digest[:19]})",
+            where=str(self._path),
+            fix="copy the folder again from where it was written",
+            details=details,
+        )
+
+
+def _text(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None

@@ -1,0 +1,63 @@
+"""Where a release is promoted from and to: a registry, or a folder with an OCI image layout.  Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from build.errors import UsageError
+from build.registry import address
+from build.registry.address import Registry
+
+#: The prefix that tells a folder from a registry, as skopeo and buildah write it.
+_OCI = "oci:"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folder:
+    """A folder with an OCI image layout."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return f"{_OCI}{self.path}"
+
+
+Location = Registry | Folder
+
+
+def parse(text: str) -> Location:
+    """Read ``host[:port][/namespace]`` or ``oci:PATH``.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    if text.startswith(_OCI):
+        path = text.removeprefix(_OCI)
+        if not path:
+            raise UsageError(f"'{text}' names no folder", fix="write it as oci:PATH")
+        return Folder(path=Path(path))
+    if text.startswith(("/", "./", "../", "~")):
+        raise UsageError(f"'{text}' is not a registry", fix=f"a folder is written as oci:{text}")
+    return address.parse(text, is_argument=True)
+
+
+def check_different(source: Location, target: Location, namespace: str) -> None:
+    """Check that a release would not be promoted to where it is.
+
+    Args:
+        source: Where it is.
+        target: Where it is to be.
+        namespace: The namespace of the matrix.
+
+    Raises:
+        UsageError: Both are the same.
+    """
+    if _identity(source, namespace) == _identity(target, namespace):
+        raise UsageError(f"source and target are the same: {target}", fix="name another registry or folder")
+
+
+def _identity(location: Location, namespace: str) -> tuple[str, str]:
+    if isinstance(location, Folder):
+        return "oci", str(location.path.resolve())
+    return location.host, location.repository(f"{namespace}/").rpartition("/")[0]

@@ -1,0 +1,459 @@
+"""`nox -s promote`: a release from a real registry to others, and through a folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from docker import DockerClient
+
+from build.errors import PipelineError, RegistryError
+from build.promote.layout_target import LayoutTarget
+from build.promote.places import Folder
+from build.publish import records
+from build.publish import release as releases
+from build.publish.targets import Rules
+from build.registry.address import Registry
+from build.registry.client import Client
+from build.registry.manifests import EMPTY_CONTENT
+from build.registry.transfer import TransferClient
+from tests.conftest import Checkout, copy_checkout, interrupt, wait_until
+from tests.pipeline.promoting import (
+    BASE_REPOSITORY,
+    PACKAGES,
+    RELEASES,
+    all_content,
+    all_tags,
+    check_layout,
+    promote,
+    put_base,
+    release,
+)
+from tests.pipeline.registries import (
+    MONDAY,
+    REPOSITORIES,
+    TUESDAY,
+    Running,
+    random_layer,
+    running,
+)
+from tests.pipeline.rows import MINIMAL
+from tests.registry_proxy import Effect, Fault, Proxy, delay, registry_proxy, status
+from tests.unit.http_servers import Answer, Request, Respond
+
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("short_wait")]
+
+IMAGES = ("azureml/one", "azureml/two")
+ALL = (*IMAGES, BASE_REPOSITORY, RELEASES)
+MONDAYS, TUESDAYS = "20261123.v1", "20261124.v1"
+#: For commands that must not need an engine.
+NO_ENGINE = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
+
+
+@pytest.fixture(scope="module")
+def source(engine_client: DockerClient, registry_image: str) -> Iterator[Running]:
+    """A registry with two releases of two images, which share a layer."""
+    with running(engine_client, registry_image) as registry, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("build.publish.writes.SETTLE", 0.05)
+        shared = random_layer(50_000)
+        for day in (MONDAY, TUESDAY):
+            images = {name: [shared, random_layer(200_000)] for name in ("one", "two")}
+            release(engine_client, registry.registry, images, day)
+        yield registry
+
+
+@pytest.fixture(scope="module")
+def other(engine_client: DockerClient, registry_image: str) -> Iterator[Running]:
+    with running(engine_client, registry_image) as registry:
+        yield registry
+
+
+@pytest.fixture
+def there(other: Running) -> Running:
+    """Another registry, with a namespace for each test: what one test sends is in no repository of the next."""
+    namespace = f"test-{uuid.uuid4().hex[:8]}"
+    return dataclasses.replace(other, registry=dataclasses.replace(other.registry, namespace=namespace))
+
+
+def through(proxy: Proxy, there: Running) -> Registry:
+    """The namespace of a test as it is reached through a proxy."""
+    return dataclasses.replace(there.registry, host=proxy.registry.host)
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    root = tmp_path_factory.mktemp("promote") / "repository"
+    root.mkdir()
+    yield copy_checkout(root)
+    shutil.rmtree(root, ignore_errors=True)
+
+
+def latest(registry: Running) -> list[str | None]:
+    return [registry.tag(repository, "latest") for repository in IMAGES]
+
+
+def released(source: Running, number: str) -> list[str | None]:
+    return [source.tag(repository, number) for repository in IMAGES]
+
+
+def is_finished(registry: Running) -> bool:
+    with Client(registry.registry) as client:
+        return not records.read(client, RELEASES).differences
+
+
+def test_a_release_gets_to_another_registry_with_the_same_digests(source: Running, there: Running) -> None:
+    done = promote("latest", source.registry, there.registry)
+
+    of_release = {name: digest for name, digest in all_tags(source.registry, ALL).items() if MONDAYS not in name}
+    promoted = all_tags(there.registry, ALL)
+    assert done.number == TUESDAYS
+    assert promoted.items() <= of_release.items()
+    for repository in IMAGES:
+        tags = set(there.tags(repository))
+        assert {"latest", TUESDAYS} <= tags
+        assert {tag.partition("-")[0] for tag in tags if "-" in tag} == {"recipe", "inputs", "verified", "sha256"}
+        content = all_content(source.registry, repository, TUESDAYS)
+        assert all_content(there.registry, repository, TUESDAYS) == content
+        assert len(content) == 11, "the image with 3 blobs; recipe, report and signature with 1 each; the empty blob"
+    assert there.tags(BASE_REPOSITORY) == source.tags(BASE_REPOSITORY)
+    assert is_finished(there)
+    with Client(there.registry) as client:
+        assert records.last_release(client, RELEASES)
+    assert done.images == tuple(
+        f"{there.registry.reference(repository, TUESDAYS)}@{digest}"
+        for repository, digest in zip(IMAGES, released(source, TUESDAYS), strict=True)
+    )
+
+
+def test_what_is_shared_is_sent_once_and_a_second_run_sends_nothing(source: Running, there: Running) -> None:
+    before = there.uploads()
+    first = promote("latest", source.registry, there.registry)
+    uploads, lock = there.uploads(), there.tag(RELEASES, "lock")
+
+    second = promote("latest", source.registry, there.registry)
+
+    content = {each for name in IMAGES for each in all_content(there.registry, name, TUESDAYS)}
+    manifests = {image.partition("@")[2] for image in first.images}
+    assert first.blobs_sent == uploads - before
+    # Their configuration and 2 layers each, one of which is shared; the same for the base; 3 documents, 2 of which they
+    # share, and the empty configuration.
+    assert first.blobs_sent == 5 + 2 + 5, content - manifests
+    assert first.blobs_mounted == 4
+    assert second.was_there
+    assert (second.blobs_sent, second.blobs_mounted, second.blobs_there) == (0, 0, first.blobs_sent)
+    assert there.uploads() == uploads
+    assert lock is not None, "the first run did not take the lock"
+    assert there.tag(RELEASES, "lock") == lock, "the lock was taken for nothing"
+
+
+def test_a_registry_that_does_not_mount_gets_blobs_sent(source: Running, there: Running) -> None:
+    with registry_proxy(there.port, Fault(kind="mount", effect=status(405, "no"), times=1)) as proxy:
+        done = promote("latest", source.registry, through(proxy, there))
+    assert done.blobs_mounted == 0
+    assert done.blobs_sent == 12 + 4
+    assert all_content(there.registry, IMAGES[1], "latest") == all_content(source.registry, IMAGES[1], "latest")
+
+
+def test_a_release_before_the_last_one_and_then_the_last_one(source: Running, there: Running) -> None:
+    promote(MONDAYS, source.registry, there.registry)
+    assert latest(there) == released(source, MONDAYS)
+
+    done = promote(TUESDAYS, source.registry, there.registry)
+
+    assert done.blobs_there >= 6
+    assert latest(there) == released(source, TUESDAYS)
+    assert released(there, MONDAYS) == released(source, MONDAYS)
+    assert is_finished(there)
+
+
+def test_an_older_release_is_refused_and_goes_back_if_it_is_allowed(source: Running, there: Running) -> None:
+    promote(TUESDAYS, source.registry, there.registry)
+    with pytest.raises(RegistryError, match=f"the target has a newer release: {TUESDAYS}") as refused:
+        promote(MONDAYS, source.registry, there.registry)
+    assert "--allow-older" in str(refused.value.fix)
+    assert latest(there) == released(source, TUESDAYS)
+
+    back = promote(MONDAYS, source.registry, there.registry, rules=Rules(allow_older=True))
+
+    assert latest(there) == released(source, MONDAYS)
+    assert released(there, back.number) == released(there, MONDAYS) == released(source, MONDAYS)
+    assert is_finished(there)
+    assert promote(MONDAYS, source.registry, there.registry).was_there, "the target goes back again and again"
+
+
+def test_without_latest_only_new_tags_are_written(source: Running, there: Running) -> None:
+    moved = Fault(kind="tag write", effect=status(412, "the tag is immutable"), times=None, path="/(latest|lock)$")
+    with registry_proxy(there.port, moved) as proxy:
+        with pytest.raises(RegistryError, match="does not let a tag be moved") as refused:
+            promote("latest", source.registry, through(proxy, there))
+        assert refused.value.fix == "promote with --no-latest, which moves no tag"
+        assert there.tag(RELEASES, TUESDAYS) is None and released(there, TUESDAYS) == [None, None]
+        done = promote("latest", source.registry, through(proxy, there), rules=Rules(latest=False))
+    assert not done.latest
+    assert latest(there) == [None, None]
+    assert is_finished(there), "the record names a 'latest' that does not exist"
+
+    again = promote("latest", source.registry, there.registry)
+    assert again.blobs_sent == 0
+    assert latest(there) == released(source, TUESDAYS)
+    assert there.tag(RELEASES, TUESDAYS) == source.tag(RELEASES, TUESDAYS)
+
+
+@pytest.mark.thorough
+def test_other_images_under_the_same_number_are_refused(
+    source: Running, there: Running, engine_client: DockerClient
+) -> None:
+    release(engine_client, there.registry, {"one": [random_layer(1000)], "two": [random_layer(1000)]}, TUESDAY)
+    before = all_tags(there.registry, ALL)
+    with pytest.raises(RegistryError, match=f"another release of the number {TUESDAYS}"):
+        promote("latest", source.registry, there.registry)
+    assert all_tags(there.registry, ALL) == before
+
+
+def test_another_base_of_the_same_lock_is_refused(source: Running, there: Running) -> None:
+    with TransferClient(there.registry) as client:
+        put_base(client, (*PACKAGES, "tzdata=2026a-0"))
+    with pytest.raises(RegistryError, match="another base of the same lock, with 1 other Debian package"):
+        promote("latest", source.registry, there.registry)
+    assert there.tags(IMAGES[0]) == []
+
+
+@pytest.mark.thorough
+def test_an_interrupted_publish_of_the_target_is_completed(
+    source: Running, there: Running, engine_client: DockerClient
+) -> None:
+    own, _ = release(engine_client, there.registry, {name: [random_layer(1000)] for name in ("one", "two")}, MONDAY)
+    there.run(f"rm -r {REPOSITORIES}/{there.registry.repository(IMAGES[0])}/_manifests/tags/{MONDAYS}")
+    assert there.tag(IMAGES[0], MONDAYS) is None
+
+    promote(TUESDAYS, source.registry, there.registry)
+
+    assert there.tag(IMAGES[0], MONDAYS) == own.digest
+    assert latest(there) == released(source, TUESDAYS)
+
+
+def test_a_record_that_names_other_repositories_is_refused(source: Running, there: Running) -> None:
+    with TransferClient(source.registry) as client:
+        good = records.read_record(client, RELEASES, TUESDAYS).release
+    for name in ("library/one", "azureml/../library/one", "azureml/One"):
+        image = dataclasses.replace(good.images[0], repository=name)
+        forged = dataclasses.replace(good, images=(image,), latest={})
+        manifest, content = releases.artifact(forged)
+        with TransferClient(there.registry) as client:
+            client.put_tag(RELEASES, TUESDAYS, manifest, [EMPTY_CONTENT, content])
+        with pytest.raises(RegistryError, match="which is not in azureml/"):
+            promote(TUESDAYS, there.registry, dataclasses.replace(there.registry, namespace="elsewhere"))
+
+
+def test_a_folder_without_space_is_named_before_anything_is_written(
+    source: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LayoutTarget, "free_bytes", lambda _: 1000)
+    with pytest.raises(PipelineError, match=r"too little space: 453 kB are to be written, and 1 kB are free"):
+        promote("latest", source.registry, Folder(path=tmp_path))
+    assert check_layout(tmp_path) == {}
+
+
+def test_through_a_folder_into_a_third_registry(source: Running, there: Running, tmp_path: Path) -> None:
+    folder = Folder(path=tmp_path / "disk/release")
+
+    out = promote("latest", source.registry, folder)
+    names = check_layout(folder.path)
+    before = (folder.path / "index.json").read_bytes()
+    again = promote("latest", source.registry, folder)
+    assert again.was_there and (folder.path / "index.json").read_bytes() == before
+    back = promote("latest", folder, there.registry)
+
+    tags = all_tags(there.registry, ALL)
+    assert tags.items() <= all_tags(source.registry, ALL).items()
+    # The lists of attachments are tags only in a registry without an API for them.
+    assert names == {name: digest for name, digest in tags.items() if ":sha256-" not in name}
+    for repository in IMAGES:
+        assert all_content(there.registry, repository, "latest") == all_content(source.registry, repository, "latest")
+    assert out.blobs_sent == back.blobs_sent
+    assert is_finished(there)
+
+
+def test_a_folder_holds_several_releases(source: Running, tmp_path: Path) -> None:
+    folder = Folder(path=tmp_path)
+    promote(MONDAYS, source.registry, folder)
+    with pytest.raises(RegistryError, match="newer release"):
+        promote(TUESDAYS, source.registry, folder)
+        promote(MONDAYS, source.registry, folder)
+    names = check_layout(tmp_path)
+    for repository in IMAGES:
+        assert names[f"{repository}:{MONDAYS}"] == source.tag(repository, MONDAYS)
+        assert names[f"{repository}:latest"] == names[f"{repository}:{TUESDAYS}"] == source.tag(repository, TUESDAYS)
+
+
+def test_a_killed_command_is_finished_by_the_next_one(source: Running, there: Running, clone: Checkout) -> None:
+    before = there.uploads()
+    environment = {**source.environment, **NO_ENGINE}
+    killed = threading.Event()
+
+    def hold(request: Request, registry: Respond) -> Answer:
+        assert killed.wait(60)
+        return Answer(drop=True)
+
+    with registry_proxy(there.port, Fault(kind="upload put", effect=hold, times=None, skip=4)) as proxy:
+        process = clone.start("promote", "latest", str(through(proxy, there)), env=environment)
+        wait_until(lambda: there.uploads() == before + 4)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        killed.set()
+        assert process.returncode == -signal.SIGKILL
+    assert latest(there) == [None, None] and there.tags(RELEASES) == []
+
+    done = clone.run("promote", "latest", str(there.registry), env=environment)
+
+    assert done.code == 0, done.text
+    assert re.search(r"4 of 12 blobs \(.+\) are there already; 8 \(.+\) are to be sent", done.err), done.err
+    digest = source.tag(IMAGES[0], TUESDAYS)
+    assert f"{there.registry.reference(IMAGES[0], TUESDAYS)}@{digest}" in done.out.splitlines()
+    assert f"release {TUESDAYS}: 8 blobs sent" in done.out
+    assert there.uploads() == before + 12
+    assert is_finished(there) and latest(there) == released(source, TUESDAYS)
+
+
+@pytest.mark.parametrize(
+    "tag", [pytest.param("one/manifests/latest$", marks=pytest.mark.thorough), "two/manifests/latest$"]
+)
+def test_ctrl_c_leaves_no_half_moved_tag(source: Running, there: Running, clone: Checkout, tag: str) -> None:
+    promote(MONDAYS, source.registry, there.registry)
+    arrived = threading.Event()
+
+    def slow(request: Request, registry: Respond) -> Answer:
+        arrived.set()
+        return delay(1.0)(request, registry)
+
+    fault = Fault(kind="tag write", effect=slow, path=tag)
+    with registry_proxy(there.port, fault) as proxy:
+        environment = {**source.environment, **NO_ENGINE}
+        process = clone.start("promote", "latest", str(through(proxy, there)), env=environment)
+        assert arrived.wait(30)
+        done = interrupt(process)
+    assert done.code == 130, done.text
+    assert "Traceback" not in done.text
+    assert f"release {TUESDAYS} is not finished; promote again to finish it" in done.text
+    assert latest(there) == released(source, MONDAYS)
+
+    assert promote("latest", source.registry, there.registry).blobs_sent == 0
+    assert latest(there) == released(source, TUESDAYS)
+
+
+def test_ctrl_c_while_a_folder_is_written_leaves_the_former_release(
+    source: Running, clone: Checkout, tmp_path: Path
+) -> None:
+    folder = Folder(path=tmp_path / "layout")
+    promote(MONDAYS, source.registry, folder)
+    before = check_layout(folder.path)
+    with Client(source.registry) as client:
+        layer = client.manifest(IMAGES[0], TUESDAYS).document["layers"][1]["digest"]
+    arrived = threading.Event()
+
+    def slow(request: Request, registry: Respond) -> Answer:
+        if request.method == "GET":
+            arrived.set()
+            time.sleep(2)
+        return registry(request)
+
+    with registry_proxy(source.port, Fault(kind="blob read", effect=slow, times=None, path=layer)) as proxy:
+        environment = {"REGISTRY": f"127.0.0.1:{proxy.port}", **NO_ENGINE}
+        process = clone.start("promote", "latest", f"oci:{folder.path}", env=environment)
+        assert arrived.wait(30)
+        done = interrupt(process)
+    assert done.code == 130, done.text
+    assert check_layout(folder.path) == before
+    promote("latest", source.registry, folder)
+    assert check_layout(folder.path)[f"{IMAGES[0]}:latest"] == source.tag(IMAGES[0], TUESDAYS)
+
+
+@pytest.mark.parametrize(
+    ("effect", "words"),
+    [
+        (status(403, "not with this login", error="DENIED"), "denied the request"),
+        (status(401, "log in", error="UNAUTHORIZED"), "asks for a login and none is stored"),
+        (status(405, "read-only", error="UNSUPPORTED"), r"HTTP 405 \(Method Not Allowed\)"),
+    ],
+    ids=["403", "401", "read-only"],
+)
+def test_a_target_that_refuses_gets_nothing(source: Running, there: Running, effect: Effect, words: str) -> None:
+    before = there.uploads()
+    fault = Fault(kind="upload start", effect=effect, times=None)
+    with registry_proxy(there.port, fault) as proxy, pytest.raises(RegistryError, match=words) as refused:
+        promote("latest", source.registry, through(proxy, there))
+    assert refused.value.fix and refused.value.details
+    assert there.uploads() == before and there.tags(IMAGES[0]) == []
+
+
+def test_a_target_that_fails_once_gets_the_blob_again(source: Running, there: Running) -> None:
+    fault = Fault(kind="upload put", effect=status(502, "sorry"))
+    with registry_proxy(there.port, fault) as proxy:
+        done = promote("latest", source.registry, through(proxy, there))
+    assert done.blobs_sent == 12
+    assert latest(there) == released(source, TUESDAYS)
+
+
+def test_a_blob_that_the_source_lacks_is_named_before_anything_is_sent(
+    source: Running, there: Running, tmp_path: Path
+) -> None:
+    folder = Folder(path=tmp_path)
+    promote("latest", source.registry, folder)
+    with Client(source.registry) as client:
+        layer = client.manifest(IMAGES[0], TUESDAYS).document["layers"][1]["digest"]
+    blob = tmp_path / "blobs" / layer.replace(":", "/")
+    content = blob.read_bytes()
+    before = there.uploads()
+
+    blob.unlink()
+    with pytest.raises(RegistryError, match="the source does not have 1 blob of the release any more") as failed:
+        promote("latest", folder, there.registry)
+    assert layer in str(failed.value.details)
+    assert there.uploads() == before
+
+    blob.write_bytes(content[:-1] + b"x")
+    with pytest.raises(RegistryError, match="the source has a damaged blob") as failed:
+        promote("latest", folder, there.registry)
+    assert layer in str(failed.value.where)
+    assert latest(there) == [None, None] and there.tags(RELEASES) == []
+    with Client(there.registry) as client:
+        assert not client.has_blob(IMAGES[0], layer)
+
+
+def test_a_release_that_the_source_does_not_have(source: Running, clone: Checkout, tmp_path: Path) -> None:
+    folder = Folder(path=tmp_path / "new")
+    done = clone.run("promote", "20200101.v1", str(folder), env={**source.environment, **NO_ENGINE})
+    assert done.code == 5, done.text
+    assert f"error: 127.0.0.1:{source.port} has no release 20200101.v1" in done.one_screen()
+    assert f"name one that it has: {TUESDAYS}, {MONDAYS}" in done.err
+    with pytest.raises(RegistryError, match=r"/other has no release$"):
+        promote("latest", dataclasses.replace(source.registry, namespace="other"), folder)
+    assert not folder.path.exists()
+
+
+def test_a_clone_that_uses_the_target_finds_everything_up_to_date(
+    verified: Checkout, there: Running, tmp_path: Path
+) -> None:
+    first, second = f"{there.registry}-first", str(there.registry)
+    published = verified.run("publish", MINIMAL, env={"REGISTRY": first})
+    assert published.code == 0, published.text
+    fresh = Checkout(root=tmp_path / "fresh")
+    shutil.copytree(verified.root, fresh.root, ignore=shutil.ignore_patterns(".pipeline"))
+
+    for source, target in ((first, f"oci:{tmp_path / 'disk'}"), (f"oci:{tmp_path / 'disk'}", second)):
+        done = fresh.run("promote", "latest", target, "--from", source, env=NO_ENGINE)
+        assert done.code == 0, done.text
+
+    planned = fresh.run("plan", MINIMAL, "--check", env={"REGISTRY": second, **NO_ENGINE})
+    assert planned.code == 0, planned.text
+    assert "1 image: 1 up to date" in planned.out
+    assert "warning" not in planned.err
+    assert not list(fresh.root.rglob("rootfs.tar")), "a base was bootstrapped, or taken from the registry"

@@ -1,0 +1,57 @@
+"""What `nox -s promote` prints at its end."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from build.promote.output import print_result, summary, to_json
+from build.promote.promote import Promoted
+
+NOT_MOVED = "0 blobs sent (0 B); 12 s; 'latest' was not moved"
+IMAGE = "registry.example/prod/one:20261126.v1@sha256:" + "a" * 64
+
+
+def promoted(**more: object) -> Promoted:
+    values = {
+        "number": "20261126.v1",
+        "images": (IMAGE,),
+        "latest": True,
+        "attachments": 2,
+        "blobs_sent": 3,
+        "bytes_sent": 96_300_000,
+        "blobs_mounted": 12,
+        "blobs_there": 40,
+        "bytes_there": 1_200_000_000,
+        "was_there": False,
+        "seconds": 12.3456,
+    }
+    return Promoted(**(values | more))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        ({}, "3 blobs sent (96.3 MB), 12 mounted from other repositories, 40 already there (1.2 GB); 12 s"),
+        ({"blobs_mounted": 0, "blobs_there": 0, "blobs_sent": 1}, "1 blob sent (96.3 MB); 12 s"),
+        (
+            {"latest": False, "blobs_mounted": 0, "blobs_there": 0},
+            "3 blobs sent (96.3 MB); 12 s; 'latest' was not moved",
+        ),
+        ({"was_there": True}, "everything is there already; 0 B sent"),
+    ],
+)
+def test_the_totals_are_one_line(more: dict[str, object], line: str) -> None:
+    assert summary(promoted(**more)) == f"release 20261126.v1: {line}"
+
+
+def test_each_reference_is_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    print_result(promoted())
+    assert capsys.readouterr().out.splitlines()[0] == IMAGE
+
+
+def test_json_has_everything() -> None:
+    document = json.loads(to_json(promoted()))
+    assert document["images"] == [IMAGE]
+    assert (document["bytes_sent"], document["seconds"]) == (96_300_000, 12.346)
