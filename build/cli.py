@@ -29,6 +29,7 @@ COMMANDS = {
     "build": "build.commands.build:build",
     "catalogue": "build.commands.catalogue:write_catalogue",
     "check": "build.commands.check:check",
+    "doctor": "build.commands.doctor:doctor",
     "engine": "build.commands.engine:engine",
     "generate": "build.commands.generate:generate",
     "list": "build.commands.list:list_images",

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 import click
 
 from build.bases import published as published_bases
-from build.bases import rootfs_image
 from build.builder.options import Options
 from build.builder.outcomes import built_images
 from build.commands.build import build_images, report
@@ -33,11 +32,10 @@ from build.plan.plan import Plan
 from build.plan.states import ToMove, ToTest, UpToDate
 from build.publish import output
 from build.publish.publication import Published
-from build.publish.release import repository_of
+from build.publish.rights import check_rights
 from build.registry import address
 from build.registry.client import Client
 from build.system import console, state
-from build.system.parallel import run_parallel
 from build.variants.select import Selection
 
 
@@ -158,11 +156,7 @@ def _check_registry(run: Run) -> None:
         return
     with Client(registry) as client:
         client.check()
-        namespace = run.project.matrix.project.namespace
-        repositories = {image.variant.repository for image in run.images}
-        names = run.project.build_base_names([image.variant for image in run.images])
-        bases = {rootfs_image.repository_of(namespace, name) for name in names}
-        run_parallel(client.check_push, sorted({*repositories, *bases, repository_of(namespace)}))
+        check_rights(client, run.project, [image.variant for image in run.images])
 
 
 def release_notes(images: Sequence[BuiltImage], published: Sequence[Published]) -> list[str]:
