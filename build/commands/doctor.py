@@ -25,8 +25,9 @@ def doctor(selection: Selection, as_json: bool) -> None:
     """Show what this machine lacks for the selected images, and how to get it.
 
     It checks the engine, buildx, mmdebstrap, disk space, CA certificates, the package index, Python prefixes, wheel
-    sources, and the registry with the right to push. It changes nothing. The exit code is 1 if something is missing
-    that the selected images need. IMAGE is a name or a glob; the default is the group 'default'.
+    sources, and the registry with the right to push. It changes nothing; to find out whether the login may push, it
+    begins an upload and cancels it. The exit code is 1 if something is missing that the selected images need. IMAGE is
+    a name or a glob; the default is the group 'default'.
     """
     project = open_project(repository())
     today = datetime.datetime.now(datetime.UTC).date()

@@ -59,9 +59,10 @@ def publish(
     origin: Origin | None = None,
     rules: Rules | None = None,
     progress: Progress | None = None,
+    ends: Mapping[str, datetime.date] | None = None,
 ) -> list[Published]:
     return publishing.publish(
-        items, registry, client, today, origin=origin or an_origin(), rules=rules, progress=progress
+        items, registry, client, today, origin=origin or an_origin(), rules=rules, progress=progress, ends=ends
     )
 
 
