@@ -74,8 +74,9 @@ def command(name: str) -> None:
 
 SESSIONS = {
     "engine": "Find a Docker engine with BuildKit, or install and start one (--status, --stop).",
+    "doctor": "Show what is missing on this machine, and how to get it (--json).",
     "list": "Show the images of the matrix (--json).",
-    "lock": "Resolve the packages of every image and write them to locks/ (--check, --bases).",
+    "lock": "Resolve the packages of every image and write them to locks/ (--check, --bases, --json).",
     "new": "Add a framework, or a version of one, to the matrix, and lock it (framework NAME, version NAME X).",
     "update": "Move pins, packages and bases to what the matrix's rules allow (--check, --only, --summary).",
     "generate": "Write Dockerfiles, layer files, bake file, environments, schema and docs.",

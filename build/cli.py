@@ -30,6 +30,7 @@ COMMANDS = {
     "catalogue": "build.commands.catalogue:write_catalogue",
     "check": "build.commands.check:check",
     "diff": "build.commands.diff:diff",
+    "doctor": "build.commands.doctor:doctor",
     "engine": "build.commands.engine:engine",
     "generate": "build.commands.generate:generate",
     "list": "build.commands.list:list_images",

@@ -11,6 +11,7 @@ from build.catalogue.page import Page
 
 _STAGES = {
     "supported": "supported",
+    "lts": "LTS",
     "ending": "ends soon",
     "deprecated": "deprecated",
     "announced": "announced",

@@ -65,7 +65,7 @@ class Page:
     title: str
     #: For people: ``CPU``, ``CUDA 13.0.3 with cuDNN 9.12.0.46``.
     device_title: str
-    #: Its stage in its lifecycle: ``ended``, ``ending``, ``deprecated``, ``announced``, ``supported``.
+    #: Its stage in its lifecycle: ``ended``, ``ending``, ``deprecated``, ``announced``, ``lts``, ``supported``.
     stage: str
     #: The same for people, with dates.
     stage_text: str

@@ -119,7 +119,7 @@ def stage(life: Lifecycle, today: datetime.date) -> str:
         today: The day (UTC).
 
     Returns:
-        ``ended``, ``ending`` (within the warning's days), ``deprecated``, ``announced`` or ``supported``.
+        ``ended``, ``ending`` (within the warning's days), ``deprecated``, ``announced``, ``lts`` or ``supported``.
     """
     if lifecycle.has_ended(life, today):
         return "ended"
@@ -129,7 +129,7 @@ def stage(life: Lifecycle, today: datetime.date) -> str:
         return "deprecated"
     if life.released and life.released > today:
         return "announced"
-    return "supported"
+    return "lts" if lifecycle.phase(life, today) == "LTS" else "supported"
 
 
 def promises(pins: Sequence[str], installed: Mapping[str, str]) -> tuple[Promise, ...]:

@@ -16,7 +16,7 @@ from build.catalogue.pages import pages
 from build.catalogue.record import Record
 from build.images import assets
 from build.images.image import Image
-from build.matrix.model import Matrix
+from build.matrix.model import Lifecycle, Matrix, Support
 from build.registry.address import parse
 from build.system import console
 from build.system.templates import load_templates
@@ -56,6 +56,8 @@ def render(images: Sequence[Image], matrix: Matrix, record: Record | None, *, te
         has_registry=registry is not None,
         asset=assets.path,
         published_as=_published_as,
+        lifecycles=lifecycles(matrix),
+        phase=_phase,
         size=console.size,
     )
 
@@ -66,6 +68,32 @@ def sections(all_pages: Sequence[Page]) -> list[tuple[str, list[Page]]]:
     for page in all_pages:
         groups.setdefault(page.variant.framework_title, []).append(page)
     return list(groups.items())
+
+
+def lifecycles(matrix: Matrix) -> list[tuple[str, Lifecycle]]:
+    """List the parts of images that have dates of support: bases, Pythons, CUDA versions, framework versions."""
+    bases = matrix.bases.values()
+    parts = [
+        *((base.title, base.lifecycle) for base in bases),
+        *((f"Python {base.python}", base.prefix.lifecycle) for base in bases if base.prefix),
+        *((f"CUDA {cuda.version}", cuda.lifecycle) for cuda in matrix.cuda.values()),
+        *(
+            (f"{framework.title} {key}", version.lifecycle)
+            for framework in matrix.frameworks.values()
+            for key, version in framework.versions.items()
+        ),
+    ]
+    # Several bases of one operating system say the same.
+    return list({(title, str(life)): (title, life) for title, life in parts if life.last}.values())
+
+
+def _phase(support: Support | None) -> str:
+    if support is None:
+        return "–"
+    is_address = support.source.startswith("https://")
+    return cell(
+        f"{support.until} ([source]({support.source}))" if is_address else f"{support.until} ({support.source})"
+    )
 
 
 def cell(text: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -15,7 +17,7 @@ from build.builder.options import Options
 from build.builder.outcomes import Built, Failed, Outcome, Skipped, UpToDate, built_images, left_out
 from build.builder.progress import Display
 from build.commands.building import building
-from build.commands.options import Session, selecting
+from build.commands.options import Session, Shown, json_option, selecting
 from build.commands.pull import ask_registry
 from build.commands.run import Run, checked, opened, warn_of
 from build.engine.images import Weight, unique_bytes, weights
@@ -29,8 +31,9 @@ from build.variants.select import Selection
 @click.command("build", cls=Session)
 @building
 @click.option("--no-pull", is_flag=True, help="Also build the images that the registry has.")
+@json_option
 @selecting
-def build(selection: Selection, options: Options, no_pull: bool) -> None:
+def build(selection: Selection, options: Options, no_pull: bool, as_json: bool) -> None:
     """Bring images into the engine: those that the registry has are pulled, the others are built.
 
     IMAGE is a name or a glob; the default is the group 'default'.
@@ -39,7 +42,7 @@ def build(selection: Selection, options: Options, no_pull: bool) -> None:
         run = checked(unchecked)
         pulls = not (no_pull or options.no_cache or options.refresh_bases)
         bases = ask_registry(run, pulls=pulls, locked=options.locked)
-        run.finish(report(build_images(run, options, bases)))
+        run.finish(report(build_images(run, options, bases), "json" if as_json else "table"))
 
 
 def build_images(run: Run, options: Options, bases: PublishedBases | None) -> list[Outcome]:
@@ -71,13 +74,40 @@ def build_images(run: Run, options: Options, bases: PublishedBases | None) -> li
         return builder.build(run.images)
 
 
-def report(outcomes: Sequence[Outcome]) -> tuple[LeftOut, ...]:
-    """Print the summary of a build, and return the images that it left out."""
-    if outcomes:
+def report(outcomes: Sequence[Outcome], shown: Shown = "table") -> tuple[LeftOut, ...]:
+    """Show the outcomes of a build, and return the images that it left out."""
+    if shown == "json":
+        click.echo(to_json(outcomes))
+    elif shown == "table" and outcomes:
         _print_table(outcomes)
     missing = left_out(outcomes)
     warn_of(missing)
     return missing
+
+
+def to_json(outcomes: Sequence[Outcome]) -> str:
+    """Return the outcomes as a JSON list: sizes in bytes, durations in seconds."""
+    built = built_images(outcomes)
+    sizes = dict(zip([each.name for each in built], weights([each.local for each in built]), strict=True))
+    return json.dumps([_as_data(outcome, sizes) for outcome in outcomes], indent=2)
+
+
+def _as_data(outcome: Outcome, by_name: dict[str, Weight]) -> dict[str, Any]:
+    match outcome:
+        case Failed() | Skipped():
+            return {"name": outcome.name, "status": outcome.status, "why": outcome.why.reason}
+        case UpToDate() | Built():
+            local, weight = outcome.built.local, by_name[outcome.name]
+            return {
+                "name": outcome.name,
+                "status": outcome.status,
+                "id": local.id,
+                "recipe": outcome.built.recipe.digest,
+                "size": local.size,
+                "shared": weight.shared,
+                "own": weight.own,
+                "seconds": round(outcome.seconds, 3) if isinstance(outcome, Built) else 0.0,
+            }
 
 
 def _print_table(outcomes: Sequence[Outcome]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 
 import click
@@ -12,7 +13,7 @@ from docker.errors import DockerException
 from build.commands.options import Session
 from build.engine import daemon, embedded_registry
 from build.engine import find as engine_find
-from build.engine.buildx import find_buildx
+from build.engine.buildx import Buildx, find_buildx
 from build.engine.connect import connect
 from build.engine.failures import explain
 from build.engine.install import install, this_machine
@@ -32,7 +33,8 @@ from build.system import console
     is_flag=True,
     help="Free the space of images that were deleted from the embedded registry.",
 )
-def engine(show: bool, end: bool, purge: bool, collect: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="With --status: print JSON.")
+def engine(show: bool, end: bool, purge: bool, collect: bool, as_json: bool) -> None:
     """Find a Docker engine, or install and start one.
 
     Builds need an engine with BuildKit.  An engine that already answers is used as it is.
@@ -41,8 +43,10 @@ def engine(show: bool, end: bool, purge: bool, collect: bool) -> None:
         raise UsageError("--status, --stop and --collect-garbage cannot be combined", fix="pass one of them")
     if purge and not end:
         raise UsageError("--purge deletes the data of an engine that is being stopped", fix="pass --stop --purge")
+    if as_json and not show:
+        raise UsageError("--json is for the engine that answers", fix="pass --status --json")
     if show:
-        status()
+        status(as_json=as_json)
     elif end:
         stop(purge)
     elif collect:
@@ -81,13 +85,17 @@ def ensure() -> Engine:
     return suitable
 
 
-def status() -> Engine:
+def status(*, as_json: bool = False) -> Engine:
     """Print which engine answers, its buildx, and the disk space that it uses.
+
+    Args:
+        as_json: As JSON; sizes in bytes, null for what is not known.
 
     Raises:
         EngineError: No engine answers, or one that is not suitable.
     """
     answering = engine_find.require()
+    buildx: Buildx | None = None
     try:
         buildx = find_buildx()
         buildx_text = f"{buildx.version} ({' '.join(buildx.command)})"
@@ -102,6 +110,22 @@ def status() -> Engine:
         ) from error
     cache = sum(int(entry.get("Size") or 0) for entry in usage.get("BuildCache") or ())
     free = free_bytes(answering)
+    if as_json:
+        document = {
+            "version": answering.version,
+            "api_version": answering.api_version,
+            "rootless": answering.rootless,
+            "address": answering.host,
+            "found_by": answering.source,
+            "image_store": answering.image_store,
+            "buildx": buildx and {"version": buildx.version, "command": list(buildx.command)},
+            "data_folder": answering.data_root,
+            "images": int(usage.get("LayersSize") or 0),
+            "build_cache": cache,
+            "disk_free": free,
+        }
+        click.echo(json.dumps(document, indent=2))
+        return answering
     rows = [
         (
             "engine",

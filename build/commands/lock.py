@@ -6,6 +6,7 @@ Effects: writes ``locks/``, bootstraps bases, uses the network, and prints.
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
 from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from build.bases import prepare
 from build.bases.local import LocalBase, local_base
 from build.bases.prefix import PrefixNotFoundError
 from build.checkout.project import Project, open_project
-from build.commands.options import Session
+from build.commands.options import Session, json_option
 from build.errors import DriftError, LockError, NetworkError, PipelineError
 from build.feasibility import cuda_agreement
 from build.feasibility import reports as cell_reports
@@ -46,13 +47,14 @@ from build.system import console, state
 _LINES = 8
 
 
-def lock_command(paths: Paths, *, check: bool, refresh_bases: bool) -> None:
+def lock_command(paths: Paths, *, check: bool, refresh_bases: bool, as_json: bool = False) -> None:
     """Make the locks of every image of the matrix; either all are written or none.
 
     Args:
         paths: The project.
         check: Write nothing; compare the locks with the matrix and the index.
         refresh_bases: Bootstrap the bases again and record their Debian packages.
+        as_json: Print the result as JSON: the changed locks with all their differences.
 
     Raises:
         LockError: No set of packages satisfies some pins, or a CUDA version is not the one of its framework.
@@ -72,16 +74,22 @@ def lock_command(paths: Paths, *, check: bool, refresh_bases: bool) -> None:
     for path, lines in changed.items():
         more = f"; and {len(lines) - _LINES} more" if len(lines) > _LINES else ""
         console.info(f"{path}: " + "; ".join(lines[:_LINES]) + more)
+    result = json.dumps({"locks": len(new.locks), "stale" if check else "written": changed}, indent=2)
     if not check:
         write(project, new, changed)
         record_cuda(project, cuda)
         record_bases(project, project.matrix.bases if refresh_bases else ())
     elif changed:
+        if as_json:
+            click.echo(result)
         raise DriftError(
             f"{len(changed)} of {len(new.locks) + len(project.cuda_base_images)} locks are stale",
             where=", ".join(changed),
             fix="nox -s lock generate",
         )
+    if as_json:
+        click.echo(result)
+        return
     console.out.print(
         f"{len(new.locks)} locks, {len(changed)} {'stale' if check else 'written'}, "
         f"{console.seconds(time.monotonic() - began)}; {_agreement(new)}"
@@ -307,10 +315,11 @@ def _has_stale_python(local: LocalBase) -> bool:
 @click.command("lock", cls=Session)
 @click.option("--check", is_flag=True, help="Write nothing; list the stale locks and fail if there are any.")
 @click.option("--bases", "refresh_bases", is_flag=True, help="Bootstrap the bases again and record their packages.")
-def lock_images(check: bool, refresh_bases: bool) -> None:
+@json_option
+def lock_images(check: bool, refresh_bases: bool, as_json: bool) -> None:
     """Resolve the packages of every image, with hashes.
 
     It writes them to locks/.  Run `nox -s generate` afterwards.
     """
     with state.exclusive(repository(), "lock"):
-        lock_command(repository(), check=check, refresh_bases=refresh_bases)
+        lock_command(repository(), check=check, refresh_bases=refresh_bases, as_json=as_json)

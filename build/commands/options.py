@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -14,6 +14,15 @@ from build.variants import stand_in
 from build.variants.select import Selection
 
 Command = Callable[..., Any]
+
+
+#: How a command shows its results on standard output: JSON alone, for programs, or nothing, if it is a part of another.
+Shown = Literal["table", "json", "nothing"]
+
+
+def json_option(command: Command) -> Command:
+    """Add `--json`; the command gets it as ``as_json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
 class Session(click.Command):

@@ -13,19 +13,18 @@ from collections.abc import Sequence
 import click
 
 from build.bases import published as published_bases
-from build.bases import rootfs_image
 from build.builder.options import Options
 from build.builder.outcomes import built_images
 from build.commands.build import build_images, report
 from build.commands.building import building
-from build.commands.options import PublishOptions, Session, publishing, selecting
+from build.commands.options import PublishOptions, Session, Shown, publishing, selecting
 from build.commands.plan import fail_if_unknown, plan_of
 from build.commands.publish import finish_release, publish_images
 from build.commands.pull import pull_published
 from build.commands.run import Chosen, Run, checked, choose, connected
 from build.commands.verify import verify_images
 from build.engine.built import BuiltImage
-from build.errors import LeftOut
+from build.errors import LeftOut, UsageError
 from build.images.titles import framework_version, title
 from build.paths import repository
 from build.plan import output as plan_output
@@ -33,11 +32,10 @@ from build.plan.plan import Plan
 from build.plan.states import ToMove, ToTest, UpToDate
 from build.publish import output
 from build.publish.publication import Published
-from build.publish.release import repository_of
+from build.publish.rights import check_rights
 from build.registry import address
 from build.registry.client import Client
 from build.system import console, state
-from build.system.parallel import run_parallel
 from build.variants.select import Selection
 
 
@@ -54,6 +52,7 @@ from build.variants.select import Selection
     is_flag=True,
     help="Also print the status, sizes and tags of each published image, and a table for release notes.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: what publish prints, or with --dry-run the plan.")
 @selecting
 def pipeline(
     selection: Selection,
@@ -63,18 +62,23 @@ def pipeline(
     dry_run: bool,
     force: bool,
     verbose: bool,
+    as_json: bool,
 ) -> None:
     """Bring images into the registry: check, plan, build, verify, publish.
 
     Only what the registry does not have is built and tested. IMAGE is a name or a glob; the default is the group
     'default'.
     """
+    if verbose and as_json:
+        raise UsageError("--verbose and --json contradict each other", fix="use one of them; JSON has everything")
     with state.exclusive(repository(), "pipeline"):
         began = time.monotonic()
         console.step("check: the committed files against the matrix")
         chosen = checked(choose(selection))
         plan = plan_of(chosen, publish_options, locked=options.locked)
-        if dry_run:
+        if dry_run and as_json:
+            click.echo(plan_output.to_json(plan))
+        elif dry_run:
             plan_output.print_plan(plan)
         else:
             for line in plan_output.base_lines(plan):
@@ -105,13 +109,17 @@ def pipeline(
             workers,
             verbose=verbose,
             check=not force,
+            shown="nothing" if as_json else "table",
         )
         if plan.differences and not publish_options.no_latest:
             finish_release(chosen.project, publish_options)
         every = {**done, **{each.name: each for each in results}}
         published = [every[image.variant.name] for image in chosen.images if image.variant.name in every]
-        output.print_results(published, verbose=verbose)
-        console.out.print(f"\npipeline finished in {console.seconds(time.monotonic() - began)}")
+        if as_json:
+            click.echo(output.to_json(published))
+        else:
+            output.print_results(published, verbose=verbose)
+            console.out.print(f"\npipeline finished in {console.seconds(time.monotonic() - began)}")
         chosen.finish(left_out)
 
 
@@ -124,6 +132,7 @@ def _bring(
     *,
     verbose: bool,
     check: bool,
+    shown: Shown,
 ) -> tuple[Sequence[Published], Sequence[LeftOut]]:
     """Build, verify and publish images that the registry does not have, or not as they should be.
 
@@ -138,11 +147,11 @@ def _bring(
         if not (options.no_cache or options.refresh_bases):
             pull_published(run, plan, {each.name: each for each in plan.states if isinstance(each, ToTest | ToMove)})
         outcomes = build_images(run, options, plan.bases)
-        left_out = report(outcomes)
+        left_out = report(outcomes, shown)
         images = built_images(outcomes)
         if not images:
             return (), left_out
-        verify_images(run, images, force=False, workers=workers)
+        verify_images(run, images, force=False, workers=workers, shown=shown)
         published = publish_images(run, images, publish_options)
         if verbose:
             for line in release_notes(images, published):
@@ -158,11 +167,7 @@ def _check_registry(run: Run) -> None:
         return
     with Client(registry) as client:
         client.check()
-        namespace = run.project.matrix.project.namespace
-        repositories = {image.variant.repository for image in run.images}
-        names = run.project.build_base_names([image.variant for image in run.images])
-        bases = {rootfs_image.repository_of(namespace, name) for name in names}
-        run_parallel(client.check_push, sorted({*repositories, *bases, repository_of(namespace)}))
+        check_rights(client, run.project, [image.variant for image in run.images])
 
 
 def release_notes(images: Sequence[BuiltImage], published: Sequence[Published]) -> list[str]:

@@ -88,6 +88,7 @@ def publish_images(run: Run, images: Sequence[BuiltImage], options: PublishOptio
             rules=_rules(options),
             progress=show,
             bases=BasesOf(project=run.project, used=used_bases(run.project, images)),
+            ends={each.repository: end for each in run.project.variants if (end := each.lifecycle.end_of_life)},
         )
 
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import click
 
-from build.commands.options import Session, selecting
+from build.commands.options import Session, Shown, json_option, selecting
 from build.commands.run import Run, find_images, opened
 from build.engine.built import BuiltImage
 from build.images.labels import image_labels
 from build.paths import repository
 from build.system import console, state
 from build.variants.select import Selection
+from build.verify import summary
+from build.verify.results import VerifyResult
 from build.verify.target import Target
 from build.verify.verify import verify as run_tests
+
+_SHOW: Mapping[Shown, Callable[[Sequence[VerifyResult]], None]] = {
+    "table": summary.print_table,
+    "json": lambda results: click.echo(summary.to_json(results)),
+    "nothing": lambda results: None,
+}
 
 
 @click.command(cls=Session)
@@ -22,16 +30,19 @@ from build.verify.verify import verify as run_tests
 @click.option(
     "--workers", type=click.IntRange(1), help="Number of tests that run at a time.  [default: the number of CPUs]"
 )
+@json_option
 @selecting
-def verify(selection: Selection, force: bool, workers: int | None) -> None:
+def verify(selection: Selection, force: bool, workers: int | None, as_json: bool) -> None:
     """Test built images in running containers. IMAGE is a name or a glob; the default is the group 'default'."""
     with state.exclusive(repository(), "verify"), opened(selection) as run:
         images, left_out = find_images(run)
-        verify_images(run, images, force=force, workers=workers)
+        verify_images(run, images, force=force, workers=workers, shown="json" if as_json else "table")
         run.finish(left_out)
 
 
-def verify_images(run: Run, images: Sequence[BuiltImage], *, force: bool, workers: int | None) -> None:
+def verify_images(
+    run: Run, images: Sequence[BuiltImage], *, force: bool, workers: int | None, shown: Shown = "table"
+) -> None:
     """Test images in running containers.
 
     Args:
@@ -39,6 +50,7 @@ def verify_images(run: Run, images: Sequence[BuiltImage], *, force: bool, worker
         images: The images to test.
         force: Test those again that passed before.
         workers: The number of tests that run at a time; by default the number of CPUs.
+        shown: How the results are shown.
 
     Raises:
         VerifyError: An image does not keep the contract.
@@ -51,6 +63,7 @@ def verify_images(run: Run, images: Sequence[BuiltImage], *, force: bool, worker
         paths=run.project.paths,
         workers=workers,
         force=force,
+        show=_SHOW[shown],
     )
 
 

@@ -28,7 +28,8 @@ PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/local/sbin", "
 _SOURCES = Path("/etc/apt/sources.list.d/inference-images.sources")
 _PREFERENCES = Path("/etc/apt/preferences.d/inference-images")
 _POLICY = Path("/usr/sbin/policy-rc.d")
-_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+#: The keys of Debian's archive.
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,7 @@ def missing_packages(machine: Machine) -> tuple[str, ...]:
         wanted |= {"docker.io", "containerd"}
     if not machine.buildx:
         wanted.add("docker-buildx")
-    if str(_KEYRING) not in machine.has:
+    if str(KEYRING) not in machine.has:
         wanted.add("debian-archive-keyring")
     return tuple(sorted(wanted))
 
@@ -91,8 +92,8 @@ def this_machine() -> Machine:
     except OSError:
         release = {}
     has = {program for program in PROGRAMS if shutil.which(program, path=PATH)}
-    if _KEYRING.exists():
-        has.add(str(_KEYRING))
+    if KEYRING.exists():
+        has.add(str(KEYRING))
     dockerd = shutil.which("dockerd", path=PATH)
     version = None
     if dockerd:

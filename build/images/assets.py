@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from build.images import labels
 from build.images.image import Image
 from build.images.titles import device_title, framework_version, title
 from build.matrix.model import Project
@@ -117,7 +118,7 @@ def asset(image: Image, project: Project) -> dict[str, Any]:
 
 def tags(image: Image) -> dict[str, str]:
     """The tags that an asset is searched by: framework, versions, device, lifecycle; all values are text."""
-    variant, life = image.variant, image.variant.lifecycle
+    variant = image.variant
     named = {
         "framework": variant.framework,
         "version": framework_version(image) if variant.version else None,
@@ -126,8 +127,6 @@ def tags(image: Image) -> dict[str, str]:
         "device": "gpu" if variant.cuda else "cpu",
         "cuda": variant.cuda.version if variant.cuda else None,
         "cudnn": variant.cuda.cudnn if variant.cuda else None,
-        "released": life.released and life.released.isoformat(),
-        "deprecated": life.deprecated and life.deprecated.isoformat(),
-        "end-of-life": life.end_of_life and life.end_of_life.isoformat(),
+        **{key: date.isoformat() for key, date in labels.dates(variant.lifecycle).items()},
     }
     return {key: value for key, value in named.items() if value}

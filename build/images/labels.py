@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
+
 from build.images import patches
 from build.images.image import Image
 from build.images.titles import framework_version, title
-from build.matrix.model import Project
+from build.matrix.model import Lifecycle, Project
 
 #: The prefix of the project's own labels, in addition to the OCI annotation keys.
 LABEL = "inference-images"
@@ -51,8 +53,23 @@ def image_labels(image: Image, project: Project) -> dict[str, str]:
     patched = [f"{name}=={version}" for name, version in patches.distributions(image.patches)]
     if patched:
         result[f"{LABEL}.patches"] = ",".join(patched)
-    life = variant.lifecycle
-    for key, date in (("released", life.released), ("deprecated", life.deprecated), ("end-of-life", life.end_of_life)):
-        if date:
-            result[f"{LABEL}.{key}"] = date.isoformat()
-    return result
+    return result | {f"{LABEL}.{key}": date.isoformat() for key, date in dates(variant.lifecycle).items()}
+
+
+def dates(life: Lifecycle) -> dict[str, datetime.date]:
+    """Return the dates of a lifecycle that are known, by the names that labels and environments give them.
+
+    Their sources are not there: another address of the same date would give every image another recipe. Nor is the
+    phase, which changes with the day.
+
+    Args:
+        life: The lifecycle of an image.
+    """
+    known = {
+        "released": life.released,
+        "deprecated": life.deprecated,
+        "full-support-until": life.full_support and life.full_support.until,
+        "lts-until": life.lts and life.lts.until,
+        "end-of-life": life.end_of_life,
+    }
+    return {key: date for key, date in known.items() if date}

@@ -17,6 +17,11 @@ from build.matrix.problems import Problem, nearest
 from build.matrix.values import PATTERNS
 from build.matrix.yaml_file import node_in_words, scalar_in_words
 
+#: Keys that a lifecycle had until 2026 → what replaced them.
+_REPLACED = {
+    "end-of-life": "write 'full-support: {until: DATE, source: WHERE}' and, if security fixes go on after it, "
+    "'lts: {until: DATE, source: WHERE}'; the end is that of the last one",
+}
 #: Pydantic's name of an error → what belongs there.
 _EXPECTED = {
     "string_type": "text",
@@ -65,6 +70,8 @@ def explain(file: str, root: yaml.Node, errors: Sequence[ErrorDetails], unusable
 def _unknown_key(root: yaml.Node, keys: KeyPath) -> tuple[str, str, list[str]]:
     """Return what is wrong, what to do, and the key that was probably meant."""
     word, known = str(keys[-1]), _known_keys(keys[:-1])
+    if keys[-2:-1] == ("lifecycle",) and word in _REPLACED:
+        return f"'{word}' is not a key of a lifecycle any more", _REPLACED[word], []
     parent = find(root, keys[:-1])[1]
     present = entries(parent).keys() if isinstance(parent, yaml.MappingNode) else ()
     close = difflib.get_close_matches(word, [key for key in known if key not in present], n=1, cutoff=0.6)

@@ -6,6 +6,7 @@ them.  ``matrix.schema.json`` and ``docs/matrix.md`` are generated from them, wi
 
 from __future__ import annotations
 
+import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -56,22 +57,46 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=_kebab, validate_by_name=False)
 
 
+class Support(Strict):
+    """A phase of a lifecycle: its end, and where that is published."""
+
+    until: Date = Field(description="The day (UTC) from which the phase is over.")
+    source: Reason = Field(description="Where upstream publishes the date: an address, or a sentence.")
+
+
 class Lifecycle(Strict):
-    """The dates (UTC) of a release, a deprecation and an end. All are optional; those given must be in this order."""
+    """The phases of upstream's support: full support, then long-term support (LTS), then none.
+
+    All keys are optional; `lts` needs a `full-support`. From the end of the last phase on, its images are built only
+    if you select them; the default group leaves them out.
+    """
 
     released: Date | None = Field(default=None, description="The day of the first release.")
     deprecated: Date | None = Field(default=None, description="The day from which it is not recommended any more.")
-    end_of_life: Date | None = Field(
-        default=None,
-        description="From this day on its images are built only if you select them; the default group leaves them out.",
+    full_support: Support | None = Field(default=None, description="Upstream fixes bugs and security holes.")
+    lts: Support | None = Field(
+        default=None, description="After the full support: upstream, or its LTS team, fixes security holes only."
     )
 
     @model_validator(mode="after")
     def _ordered(self) -> Lifecycle:
-        dates = [date for date in (self.released, self.deprecated, self.end_of_life) if date]
-        if dates != sorted(dates):
-            raise ValueError("the dates must be in order: released, deprecated, end-of-life")
+        if self.lts and not self.full_support:
+            raise ValueError("'lts' follows 'full-support': give both, or 'full-support' alone")
+        for middle in (self.full_support and self.full_support.until, self.deprecated):
+            dates = [date for date in (self.released, middle, self.end_of_life) if date]
+            if dates != sorted(dates):
+                raise ValueError("the dates must be in order: released, full-support or deprecated, the end")
         return self
+
+    @property
+    def last(self) -> Support | None:
+        """The last phase; None if no end is known."""
+        return self.lts or self.full_support
+
+    @property
+    def end_of_life(self) -> datetime.date | None:
+        """The day (UTC) from which upstream fixes nothing any more."""
+        return self.last.until if self.last else None
 
 
 class Update(Strict):
@@ -146,6 +171,10 @@ class Prefix(Strict):
     directory: str | None = Field(
         default=None,
         description="The directory, absolute or relative to matrix.yaml. By default the usual places are searched.",
+    )
+    lifecycle: Lifecycle = Field(
+        default_factory=Lifecycle,
+        description="The lifecycle of this minor version of Python. A distribution's own Python has that of the base.",
     )
 
 

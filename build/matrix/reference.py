@@ -57,7 +57,9 @@ python: "3.7"
 glibc: "2.27"
 image: ubuntu:18.04@sha256:152dc042452c496007f07ca9127571cb9c29697f42acbfad72324b2bb2e43c98
 packages: [ca-certificates, libgomp1, python3.7, python3.7-venv]
-lifecycle: {released: 2018-04-26, end-of-life: 2023-05-31}
+lifecycle:
+  released: 2018-04-26
+  full-support: {until: 2023-05-31, source: "https://ubuntu.com/about/release-cycle"}
 """,
     model.Bootstrap: """\
 suite: trixie
@@ -113,7 +115,12 @@ reason: its generated code is older than 3.19, and protobuf 4 refuses to import 
     model.Lifecycle: """\
 released: 2026-06-02
 deprecated: 2027-06-01
-end-of-life: 2028-06-01
+full-support: {until: 2028-06-01, source: "https://framework.example/releases"}
+lts: {until: 2029-06-01, source: the announcement of release 3.0}
+""",
+    model.Support: """\
+until: 2028-06-30
+source: https://wiki.debian.org/LTS
 """,
     model.Cell: """\
 framework: sklearn
@@ -150,6 +157,7 @@ _TITLES: dict[type[BaseModel], str] = {
     model.CpuPins: "cpu",
     model.GpuPins: "gpu",
     model.Guard: "A guard",
+    model.Support: "full-support and lts",
     model.Cell: "An item of include",
     model.Exclusion: "An item of exclude",
     model.Patch: "A patch",

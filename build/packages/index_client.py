@@ -22,10 +22,14 @@ _POLICY = RetryPolicy(attempts=3, first_wait=0.3, longest_wait=10.0)
 
 
 class IndexClient:
-    """An HTTP client with the logins of package indexes: those in their URLs, or in netrc. Threads may share it."""
+    """An HTTP client with the logins of package indexes: those in their URLs, or in netrc. Threads may share it.
 
-    def __init__(self) -> None:
-        self._http = HttpClient(policy=_POLICY)
+    Args:
+        http: Sends the requests; a client with the retries of indexes if None.
+    """
+
+    def __init__(self, http: HttpClient | None = None) -> None:
+        self._http = http or HttpClient(policy=_POLICY)
 
     def read(self, url: str, *, headers: Mapping[str, str] | None = None) -> Response:
         """Send a GET request and return the answer, whatever its status.

@@ -31,7 +31,7 @@ _OTHER_PLACES = {"PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL", "PIP_
 #: The oldest glibc (its minor version) with a manylinux tag.
 _OLDEST_GLIBC = 5
 #: The file in a folder of fetched wheels that lists their requirements.
-_STAMP = ".fetched"
+STAMP = ".fetched"
 
 
 class SourceNotReachedError(PipelineError):
@@ -130,7 +130,7 @@ def fetch(paths: Paths, variant: Variant, source_name: str, requirements: Sequen
     """
     source = dict(variant.wheel_sources)[source_name]
     target = folder(paths, source_name, variant.name)
-    stamp = target / _STAMP
+    stamp = target / STAMP
     wanted = "\n".join(sorted(requirements)) + "\n"
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
         return target
@@ -145,7 +145,7 @@ def fetch(paths: Paths, variant: Variant, source_name: str, requirements: Sequen
             incoming.mkdir(parents=True)
             problem = _download(variant, requirements, places, incoming)
             if problem is None:
-                (incoming / _STAMP).write_text(wanted, encoding="utf-8")
+                (incoming / STAMP).write_text(wanted, encoding="utf-8")
                 shutil.rmtree(target, ignore_errors=True)
                 incoming.rename(target)
                 return target

@@ -20,6 +20,7 @@ from build.publish import records, status, targets
 from build.publish import release as releases
 from build.publish.bases import BasesOf, PushedBase, push_bases, tag_bases
 from build.publish.documents import attach_documents
+from build.publish.ends import attach_ends, ended
 from build.publish.lock import Guard, NoGuard, current_holder, locked
 from build.publish.mounts import Layers
 from build.publish.origin import Origin
@@ -52,6 +53,7 @@ def publish(
     rules: Rules | None = None,
     progress: Progress | None = None,
     bases: BasesOf | None = None,
+    ends: Mapping[str, datetime.date] | None = None,
 ) -> list[Published]:
     """Push images, record a release and move the tags, all of them or none.
 
@@ -68,6 +70,8 @@ def publish(
         rules: What a person allows.
         progress: Called while an image is pushed.
         bases: The bases of the images, which are published too.
+        ends: Repository → the day (UTC) from which its images get no fixes any more. It is attached to those of the
+            release that have ended.
 
     Returns:
         The result for each image, in the order of ``items``: what was read back from the registry.
@@ -95,6 +99,9 @@ def publish(
             pushed_bases = push_bases(bases, remote, client, progress) if bases else []
             _push_missing(plans, remote, client, progress)
             attach_documents(plans, remote, origin.commit)
+            stored = [(each.repository, each.digest) for each in (family.release.images if family.release else ())]
+            stored += [(plan.item.repository, plan.digest) for plan in plans if plan.digest]
+            attach_ends(remote, ended(stored, ends or {}, today or remote.now().date()))
             # Before the tags move: nothing that comes after them should fail.
             sizes = plans_of.sizes(remote, plans)
         target = run.target(family, plans)

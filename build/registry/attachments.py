@@ -24,7 +24,7 @@ def attach(
     client: Client,
     repository: str,
     subject: Manifest,
-    content: bytes,
+    content: bytes | None,
     *,
     media_type: str,
     title: str,
@@ -38,7 +38,7 @@ def attach(
         client: The client of the registry.
         repository: The repository in the matrix.
         subject: The manifest of the image, which the repository has.
-        content: The document.
+        content: The document; None if the annotations say everything.
         media_type: Its media type, which is also the attachment's type.
         title: The file name for those who pull it.
         created: ISO 8601, UTC.
@@ -52,17 +52,23 @@ def attach(
         RegistryError: The registry is not there, refuses, or fails.
     """
     notes = {_CREATED: created, **(annotations or {})}
+    # Without a document: https://github.com/opencontainers/image-spec/blob/main/manifest.md, artifact usage.
+    layer = descriptor(EMPTY, EMPTY_CONTENT)
+    if content is not None:
+        layer = descriptor(media_type, content) | {"annotations": {"org.opencontainers.image.title": title}}
     document = {
         "schemaVersion": 2,
         "mediaType": MANIFEST,
         "artifactType": media_type,
         "config": descriptor(EMPTY, EMPTY_CONTENT),
-        "layers": [descriptor(media_type, content) | {"annotations": {"org.opencontainers.image.title": title}}],
+        "layers": [layer],
         "subject": {"mediaType": subject.media_type, "digest": subject.digest, "size": len(subject.content)},
         "annotations": notes,
     }
     manifest = to_manifest(document, MANIFEST)
-    is_listed = client.put_artifact(repository, manifest, [EMPTY_CONTENT, content])
+    is_listed = client.put_artifact(
+        repository, manifest, [EMPTY_CONTENT] if content is None else [EMPTY_CONTENT, content]
+    )
     if is_listed is None:
         return False
     there = f"{title} of {client.registry.reference(repository, subject.digest)} is in the registry"

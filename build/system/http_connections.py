@@ -7,6 +7,7 @@ import functools
 import ipaddress
 import ssl
 import urllib.request
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -41,12 +42,13 @@ def proxy_of(url: str) -> str:
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
-def new_manager(proxy: str, *, tls: bool) -> urllib3.PoolManager:
+def new_manager(proxy: str, *, tls: bool, ca_file: Path | None = None) -> urllib3.PoolManager:
     """Open a set of connections.
 
     Args:
         proxy: The proxy's address, an empty text for none.
         tls: Whether one side of it speaks TLS.
+        ca_file: The CA certificates to accept; those of this machine if None.
 
     Raises:
         NetworkError: The file of CA certificates cannot be read.
@@ -54,7 +56,7 @@ def new_manager(proxy: str, *, tls: bool) -> urllib3.PoolManager:
     # Connections above maxsize are closed after their request, not refused.
     options: dict[str, Any] = {"maxsize": 16, "num_pools": 32}
     if tls:
-        options["ssl_context"] = _tls_context()
+        options["ssl_context"] = _tls_context(ca_file)
     if not proxy:
         return urllib3.PoolManager(**options)
     parts = urlsplit(proxy)
@@ -72,8 +74,8 @@ def _context_of(path: str) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=path)
 
 
-def _tls_context() -> ssl.SSLContext:
-    bundle = ca_bundle()
+def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    bundle = ca_file or ca_bundle()
     try:
         return _context_of(str(bundle) if bundle else certifi.where())
     except (ssl.SSLError, OSError) as failure:

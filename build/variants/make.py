@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +9,8 @@ from dataclasses import dataclass, replace
 from packaging.utils import canonicalize_name
 
 from build import requirements
-from build.matrix.model import Cuda, FrameworkVersion, Guard, Lifecycle, Matrix, Patch
+from build.matrix.lifecycle import joint
+from build.matrix.model import Cuda, FrameworkVersion, Guard, Matrix, Patch
 from build.matrix.origins import Wheels
 from build.matrix.values import NO_VERSION
 from build.variants.cell import Cell, cell_name
@@ -40,7 +40,8 @@ def make(matrix: Matrix, cell: Cell) -> Variant | Impossible:
     version = framework.versions[cell.version]
     base = matrix.bases[cell.base]
     cuda = matrix.cuda.get(cell.device)
-    lifecycle = _joint(version.lifecycle, base.lifecycle, *([cuda.lifecycle] if cuda else []))
+    parts = [version.lifecycle, base.lifecycle, *([base.prefix.lifecycle] if base.prefix else [])]
+    lifecycle = joint(*parts, *([cuda.lifecycle] if cuda else []))
     if lifecycle is None:
         on = f"on the base '{cell.base}'" + (f" with '{cell.device}'" if cuda else "")
         return Impossible(what=f"{on} its end of life comes before its release", key="lifecycle")
@@ -115,23 +116,3 @@ def _left_out(patches: Iterable[Patch], pins: Sequence[str]) -> tuple[str, ...]:
                 if line not in kept and (match := _REQUIRES_DIST.match(line))
             ]
     return tuple(name for name in dict.fromkeys(removed) if name not in (names or ()))
-
-
-def _joint(*parts: Lifecycle) -> Lifecycle | None:
-    """Return the lifecycle of an image from those of its parts, or None if it would begin after its end.
-
-    It begins when the last part is released, and ends when the first part ends.
-    """
-
-    def first(dates: Iterable[datetime.date | None]) -> datetime.date | None:
-        return min((date for date in dates if date), default=None)
-
-    released = max((part.released for part in parts if part.released), default=None)
-    end = first(part.end_of_life for part in parts)
-    deprecated = first(part.deprecated for part in parts)
-    if released and end and released > end:
-        return None
-    if deprecated:
-        # Not before its release, and not after its end.
-        deprecated = min(max(deprecated, released or deprecated), end or datetime.date.max)
-    return Lifecycle.model_validate({"released": released, "deprecated": deprecated, "end-of-life": end})

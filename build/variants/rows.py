@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from build.matrix.model import Support
 from build.variants.names import group_members
 from build.variants.variant import Variant
 
@@ -22,6 +23,9 @@ def as_rows(variants: Sequence[Variant], groups: Mapping[str, Sequence[str]]) ->
     def iso(date: datetime.date | None) -> str | None:
         return date.isoformat() if date else None
 
+    def phase(support: Support | None) -> dict[str, str] | None:
+        return {"until": support.until.isoformat(), "source": support.source} if support else None
+
     return [
         {
             "name": variant.name,
@@ -37,6 +41,8 @@ def as_rows(variants: Sequence[Variant], groups: Mapping[str, Sequence[str]]) ->
             "lifecycle": {
                 "released": iso(variant.lifecycle.released),
                 "deprecated": iso(variant.lifecycle.deprecated),
+                "full-support": phase(variant.lifecycle.full_support),
+                "lts": phase(variant.lifecycle.lts),
                 "end-of-life": iso(variant.lifecycle.end_of_life),
             },
             "groups": [name for name, names in members.items() if variant.name in names],

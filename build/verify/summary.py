@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections import Counter
 from collections.abc import Sequence
 
@@ -15,8 +17,25 @@ from build.verify.results import Outcome, VerifyResult
 _SHOWN_FAILURES = 15
 
 
-def report(results: Sequence[VerifyResult]) -> None:
-    """Print a table of the results, and a line for each test that was skipped or that was measured again."""
+def to_json(results: Sequence[VerifyResult]) -> str:
+    """Return the results as a JSON list; durations in seconds, also where another image's tests count for this one."""
+    images = [
+        {
+            "name": result.name,
+            "image_id": result.image_id,
+            "result": result.verdict,
+            "passed": result.passed,
+            "failures": [dataclasses.asdict(failure) for failure in result.failures],
+            "skips": [dataclasses.asdict(skip) for skip in result.skips],
+            "seconds": round(result.seconds, 3),
+        }
+        for result in results
+    ]
+    return json.dumps(images, indent=2)
+
+
+def print_table(results: Sequence[VerifyResult]) -> None:
+    """Print a table of the results."""
     # The columns that matter most come first: on a narrow terminal, those at the end are left out.
     console.table(
         ["image", "result", "passed>", "failed>", "skipped>", "time>"],
@@ -32,6 +51,10 @@ def report(results: Sequence[VerifyResult]) -> None:
             for result in results
         ],
     )
+
+
+def print_notes(results: Sequence[VerifyResult]) -> None:
+    """Print a line for each test that ran elsewhere, was skipped, or was measured again."""
     for tests, image, names in _elsewhere(results):
         where = names[0] if len(names) == 1 else f"{len(names)} images"
         console.info(f"{tests} tests of the base and the server layer ran in {image} and count for {where}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from build.errors import UsageError
 from build.paths import Paths, ToolPaths
@@ -23,8 +23,9 @@ def verify(
     workers: int | None = None,
     keywords: str | None = None,
     force: bool = False,
+    show: Callable[[Sequence[VerifyResult]], None] = summary.print_table,
 ) -> list[VerifyResult]:
-    """Verify images, print a table, and remember those that passed (also when others failed).
+    """Verify images, print the results, and remember those that passed (also when others failed).
 
     Args:
         targets: The images.
@@ -34,6 +35,7 @@ def verify(
         workers: How many tests run at a time; by default one for each CPU.
         keywords: Run only tests that match (pytest's ``-k``). Nothing is remembered then.
         force: Also test images that passed before.
+        show: Prints the results on standard output; notes and failures are for people, on standard error.
 
     Returns:
         One result for each target, in their order.
@@ -46,7 +48,8 @@ def verify(
     results = run(
         targets, docker_host=docker_host, tool=tool, paths=paths, workers=workers, keywords=keywords, force=force
     )
-    summary.report(results)
+    show(results)
+    summary.print_notes(results)
     summary.raise_for(results, paths)
     return results
 

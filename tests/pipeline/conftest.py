@@ -22,7 +22,7 @@ from build.system.http import HttpClient
 from build.system.retries import RetryPolicy
 from tests.conftest import Checkout, copy_checkout, take_port
 from tests.pipeline.helpers import remove_registry
-from tests.pipeline.registries import Layer, Load, Running, archive_of, running
+from tests.pipeline.registries import HTPASSWD, Layer, Load, Running, archive_of, running
 from tests.pipeline.rows import MINIMAL
 
 
@@ -70,6 +70,19 @@ def short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def there(engine_client: DockerClient, registry_image: str) -> Iterator[Running]:
     with running(engine_client, registry_image) as registry:
+        yield registry
+
+
+@pytest.fixture
+def guarded(engine_client: DockerClient, registry_image: str) -> Iterator[Running]:
+    """A registry that asks for a login: tester, secret."""
+    environment = {
+        "REGISTRY_AUTH": "htpasswd",
+        "REGISTRY_AUTH_HTPASSWD_REALM": "test",
+        "REGISTRY_AUTH_HTPASSWD_PATH": "/tmp/htpasswd",
+    }
+    files = {"tmp/htpasswd": f"{HTPASSWD}\n".encode()}
+    with running(engine_client, registry_image, files, environment=environment) as registry:
         yield registry
 
 

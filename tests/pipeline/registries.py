@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import datetime
 import gzip
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from docker import DockerClient
 from docker.models.containers import Container
 
@@ -38,6 +40,9 @@ TUESDAY = datetime.date(2026, 11, 24)
 BLOBS = "/var/lib/registry/docker/registry/v2/blobs"
 REPOSITORIES = "/var/lib/registry/docker/registry/v2/repositories"
 
+#: bcrypt, which is what CNCF Distribution takes, of the word "secret".
+HTPASSWD = "tester:$2y$04$6WZGkBuVbFYw4CTGmoGdkOe5XAoD5CeIml7zAK.aCMeQPQDH8Zgum"
+
 Layer = Mapping[str, bytes]
 
 
@@ -54,9 +59,10 @@ def publish(
     origin: Origin | None = None,
     rules: Rules | None = None,
     progress: Progress | None = None,
+    ends: Mapping[str, datetime.date] | None = None,
 ) -> list[Published]:
     return publishing.publish(
-        items, registry, client, today, origin=origin or an_origin(), rules=rules, progress=progress
+        items, registry, client, today, origin=origin or an_origin(), rules=rules, progress=progress, ends=ends
     )
 
 
@@ -154,6 +160,13 @@ def running(
         yield Running(Registry(host=f"127.0.0.1:{port}", insecure=True), container, port)
     finally:
         container.remove(force=True, v=True)
+
+
+def log_in(monkeypatch: pytest.MonkeyPatch, folder: Path, host: str, login: str | None) -> None:
+    """Write the file that ``docker login`` writes."""
+    auths = {host: {"auth": base64.b64encode(login.encode()).decode()}} if login else {}
+    (folder / "config.json").write_text(json.dumps({"auths": auths}), encoding="utf-8")
+    monkeypatch.setenv("DOCKER_CONFIG", str(folder))
 
 
 Load = Callable[[str, Sequence[Layer]], Publication]

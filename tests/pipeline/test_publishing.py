@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import signal
 import socket
@@ -29,6 +27,7 @@ from tests.pipeline.registries import (
     Running,
     by_name,
     free_port,
+    log_in,
     names_in,
     publish,
     random_layer,
@@ -37,9 +36,6 @@ from tests.pipeline.registries import (
 from tests.registry_proxy import Effect, Fault, registry_proxy, reset, status
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("short_wait")]
-
-# bcrypt, which is what CNCF Distribution takes, of the word "secret".
-HTPASSWD = "tester:$2y$04$6WZGkBuVbFYw4CTGmoGdkOe5XAoD5CeIml7zAK.aCMeQPQDH8Zgum"
 
 
 def test_images_arrive_under_three_tags_of_one_digest(engine_client: DockerClient, there: Running, load: Load) -> None:
@@ -318,26 +314,6 @@ def test_ctrl_c_in_a_push_moves_no_tag(engine_client: DockerClient, there: Runni
     assert there.tags("azureml/big") == []
     names = names_in(engine_client)
     assert not [name for name in names if name.startswith(there.registry.host)]
-
-
-@pytest.fixture
-def guarded(engine_client: DockerClient, registry_image: str) -> Iterator[Running]:
-    """A registry that asks for a login: tester, secret."""
-    environment = {
-        "REGISTRY_AUTH": "htpasswd",
-        "REGISTRY_AUTH_HTPASSWD_REALM": "test",
-        "REGISTRY_AUTH_HTPASSWD_PATH": "/tmp/htpasswd",
-    }
-    files = {"tmp/htpasswd": f"{HTPASSWD}\n".encode()}
-    with running(engine_client, registry_image, files, environment=environment) as registry:
-        yield registry
-
-
-def log_in(monkeypatch: pytest.MonkeyPatch, folder: Path, host: str, login: str | None) -> None:
-    """Write the file that ``docker login`` writes."""
-    auths = {host: {"auth": base64.b64encode(login.encode()).decode()}} if login else {}
-    (folder / "config.json").write_text(json.dumps({"auths": auths}), encoding="utf-8")
-    monkeypatch.setenv("DOCKER_CONFIG", str(folder))
 
 
 @pytest.mark.parametrize(

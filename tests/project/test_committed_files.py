@@ -34,4 +34,4 @@ def test_the_default_group_has_each_framework_once_and_one_gpu_image(project: Pr
 def test_every_base_of_the_axes_has_images_and_a_lifecycle(project: Project) -> None:
     assert set(project.matrix.axes.base) <= project.bases_with_images
     for name in project.matrix.axes.base:
-        assert project.matrix.bases[name].lifecycle.end_of_life is not None, name
+        assert project.matrix.bases[name].lifecycle.last is not None, name

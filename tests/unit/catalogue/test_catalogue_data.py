@@ -163,19 +163,26 @@ def test_a_stand_in_is_marked_and_pulled_by_its_dated_tag() -> None:
     assert not page.is_ahead, "a stand-in's recipe is never that of its own base"
 
 
+def until(days: int) -> dict[str, object]:
+    """The end of a phase, in days from today."""
+    return {"until": TODAY + datetime.timedelta(days), "source": "upstream's page"}
+
+
 @pytest.mark.parametrize(
     ("life", "word"),
     [
-        ({"end-of-life": datetime.date(2023, 6, 27)}, "ended"),
-        ({"end-of-life": TODAY}, "ended"),
-        ({"end-of-life": TODAY + datetime.timedelta(60)}, "ending"),
-        ({"end-of-life": TODAY + datetime.timedelta(61)}, "supported"),
+        ({"full-support": until(-1000)}, "ended"),
+        ({"full-support": until(0)}, "ended"),
+        ({"full-support": until(-1), "lts": until(0)}, "ended"),
+        ({"full-support": until(60)}, "ending"),
+        ({"full-support": until(61)}, "supported"),
+        ({"full-support": until(0), "lts": until(61)}, "lts"),
         ({"deprecated": TODAY}, "deprecated"),
         ({"released": TODAY + datetime.timedelta(1)}, "announced"),
         ({}, "supported"),
     ],
 )
-def test_the_stage_of_a_lifecycle(life: dict[str, datetime.date], word: str) -> None:
+def test_the_stage_of_a_lifecycle(life: dict[str, object], word: str) -> None:
     assert stage(Lifecycle.model_validate(life), TODAY) == word
 
 

@@ -92,13 +92,15 @@ class _Links(html.parser.HTMLParser):
 
 def test_every_link_of_the_site_leads_to_an_existing_file_and_anchor() -> None:
     files = site(some())
+    lives = [variant.lifecycle for variant in PROJECT.variants]
+    sources = {phase.source for life in lives for phase in (life.full_support, life.lts) if phase}
     parsed = {path: _Links(text) for path, text in files.items() if path.endswith(".html")}
     assert len(parsed) == len(IMAGES) + 2
     for path, page in parsed.items():
         assert len(page.ids) == len(set(page.ids)), f"{path} has an id twice"
         for link in page.links:
             parts = urlsplit(link)
-            if parts.scheme == "data" or link == "https://aka.ms/azureml-sdk-license":
+            if parts.scheme == "data" or link == "https://aka.ms/azureml-sdk-license" or link in sources:
                 continue
             assert not parts.scheme, f"{path} refers to {link}"
             folder = path.rpartition("/")[0]
@@ -106,6 +108,18 @@ def test_every_link_of_the_site_leads_to_an_existing_file_and_anchor() -> None:
             assert target in files, f"{path} refers to {link}"
             if parts.fragment:
                 assert parts.fragment in parsed[target].ids, f"{path} refers to {link}"
+
+
+def test_the_dates_of_a_lifecycle_come_with_their_sources() -> None:
+    life = PROJECT.variant(SKLEARN).lifecycle
+    assert life.full_support is not None
+    assert life.lts is not None
+    page = site(some())[f"images/{SKLEARN}.html"]
+    for name, phase in (("full support", life.full_support), ("LTS", life.lts)):
+        assert f'{name} until {phase.until} (<a href="{phase.source}">source</a>)' in page
+    base = PROJECT.variant(SKLEARN).base.title
+    line = f"| {base} | {life.full_support.until} ([source]({life.full_support.source})) | {life.lts.until} "
+    assert line in table(None)
 
 
 def test_texts_of_packages_are_escaped() -> None:
@@ -256,7 +270,7 @@ def test_the_columns_of_the_table() -> None:
     assert environment.startswith(f"[AzureML-{SKLEARN}]")
     assert size.endswith(" MB")
     assert as_ == f"20261125.v1<br>`{its[SKLEARN].current.digest}`"
-    assert life == "ends 2028-06-30"
+    assert life == "LTS until 2028-06-30"
     stand_in = row(table(record), MINIMAL)
     assert stand_in[4] == f"`azureml/{MINIMAL}:20261125.v1-debian12-py37`"
     assert "stand-in base debian12-py37" in stand_in[7]

@@ -59,7 +59,13 @@ def test_tags_have_cuda_cudnn_and_lifecycle_as_text() -> None:
         made.variant,
         device="cuda12.5",
         cuda=Cuda.model_construct(version="12.5.82", cudnn="9.3.0.75"),
-        lifecycle=Lifecycle.model_validate({"deprecated": "2026-01-01", "end-of-life": "2027-01-01"}),
+        lifecycle=Lifecycle.model_validate(
+            {
+                "deprecated": "2026-01-01",
+                "full-support": {"until": "2026-06-01", "source": "upstream's page"},
+                "lts": {"until": "2027-01-01", "source": "upstream's page"},
+            }
+        ),
     )
     asset = yaml.safe_load(assets.text(replace(made, variant=variant), PROJECT.matrix.project))
     assert asset["tags"] == {
@@ -71,6 +77,8 @@ def test_tags_have_cuda_cudnn_and_lifecycle_as_text() -> None:
         "cuda": "12.5.82",
         "cudnn": "9.3.0.75",
         "deprecated": "2026-01-01",
+        "full-support-until": "2026-06-01",
+        "lts-until": "2027-01-01",
         "end-of-life": "2027-01-01",
     }
 

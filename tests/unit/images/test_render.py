@@ -82,7 +82,8 @@ def test_labels_describe_an_image() -> None:
     assert labels["org.opencontainers.image.version"] == "1.9.1"
     assert labels["inference-images.python"] == "3.11"
     assert labels["inference-images.released"] == "2026-06-02"
-    assert labels["inference-images.end-of-life"] == "2028-06-30"
+    assert labels["inference-images.full-support-until"] == "2026-06-10"
+    assert labels["inference-images.lts-until"] == labels["inference-images.end-of-life"] == "2028-06-30"
 
 
 def test_the_gpus_are_a_label_of_images_that_contain_cuda() -> None:

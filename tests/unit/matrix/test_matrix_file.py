@@ -38,7 +38,7 @@ frameworks:
         contract:
           - pandas~=3.1
           - scikit-learn==1.9.1
-        lifecycle: {released: 2026-01-01, end-of-life: 2027-01-01}
+        lifecycle: {released: 2026-01-01, full-support: {until: 2027-01-01, source: upstream says}}
 """
 
 
@@ -374,12 +374,29 @@ VERSION = 'frameworks.sklearn.versions."1.9"'
             id="a wrong operator",
         ),
         pytest.param(
-            "end-of-life: 2027-01-01",
-            "end-of-life: 2025-01-01",
-            "the dates must be in order: released, deprecated, end-of-life",
+            "until: 2027-01-01",
+            "until: 2025-01-01",
+            "the dates must be in order: released, full-support or deprecated, the end",
             f"28 ({VERSION}.lifecycle)",
             None,
             id="dates out of order",
+        ),
+        pytest.param(
+            "full-support: {until: 2027-01-01, source: upstream says}",
+            "lts: {until: 2027-01-01, source: upstream says}",
+            "'lts' follows 'full-support': give both, or 'full-support' alone",
+            f"28 ({VERSION}.lifecycle)",
+            None,
+            id="LTS without full support",
+        ),
+        pytest.param(
+            "full-support: {until: 2027-01-01, source: upstream says}",
+            "end-of-life: 2027-01-01",
+            "'end-of-life' is not a key of a lifecycle any more",
+            f"28 ({VERSION}.lifecycle.end-of-life)",
+            "write 'full-support: {until: DATE, source: WHERE}' and, if security fixes go on after it, "
+            "'lts: {until: DATE, source: WHERE}'; the end is that of the last one",
+            id="the key that the phases replaced",
         ),
         pytest.param(
             "    bootstrap: {suite: bookworm}\n",

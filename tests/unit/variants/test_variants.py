@@ -16,6 +16,10 @@ from build.variants.select import Selection, select
 from build.variants.variant import Variant, image_name
 from tests.unit.fixture_project import PROJECT
 
+LIFECYCLE = (
+    "{released: 2023-06-10, full-support: {until: 2026-06-10, source: the distribution}, "
+    "lts: {until: 2028-06-30, source: the LTS team}}"
+)
 GOOD = """\
 project: {namespace: azureml, vendor: someone, exclude-newer: 2026-11-19, uv: "0.13.9"}
 server:
@@ -33,7 +37,7 @@ bases:
     python: "3.11"
     glibc: "2.36"
     bootstrap: {suite: bookworm}
-    lifecycle: {released: 2023-06-10, end-of-life: 2028-06-30}
+    lifecycle: LIFECYCLE
   two:
     title: Debian 13
     os: debian13
@@ -81,7 +85,7 @@ exclude:
 groups:
   default: ["*-debian12-*"]
   few: [sklearn, minimal-debian12-*]
-"""
+""".replace("LIFECYCLE", LIFECYCLE)
 
 PYTORCH = 'frameworks.pytorch.versions."2.13"'
 
@@ -153,7 +157,10 @@ def test_cuda_from_an_image_or_from_debian_has_a_base_image_of_its_own(tmp_path:
 
 def test_a_cuda_ends_its_images(tmp_path: Path) -> None:
     """Each axis may end an image: version, base and CUDA; the first of them does."""
-    text = edited("    cudnn: 9.12.0.46\n", "    cudnn: 9.12.0.46\n    lifecycle: {end-of-life: 2027-01-31}\n")
+    text = edited(
+        "    cudnn: 9.12.0.46\n",
+        "    cudnn: 9.12.0.46\n    lifecycle: {full-support: {until: 2027-01-31, source: upstream says}}\n",
+    )
     variants = {variant.name: variant for variant in expand(matrix(tmp_path, text))}
     assert variants["pytorch-2.13-debian12-py311-cpu-inference"].lifecycle.end_of_life == datetime.date(2028, 6, 30)
     gpu = variants["pytorch-2.13-debian12-py311-cuda13.0-gpu-inference"]
@@ -268,6 +275,8 @@ def test_lifecycle_is_the_shorter_of_version_and_base(variants: dict[str, Varian
     assert lifecycle.released == datetime.date(2025, 12, 1)
     assert lifecycle.deprecated == datetime.date(2026, 6, 1)
     assert lifecycle.end_of_life == datetime.date(2028, 6, 30)
+    assert lifecycle.lts is not None
+    assert lifecycle.lts.source == "the LTS team"
 
 
 @pytest.mark.parametrize(
@@ -281,7 +290,8 @@ def test_deprecated_never_comes_after_the_end(tmp_path: Path, deprecated: str, e
 
 
 def test_the_lifecycle_of_a_cuda_is_that_of_its_images_too(tmp_path: Path) -> None:
-    ends = "    version: 13.0.3\n    lifecycle: {deprecated: 2026-12-01, end-of-life: 2027-06-30}\n"
+    support = "full-support: {until: 2027-06-30, source: upstream says}"
+    ends = f"    version: 13.0.3\n    lifecycle: {{deprecated: 2026-12-01, {support}}}\n"
     loaded = matrix(tmp_path, edited("    version: 13.0.3\n", ends))
     found = {variant.name: variant.lifecycle for variant in expand(loaded)}
     gpu = found["pytorch-2.13-debian12-py311-cuda13.0-gpu-inference"]
@@ -641,7 +651,13 @@ def test_rows_for_json(variants: dict[str, Variant]) -> None:
         "base": "one",
         "python": "3.11",
         "contract": ["azureml-inference-server-http==1.5.1", "tomli", "numpy>=2.0", "scikit-learn==1.9.1"],
-        "lifecycle": {"released": "2023-06-10", "deprecated": None, "end-of-life": "2028-06-30"},
+        "lifecycle": {
+            "released": "2023-06-10",
+            "deprecated": None,
+            "full-support": {"until": "2026-06-10", "source": "the distribution"},
+            "lts": {"until": "2028-06-30", "source": "the LTS team"},
+            "end-of-life": "2028-06-30",
+        },
         "groups": ["default", "few"],
     }
     minimal = rows["minimal-debian12-py311-cpu-inference"]

@@ -7,6 +7,7 @@ images (`nox -s verify`).
 from __future__ import annotations
 
 import io
+import json
 import os
 import pickle
 import shutil
@@ -171,9 +172,20 @@ def test_an_image_without_tests_has_not_passed(tmp_path: Path) -> None:
     assert "no test passed" in (failure.value.details or "")
 
 
+def summary_of(results: list[VerifyResult]) -> None:
+    summary.print_table(results)
+    summary.print_notes(results)
+
+
+def test_the_results_as_json() -> None:
+    made = json.loads(summary.to_json([result("one"), result("two", ("test_port", "EXPOSE is []"))]))
+    assert [(each["name"], each["result"]) for each in made] == [("one", "verified"), ("two", "FAILED")]
+    assert made[1]["failures"] == [{"test": "test_port", "reason": "EXPOSE is []"}]
+
+
 def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     skips = (Outcome(test="test_gpu", reason="no GPU here"),)
-    summary.report(
+    summary_of(
         [
             replace(result("one"), skips=skips, seconds=4.2),
             result("two", ("test_port", "EXPOSE is []")),
@@ -196,7 +208,7 @@ def test_what_was_measured_again_is_reported(capsys: pytest.CaptureFixture[str])
     """Once: for the image in which it ran."""
     check = Check(group="clients", test="test_probe", outcome="passed", measured_again=("it took 2 s",))
     elsewhere = check.model_copy(update={"ran_in": "one"})
-    summary.report([replace(result("one"), checks=(check,)), replace(result("two"), checks=(elsewhere,))])
+    summary_of([replace(result("one"), checks=(check,)), replace(result("two"), checks=(elsewhere,))])
     shown = " ".join(capsys.readouterr().err.split())
     assert shown.count("test_probe kept its time only at the second try (one): it took 2 s") == 1
 

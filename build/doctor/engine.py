@@ -1,0 +1,45 @@
+"""The checks of the engine, of its image store, and of buildx."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from build.doctor.finding import Finding, ok, warning
+from build.doctor.setting import Setting
+from build.engine.buildx import find_buildx
+from build.engine.find import require
+from build.engine.model import Engine
+
+
+def check_engine(setting: Setting) -> Sequence[Finding]:
+    """Ask which engine answers, and judge it.
+
+    Raises:
+        EngineError: None answers, or one that cannot build these images.
+    """
+    return judge(require(setting.environ))
+
+
+def judge(engine: Engine) -> Sequence[Finding]:
+    """Return the findings about an engine that can build these images."""
+    found = ok("engine", f"Docker {engine.version} at {engine.host} ({engine.source})")
+    if engine.containerd_store:
+        return [found, ok("image store", "containerd")]
+    store = warning(
+        "image store",
+        "classic: its images have other digests than those of engines with containerd's image store",
+        'set {"features": {"containerd-snapshotter": true}} in the engine\'s daemon.json, then restart it; '
+        "it does not show the images of the other store",
+    )
+    return [found, store]
+
+
+def check_buildx(setting: Setting) -> Sequence[Finding]:
+    """Look for buildx.
+
+    Raises:
+        EngineError: There is none, or none that is new enough.
+    """
+    del setting
+    buildx = find_buildx()
+    return [ok("buildx", f"{buildx.version} ({' '.join(buildx.command)})")]
