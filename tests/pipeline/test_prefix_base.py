@@ -147,9 +147,7 @@ def test_a_directory_with_another_python_is_refused(checkout: Checkout, tmp_path
     directory = checkout.root / "python"
     (directory / "bin").mkdir(parents=True)
     (directory / "bin" / PYTHON).symlink_to(cpython / "bin" / PYTHON)
-    checkout.edit(
-        "matrix.yaml", f'prefix: {{version: "{VERSION}"}}', f'prefix: {{version: "{OTHER}", directory: python}}'
-    )
+    checkout.edit("matrix.yaml", f'version: "{VERSION}"\n', f'version: "{OTHER}"\n      directory: python\n')
     assert checkout.run("generate").code == 0
     ran = checkout.run("bases", "--base", BASE)
     assert ran.code == 1, ran.text
