@@ -60,8 +60,8 @@ def update_project(
             _update_bases(staging, project, made, bootstrap=not check)
         if BASES in only:
             made = _update_cuda(staging, made)
-        if not made.moves:
-            return made
+        if not made.moves:  # then the day does not move either
+            return dataclasses.replace(made, new_day=made.old_day)
         changed = open_project(staging.copy)
         generated_files.write(changed)
         made = dataclasses.replace(made, rebuilt=_rebuilt(project, changed))

@@ -41,7 +41,7 @@ def edited(file: str, text: str, values: Mapping[KeyPath, Sequence[str]]) -> str
         node, in_brackets, parent = _value(file, root, keys)
         start, end = node.start_mark.index, node.end_mark.index
         texts = [_scalar(value, node.style, in_brackets=in_brackets) for value in new]
-        replaced.append((start, end, _separator(text, node, parent).join(texts)))
+        replaced.append((start, end, texts[0] if len(texts) == 1 else _separator(file, text, node, parent).join(texts)))
     result = text
     for start, end, new_text in sorted(replaced, reverse=True):
         result = result[:start] + new_text + result[end:]
@@ -96,12 +96,18 @@ def _value(file: str, root: yaml.MappingNode, keys: KeyPath) -> tuple[yaml.Scala
     return node, in_brackets, parents[-1]
 
 
-def _separator(text: str, node: yaml.ScalarNode, parent: yaml.Node) -> str:
+def _separator(file: str, text: str, node: yaml.ScalarNode, parent: yaml.Node) -> str:
     """Return what separates the items of a list: a comma, or a new line with the dash at the same column."""
     if not isinstance(parent, yaml.SequenceNode) or parent.flow_style:
         return ", "
     line = text[node.start_mark.index - node.start_mark.column : node.start_mark.index]
-    dash = line.rindex("-")
+    dash = line.rfind("-")
+    if dash < 0:
+        raise NotEditableError(
+            "an item of a list is not on the line of its dash",
+            where=f"{file}:{node.start_mark.line + 1}",
+            fix="write it next to the dash",
+        )
     return ("\r\n" if "\r\n" in text else "\n") + " " * dash + line[dash:]
 
 

@@ -26,11 +26,12 @@ def find(project: Project, *, security_only: bool) -> dict[str, tuple[Newer, ...
     Raises:
         EngineError: mmdebstrap is not installed.
         NetworkError: The archive is not reached.
+        LockError: The lock of a base is damaged, so that it is unknown whether the base lacks a security update.
     """
     suites: dict[str, dict[str, tuple[str, ...]]] = {}
     for name, base in project.matrix.bases.items():
         if isinstance(base.origin, Bootstrapped):
-            suites.setdefault(base.origin.suite, {})[name] = debian.former(project.paths, name)
+            suites.setdefault(base.origin.suite, {})[name] = debian.recorded(project.paths, name) or ()
     found: dict[str, tuple[Newer, ...]] = {}
     for suite, bases in suites.items():
         names = {package.partition("=")[0] for packages in bases.values() for package in packages}
@@ -43,12 +44,17 @@ def find(project: Project, *, security_only: bool) -> dict[str, tuple[Newer, ...
 
 
 def _with_cves(suite: str, bases: Mapping[str, tuple[Newer, ...]]) -> dict[str, tuple[Newer, ...]]:
-    """Add the CVE ids to the packages with security updates; a changelog of each source package is read once."""
-    fixed = {package.source: package for newer in bases.values() for package in newer if package.is_security}
+    """Add the CVE ids to the packages with security updates.
+
+    The packages of a source have the same changelog, but not all contain it: libstdc++6 has a link to another package.
+    """
+    fixed = {package.name: package for newer in bases.values() for package in newer if package.is_security}
     if not fixed:
         return dict(bases)
     logs = debian_archive.changelogs(suite, list(fixed.values()))
-    by_source = {package.source: logs.get(package.name, "") for package in fixed.values()}
+    by_source: dict[str, str] = {}
+    for package in fixed.values():
+        by_source[package.source] = by_source.get(package.source) or logs.get(package.name, "")
     return {
         name: tuple(
             dataclasses.replace(package, cves=debian_archive.cves(by_source[package.source], package.old))

@@ -92,9 +92,10 @@ def staged(project: Paths, outside: Iterable[str] = ()) -> Iterator[Staging]:
         before = _files(project.root)
         root = folder / _DEEP / project.root.name
         root.mkdir(parents=True)
-        for path in outside:
-            if Path(path).parts[:1] == ("..",):
-                link = Path(os.path.normpath(root / path))
+        for path in sorted({os.path.normpath(path) for path in outside if Path(path).parts[:1] == ("..",)}):
+            link = Path(os.path.normpath(root / path))
+            # What is below a folder that is linked already is there, and must not be written to.
+            if not any(parent.is_symlink() for parent in (link, *link.parents) if parent.is_relative_to(folder)):
                 link.parent.mkdir(parents=True, exist_ok=True)
                 link.symlink_to(os.path.normpath(project.root / path))
         for entry in project.root.iterdir():

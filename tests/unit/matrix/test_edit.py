@@ -104,3 +104,11 @@ def test_the_matrix_of_a_project_keeps_every_other_byte() -> None:
         assert added == removed.replace(old, f"{old}9", 1)
         edits += 1
     assert edits > 20
+
+
+def test_an_item_below_its_dash_is_replaced_and_not_split() -> None:
+    text = "a:\n  -\n    one==1\n"
+    assert edited("m.yaml", text, {("a", 0): ["one==2"]}) == "a:\n  -\n    one==2\n"
+    with pytest.raises(NotEditableError, match="not on the line of its dash") as failure:
+        edited("m.yaml", text, {("a", 0): ["one==2", "one==3"]})
+    assert failure.value.where == "m.yaml:3"

@@ -87,3 +87,11 @@ def test_paths_in_the_matrix_lead_to_the_same_places(project: Paths, path: str) 
     (project.root / path / "a.whl").touch()
     with staged(project, [path]) as staging:
         assert (staging.copy.root / path / "a.whl").is_file()
+
+
+def test_a_path_that_is_named_twice_or_below_another_one_is_linked_once(project: Paths) -> None:
+    company = project.root.parent / "company"
+    company.mkdir()
+    with staged(project, ["../company", "../company", "../company/", "../company/gpu"]) as staging:
+        assert (staging.copy.root / "../company").resolve() == company
+    assert list(company.iterdir()) == [], "something was written into the folder of the user"
