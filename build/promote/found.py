@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,9 @@ from build.registry.manifests import INDEXES, Manifest, named_blobs
 from build.system import console
 from build.system.parallel import run_parallel
 from build.verify.reports import verified_tag
+
+#: https://github.com/opencontainers/image-spec/blob/main/descriptor.md#digests
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,6 +146,12 @@ def _tree(source: Source, release: Release, repository: str, manifest: Manifest)
     children: list[Manifest] = []
     if manifest.media_type in INDEXES:
         for entry in _entries(manifest):
+            if not _DIGEST.fullmatch(str(entry.get("digest"))):
+                raise RegistryError(
+                    "an index names an image without its digest",
+                    where=source.reference(repository, manifest.digest),
+                    fix="promote another release; this project writes no such index",
+                )
             child = source.find_manifest(repository, str(entry.get("digest")))
             if child is None:
                 raise _gone(source, release, (repository, str(entry.get("digest"))))
@@ -164,8 +174,11 @@ def _attached(source: Source, repository: str, digest: str, above: frozenset[str
         if manifest is None:
             console.warn(f"{source.reference(repository, each)} is listed as an attachment, but does not exist")
             continue
+        if subject_of(manifest) != digest:  # anyone who may push can write the list
+            console.warn(f"{source.reference(repository, each)} is listed as an attachment of another manifest")
+            continue
         found.append(Stored(repository=repository, manifest=manifest))
-        found += _attached(source, repository, each, above | {each})
+        found += _attached(source, repository, manifest.digest, above | {manifest.digest})
     return found
 
 

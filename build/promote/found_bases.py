@@ -13,6 +13,7 @@ from typing import Any
 
 from build.bases import rootfs_image
 from build.images.recipe import Recipe, debian_packages
+from build.registry.address import is_repository
 from build.registry.contents import Contents
 from build.registry.manifests import Manifest, config_of, layers_of
 from build.system import console
@@ -81,6 +82,8 @@ def find_bases(
     bases = [rootfs_image.repository_of(namespace, name) for name in base_names]
     found: list[FoundBase] = []
     for each in sorted(wanted, key=lambda each: (each.repository, each.packages)):
+        if not (each.repository.startswith(f"{namespace}/") and is_repository(each.repository)):
+            continue  # a label must not decide that another repository is written
         names = {each.repository, *(name for name in bases if each.repository.startswith(f"{name}-"))}
         of_each = [base for name in sorted(names) for base in _in_repository(source, name, each.packages)]
         if not of_each:

@@ -36,7 +36,10 @@ def parse(text: str) -> Location:
         path = text.removeprefix(_OCI)
         if not path:
             raise UsageError(f"'{text}' names no folder", fix="write it as oci:PATH")
-        return Folder(path=Path(path))
+        try:
+            return Folder(path=Path(path).expanduser())  # a shell does not replace '~' after 'oci:'
+        except RuntimeError:
+            raise UsageError(f"'{text}' names the home of a user who does not exist", fix="name the folder") from None
     if text.startswith(("/", "./", "../", "~")):
         raise UsageError(f"'{text}' is not a registry", fix=f"a folder is written as oci:{text}")
     return address.parse(text, is_argument=True)

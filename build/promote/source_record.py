@@ -63,6 +63,7 @@ def _check_places(release: Release, namespace: str, where: str) -> None:
     places = [*release.immutable_tags(), *release.rolling_tags()]
     for repository, tag in places:
         is_own = repository.startswith(f"{namespace}/") and is_repository(repository)
+        is_own = is_own and repository != releases.repository_of(namespace)
         if not is_own or not _TAG.fullmatch(tag):
             raise RegistryError(
                 f"the record of release {release.number} names {repository}:{tag}, which is not in {namespace}/",

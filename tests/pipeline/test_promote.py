@@ -23,7 +23,7 @@ from build.publish import release as releases
 from build.publish.targets import Rules
 from build.registry.address import Registry
 from build.registry.client import Client
-from build.registry.manifests import EMPTY_CONTENT
+from build.registry.manifests import EMPTY, EMPTY_CONTENT, INDEX, MANIFEST, descriptor, to_manifest
 from build.registry.transfer import TransferClient
 from tests.conftest import Checkout, copy_checkout, interrupt, wait_until
 from tests.pipeline.promoting import (
@@ -243,7 +243,7 @@ def test_an_interrupted_publish_of_the_target_is_completed(
 def test_a_record_that_names_other_repositories_is_refused(source: Running, there: Running) -> None:
     with TransferClient(source.registry) as client:
         good = records.read_record(client, RELEASES, TUESDAYS).release
-    for name in ("library/one", "azureml/../library/one", "azureml/One"):
+    for name in ("library/one", "azureml/../library/one", "azureml/One", RELEASES):
         image = dataclasses.replace(good.images[0], repository=name)
         forged = dataclasses.replace(good, images=(image,), latest={})
         manifest, content = releases.artifact(forged)
@@ -251,6 +251,28 @@ def test_a_record_that_names_other_repositories_is_refused(source: Running, ther
             client.put_tag(RELEASES, TUESDAYS, manifest, [EMPTY_CONTENT, content])
         with pytest.raises(RegistryError, match="which is not in azureml/"):
             promote(TUESDAYS, there.registry, dataclasses.replace(there.registry, namespace="elsewhere"))
+
+
+def test_what_a_list_names_is_attached_only_if_it_says_so(
+    source: Running, there: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever may push may write the list of a manifest's attachments."""
+    promote(TUESDAYS, source.registry, there.registry)
+    config = descriptor(EMPTY, EMPTY_CONTENT)
+    other = to_manifest({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": []}, MANIFEST)
+    entry = {"mediaType": MANIFEST, "digest": other.digest, "size": len(other.content)}
+    listed = to_manifest({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}, INDEX)
+    digest = str(there.tag(IMAGES[0], TUESDAYS))
+    with TransferClient(there.registry) as client:
+        client.put_artifact(IMAGES[0], other, [EMPTY_CONTENT])
+        client.put_tag(IMAGES[0], digest.replace(":", "-"), listed)
+    third = dataclasses.replace(there.registry, namespace=f"{there.registry.namespace}-third")
+    promote(TUESDAYS, there.registry, third)
+    assert "is listed as an attachment of another manifest" in capsys.readouterr().err
+    with TransferClient(third) as client:
+        assert client.digest(IMAGES[0], TUESDAYS) == digest
+        assert client.digest(IMAGES[0], other.digest) is None
+        assert "None" not in client.tags(IMAGES[0])
 
 
 def test_a_folder_without_space_is_named_before_anything_is_written(

@@ -15,12 +15,14 @@ def test_a_registry_or_a_folder() -> None:
     assert parse("registry.example/team") == Registry(host="registry.example", namespace="team")
     assert parse("oci:disk/release") == Folder(path=Path("disk/release"))
     assert str(parse("oci:/mnt/disk")) == "oci:/mnt/disk"
+    assert parse("oci:~/release") == Folder(path=Path.home() / "release")
 
 
 @pytest.mark.parametrize(
     ("text", "what", "fix"),
     [
         ("oci:", "'oci:' names no folder", "oci:PATH"),
+        ("oci:~nobody-of-this-name/x", "names the home of a user who does not exist", "name the folder"),
         ("/mnt/disk", "'/mnt/disk' is not a registry", "a folder is written as oci:/mnt/disk"),
         ("./disk", "'./disk' is not a registry", "a folder is written as oci:./disk"),
         ("disk", "'disk' is not a registry: 'disk' is a namespace and not a host", "host[:port][/namespace]"),
