@@ -6,6 +6,8 @@ themselves.  ``Builder`` collects a problem for each.  Effects: reads the file.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -106,7 +108,8 @@ def compose(file: str, text: str) -> tuple[yaml.Node | None, SafeConstructor]:
     for make_loader in _LOADERS:
         try:
             loader = make_loader(text)
-            return loader.get_single_node(), loader
+            with _no_garbage_collection():
+                return loader.get_single_node(), loader
         except yaml.YAMLError as error:
             # The messages of the loader in Python say more than libyaml's.
             if make_loader is yaml.SafeLoader or len(text) > _WELL_EXPLAINED:
@@ -116,6 +119,18 @@ def compose(file: str, text: str) -> tuple[yaml.Node | None, SafeConstructor]:
                 f"{file} is nested too deeply to be read", where=f"{file}:{_deep_line(text)}", fix="write it flatter"
             ) from None
     raise AssertionError("unreachable: the last loader returns or raises")
+
+
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Nodes are made by the hundred thousand and contain no cycles: looking for some takes a third of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _not_yaml(file: str, text: str, error: yaml.YAMLError) -> MatrixError:
