@@ -129,9 +129,11 @@ def _remove(folder: Path, undo: Undo) -> None:
         processes.end(programs)
         for note in folder.glob(_NOTE):
             _undo_note(note, undo)
-        if any(folder.glob(_NOTE)) or _has_mounts(folder):
+        if any(folder.glob(_NOTE)):
             return
-        shutil.rmtree(folder, ignore_errors=True)
+        _unmount(folder)
+        if not _mounts(folder):  # what is in a mount is not removed
+            shutil.rmtree(folder, ignore_errors=True)
         if not (programs or folder.exists()) or time.monotonic() > until:
             return
         # While programs were being ended, one of them may have started another, which goes on writing.
@@ -186,10 +188,17 @@ def _programs(folder: Path, sessions: set[int]) -> list[psutil.Process]:
     return [process for process in found.values() if processes.is_alive(process)]
 
 
-def _has_mounts(folder: Path) -> bool:
-    """Tell whether something is mounted below the folder: what is in a mount is not removed."""
+def _unmount(folder: Path) -> None:
+    """Undo what a program that was killed has mounted below the folder (mmdebstrap: /proc, /sys, /dev)."""
+    for mount in reversed(_mounts(folder)):
+        with contextlib.suppress(OSError):  # umount is not installed
+            processes.run(["umount", "--lazy", mount])
+
+
+def _mounts(folder: Path) -> list[str]:
+    """Return where something is mounted below the folder."""
     try:
-        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
+        lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return False
-    return f" {folder}/" in mounts
+        return []
+    return [words[4] for line in lines if (words := line.split())[4].startswith(f"{folder}/")]
