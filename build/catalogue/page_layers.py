@@ -94,7 +94,7 @@ def layer_titles(commands: Sequence[str], report: Report | None) -> list[tuple[s
 
     Args:
         commands: The command that made each layer, from the bottom up.
-        report: The image's test report; None if there is none.
+        report: The image's test report; None if it has none.
     """
     named = report.layers if report else ()
     of_packages = [number for number, created_by in enumerate(commands) if layers.is_package_layer(created_by)]

@@ -10,9 +10,9 @@ from build.errors import UsageError
 from build.publish.release import NAME, numbers, repository_of
 from build.registry import address
 from build.registry.address import Registry
+from build.registry.manifests import is_digest
 from build.registry.tags import LATEST
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 #: Distribution specification, "Pulling manifests".
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _FIX = (
@@ -131,7 +131,7 @@ class _Reader:
 
     def _read(self, scheme: str, rest: str) -> Reference:
         path, at, digest = rest.partition("@")
-        if at and not _DIGEST.fullmatch(digest):
+        if at and not is_digest(digest):
             raise ValueError(f"'{digest}' is not a digest (sha256: and 64 hexadecimal digits)")
         folder, slash, last = path.rpartition("/")
         name, colon, tag = last.partition(":")

@@ -84,7 +84,7 @@ def pair(before: Release | None, after: Release) -> Pairs:
     """Pair the images of two releases by name and stand-in base.
 
     Args:
-        before: The older release; None if there is none: then all images are added.
+        before: The older release; None before the first one: then all images are added.
         after: The newer one.
     """
     old = {image.key: image for image in before.images} if before else {}

@@ -38,7 +38,7 @@ def check_buildx(setting: Setting) -> Sequence[Finding]:
     """Look for buildx.
 
     Raises:
-        EngineError: There is none, or none that is new enough.
+        EngineError: buildx is not found, or is too old.
     """
     del setting
     buildx = find_buildx()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from build.promote.found import Found, Stored, subject_of
+from build.promote.found import Found, Stored
 from build.promote.stores import Target
 from build.promote.transfer import Missing
 from build.publish.release import Place
+from build.registry.manifests import subject_of
 from build.system import console
 from build.system.parallel import run_parallel
 

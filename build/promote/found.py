@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +12,10 @@ from build.promote.found_bases import BuiltOn, FoundBase, base_of, find_bases
 from build.promote.stores import Source
 from build.publish.release import Place, Release
 from build.publish.stored import recipe_of
-from build.registry.manifests import INDEXES, Manifest, named_blobs
+from build.registry.manifests import INDEXES, Manifest, is_digest, named_blobs, subject_of
 from build.system import console
 from build.system.parallel import run_parallel
 from build.verify.reports import verified_tag
-
-#: https://github.com/opencontainers/image-spec/blob/main/descriptor.md#digests
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +141,7 @@ def _tree(source: Source, release: Release, repository: str, manifest: Manifest)
     children: list[Manifest] = []
     if manifest.media_type in INDEXES:
         for entry in _entries(manifest):
-            if not _DIGEST.fullmatch(str(entry.get("digest"))):
+            if not is_digest(str(entry.get("digest"))):
                 raise RegistryError(
                     "an index names an image without its digest",
                     where=source.reference(repository, manifest.digest),
@@ -180,14 +175,6 @@ def _attached(source: Source, repository: str, digest: str, above: frozenset[str
         found.append(Stored(repository=repository, manifest=manifest))
         found += _attached(source, repository, manifest.digest, above | {manifest.digest})
     return found
-
-
-def subject_of(manifest: Manifest) -> str | None:
-    """The digest of the manifest that a manifest refers to; None if it refers to none."""
-    try:
-        return str(json.loads(manifest.content)["subject"]["digest"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
 
 
 def _gone(source: Source, release: Release, place: Place) -> RegistryError:

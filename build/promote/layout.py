@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,13 +13,12 @@ from build.promote import layout_index
 from build.promote.layout_index import Descriptor, name_of
 from build.promote.places import Folder
 from build.registry.failures import DamagedContentError
-from build.registry.manifests import INDEX, MANIFEST, Manifest, digest_of
+from build.registry.manifests import INDEX, MANIFEST, Manifest, digest_of, is_digest, subject_of
 
 #: The file that makes a folder a layout, and its content.
 MARK = "oci-layout"
 VERSION = {"imageLayoutVersion": "1.0.0"}
 INDEX_FILE = "index.json"
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _PIECE = 1024 * 1024
 
 
@@ -73,7 +71,7 @@ class Layout:
 
     def digest(self, repository: str, reference: str) -> str | None:
         """Return the digest that a tag or a digest names, or None if it does not exist."""
-        if _DIGEST.fullmatch(reference):
+        if is_digest(reference):
             return reference if self._blob(reference).is_file() else None
         entry = layout_index.names(self._entries).get(name_of(repository, reference))
         return str(entry["digest"]) if entry else None
@@ -116,9 +114,8 @@ class Layout:
         found: dict[str, list[str]] = {}
         for digest in dict.fromkeys(str(entry["digest"]) for entry in self._entries):
             manifest = self.find_manifest("", digest)
-            subject = manifest.document.get("subject") if manifest else None
-            if isinstance(subject, dict) and manifest:
-                found.setdefault(str(subject.get("digest")), []).append(manifest.digest)
+            if manifest and (subject := subject_of(manifest)):
+                found.setdefault(subject, []).append(manifest.digest)
         return found
 
     @contextlib.contextmanager
@@ -128,7 +125,7 @@ class Layout:
             yield iter(functools.partial(file.read, _PIECE), b"")
 
     def _blob(self, digest: str) -> Path:
-        if not _DIGEST.fullmatch(digest):
+        if not is_digest(digest):
             raise self._damaged(digest, "not a SHA-256 digest")
         return self._path / "blobs" / digest.replace(":", "/")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from build.promote.base_tags import missing_base_tags
@@ -15,10 +15,9 @@ from build.publish.origin import Origin
 from build.publish.record_write import write_record
 from build.publish.records import read_tags
 from build.publish.release import Place
-from build.publish.tag_moves import Move, Moves, unfinished
+from build.publish.tag_moves import Move, Moves, advice_about_latest, unfinished
 from build.publish.targets import Rules
 from build.publish.writes import Writes
-from build.registry.failures import ImmutableTagError
 from build.registry.manifests import Manifest
 from build.registry.transfer import TransferClient
 from build.system.parallel import run_parallel
@@ -58,7 +57,7 @@ class RegistryTags:
         """
         remote, writes = self.remote, Writes(self.remote)
         with contextlib.ExitStack() as stack:
-            stack.enter_context(_advice_about_latest(self.rules))
+            stack.enter_context(advice_about_latest("promote", self.rules))
             guard: Guard = NoGuard()
             if self.rules.latest:
                 guard = stack.enter_context(locked(remote, self.repository, self.origin, writes))
@@ -102,14 +101,3 @@ class RegistryTags:
             )
 
         return run_parallel(move, wanted)
-
-
-@contextlib.contextmanager
-def _advice_about_latest(rules: Rules) -> Iterator[None]:
-    """Name the option for registries whose tags cannot be moved, unless the run has it."""
-    try:
-        yield
-    except ImmutableTagError as error:
-        if rules.latest:
-            error.fix = "promote with --no-latest, which moves no tag"
-        raise

@@ -15,7 +15,7 @@ from build.publish.plan import Plan
 from build.publish.release import Commit
 from build.registry import attachments
 from build.registry.client import Client
-from build.registry.manifests import Manifest, config_of, layers_of
+from build.registry.manifests import Manifest, config_of, layers_of, subject_of
 from build.system import console
 from build.verify import reports
 from build.verify.reports import verified_tag
@@ -69,8 +69,7 @@ def verified_digest(remote: Client, repository: str, recipe: str, suite: str) ->
     manifest = remote.find_manifest(repository, verified_tag(recipe, suite))
     if manifest is None or manifest.document.get("artifactType") != reports.MEDIA_TYPE:
         return None
-    subject = manifest.document.get("subject")
-    return str(subject.get("digest")) if isinstance(subject, dict) else None
+    return subject_of(manifest)
 
 
 def read_inputs(remote: Client, repository: str, recipe: str) -> Mapping[str, Any] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from docker import DockerClient
@@ -31,12 +31,11 @@ from build.publish.record_write import NewRecord, write_record
 from build.publish.records import Family, read_tags
 from build.publish.release import Place, Release
 from build.publish.stored import recipe_of
-from build.publish.tag_moves import Move, Moves, nothing_moved, unfinished
+from build.publish.tag_moves import Move, Moves, advice_about_latest, nothing_moved, unfinished
 from build.publish.targets import Rules, Target
 from build.publish.writes import Writes
 from build.registry.address import Registry
 from build.registry.client import Client
-from build.registry.failures import ImmutableTagError
 from build.registry.manifests import Manifest
 from build.registry.tags import LATEST
 from build.system import console
@@ -170,7 +169,7 @@ def _move_tags(
     remote = run.remote
     writes = Writes(remote)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_advice_about_latest(run.rules))
+        stack.enter_context(advice_about_latest("publish", run.rules))
         with nothing_moved(plans):
             guard: Guard = NoGuard()
             if run.rules.latest:
@@ -194,17 +193,6 @@ def _move_tags(
             tags.run([move for move in moves if (move.repository, move.tag) not in target.unfinished])
             recipes = [(plan.item.repository, plan.item.recipe_tag) for plan in plans]
             return plans, target, tags.read_back(target.wanted, recipes)
-
-
-@contextlib.contextmanager
-def _advice_about_latest(rules: Rules) -> Iterator[None]:
-    """Name the option for registries whose tags cannot be moved, unless the run has it."""
-    try:
-        yield
-    except ImmutableTagError as error:
-        if rules.latest:
-            error.fix = "publish with --no-latest, which moves no tag"
-        raise
 
 
 def _again(remote: Client, plan: Plan) -> Plan:

@@ -12,8 +12,10 @@ from build.publish.lock import Guard, LostLockError
 from build.publish.plan import Plan
 from build.publish.records import read_tags
 from build.publish.release import Place
+from build.publish.targets import Rules
 from build.publish.writes import UnansweredInterrupt, Writes
 from build.registry.client import Client
+from build.registry.failures import ImmutableTagError
 from build.registry.manifests import Manifest
 from build.registry.tags import LATEST
 from build.system import console
@@ -42,6 +44,22 @@ class Move:
 #: ``asked``: the request was sent, and its outcome is unknown. ``unsettled``: it is done, but an earlier attempt had no
 #: answer, and may still be carried out.
 _State = Literal["asked", "done", "unsettled", "refused"]
+
+
+@contextlib.contextmanager
+def advice_about_latest(command: str, rules: Rules) -> Iterator[None]:
+    """Name the option for registries whose tags cannot be moved, unless the run has it.
+
+    Args:
+        command: The name of the command.
+        rules: What a person allows.
+    """
+    try:
+        yield
+    except ImmutableTagError as error:
+        if rules.latest:
+            error.fix = f"{command} with --no-latest, which moves no tag"
+        raise
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,9 @@ EMPTY_CONTENT = b"{}"
 INDEXES = (INDEX, "application/vnd.docker.distribution.manifest.list.v2+json")
 #: The types that are asked for.
 MANIFESTS = (*INDEXES, MANIFEST, "application/vnd.docker.distribution.manifest.v2+json")
+
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +57,22 @@ class Blob:
 def digest_of(content: bytes) -> str:
     """The digest under which a registry stores a content: ``sha256:…``."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def is_digest(text: str) -> bool:
+    """Tell whether a text is a digest, and not a tag.
+
+    https://github.com/opencontainers/image-spec/blob/main/descriptor.md#digests
+    """
+    return _DIGEST.fullmatch(text) is not None
+
+
+def subject_of(manifest: Manifest) -> str | None:
+    """Return the digest of the manifest that a manifest is attached to; None if it is attached to none."""
+    try:
+        return str(manifest.document["subject"]["digest"])
+    except (ValueError, LookupError, TypeError):
+        return None
 
 
 def descriptor(media_type: str, content: bytes) -> dict[str, Any]:
