@@ -89,7 +89,8 @@ def new_framework(
             _add(project, ("frameworks",), lines)
             if not file.exists():
                 write_atomically(file, text)
-            _lock_and_generate(paths)
+            _lock(paths)
+        _generate(paths)
     console.out.print(
         f"\n1. edit {place}\n2. nox -s build verify -- '{name}-{release.key}-*'", markup=False, highlight=False
     )
@@ -117,7 +118,9 @@ def new_version(name: str, wanted: str) -> None:
         _say(release, f'frameworks.{name}.versions."{release.key}"')
         with _undone_on_failure(paths.matrix):
             _add(project, ("frameworks", name, "versions", model.key), entry.version(model, release))
-            _lock_and_generate(paths)
+            _check_pins(open_project(paths), name, release)
+            _lock(paths)
+        _generate(paths)
     console.out.print(f"\nnext: nox -s build verify -- '{name}-{release.key}-*'", markup=False, highlight=False)
 
 
@@ -213,9 +216,24 @@ def _add(project: Project, keys: tuple[str, ...], lines: list[str]) -> None:
     write_atomically(file, insert.append(text, project.loaded.root, keys, lines))
 
 
-def _lock_and_generate(paths: Paths) -> None:
+def _check_pins(project: Project, name: str, release: Release) -> None:
+    """Check that all images of a new version pin its release: a pin may be written in a way that is not replaced."""
+    images = [each for each in project.variants if each.framework == name and each.version == release.key]
+    pins = _exact(each.own_contract[0] for each in images if each.own_contract)
+    if set(pins.values()) != {Version(release.version.public)}:
+        raise UsageError(
+            f"the pins of the newest version could not be replaced by {release.pin}",
+            where=project.loaded.where("frameworks", name, "versions", release.key),
+            fix="add the version by hand (CONTRIBUTING.md, 'Add a framework version')",
+        )
+
+
+def _lock(paths: Paths) -> None:
     open_project(paths)  # an entry that the matrix does not allow is reported before minutes of resolving
     lock_command(paths, check=False, refresh_bases=False)
+
+
+def _generate(paths: Paths) -> None:
     console.info(f"{len(generated_files.write(open_project(paths)))} files generated")
 
 
@@ -232,5 +250,5 @@ def _undone_on_failure(*files: Path) -> Iterator[None]:
             else:
                 write_atomically(file, text)
         if isinstance(failure, PipelineError):
-            console.warn("nothing was added")
+            console.warn(f"nothing was added: {files[0].name} is as it was")
         raise

@@ -69,7 +69,7 @@ def plan_of(chosen: Chosen, options: PublishOptions, *, locked: bool = False) ->
         names = console.some([f"{each.repository}:{each.tag}" for each in made.differences])
         console.warn(
             f"tags of images that are not selected are not what the record of the last release says: {names}; "
-            "the next publish corrects that: nox -s publish"
+            "the next publish or pipeline corrects that: nox -s publish"
         )
     return made
 

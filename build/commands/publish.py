@@ -108,8 +108,10 @@ def finish_release(project: Project, options: PublishOptions) -> None:
         origin=origin.of_checkout(project.paths.root, held=state.lock_file(project.paths)),
         rules=_rules(options),
     )
-    if finished:
-        console.info(f"release {finished.number}, whose publish was interrupted, is finished")
+    if finished and finished.is_new:
+        console.info(f"release {finished.release.number} is new: images or tags of the last one were deleted or moved")
+    elif finished:
+        console.info(f"release {finished.release.number}, whose publish was interrupted, is finished")
 
 
 def _rules(options: PublishOptions) -> Rules:

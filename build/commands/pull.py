@@ -34,7 +34,8 @@ def ask_registry(run: Run, *, pulls: bool, locked: bool) -> PublishedBases | Non
     names = run.project.build_base_names([image.variant for image in run.images])
     if not pulls or not probe.is_running(registry):
         return published.ask(run.project, names, registry)
-    plan = make_plan(run.project, run.images, (), registry, Options(locked=locked))
+    # Nothing is published, so that the age of the checkout does not matter.
+    plan = make_plan(run.project, run.images, (), registry, Options(locked=locked, allow_older=True))
     if plan.unknown:
         images, why = console.count(len(plan.unknown), "image"), plan.unknown[0].why.what
         console.warn(f"it is unknown what the registry has of {images}: {why}; what the engine does not have is built")

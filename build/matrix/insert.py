@@ -47,5 +47,7 @@ def _last_line(node: yaml.Node) -> int:
     assert isinstance(node, yaml.CollectionNode), "YAML has no other nodes"
     if node.flow_style or not node.value:
         return int(node.end_mark.line)
-    last = node.value[-1]
-    return _last_line(last[1] if isinstance(node, yaml.MappingNode) else last)
+    # An alias has the node of its anchor, which is further up.
+    if isinstance(node, yaml.MappingNode):
+        return max(max(int(key.end_mark.line), _last_line(value)) for key, value in node.value)
+    return max(int(node.start_mark.line), *map(_last_line, node.value))

@@ -29,7 +29,7 @@ from build.publish.publication import Publication, Published, Status
 from build.publish.push import Progress, local_image, push
 from build.publish.record_write import NewRecord, write_record
 from build.publish.records import Family, read_tags
-from build.publish.release import Place, Release
+from build.publish.release import Place
 from build.publish.stored import recipe_of
 from build.publish.tag_moves import Move, Moves, advice_about_latest, nothing_moved, unfinished
 from build.publish.targets import Rules, Target
@@ -113,8 +113,10 @@ def publish(
         ]
 
 
-def finish(registry: Registry, namespace: str, *, origin: Origin, rules: Rules) -> Release | None:
+def finish(registry: Registry, namespace: str, *, origin: Origin, rules: Rules) -> Target | None:
     """Finish the last release, if a run that wrote its record was interrupted before it moved all tags.
+
+    If a tag cannot be moved back, or an image is gone, that is a new release with what the registry has.
 
     Args:
         registry: The registry.
@@ -123,7 +125,7 @@ def finish(registry: Registry, namespace: str, *, origin: Origin, rules: Rules) 
         rules: What a person allows.
 
     Returns:
-        The release; None if it was finished already, or another run publishes now.
+        What was done; None if the release was finished already, or another run publishes now.
 
     Raises:
         RegistryError: The registry is not there, refuses, or stopped answering. The details say what the run left.
@@ -135,7 +137,7 @@ def finish(registry: Registry, namespace: str, *, origin: Origin, rules: Rules) 
         if (holder and holder.clone != origin.clone) or not run.family(repository).differences:
             return None
         _, target, _ = _move_tags(run, repository, [], [])
-        return target.release
+        return None if target.is_done else target
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import yaml
 from packaging.version import Version
 
 from build.scaffold.release import Release
+
+#: Before the keys of a version.
+_INDENT = " " * 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +40,8 @@ def framework(name: str, title: str, release: Release) -> list[str]:
     lines = [f"  {name}:", f"    title: {_scalar(title)}", "    versions:", f'      "{release.key}":']
     if release.misfits:
         lines.append(_bases(release))
-    lines.append(f"        contract: [{release.pin}]")
-    if release.day:
-        lines.append(f"        lifecycle: {{released: {release.day.isoformat()}}}")
-    return lines
+    lines.append(f"{_INDENT}contract: [{release.pin}]")
+    return [*lines, *_lifecycle(release)]
 
 
 def version(model: Model, release: Release) -> list[str]:
@@ -53,12 +55,26 @@ def version(model: Model, release: Release) -> list[str]:
     pin = re.compile(rf"(?<![\w.-])({names})(\[[^\]]*\])?=={re.escape(str(model.release))}(?![\w.])")
     lines = [pin.sub(rf"\1\2=={release.version}", line) for line in model.lines]
     lines[0] = lines[0].replace(model.key, release.key, 1)
-    if release.day:
-        day = rf"\g<1>{release.day.isoformat()}"
-        lines = [re.sub(r"(\breleased: )\d{4}-\d\d-\d\d", day, line) for line in lines]
     if release.misfits:
-        lines = [lines[0], _bases(release), *(line for line in lines[1:] if not line.startswith("        bases:"))]
-    return lines
+        lines = [lines[0], _bases(release), *_without("bases", lines[1:])]
+    # The end of the other version is not that of this one.
+    return [*_without("lifecycle", lines), *_lifecycle(release)]
+
+
+def _without(key: str, lines: Sequence[str]) -> list[str]:
+    """Return the lines of a version without one of its keys."""
+    kept = []
+    is_inside = False
+    for line in lines:
+        is_deeper = line.startswith((f"{_INDENT} ", f"{_INDENT}- ")) or not line.strip()
+        is_inside = line.startswith(f"{_INDENT}{key}:") or (is_inside and is_deeper)
+        if not is_inside:
+            kept.append(line)
+    return kept
+
+
+def _lifecycle(release: Release) -> list[str]:
+    return [f"{_INDENT}lifecycle: {{released: {release.day.isoformat()}}}"] if release.day else []
 
 
 def _scalar(text: str) -> str:
@@ -68,4 +84,4 @@ def _scalar(text: str) -> str:
 
 def _bases(release: Release) -> str:
     """The line that names the bases, where the release cannot be installed on all."""
-    return f"        bases: [{', '.join(release.bases)}]"
+    return f"{_INDENT}bases: [{', '.join(release.bases)}]"

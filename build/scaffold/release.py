@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from packaging.version import Version
 
 from build.errors import UsageError
-from build.packages.compatibility import explain
+from build.packages.compatibility import Finding, explain
 from build.packages.distribution import Distribution
 from build.packages.target import Target
 
@@ -59,7 +59,7 @@ def choose(distribution: Distribution, targets: Mapping[str, Target], wanted: st
             where=", ".join(distribution.places),
             fix=f"name one of: {', '.join(map(str, released[:_NAMED]))}" if released else None,
         )
-    misfits: dict[str, str] = {}
+    newest: list[Finding] = []
     for version in matching:
         pin = f"{distribution.name}=={version}"
         findings = {base: explain(pin, distribution, target) for base, target in targets.items()}
@@ -72,12 +72,13 @@ def choose(distribution: Distribution, targets: Mapping[str, Target], wanted: st
                 bases=tuple(base for base in targets if base not in says),
                 misfits=says,
             )
-        misfits = misfits or says
+        newest = newest or [finding for finding in findings.values() if finding]
+    day = min((finding.from_day for finding in newest if finding.from_day), default=None)
     raise UsageError(
         f"no release of {distribution.name} can be installed from wheels on the bases of the matrix: "
-        + "; ".join(dict.fromkeys(misfits.values())),
+        + "; ".join(dict.fromkeys(finding.says for finding in newest)),
         where=", ".join(distribution.places),
-        fix="add it by hand (CONTRIBUTING.md, 'Add a framework')",
+        fix=f"move exclude-newer in matrix.yaml to {day} or later" if day else "add it by hand (CONTRIBUTING.md)",
     )
 
 

@@ -134,7 +134,8 @@ def _remove(folder: Path, undo: Undo) -> None:
         _unmount(folder)
         if not _mounts(folder):  # what is in a mount is not removed
             shutil.rmtree(folder, ignore_errors=True)
-        if not (programs or folder.exists()) or time.monotonic() > until:
+        # Without programs, another try would change nothing.
+        if not (programs or (sessions and folder.exists())) or time.monotonic() > until:
             return
         # While programs were being ended, one of them may have started another, which goes on writing.
         time.sleep(0.05)

@@ -94,3 +94,12 @@ def test_what_cannot_be_locked_is_taken_out_of_the_matrix_again(checkout: Checko
     assert done.code == 1, done.text
     assert "nothing was added" in done.one_screen()
     assert checkout.paths.matrix.read_bytes() == before
+
+
+def test_a_pin_that_cannot_be_replaced_is_an_error(checkout: Checkout) -> None:
+    write(checkout, SIX.replace("six==1.16.0", "'six == 1.16.0'"))
+    before = checkout.paths.matrix.read_bytes()
+    done = checkout.run("new", "version", "six", "1.17")
+    assert done.code == 2, done.text
+    assert "the pins of the newest version could not be replaced by six==1.17.0" in done.one_screen()
+    assert checkout.paths.matrix.read_bytes() == before

@@ -23,8 +23,10 @@ from build.locks import debian
 from build.matrix.origins import Bootstrapped
 from build.publish import records
 from build.publish import release as releases
+from build.publish.release import Commit, Release
 from build.publish.stored import recipe_of
 from build.registry import address
+from build.registry.address import Registry
 from build.registry.attachments import attach
 from build.registry.client import Client
 from build.registry.manifests import EMPTY, EMPTY_CONTENT, MANIFEST, descriptor, layers_of, to_manifest
@@ -285,25 +287,53 @@ def test_an_older_checkout_plans_and_builds_nothing_that_would_replace_newer_ima
     assert same.code == 0, same.one_screen()
 
 
-def test_pipeline_finishes_a_release_of_other_images(published: Published, fresh: Checkout) -> None:
-    """The selected image needs nothing, so that no engine is needed either."""
-    namespace = f"team-{uuid.uuid4().hex[:8]}"
-    environment = {"REGISTRY": f"127.0.0.1:{published.registry.port}/{namespace}"}
+def test_build_pulls_on_an_older_checkout_too(
+    published: Published, fresh: Checkout, engine_client: docker.DockerClient
+) -> None:
+    """The last release has another image, of a newer commit; that of the checkout is there under its recipe."""
+    registry, environment, record = _released(published)
+    newer = Commit(hash="b" * 40, time=2_000_000_000)
+    image = replace(record.images[0], digest=f"sha256:{'0' * 64}", recipe="0" * 64, commit=newer)
+    with Client(registry) as client:
+        _record(client, replace(record, images=(image,)))
+    committed(fresh, "2026-11-01")
+    planned = fresh.run("plan", MINIMAL, env={**environment, **NO_ENGINE})
+    assert re.search(rf"^{MINIMAL} +blocked", planned.out, re.MULTILINE), planned.text
+    engine_client.images.remove(local_image(engine_client, published.checkout, MINIMAL).id, force=True)
+    done = fresh.run("build", MINIMAL, env=environment)
+    assert done.code == 0, done.one_screen()
+    assert f"pulling {MINIMAL}: the registry has it" in done.err
+
+
+def _released(published: Published) -> tuple[Registry, dict[str, str], Release]:
+    """A new namespace of the registry in which the minimal image is released, its variables, and the release."""
+    environment = {"REGISTRY": f"127.0.0.1:{published.registry.port}/team-{uuid.uuid4().hex[:8]}"}
     done = published.checkout.run("pipeline", MINIMAL, env=environment)
     assert done.code == 0, done.one_screen()
+    registry = address.from_environment(environment)
+    with Client(registry) as client:
+        release = records.read(client, "azureml/releases").release
+    assert release is not None
+    return registry, environment, release
+
+
+def _record(client: Client, release: Release) -> None:
+    manifest, content = releases.artifact(release)
+    client.put_artifact("azureml/releases", manifest, [EMPTY_CONTENT, content])
+    client.put_tag("azureml/releases", release.number, manifest)
+
+
+def test_pipeline_finishes_a_release_of_other_images(published: Published, fresh: Checkout) -> None:
+    """The selected image needs nothing, so that no engine is needed either."""
+    registry, environment, release = _released(published)
     config = descriptor(EMPTY, EMPTY_CONTENT)
     document = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": []}
     other = to_manifest(document, MANIFEST)
-    registry = address.from_environment(environment)
     with Client(registry) as client:
         client.put_artifact("azureml/other", other, [EMPTY_CONTENT])
-        family = records.read(client, "azureml/releases")
-        assert family.release is not None
-        image = replace(family.release.images[0], name="other", repository="azureml/other", digest=other.digest)
-        record = replace(family.release, images=(*family.release.images, image))
-        manifest, content = releases.artifact(record)
-        client.put_artifact("azureml/releases", manifest, [EMPTY_CONTENT, content])
-        client.put_tag("azureml/releases", record.number, manifest)
+        image = replace(release.images[0], name="other", repository="azureml/other", digest=other.digest)
+        record = replace(release, images=(*release.images, image))
+        _record(client, record)
         assert client.digest("azureml/other", record.number) is None
         done = fresh.run("pipeline", MINIMAL, env={**environment, **NO_ENGINE})
         assert done.code == 0, done.one_screen()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 
 import yaml
 from packaging.version import Version
@@ -76,6 +77,39 @@ def test_a_version_is_made_after_another_one() -> None:
         "lifecycle": {"released": datetime.date(2026, 10, 11)},
     }
     assert text.count("# Why it has two devices.") == 2
+
+
+def test_a_version_does_not_inherit_the_end_of_another_one() -> None:
+    ending = MATRIX.replace(
+        "        lifecycle: {released: 2026-01-02}\n",
+        """\
+        bases:
+          - one
+          - two
+        lifecycle:
+          released: 2026-01-02
+          full-support: {until: 2026-03-01, source: a page of upstream}
+        gpu-note: 1
+""",
+    )
+    root = compose(ending)
+    keys = ("frameworks", "boost", "versions", "1.2")
+    lines = tuple(lines_of(ending, root, keys))
+    model = Model(key="1.2", release=Version("1.2.0"), distributions=("boost",), lines=lines)
+    release = replace(NEWER, bases=("one",), misfits={"two": "it has no wheel"})
+    text = append(ending, root, keys, entry.version(model, release))
+    assert (text.count("lifecycle:"), text.count("full-support:")) == (2, 1)
+    made = yaml.safe_load(text)
+    version = made["frameworks"]["boost"]["versions"]["1.3"]
+    assert version["lifecycle"] == {"released": datetime.date(2026, 10, 11)}
+    assert (version["bases"], version["gpu-note"]) == (["one"], 1)
+
+
+def test_an_alias_is_where_it_is_used() -> None:
+    text = "life: &life {released: 2026-01-02}\na:\n  b:\n    c: 1\n    life: *life\nd: [1]\n"
+    root = compose(text)
+    assert lines_of(text, root, ("a", "b")) == ["  b:", "    c: 1", "    life: *life"]
+    assert append(text, root, ("a",), ["  e: 2"]).splitlines()[4:6] == ["    life: *life", "  e: 2"]
 
 
 def test_a_version_names_its_bases_where_it_does_not_fit_all() -> None:

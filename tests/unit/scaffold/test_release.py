@@ -69,6 +69,12 @@ def test_a_version_that_does_not_exist_is_an_error_that_names_those_that_do() ->
     assert failure.value.fix == "name one of: 2.0, 1.0"
 
 
+def test_a_release_after_exclude_newer_is_named_with_the_day() -> None:
+    with pytest.raises(UsageError) as failure:
+        choose(of(wheel("1.0", "2026-11-21")), TARGETS)
+    assert failure.value.fix == "move exclude-newer in matrix.yaml to 2026-11-22 or later"
+
+
 def test_wheels_for_no_base_are_an_error() -> None:
     with pytest.raises(UsageError, match="no release of small can be installed from wheels") as failure:
         choose(of(wheel("1.0", python="cp39")), TARGETS)

@@ -123,6 +123,21 @@ def test_a_program_that_starts_while_another_is_ended_is_ended_too(temporary: Pa
         processes.stop(program)
 
 
+def test_what_a_killed_program_mounted_is_unmounted(temporary: Path) -> None:
+    """As mmdebstrap mounts /proc in the root file system that it makes."""
+    dead = temporary / "inference-images-run-dead"
+    mounted = dead / "tmp" / "root"
+    mounted.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "none"]
+    if processes.run([*mount, str(mounted)]).returncode != 0:
+        pytest.skip("this user may not mount")
+    (mounted / "below").mkdir()
+    processes.run([*mount, str(mounted / "below")])
+    with run_folder.opened({}):
+        assert not dead.exists()
+    assert f" {mounted}" not in Path("/proc/self/mountinfo").read_text()
+
+
 def test_a_run_that_is_alive_keeps_its_folder(other: Other, tmp_path: Path) -> None:
     with run_folder.opened({}):
         assert (other.folder / "tmp/left").is_dir()
