@@ -20,7 +20,7 @@ from build.commands.building import building
 from build.commands.options import PublishOptions, Session, Shown, publishing, selecting
 from build.commands.plan import fail_if_unknown, plan_of
 from build.commands.publish import finish_release, publish_images
-from build.commands.pull import pull_published
+from build.commands.pull import pull_published, take_over_foundations
 from build.commands.run import Chosen, Run, checked, choose, connected
 from build.commands.verify import verify_images
 from build.engine.built import BuiltImage
@@ -151,6 +151,7 @@ def _bring(
         images = built_images(outcomes)
         if not images:
             return (), left_out
+        take_over_foundations(run, images)
         verify_images(run, images, force=False, workers=workers, shown=shown)
         published = publish_images(run, images, publish_options)
         if verbose:

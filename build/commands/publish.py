@@ -16,7 +16,7 @@ from build.engine.built import BuiltImage
 from build.errors import VerifyError
 from build.paths import repository
 from build.publish import origin, output
-from build.publish.bases import BasesOf, used_bases
+from build.publish.bases import BasesOf
 from build.publish.publication import Publication, Published
 from build.publish.publish import finish
 from build.publish.publish import publish as push
@@ -87,7 +87,7 @@ def publish_images(run: Run, images: Sequence[BuiltImage], options: PublishOptio
             origin=origin.of_checkout(run.project.paths.root, held=state.lock_file(run.project.paths)),
             rules=_rules(options),
             progress=show,
-            bases=BasesOf(project=run.project, used=used_bases(run.project, images)),
+            bases=BasesOf.of(run.project, images),
             ends={each.repository: end for each in run.project.variants if (end := each.lifecycle.end_of_life)},
         )
 

@@ -1,19 +1,22 @@
-"""Pull the images that the registry has, instead of building them again; `build` and `pipeline` use this."""
+"""Take from the registry what it has, instead of building and testing again; `build` and `pipeline` use this."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from build.bases import published
 from build.bases.published_note import PublishedBases
 from build.builder import image_recipes
 from build.builder.existing import find_built
 from build.commands.run import Run
+from build.engine.built import BuiltImage
 from build.engine.pull import pull
 from build.errors import RegistryError
 from build.plan import fetch
 from build.plan.plan import Options, Plan, make_plan
 from build.plan.states import Present, ToTest
+from build.publish.bases import BasesOf
+from build.publish.foundations import fetch_results
 from build.registry import address, probe
 from build.registry.client import Client
 from build.system import console
@@ -87,3 +90,24 @@ def pull_published(run: Run, plan: Plan, wanted: Mapping[str, Present]) -> None:
                 fetch.remember_tests(run.project.paths, remote, question, image_id, state.ids)
             except RegistryError as failure:
                 console.warn(f"the test report of {name} cannot be read: it is tested again ({failure.what})")
+
+
+def take_over_foundations(run: Run, images: Sequence[BuiltImage]) -> None:
+    """Take over the tests of bases and server layers that have passed elsewhere; the tests run again if none can be.
+
+    Args:
+        run: The command's setting.
+        images: The images that are about to be tested.
+    """
+    registry = address.from_environment()
+    if not probe.is_running(registry):
+        return
+    try:
+        with Client(registry) as remote:
+            count = fetch_results(BasesOf.of(run.project, images), remote)
+    except RegistryError as failure:
+        console.warn(f"the tests of bases that passed elsewhere cannot be read: they run again ({failure.what})")
+        return
+    if count:
+        results = console.count(count, "result")
+        console.info(f"the tests that images share have passed elsewhere: {results} taken from the registry")

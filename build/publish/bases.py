@@ -6,7 +6,7 @@ Each is pushed under a tag of its content, before the images that were built on 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from docker import DockerClient
@@ -49,10 +49,16 @@ class UsedBase:
 
 @dataclass(frozen=True, kw_only=True)
 class BasesOf:
-    """The bases of the images of one publish."""
+    """Images, and the bases on which they were built."""
 
     project: Project
     used: tuple[UsedBase, ...]
+    images: tuple[BuiltImage, ...]
+
+    @classmethod
+    def of(cls, project: Project, images: Sequence[BuiltImage]) -> BasesOf:
+        """Return the bases of images that are in the engine."""
+        return cls(project=project, used=used_bases(project, images), images=tuple(images))
 
 
 @dataclass(frozen=True, kw_only=True)

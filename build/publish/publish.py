@@ -21,6 +21,7 @@ from build.publish import release as releases
 from build.publish.bases import BasesOf, PushedBase, push_bases, tag_bases
 from build.publish.documents import attach_documents
 from build.publish.ends import attach_ends, ended
+from build.publish.foundations import attach_results
 from build.publish.lock import Guard, NoGuard, current_holder, locked
 from build.publish.mounts import Layers
 from build.publish.origin import Origin
@@ -97,6 +98,8 @@ def publish(
         with nothing_moved(plans):
             pushed_bases = push_bases(bases, remote, client, progress) if bases else []
             _push_missing(plans, remote, client, progress)
+            if bases:
+                attach_results(bases, pushed_bases, remote)
             attach_documents(plans, remote, origin.commit)
             stored = [(each.repository, each.digest) for each in (family.release.images if family.release else ())]
             stored += [(plan.item.repository, plan.digest) for plan in plans if plan.digest]

@@ -57,6 +57,8 @@ class Completed(_Line):
     seconds: float
     #: None unless this test looked for it.
     inventory: Inventory | None = None
+    #: Part of the server or of the environment → digest; empty unless this test looked for them.
+    server_parts: Mapping[str, str] = Field(default_factory=dict)
     #: Times that were too long at the first try and were measured again, each in one line.
     measured_again: tuple[str, ...] = ()
 

@@ -40,6 +40,8 @@ class VerifyResult:
     foundation_from: str = ""
     #: The packages in it; empty unless a test looked for them.
     inventory: Inventory = field(default_factory=Inventory)
+    #: What is the same in all images with its foundation: part → digest; empty unless a test looked for it.
+    server_parts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -115,7 +117,18 @@ def of_foundation(events: Sequence[Event], image: str, descriptions: Mapping[str
 
 
 def with_foundation(result: VerifyResult, shared: FoundationResult) -> VerifyResult:
-    """Add the tests of an image's foundation that ran in another image to its result."""
+    """Add the tests of an image's foundation that ran in another image to its result.
+
+    They count only where both images have the same server and settings: what differs is a failure.
+    """
+    differ = sorted(
+        part
+        for part in {*result.server_parts, *shared.server_parts}
+        if result.server_parts.get(part) != shared.server_parts.get(part)
+    )
+    if differ:
+        reason = f"other than in {shared.image}, where the tests of the base and the server ran: {', '.join(differ)}"
+        return replace(result, failures=(*result.failures, Outcome(test="same server and settings", reason=reason)))
     elsewhere = tuple(check.model_copy(update={"ran_in": shared.image}) for check in shared.checks)
     return replace(result, checks=(*result.checks, *elsewhere), foundation_from=shared.image_id)
 
@@ -152,4 +165,5 @@ def _result(
         partial=partial,
         checks=_checks(tests, descriptions),
         inventory=next((test.inventory for test in reversed(tests) if test.inventory), Inventory()),
+        server_parts=next((test.server_parts for test in reversed(tests) if test.server_parts), {}),
     )

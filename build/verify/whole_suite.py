@@ -106,8 +106,15 @@ def _shared(
         known = foundation.load(suite.paths, group.digest, suite.hash)
         now = [target.image_id for target in tested if target is not passed]
         before = [each for each in known.failed if each != passed.image_id] if known else []
-        shared = foundation.result_of(passed, found[passed.name].checks, suite.hash, [*before, *now])
-        foundation.save(suite.paths, group.digest, shared)
+        shared = foundation.result_of(
+            group.digest,
+            passed,
+            found[passed.name].checks,
+            suite.hash,
+            server_parts=own[passed.name].server_parts,
+            failed=[*before, *now],
+        )
+        foundation.save(suite.paths, shared)
     elif tested and group.digest:
         foundation.forget(suite.paths, group.digest)
     for target in tested:

@@ -122,6 +122,16 @@ def record_inventory(request: pytest.FixtureRequest) -> Callable[[dict[str, Any]
 
 
 @pytest.fixture
+def record_server_parts(request: pytest.FixtureRequest) -> Callable[[dict[str, str]], None]:
+    """Record digests that are the same in all images with the same base and server layer."""
+
+    def record(parts: dict[str, str]) -> None:
+        request.node.stash[image_results.SERVER_PARTS] = parts
+
+    return record
+
+
+@pytest.fixture
 def timing(request: pytest.FixtureRequest) -> Timing:
     """Checks promised times; what is measured again is part of the test's result."""
     return Timing(report=request.node.stash.setdefault(image_results.MEASURED_AGAIN, []).append)

@@ -18,6 +18,8 @@ from image_plan import Image, image_of
 
 #: The packages that a test found in its image.
 INVENTORY = pytest.StashKey[dict[str, Any]]()
+#: What the server and the environment consist of, apart from the files that RECORD describes: part → digest.
+SERVER_PARTS = pytest.StashKey[dict[str, str]]()
 #: The times that were too long and measured again, each in one line.
 MEASURED_AGAIN = pytest.StashKey[list[str]]()
 
@@ -29,6 +31,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report.__dict__["image_test"] = {
         **_describe(item),
         "inventory": item.stash.get(INVENTORY, None),
+        "server_parts": item.stash.get(SERVER_PARTS, {}),
         "measured_again": item.stash.get(MEASURED_AGAIN, []),
     }
     return report

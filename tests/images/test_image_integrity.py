@@ -7,6 +7,7 @@ another image could still change what they were about: these tests run in each i
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -31,6 +32,21 @@ def test_the_server_is_as_its_packages_were_made(image: Image, container: Contai
     records = container.python("probe.py", "records", *image.server_packages)
     assert records["files"] > 0, "no file was compared"
     assert not records["others"], f"differ from RECORD: {', '.join(records['others'])}"
+
+
+def test_bytecode_and_settings_of_the_server(
+    image: Image, container: Container, record_server_parts: Callable[[dict[str, str]], None]
+) -> None:
+    """They are those of the image in which the shared tests ran; `build.verify.whole_suite` compares them."""
+    found = container.python("probe.py", "parts", LIBRARY, *image.server_packages)
+    parts = {
+        part: digest
+        for part, digest in found.items()
+        if part.startswith("bytecode ") or OF_THE_ENVIRONMENT.fullmatch(part)
+    }
+    record_server_parts(parts)
+    assert {"pyvenv.cfg", "server-constraints.txt", f"bytecode in {LIBRARY}"} <= parts.keys()
+    assert sum(part.startswith("bytecode of ") for part in parts) > len(image.server_packages) / 2
 
 
 @pytest.fixture(scope="module")

@@ -30,10 +30,11 @@ from build.registry.address import Registry
 from build.registry.attachments import attach
 from build.registry.client import Client
 from build.registry.manifests import EMPTY, EMPTY_CONTENT, MANIFEST, descriptor, layers_of, to_manifest
+from build.verify import reports
 from tests.conftest import Checkout, take_port
 from tests.pipeline.helpers import local_image
 from tests.pipeline.registries import BLOBS, Running, running
-from tests.pipeline.rows import BASE_NAME, MINIMAL
+from tests.pipeline.rows import BASE_NAME, MINIMAL, SKLEARN
 from tests.registry_proxy import Fault, Kind, kind_of, registry_proxy, status
 
 pytestmark = [pytest.mark.engine]
@@ -366,3 +367,16 @@ def test_two_writers_attach_to_one_image(published: Published) -> None:
         for thread in threads:
             thread.join()
         assert {"report-one", "report-two"} <= set(client.tags(REPOSITORY))
+
+
+def test_the_shared_tests_run_once_for_all_machines(
+    published: Published, fresh: Checkout, engine_client: docker.DockerClient
+) -> None:
+    """Another machine, which tests another image on the same base, takes their result from the registry."""
+    done = fresh.run("pipeline", SKLEARN, env=published.environment)
+    assert done.code == 0, done.one_screen()
+    assert "1 result taken from the registry" in done.err
+    report = reports.load(fresh.paths, local_image(engine_client, fresh, SKLEARN).id)
+    assert report is not None
+    assert report.passed > 0
+    assert report.passed_elsewhere.keys() == {MINIMAL}

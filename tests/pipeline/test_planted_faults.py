@@ -99,6 +99,49 @@ def test_what_a_layer_plants_is_found(verified: Checkout, connection: Connection
     assert any(words in failure.reason for failure in result.failures), result.failures
 
 
+def test_changed_bytecode_and_settings_are_found(verified: Checkout, connection: Connection, good: Target) -> None:
+    """Bytecode with the time and the size of its source is what Python runs, and no RECORD describes it."""
+    client, project = connection.client, open_project(verified.paths)
+    bytecode = f"{LIBRARY}/flask/__pycache__/app.cpython-{BASE.python.replace('.', '')}.pyc"
+    settings = "/opt/venv/pip.conf"
+    files = {
+        bytecode: file_of(client, good.built.local.id, bytecode) + b"\0",
+        settings: file_of(client, good.built.local.id, settings) + b"# changed\n",
+    }
+    reference = planted(client, good.built.local.id, files)
+    try:
+        local = find(client, reference)
+        assert local is not None
+        changed = dataclasses.replace(good, built=dataclasses.replace(good.built, result=local))
+        before, after = (
+            verify.run(
+                [target],
+                docker_host=connection.engine.host,
+                tool=project.tool,
+                paths=project.paths,
+                keywords="test_image_integrity",
+            )[0].server_parts
+            for target in (good, changed)
+        )
+    finally:
+        client.images.remove(reference, force=True)
+    differ = {part for part in {*before, *after} if before.get(part) != after.get(part)}
+    assert differ == {"bytecode of flask", "pip.conf"}
+
+
+def file_of(client: docker.DockerClient, image: str, path: str) -> bytes:
+    """Return the content of a file in an image."""
+    container = client.containers.create(image)
+    try:
+        stream, _ = container.get_archive(path)
+        with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
+            opened = archive.extractfile(archive.getmembers()[0])
+            assert opened is not None
+            return opened.read()
+    finally:
+        container.remove()
+
+
 def test_without_a_plant_nothing_is_found(verified: Checkout, connection: Connection, good: Target) -> None:
     project = open_project(verified.paths)
     (result,) = verify.run(

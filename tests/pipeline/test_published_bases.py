@@ -103,7 +103,7 @@ def used_by(checkout: Checkout) -> BasesOf:
     tree = rootfs.present(local)
     assert tree is not None
     base = UsedBase(local=local, origin=origin, repository=REPOSITORY, packages=tree.packages)
-    return BasesOf(project=open_project(checkout.paths), used=(base,))
+    return BasesOf(project=open_project(checkout.paths), used=(base,), images=())
 
 
 def remove_from_engine(client: docker.DockerClient, checkout: Checkout) -> None:

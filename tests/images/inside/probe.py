@@ -5,6 +5,7 @@
     python -c "$(cat probe.py)" records pandas ...    whether the files of distributions match their RECORD
     python -c "$(cat probe.py)" strays                files of the environment that no distribution lists
     python -c "$(cat probe.py)" digests /folder ...   SHA-256 of files
+    python -c "$(cat probe.py)" parts /folder flask ...    digests of the bytecode in a folder and of distributions
     python -c "$(cat probe.py)" accelerated           whether packages with optional C extensions have them
 
 Standard library only, and only features of Python 3.7.
@@ -138,6 +139,40 @@ def digest_of(path):
         return hashlib.sha256(file.read()).hexdigest()
 
 
+def parts():
+    """Return digests of what RECORD does not describe.
+
+    They are of the bytecode of a folder's modules (the first argument) and of distributions' modules (the others), and
+    of the files in the environment's root and in ``bin``.
+    """
+    found = {}
+    sources = {"in " + sys.argv[2]: [path for path in files_below(sys.argv[2]) if path.endswith(".py")]}
+    for name in sys.argv[3:]:
+        files = [str(file.locate()) for file in metadata.distribution(name).files if file.suffix == ".py"]
+        sources["of " + name] = files
+    for label, files in sources.items():
+        content = hashlib.sha256()
+        for cached in sorted(importlib.util.cache_from_source(path) for path in files):
+            # The server may have compiled what the image has no bytecode of: packages' own tests.
+            if os.path.isfile(cached) and is_of_the_image(cached):
+                content.update(f"{os.path.realpath(cached)}:{digest_of(cached)}\n".encode())
+        if files:
+            found["bytecode " + label] = content.hexdigest()
+    for folder in (sys.prefix, os.path.join(sys.prefix, "bin")):
+        for entry in sorted(os.listdir(folder)):
+            path = os.path.join(folder, entry)
+            if os.path.islink(path):
+                found[os.path.relpath(path, sys.prefix)] = "-> " + os.readlink(path)
+            elif os.path.isfile(path):
+                found[os.path.relpath(path, sys.prefix)] = digest_of(path)
+    return found
+
+
+def is_of_the_image(path):
+    """Tell whether a file is older than the container: the engine writes /etc/hostname when the container starts."""
+    return os.lstat(path).st_mtime < os.stat("/etc/hostname").st_mtime
+
+
 def missing_from_record():
     """Return the files that RECORD of a distribution lists and that do not exist."""
     # Not Distribution.files: from Python 3.12 it leaves out the missing ones.
@@ -202,13 +237,12 @@ def package_caches():
 
     Files newer than the container do not count: ONNX Runtime writes some when the server imports it.
     """
-    started = os.stat("/etc/hostname").st_mtime  # the engine writes it when the container starts
     found = [path for path in files_below("/var/lib/apt/lists") if os.path.basename(path) != "lock"]
     found += [path for path in files_below("/var/cache/apt") if os.path.basename(path) != "lock"]
     for home in ["/root"] + [os.path.join("/home", name) for name in os.listdir("/home")]:
         for cache in (".cache", ".npm", ".conda", ".cargo"):
             found += files_below(os.path.join(home, cache))
-    return [path for path in found if os.lstat(path).st_mtime < started][:FEW]
+    return [path for path in found if is_of_the_image(path)][:FEW]
 
 
 def files_below(path):
@@ -300,6 +334,7 @@ if __name__ == "__main__":
         "records": records,
         "strays": strays,
         "digests": digests,
+        "parts": parts,
         "accelerated": accelerated,
     }
     print(json.dumps(questions[sys.argv[1]]()))

@@ -92,6 +92,23 @@ FOUNDATION = """
 """
 
 
+#: Where the images that CHANGED names have another pip.conf and no bytecode of Flask.
+SERVER = """
+    import pytest
+
+    CHANGED = ()
+
+    @pytest.mark.depends("base")
+    def test_base(image):
+        pass
+
+    def test_parts(image, record_server_parts):
+        parts = {"pyvenv.cfg": "1", "bytecode of flask": "2", "pip.conf": "3"}
+        other = {"pyvenv.cfg": "1", "pip.conf": "4"}
+        record_server_parts(other if image.framework in CHANGED else parts)
+"""
+
+
 def target(
     name: str, image_id: str = "sha256:" + "1" * 64, reference: str = "none:none", base: str = "a base"
 ) -> Target:
@@ -438,6 +455,21 @@ def test_an_image_that_breaks_its_foundation_fails_alone(bench: Bench) -> None:
 
 
 @pytest.mark.engine
+def test_an_image_with_another_server_fails_alone(bench: Bench) -> None:
+    """The tests of the foundation passed in an image whose server is not this one's."""
+    bench.suite(SERVER)
+    bench.run()
+    assert [one.ok for one in bench.run(force=True)] == [True, True], "the same server"
+    bench.suite(SERVER.replace("CHANGED = ()", "CHANGED = ('sklearn',)"))
+    good, bad = bench.run()
+    assert bad.ok
+    reason = f"other than in {BAD}, where the tests of the base and the server ran: bytecode of flask, pip.conf"
+    assert good.failures == (Outcome(test="same server and settings", reason=reason),)
+    (alone,) = replace(bench, targets=bench.targets[:1]).run()
+    assert alone.failures == good.failures, "also where the result of the foundation is remembered"
+
+
+@pytest.mark.engine
 def test_a_broken_foundation_fails_all_its_images(bench: Bench) -> None:
     bench.suite(FOUNDATION)
     bench.run()
@@ -565,5 +597,5 @@ def wait_for(condition: Callable[[], bool]) -> None:
 def test_images_with_other_variables_have_other_foundations() -> None:
     one = target(GOOD, "sha256:1", "one:1")
     changed = replace(one.built, result=replace(one.built.local, settings="another PATH"))
-    assert foundation.digest_of(one) == foundation.digest_of(target(BAD, "sha256:2", "two:1")) is not None
-    assert foundation.digest_of(replace(one, built=changed)) != foundation.digest_of(one)
+    assert foundation.digest_of(one.built) == foundation.digest_of(target(BAD, "sha256:2", "two:1").built) is not None
+    assert foundation.digest_of(changed) != foundation.digest_of(one.built)
