@@ -168,11 +168,15 @@ def copy_checkout(target: Path) -> Checkout:
         source = ROOT / ".pipeline" / name
         if source.is_dir():
             shutil.copytree(source, target / ".pipeline" / name, copy_function=link_large)
-    # The tests of a base and server layer run once, in whichever checkout: their results are found by content.
+    link_foundations(target)
+    return Checkout(root=target)
+
+
+def link_foundations(target: Path) -> None:
+    """Share the results of the tests of a base and server layer: they run once, in whichever checkout."""
     (ROOT / FOUNDATIONS).mkdir(parents=True, exist_ok=True)
     (target / FOUNDATIONS).parent.mkdir(parents=True, exist_ok=True)
     (target / FOUNDATIONS).symlink_to(ROOT / FOUNDATIONS)
-    return Checkout(root=target)
 
 
 def link_large(source: str, target: str) -> None:

@@ -117,7 +117,7 @@ def of_foundation(events: Sequence[Event], image: str, descriptions: Mapping[str
 
 
 def with_foundation(result: VerifyResult, shared: FoundationResult) -> VerifyResult:
-    """Add the tests of an image's foundation that ran in another image to its result.
+    """Add the tests of an image's foundation that ran before, in this image or in another one, to its result.
 
     They count only where both images have the same server and settings: what differs is a failure.
     """
@@ -129,6 +129,8 @@ def with_foundation(result: VerifyResult, shared: FoundationResult) -> VerifyRes
     if differ:
         reason = f"other than in {shared.image}, where the tests of the base and the server ran: {', '.join(differ)}"
         return replace(result, failures=(*result.failures, Outcome(test="same server and settings", reason=reason)))
+    if shared.image_id == result.image_id:
+        return replace(result, checks=(*result.checks, *shared.checks))
     elsewhere = tuple(check.model_copy(update={"ran_in": shared.image}) for check in shared.checks)
     return replace(result, checks=(*result.checks, *elsewhere), foundation_from=shared.image_id)
 

@@ -86,13 +86,10 @@ def run(suite: Suite, targets: Sequence[Target], *, force: bool) -> dict[str, Ve
 def _remembered(suite: Suite, digest: str, targets: Sequence[Target]) -> FoundationResult | None:
     """Return the remembered result of a foundation.
 
-    It does not count where the image in which the tests ran is tested again now, or one in which they failed: that
-    image's own packages may be at fault.
+    It does not count for images in which the tests failed: their own packages may be at fault.
     """
     result = foundation.load(suite.paths, digest, suite.hash)
-    if result is None or {target.image_id for target in targets} & {result.image_id, *result.failed}:
-        return None
-    return result
+    return None if result is None or {target.image_id for target in targets} & set(result.failed) else result
 
 
 def _shared(

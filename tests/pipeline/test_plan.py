@@ -31,7 +31,7 @@ from build.registry.attachments import attach
 from build.registry.client import Client
 from build.registry.manifests import EMPTY, EMPTY_CONTENT, MANIFEST, descriptor, layers_of, to_manifest
 from build.verify import reports
-from tests.conftest import Checkout, take_port
+from tests.conftest import FOUNDATIONS, Checkout, link_foundations, take_port
 from tests.pipeline.helpers import local_image
 from tests.pipeline.registries import BLOBS, Running, running
 from tests.pipeline.rows import BASE_NAME, MINIMAL, SKLEARN
@@ -72,9 +72,10 @@ def published(verified: Checkout, engine_client: docker.DockerClient, registry_i
 
 @pytest.fixture
 def fresh(published: Published, tmp_path: Path) -> Checkout:
-    """A clone of the checkout in which nothing was run yet."""
+    """A clone of the checkout in which nothing was run yet, but which has the results of the base's tests."""
     root = tmp_path / "fresh"
     shutil.copytree(published.checkout.root, root, ignore=shutil.ignore_patterns(".pipeline"))
+    link_foundations(root)
     return Checkout(root=root)
 
 
@@ -373,6 +374,7 @@ def test_the_shared_tests_run_once_for_all_machines(
     published: Published, fresh: Checkout, engine_client: docker.DockerClient
 ) -> None:
     """Another machine, which tests another image on the same base, takes their result from the registry."""
+    (fresh.root / FOUNDATIONS).unlink()
     done = fresh.run("pipeline", SKLEARN, env=published.environment)
     assert done.code == 0, done.one_screen()
     assert "1 result taken from the registry" in done.err

@@ -434,6 +434,19 @@ def test_the_result_of_a_foundation_is_remembered(bench: Bench) -> None:
 
 
 @pytest.mark.engine
+def test_the_result_of_a_foundation_counts_for_its_own_image(bench: Bench) -> None:
+    bench.suite(FOUNDATION)
+    alone = replace(bench, targets=bench.targets[1:])
+    alone.run()
+    (bench.paths.state / "verified.json").unlink()
+    bench.forget_what_ran()
+    (again,) = alone.run()
+    assert bench.ran() == ["own minimal"]
+    assert {check.test: check.ran_in for check in again.checks} == {"test_own": "", "test_base": ""}
+    assert again.foundation_from == ""
+
+
+@pytest.mark.engine
 def test_images_on_different_bases_share_no_results(bench: Bench) -> None:
     bench.suite(FOUNDATION)
     sklearn, minimal = bench.targets
