@@ -225,8 +225,10 @@ def tests(session: nox.Session) -> None:
         return
     lint(session)
     unit_tests(session)
-    network_only = ("-m", "not engine", "--numprocesses=auto", "--dist=loadfile")
-    python(session, "pytest", "tests/pipeline", *network_only, *options)
-    # One by one: they share the engine, and measure its disk and memory.
-    with_engine = ("-m", "engine or (network and not pipeline)", "--durations=15")
-    python(session, "pytest", "tests/unit", "tests/project", "tests/pipeline", *with_engine, *options)
+    # The main job is among those that run alone: it makes what the others need.
+    alone = ("-m", "alone")
+    others = ("-m", "not alone and (engine or network or pipeline)", "--numprocesses=auto", "--dist=loadfile")
+    for selection in (alone, others):
+        python(
+            session, "pytest", "tests/unit", "tests/project", "tests/pipeline", *selection, "--durations=15", *options
+        )

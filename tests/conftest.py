@@ -16,6 +16,7 @@ from pathlib import Path
 import docker
 import pytest
 import uv
+from filelock import FileLock
 
 from build.builder.registry_image import build_registry
 from build.checkout import project
@@ -216,7 +217,8 @@ def engine_client(connection: Connection) -> docker.DockerClient:
 def registry_image(connection: Connection, bases_here: None) -> str:
     """The image of the embedded registry, built on a base of this checkout."""
     opened = project.open_project(repository())
-    return build_registry(opened, connection=connection, log=opened.paths.logs / "build-registry.log")
+    with this_checkout():
+        return build_registry(opened, connection=connection, log=opened.paths.logs / "build-registry.log")
 
 
 @pytest.fixture(scope="session")
@@ -224,8 +226,14 @@ def bases_here(connection: Connection) -> None:
     """Bootstrap the bases of the default group, once, in this checkout."""
     opened = project.open_project(repository())
     bases = {variant.base_name for variant in opened.select(Selection(group="default"))}
-    done = Checkout(root=ROOT).run("bases", *(f"--base={name}" for name in sorted(bases)))
+    with this_checkout():
+        done = Checkout(root=ROOT).run("bases", *(f"--base={name}" for name in sorted(bases)))
     assert done.code == 0, done.text
+
+
+def this_checkout() -> FileLock:
+    """Return the lock under which tests run commands in this checkout: of two at a time, one would be refused."""
+    return FileLock(ROOT / ".pipeline/tests.lock")
 
 
 def take_port() -> int:

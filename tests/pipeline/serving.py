@@ -9,14 +9,15 @@ import pytest
 from image_container import Container, Start
 
 from build.engine.connect import Connection
-from tests.conftest import ROOT, Checkout
+from tests.conftest import ROOT, Checkout, this_checkout
 from tests.pipeline.helpers import local_image
 from tests.pipeline.rows import MINIMAL
 
 
 def minimal_image(connection: Connection) -> str:
     """Return the ID of the smallest image, which is built where the engine does not have it."""
-    built = Checkout(root=ROOT).run("build", MINIMAL)
+    with this_checkout():
+        built = Checkout(root=ROOT).run("build", MINIMAL)
     assert built.code == 0, built.text
     return local_image(connection.client, Checkout(root=ROOT), MINIMAL).id
 

@@ -22,7 +22,7 @@ from scoring_scripts import PATIENCE, make_file, wait_for_end, wait_for_file
 from build.engine.connect import Connection
 from tests.pipeline.serving import containers
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.alone]
 
 #: What run() does and how many probes are sent: enough for a 99th percentile, and fewer in CI.
 PROBED = [

@@ -11,14 +11,15 @@ from build.engine import embedded_registry
 from build.errors import RegistryError
 from build.registry.client import Client
 from build.registry.manifests import digest_of
-from tests.conftest import ROOT, Checkout
+from tests.conftest import ROOT, Checkout, this_checkout
 from tests.pipeline.test_registry_faults import upload
 
 pytestmark = pytest.mark.engine
 
 
 def by_command(client: DockerClient, port: int) -> None:
-    done = Checkout(root=ROOT).run("engine", "--collect-garbage")
+    with this_checkout():
+        done = Checkout(root=ROOT).run("engine", "--collect-garbage")
     assert done.code == 0, done.text
     assert done.out.startswith("the embedded registry is ")
 

@@ -74,6 +74,7 @@ def change_base(checkout: Checkout, **keys: object) -> None:
     assert done.code == 0, done.text
 
 
+@pytest.mark.thorough  # the next one builds on such an image too
 def test_an_image_with_a_digest_is_a_base(checkout: Checkout, debian_image: str) -> None:
     change_base(checkout, image=debian_image)
     assert f"FROM {debian_image}" in (checkout.root / f"dockerfiles/bases/{BASE_NAME}/Dockerfile").read_text()
@@ -124,6 +125,7 @@ def test_a_package_that_is_not_in_the_archive_is_named(checkout: Checkout, bare_
     assert "Unable to locate package python3.7-venv" in built.text
 
 
+@pytest.mark.thorough  # test_seed.py has an image with a prefix Python, and this one an image as its base
 @pytest.mark.usefixtures("archive")
 def test_a_prefix_python_works_on_an_image(
     checkout: Checkout, bare_debian_image: str, engine_client: docker.DockerClient

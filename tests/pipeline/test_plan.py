@@ -37,7 +37,7 @@ from tests.pipeline.registries import BLOBS, Running, running
 from tests.pipeline.rows import BASE_NAME, MINIMAL, SKLEARN
 from tests.registry_proxy import Fault, Kind, kind_of, registry_proxy, status
 
-pytestmark = [pytest.mark.engine]
+pytestmark = [pytest.mark.engine, pytest.mark.alone]
 
 REPOSITORY = f"azureml/{MINIMAL}"
 #: For commands that must not need an engine.

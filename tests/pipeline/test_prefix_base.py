@@ -74,6 +74,7 @@ def test_an_image_with_a_prefix_python_passes_its_tests(checkout: Checkout, cpyt
 
 
 @pytest.mark.engine
+@pytest.mark.thorough  # the same
 def test_an_image_with_a_prefix_python_serves(
     checkout: Checkout, cpython: Path, connection: Connection, engine_client: docker.DockerClient
 ) -> None:
@@ -90,6 +91,7 @@ def test_an_image_with_a_prefix_python_serves(
 
 
 @pytest.mark.engine
+@pytest.mark.thorough
 def test_plain_bake_builds_it_from_the_committed_files(
     checkout: Checkout, cpython: Path, connection: Connection
 ) -> None:

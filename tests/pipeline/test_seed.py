@@ -13,7 +13,7 @@ from build.errors import PipelineError
 from build.matrix.origins import PrefixPython
 from tests.conftest import ROOT, Checkout
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.alone]
 
 XGBOOST = "xgboost-0.9-ubuntu18.04-py37-cpu-inference"
 STAND_IN = "ubuntu18.04=debian12-py37"

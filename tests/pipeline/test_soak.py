@@ -8,7 +8,7 @@ from build.engine.connect import Connection
 from tests.pipeline.serving import containers
 from tests.soak import soak
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.alone]
 
 
 @pytest.mark.thorough

@@ -119,6 +119,7 @@ def test_the_patched_file_is_imported_and_record_has_its_hash(
     assert dict(built.labels)["inference-images.patches"] == "termcolor==1.1.0"
 
 
+@pytest.mark.thorough  # test_build.py builds an image again without the cache
 def test_a_build_from_source_gives_the_same_bytes_each_time(
     clone: Checkout, engine_client: docker.DockerClient, built: LocalImage
 ) -> None:
