@@ -87,8 +87,17 @@ def scratch(parent: Path, prefix: str) -> Iterator[Path]:
         parent: The folder to make it in.
         prefix: The beginning of its name.
     """
-    with tempfile.TemporaryDirectory(dir=parent, prefix=prefix) as folder, noted("path", folder):
-        yield Path(folder)
+    folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
+    with noted("path", str(folder)):
+        try:
+            yield folder
+        finally:
+            # After Ctrl-C, a thread may still be writing: what it adds meanwhile is removed too.
+            until = time.monotonic() + _PATIENCE
+            shutil.rmtree(folder, ignore_errors=True)
+            while folder.exists() and time.monotonic() < until:
+                time.sleep(0.05)
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

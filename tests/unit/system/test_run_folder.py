@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -172,6 +175,27 @@ def test_a_scratch_folder_is_removed(tmp_path: Path) -> None:
     with run_folder.scratch(tmp_path, ".half-") as folder:
         (folder / "file").write_text("x")
     assert not folder.exists()
+
+
+def test_a_scratch_folder_is_removed_while_a_thread_still_writes_into_it(tmp_path: Path) -> None:
+    """As after Ctrl-C in a download: threads are not waited for."""
+    until = time.monotonic() + 1
+
+    def write() -> None:
+        while time.monotonic() < until:
+            with contextlib.suppress(OSError):
+                (folder / str(time.monotonic_ns())).write_bytes(b"")
+
+    parent = tmp_path / "parent"
+    parent.mkdir()
+    with run_folder.scratch(parent, ".work-") as folder:
+        threads = [threading.Thread(target=write) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.1)
+    for thread in threads:
+        thread.join()
+    assert list(parent.iterdir()) == []
 
 
 def test_commands_that_write_nothing_work_where_nothing_can_be_written() -> None:
