@@ -43,7 +43,8 @@ class Missing:
     """What a target lacks."""
 
     manifests: tuple[Stored, ...]
-    attachments: tuple[Stored, ...]
+    #: Attachments and signatures.
+    documents: tuple[Stored, ...]
     blobs: tuple[Blob, ...]
     #: The blobs that it has, and their bytes.
     blobs_there: int
@@ -101,7 +102,7 @@ def compare(found: Found, target: Target) -> Missing:
     sent = {blob.digest for blob in blobs if blob.there is None}
     return Missing(
         manifests=tuple(each for each in found.images if each.place not in present),
-        attachments=tuple(each for each in found.attachments if each.place not in present),
+        documents=tuple(each for each in found.documents if each.place not in present),
         blobs=tuple(blobs),
         blobs_there=len(sizes) - len(sent),
         bytes_there=sum(size for digest, size in sizes.items() if digest not in sent),

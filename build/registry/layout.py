@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from build.errors import UsageError
-from build.promote import layout_index
-from build.promote.layout_index import Descriptor, name_of
-from build.promote.places import Folder
+from build.registry import layout_index
 from build.registry.failures import DamagedContentError
+from build.registry.layout_index import Descriptor, name_of
 from build.registry.manifests import INDEX, MANIFEST, Manifest, digest_of, is_digest, subject_of
+from build.registry.places import Folder
 
 #: The file that makes a folder a layout, and its content.
 MARK = "oci-layout"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from build.errors import UsageError
-from build.promote.places import Folder, check_different, parse
 from build.registry.address import Registry
+from build.registry.places import Folder, check_different, parse
 
 
 def test_a_registry_or_a_folder() -> None:
