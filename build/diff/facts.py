@@ -28,6 +28,19 @@ class Layer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Blobs:
+    """What a first pull of an image fetches besides the manifest: digest → bytes, compressed."""
+
+    config: Mapping[str, int]
+    layers: Mapping[str, int]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all of them."""
+        return sum({**self.config, **self.layers}.values())
+
+
+@dataclass(frozen=True, kw_only=True)
 class Packages:
     """The packages of an image, name → version; None where they are not known."""
 
@@ -60,11 +73,12 @@ class ImageFacts:
     packages: Packages = Packages()
 
     @property
-    def blobs(self) -> dict[str, int]:
-        """Digest → bytes of everything that a first pull fetches besides the manifest."""
-        return {self.config_digest: self.config_size, **{layer.digest: layer.size for layer in self.layers}}
+    def blobs(self) -> Blobs:
+        """What a first pull fetches."""
+        layers = {layer.digest: layer.size for layer in self.layers}
+        return Blobs(config={self.config_digest: self.config_size}, layers=layers)
 
     @property
     def size(self) -> int:
         """Bytes of a first pull."""
-        return sum(self.blobs.values())
+        return self.blobs.size

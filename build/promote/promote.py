@@ -148,7 +148,7 @@ def promote(name: str, job: Job, progress: Progress | None = None) -> Promoted:
         attachments_refused=tuple(
             RefusedAttachment(
                 reference=job.source.reference(*each.stored.place),
-                type=type_of(each.stored.manifest),
+                type=type_of(each.stored.manifest) or each.stored.manifest.media_type,
                 reason=each.reason,
             )
             for each in refused

@@ -76,11 +76,11 @@ def subject_of(manifest: Manifest) -> str | None:
 
 
 def type_of(manifest: Manifest) -> str:
-    """Return the type of what a manifest describes: that of the artifact, else that of its configuration."""
+    """Return the type of the artifact that a manifest describes, else of its configuration; empty if none is named."""
     document = manifest.document
     config = document.get("config")
     kind = document.get("artifactType") or (config.get("mediaType") if isinstance(config, dict) else None)
-    return str(kind or manifest.media_type)
+    return str(kind or "")
 
 
 def descriptor(media_type: str, content: bytes) -> dict[str, Any]:

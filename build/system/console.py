@@ -46,12 +46,16 @@ def _console(*, stderr: bool) -> Console:
 
 
 def plain(text: str) -> str:
-    """A text on one line that cannot steer a terminal: a blank for each character that is not printable.
+    """A text on one line that cannot steer a terminal: what is not printable is shown as in Python, ``\\x1b``.
 
     Texts of a registry, an image or a package may contain escape sequences, line breaks, and marks that change the
     direction of writing.
     """
-    return text if text.isprintable() else "".join(mark if mark.isprintable() else " " for mark in text)
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
 
 
 def line(text: str) -> None:
@@ -90,7 +94,7 @@ def error(failure: PipelineError) -> None:
         _print(f"  fix:   {failure.fix}")
     if failure.details:
         for each in failure.details.rstrip().splitlines():
-            _print(f"  | {click.unstyle(each)}")
+            _print(f"  | {click.unstyle(each).expandtabs()}")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

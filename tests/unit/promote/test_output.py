@@ -66,7 +66,7 @@ def test_a_release_that_the_last_one_of_the_target_equals_is_named() -> None:
 def test_each_refused_attachment_is_a_line_as_the_registry_wrote_it(capsys: pytest.CaptureFixture[str]) -> None:
     print_result(promoted(attachments_refused=(REFUSED, REFUSED)))
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1:3] == ["refused: here/one@sha256:1 (t/x [31m): [bold]not this[/bold] :x:"] * 2
+    assert lines[1:3] == ["refused: here/one@sha256:1 (t/x\\x1b[31m): [bold]not this[/bold] :x:"] * 2
     assert "2 attachments: 2 refused" in lines[3]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from build.errors import UsageError
 from build.registry.address import Registry
-from build.registry.places import Folder, check_different, parse
+from build.registry.places import Folder, check_different, parse, split
 
 
 def test_a_registry_or_a_folder() -> None:
@@ -16,6 +16,16 @@ def test_a_registry_or_a_folder() -> None:
     assert parse("oci:disk/release") == Folder(path=Path("disk/release"))
     assert str(parse("oci:/mnt/disk")) == "oci:/mnt/disk"
     assert parse("oci:~/release") == Folder(path=Path.home() / "release")
+
+
+def test_something_in_a_folder() -> None:
+    folder = Folder(path=Path("/mnt/disk"))
+    assert split("oci:/mnt/disk") == (folder, None)
+    assert split("oci:/mnt/disk:azureml/one:latest") == (folder, "azureml/one:latest")
+    assert split(folder.reference("azureml/one", "latest")) == (folder, "azureml/one:latest")
+    for text in ("oci:", "oci::one"):
+        with pytest.raises(UsageError, match="names no folder"):
+            split(text)
 
 
 @pytest.mark.parametrize(
