@@ -37,14 +37,10 @@ def summary(result: Promoted) -> str:
 
 
 def _attachments(result: Promoted) -> str:
-    numbers = {
-        "sent": result.attachments_sent,
-        "refused": len(result.attachments_refused),
-        "already there": result.attachments_there,
-    }
-    total = sum(numbers.values())
+    sent, refused, there = result.attachments_sent, len(result.attachments_refused), result.attachments_there
+    numbers = {"sent": sent, "refused": refused, "already there": there}
     parts = [f"{number} {word}" for word, number in numbers.items() if number]
-    return f"; {console.count(total, 'attachment')}: {', '.join(parts)}" if total else ""
+    return f"; attachments: {', '.join(parts)}" if parts else ""
 
 
 def to_json(result: Promoted) -> str:

@@ -194,11 +194,18 @@ class Transfer:
                     f"{_POLICY.attempts})"
                 )
                 time.sleep(pause)
-                if self._target.has_blob(repository, blob.digest):  # only the answer was lost
+                if self._has(repository, blob.digest, failure):  # only the answer was lost
                     break
         with self._lock:
             self.blobs_sent += 1
             self.bytes_sent += blob.size
+
+    def _has(self, repository: str, digest: str, failure: RegistryError) -> bool:
+        """Tell whether a target has a blob after a failure; that is raised again if it does not answer this either."""
+        try:
+            return self._target.has_blob(repository, digest)
+        except RegistryError:
+            raise failure from None
 
     def _counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         for piece in pieces:

@@ -560,6 +560,25 @@ def test_a_target_that_fails_once_gets_the_blob_again(source: Running, there: Ru
     assert latest(there) == released(source, TUESDAYS)
 
 
+def test_a_target_that_is_full_is_named_with_its_own_words(source: Running, there: Running) -> None:
+    full = threading.Event()
+
+    def refuse(request: Request, registry: Respond) -> Answer:
+        full.set()
+        return status(500, "no space left on device")(request, registry)
+
+    def fail_then(request: Request, registry: Respond) -> Answer:
+        return status(500)(request, registry) if full.is_set() else registry(request)
+
+    faults = Fault(kind="upload put", effect=refuse, times=None), Fault(kind="blob read", effect=fail_then, times=None)
+    with registry_proxy(there.port, *faults) as proxy:
+        with pytest.raises(RegistryError, match=r"HTTP 500 .*uploading to azureml/") as failed:
+            promote("latest", source.registry, through(proxy, there))
+        assert len(proxy.seen("upload put")) <= 4, "it was sent again although nothing else was answered"
+    assert "no space left on device" in str(failed.value.details)
+    assert there.tags(RELEASES) == []
+
+
 def test_a_blob_that_the_source_lacks_is_named_before_anything_is_sent(
     source: Running, there: Running, tmp_path: Path
 ) -> None:

@@ -44,11 +44,11 @@ def promoted(**more: object) -> Promoted:
         ),
         (
             {"blobs_mounted": 0, "blobs_there": 0, "attachments_sent": 2, "attachments_refused": (REFUSED,)},
-            "3 blobs sent (96.3 MB); 3 attachments: 2 sent, 1 refused; 12 s",
+            "3 blobs sent (96.3 MB); attachments: 2 sent, 1 refused; 12 s",
         ),
         (
             {"blobs_mounted": 0, "blobs_there": 0, "attachments_there": 1},
-            "3 blobs sent (96.3 MB); 1 attachment: 1 already there; 12 s",
+            "3 blobs sent (96.3 MB); attachments: 1 already there; 12 s",
         ),
         ({"was_there": True, "attachments_there": 1}, "everything is there already; 0 B sent"),
     ],
@@ -67,7 +67,7 @@ def test_each_refused_attachment_is_a_line_as_the_registry_wrote_it(capsys: pyte
     print_result(promoted(attachments_refused=(REFUSED, REFUSED)))
     lines = capsys.readouterr().out.splitlines()
     assert lines[1:3] == ["refused: here/one@sha256:1 (t/x\\x1b[31m): [bold]not this[/bold] :x:"] * 2
-    assert "2 attachments: 2 refused" in lines[3]
+    assert "attachments: 2 refused" in lines[3]
 
 
 def test_each_reference_is_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
