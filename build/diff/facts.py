@@ -18,7 +18,7 @@ class Layer:
     diff_id: str = ""
     #: The command that made it; empty where the configuration does not name it.
     created_by: str = ""
-    #: What it is: ``numpy 2.5.4`` where a report names its packages, else the command in short.
+    #: What it is: ``numpy 2.5.4`` where a report names its packages, else the command in short; empty if it is unknown.
     title: str = ""
 
     @property

@@ -61,7 +61,7 @@ def read_packages(places: Sequence[Place], sources: Mapping[ImageReference, Sour
     """
     wanted = {layer.digest: (layer, reference) for reference, facts in places for layer in facts.layers}
     total = sum(layer.size for layer, _ in wanted.values())
-    names = " and ".join(str(reference) for reference, _ in places)
+    names = console.some([str(reference) for reference, _ in places])
     console.step(f"downloading {console.count(len(wanted), 'layer')}, {console.size(total)}, of {names}")
     read: dict[str, LayerPackages] = {}
     for number, (digest, (layer, reference)) in enumerate(wanted.items(), start=1):

@@ -55,7 +55,8 @@ def read_image(remote: Source, reference: ImageReference) -> ImageFacts:
     return dataclasses.replace(
         facts,
         layers=tuple(
-            dataclasses.replace(layer, title=title) for layer, (title, _) in zip(facts.layers, titles, strict=True)
+            dataclasses.replace(layer, title=title if layer.created_by else "")
+            for layer, (title, _) in zip(facts.layers, titles, strict=True)
         ),
         packages=_packages(remote, repository, facts, report),
     )

@@ -8,6 +8,7 @@ from build.catalogue.changes import Change
 from build.diff.compare import ImageDifference, contents
 from build.diff.facts import Layer
 from build.diff.release_difference import ChangedImage, ReleaseDifference, changes_of, unknown_images
+from build.platforms import LINUX_AMD64
 from build.system import console
 
 ONLY_METADATA = (
@@ -105,6 +106,10 @@ def row(image: ChangedImage) -> tuple[str, str, str]:
         for kind, changes in changes_of(difference).items()
         if changes
     ]
+    if not kinds and (difference.added_layers or difference.removed_layers):
+        kinds = ["layers"]
+    if difference.is_same:
+        kinds = [f"the same image for {LINUX_AMD64.oci}, another index"]
     bytes_ = f"{console.size(difference.fetched.bytes)} of {console.size(difference.after.size)}"
     return "changed", bytes_, ", ".join(kinds)
 

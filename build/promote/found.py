@@ -104,11 +104,12 @@ def find(source: Source, release: Release, namespace: str, base_names: Iterable[
     images = [each for part in parts for each in part.images]
     images += [Stored(repository=base.repository, manifest=base.manifest) for base in bases]
     attachments = {each.place: each for part in parts for each in part.attachments}
+    known = {each.place: each for each in images}
     signatures = {each.place: each for part in parts for each in part.signatures}
     return Found(
-        images=tuple({each.place: each for each in images}.values()),
+        images=tuple(known.values()),
         attachments=tuple(attachments.values()),
-        signatures=tuple(each for place, each in signatures.items() if place not in attachments),
+        signatures=tuple(each for place, each in signatures.items() if place not in attachments | known),
         tags={place: digest for part in parts for place, digest in part.tags.items()},
         bases=tuple(bases),
     )
@@ -195,15 +196,18 @@ def _attached(source: Source, repository: str, digest: str, above: frozenset[str
 def _signatures(source: Source, repository: str, digests: Iterable[str], tags: Collection[str]) -> dict[Place, Stored]:
     """What the tags of signatures name of some manifests, and of that in turn."""
     found: dict[Place, Stored] = {}
-    for tag in (tag for digest in digests for tag in tags_of(digest) if tag in tags):
-        manifest = source.find_manifest(repository, tag)
-        if manifest is None:
-            continue  # gone in the meantime
-        if named_blobs(manifest) is None:
-            console.warn(f"{source.reference(repository, tag)} is not in cosign's form, and is left out")
-            continue
-        found[repository, tag] = Stored(repository=repository, manifest=manifest)
-        found |= _signatures(source, repository, [manifest.digest], tags)
+    pending = list(dict.fromkeys(digests))
+    for digest in pending:  # which grows: a signature may be signed, too
+        for tag in (tag for tag in tags_of(digest) if tag in tags):
+            manifest = source.find_manifest(repository, tag)
+            if manifest is None:
+                continue  # gone in the meantime
+            if named_blobs(manifest) is None:
+                console.warn(f"{source.reference(repository, tag)} is not in cosign's form, and is left out")
+                continue
+            found[repository, tag] = Stored(repository=repository, manifest=manifest)
+            if manifest.digest not in pending:  # anyone who may push can make a circle of tags
+                pending.append(manifest.digest)
     return found
 
 

@@ -37,7 +37,13 @@ def parse(text: str) -> Location:
         UsageError: It is neither.
     """
     if is_folder(text):
-        return _folder(text, text.removeprefix(_OCI))
+        folder, name = split(text)
+        if name is not None:
+            raise UsageError(
+                f"'{text}' names something in a folder, and not the folder",
+                fix=f"write {folder}; the path of a folder must not have a colon",
+            )
+        return folder
     if text.startswith(("/", "./", "../", "~")):
         raise UsageError(f"'{text}' is not a registry", fix=f"a folder is written as oci:{text}")
     return address.parse(text, is_argument=True)

@@ -7,6 +7,7 @@ import dataclasses
 import io
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,18 @@ def test_an_index_is_the_image_of_the_platform(registry: Running) -> None:
     assert "no difference" in diff(registry, "one:both", "one:20261126.v1").out
     write_index(at, ONE, "other", {"arm64": arm})
     assert "it has no image for linux/amd64, but for linux/arm64" in diff(registry, "one:other", "one", code=2).err
+
+
+def test_another_index_with_the_same_image_is_a_change_of_a_release(registry: Running) -> None:
+    at = dataclasses.replace(registry.registry, namespace="index")
+    image = StoredImage(layers=[{"a": b"b"}]).write(at, "azureml/one", "image")
+    arm = StoredImage(layers=[{"a": b"b"}], architecture="arm64").write(at, "azureml/one", "arm")
+    write_index(at, "azureml/one", "index", {"arm64": arm, "amd64": image})
+    with Client(at) as client:
+        write_release(at, "20261126.v1", {"one": image})
+        write_release(at, "20261127.v1", {"one": client.manifest("azureml/one", "index")})
+    text = diff(registry, "latest", env={"REGISTRY": f"127.0.0.1:{registry.port}/index"}).out
+    assert "0 B of 201 B  the same image for linux/amd64, another index\n" in re.sub(r"of \d+ B", "of 201 B", text)
 
 
 # Without documents

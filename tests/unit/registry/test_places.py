@@ -33,6 +33,7 @@ def test_something_in_a_folder() -> None:
     [
         ("oci:", "'oci:' names no folder", "oci:PATH"),
         ("oci:~nobody-of-this-name/x", "names the home of a user who does not exist", "name the folder"),
+        ("oci:/mnt/disk:one:latest", "names something in a folder, and not the folder", "write oci:/mnt/disk;"),
         ("/mnt/disk", "'/mnt/disk' is not a registry", "a folder is written as oci:/mnt/disk"),
         ("./disk", "'./disk' is not a registry", "a folder is written as oci:./disk"),
         ("disk", "'disk' is not a registry: 'disk' is a namespace and not a host", "host[:port][/namespace]"),
