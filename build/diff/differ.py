@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 
 from build.diff.compare import ImageDifference, compare, fetched
@@ -95,25 +95,19 @@ class Differ:
             if each.difference
             for facts in (each.difference.before, each.difference.after)
         }
-        sides = [self._blobs(found, known) if found else {} for found in (older, newer)]
-        has, wants = [[blobs for blobs in side.values() if blobs] for side in sides]
-        return Totals(
-            fetched=fetched(has, wants),
-            fetched_back=fetched(wants, has),
-            uncounted=tuple(dict.fromkeys(name for side in sides for name, blobs in side.items() if blobs is None)),
-        )
 
-    def _blobs(self, found: FoundRelease, known: Mapping[str, Blobs]) -> dict[str, Blobs | None]:
-        """Name of each image of a release → what a pull of it fetches; None where that cannot be read."""
-
-        def read(image: ReleasedImage) -> Blobs | None:
+        def read(image: ImageReference) -> Blobs | None:
             try:
-                return known.get(image.digest) or read_blobs(self._source(found.location), found.image(image))
+                return known.get(image.reference) or read_blobs(self._source(image.location), image)
             except UsageError:
                 return None
 
-        images = found.release.images
-        return dict(zip(_names(images), run_parallel(read, images), strict=True))
+        sides = [_images(found) if found else {} for found in (older, newer)]
+        wanted = list(dict.fromkeys(image for side in sides for image in side.values()))
+        blobs = dict(zip(wanted, run_parallel(read, wanted), strict=True))
+        has, wants = [[found for image in side.values() if (found := blobs[image])] for side in sides]
+        unread = dict.fromkeys(name for side in sides for name, image in side.items() if blobs[image] is None)
+        return Totals(fetched=fetched(has, wants), fetched_back=fetched(wants, has), uncounted=tuple(unread))
 
     def _changed(self, older: FoundRelease, newer: FoundRelease, pairs: Sequence[Pair]) -> tuple[ChangedImage, ...]:
         sides = [(older.image(each.before), newer.image(each.after)) for each in pairs]
@@ -156,6 +150,10 @@ class Differ:
             if location not in self._sources:
                 self._sources[location] = open_source(location, self._stack)
             return self._sources[location]
+
+
+def _images(found: FoundRelease) -> dict[str, ImageReference]:
+    return dict(zip(_names(found.release.images), map(found.image, found.release.images), strict=True))
 
 
 def _names(images: Sequence[ReleasedImage]) -> tuple[str, ...]:

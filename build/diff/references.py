@@ -172,6 +172,8 @@ def _split(text: str) -> tuple[str, str, str]:
     path, at, digest = text.partition("@")
     if at and not is_digest(digest):
         raise ValueError(f"'{digest}' is not a digest (sha256: and 64 hexadecimal digits)")
+    if path.startswith("/"):
+        raise ValueError("it begins with a slash")
     folder, _, last = path.rpartition("/")
     name, colon, tag = last.partition(":")
     if colon and not _TAG.fullmatch(tag):

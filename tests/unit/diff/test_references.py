@@ -166,6 +166,8 @@ def test_a_number_next_to_an_image_is_its_tag() -> None:
     [
         ("", "one", "it names no image"),
         ("a/", "one", "it names no image"),
+        ("/one", "one", "it begins with a slash"),
+        ("oci:/mnt/disk:/one", "one", "it begins with a slash"),
         ("ghcr.io/", "one", "it names no image"),
         ("Upper", "one", "'Upper' cannot be part"),
         ("a//b", "one", "'' cannot be part"),
