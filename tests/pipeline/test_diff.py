@@ -509,8 +509,13 @@ def test_what_is_not_an_image_is_named(registry: Running) -> None:
     with Client(registry.registry) as client:
         record = client.manifest("azureml/releases", "20261126.v1")
         client.put_tag(ONE, "record", record, [b"{}", client.read_blob("azureml/releases", layers_of(record)[0])])
+        evil = to_manifest(record.document | {"artifactType": "evil\x1b[31m\nerror: evil"}, record.media_type)
+        client.put_tag(ONE, "evil", evil)
     done = diff(registry, "one:record", "one", code=2)
     assert "it is an artifact of the type application/vnd.inference-images.release.v1+json" in done.err
+    done = diff(registry, "one:evil", "one", code=2)
+    assert r"it is an artifact of the type evil\x1b[31m\nerror: evil" in done.err and "\x1b" not in done.err
+    assert done.err.count("\nerror:") == 0
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,9 @@ def test_each_reference_is_a_line_of_its_own(capsys: pytest.CaptureFixture[str])
 
 
 def test_json_has_everything() -> None:
-    document = json.loads(to_json(promoted()))
+    document = json.loads(to_json(promoted(attachments_refused=(REFUSED,))))
+    assert document["attachments_refused"] == [
+        {"reference": REFUSED.reference, "type": REFUSED.type, "reason": REFUSED.reason}
+    ]
     assert document["images"] == [IMAGE]
     assert (document["bytes_sent"], document["seconds"]) == (96_300_000, 12.346)
