@@ -87,7 +87,7 @@ class RegistryError(PipelineError):
     maybe_done = False
     #: Whether nothing answered.
     is_unanswered = False
-    #: Whether another attempt may succeed.
+    #: Whether another attempt may succeed, and the client has not made all of them itself.
     may_pass = False
 
 

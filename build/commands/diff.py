@@ -38,7 +38,8 @@ def diff(before: str, after: str | None, as_json: bool, as_markdown: bool, summa
 
     A and B are two releases (20261126.v1, latest), or two images: NAME, NAME:TAG or NAME@DIGEST of the matrix's
     registry, or HOST/NAMESPACE/NAME:TAG of any other one. Next to an image, a release is that tag of it. A release
-    alone is compared with the one before it.
+    alone is compared with the one before it. In a folder that `promote` wrote, they are oci:PATH (its last
+    release), oci:PATH:20261126.v1, or oci:PATH:NAME:TAG.
     """
     if as_json and as_markdown:
         raise UsageError("--json and --markdown contradict each other", fix="use one of them")

@@ -9,16 +9,16 @@ import click
 from build.checkout.project import open_project
 from build.commands.options import Session
 from build.paths import repository
-from build.promote import output, places
+from build.promote import output
 from build.promote import promote as promoting
-from build.promote.layout import Layout
 from build.promote.layout_target import LayoutTarget
-from build.promote.places import Folder, Location
 from build.promote.stores import Source
 from build.publish import origin
 from build.publish.targets import Rules
-from build.registry import address
+from build.registry import address, places
 from build.registry.address import Registry
+from build.registry.layout import Layout
+from build.registry.places import Folder, Location
 from build.registry.transfer import TransferClient
 from build.system import console, state
 

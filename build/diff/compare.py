@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from build.catalogue.changes import Change, versions
-from build.diff.facts import ImageFacts, Layer
+from build.diff.facts import Blobs, ImageFacts, Layer
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fetched:
-    """What a machine that has one image fetches for the other one."""
+    """What a machine that has some images fetches for others."""
 
     #: Bytes, compressed: layers and configuration.
     bytes: int
@@ -69,8 +69,8 @@ def compare(before: ImageFacts, after: ImageFacts) -> ImageDifference:
         settings=versions(before.settings, after.settings),
         removed_layers=tuple(layer for digest, layer in old.items() if digest not in new),
         added_layers=tuple(layer for digest, layer in new.items() if digest not in old),
-        fetched=_fetched(before, after),
-        fetched_back=_fetched(after, before),
+        fetched=fetched([before.blobs], [after.blobs]),
+        fetched_back=fetched([after.blobs], [before.blobs]),
     )
 
 
@@ -83,7 +83,15 @@ def _packages(before: Mapping[str, str] | None, after: Mapping[str, str] | None)
     return None if before is None or after is None else versions(before, after)
 
 
-def _fetched(has: ImageFacts, wants: ImageFacts) -> Fetched:
-    layers = {layer.digest for layer in wants.layers} - {layer.digest for layer in has.layers}
-    missing = {digest: size for digest, size in wants.blobs.items() if digest not in has.blobs}
-    return Fetched(bytes=sum(missing.values()), layers=len(layers))
+def fetched(has: Iterable[Blobs], wants: Iterable[Blobs]) -> Fetched:
+    """Return what a machine fetches for images, each layer once, whichever of them have it.
+
+    Args:
+        has: The images on the machine.
+        wants: The images that it pulls.
+    """
+    known = {digest for each in has for digest in (*each.config, *each.layers)}
+    images = tuple(wants)
+    layers = {digest: size for each in images for digest, size in each.layers.items() if digest not in known}
+    configs = {digest: size for each in images for digest, size in each.config.items() if digest not in known}
+    return Fetched(bytes=sum({**configs, **layers}.values()), layers=len(layers))

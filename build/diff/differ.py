@@ -1,4 +1,4 @@
-"""Read what two references name, and compare it: the one place of this package that asks registries."""
+"""Read what two references name, and compare it: the one place of this package that asks registries and folders."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import threading
 from collections.abc import Sequence
 from types import TracebackType
 
-from build.diff.compare import ImageDifference, compare
-from build.diff.facts import ImageFacts
+from build.diff.compare import ImageDifference, compare, fetched
+from build.diff.facts import Blobs, ImageFacts
 from build.diff.layers import read_packages, unread
-from build.diff.read import read_image
+from build.diff.read import read_blobs, read_image
 from build.diff.references import ImageReference, ReleaseReference
-from build.diff.release_difference import ChangedImage, ReleaseDifference
+from build.diff.release_difference import NOTHING, ChangedImage, ReleaseDifference, Totals
 from build.diff.releases import FoundRelease, Pair, pair, read_former, read_release
+from build.diff.sources import Source, open_source
 from build.errors import UsageError
 from build.publish.release import ReleasedImage
-from build.registry.address import Registry
-from build.registry.client import Client
+from build.registry.places import Location
 from build.system.parallel import run_parallel
 
 _Sides = tuple[ImageReference, ImageReference]
@@ -25,7 +25,7 @@ _Facts = tuple[ImageFacts, ImageFacts]
 
 
 class Differ:
-    """Compares images and releases of one registry or of two. A context manager.
+    """Compares images and releases of one or two registries or folders. A context manager.
 
     Args:
         layers: Read packages from layers, where no attached document lists them.
@@ -35,7 +35,7 @@ class Differ:
         self._layers = layers
         self._lock = threading.Lock()
         self._stack = contextlib.ExitStack()
-        self._clients: dict[Registry, Client] = {}
+        self._sources: dict[Location, Source] = {}
 
     def __enter__(self) -> Differ:
         return self
@@ -49,8 +49,9 @@ class Differ:
         """Compare two images.
 
         Raises:
-            UsageError: One of them is not in its registry, or is not an image.
+            UsageError: One of them does not exist, or is not an image.
             RegistryError: A registry is not there, refuses, or fails.
+            PipelineError: A folder cannot be read.
         """
         sides = before, after
         facts = self._read(before), self._read(after)
@@ -65,23 +66,48 @@ class Differ:
             after: The other one.
 
         Raises:
-            UsageError: One of them is not in its registry.
+            UsageError: One of them does not exist.
             RegistryError: A registry is not there, refuses, or fails; or a record cannot be read.
+            PipelineError: A folder cannot be read.
         """
-        newer = read_release(self._client(after.registry), after)
+        newer = read_release(self._source(after.location), after)
         if before is None:
-            older = read_former(self._client(after.registry), after, newer.name)
+            older = read_former(self._source(after.location), after, newer.name)
         else:
-            older = read_release(self._client(before.registry), before)
+            older = read_release(self._source(before.location), before)
         pairs = pair(older.release if older else None, newer.release)
+        changed = self._changed(older, newer, pairs.changed) if older else ()
+        is_same = not (pairs.added or pairs.removed or pairs.changed)
         return ReleaseDifference(
-            before=(older.name, str(older.registry)) if older else None,
-            after=(newer.name, str(newer.registry)),
+            before=(older.name, str(older.location)) if older else None,
+            after=(newer.name, str(newer.location)),
             added=_names(pairs.added),
             removed=_names(pairs.removed),
-            changed=self._changed(older, newer, pairs.changed) if older else (),
+            changed=changed,
             unchanged=_names(pairs.unchanged),
+            totals=NOTHING if is_same else self._totals(older, newer, changed),
         )
+
+    def _totals(self, older: FoundRelease | None, newer: FoundRelease, changed: Sequence[ChangedImage]) -> Totals:
+        known = {
+            facts.digest: facts.blobs
+            for each in changed
+            if each.difference
+            for facts in (each.difference.before, each.difference.after)
+        }
+
+        def read(image: ImageReference) -> Blobs | None:
+            try:
+                return known.get(image.reference) or read_blobs(self._source(image.location), image)
+            except UsageError:
+                return None
+
+        sides = [_images(found) if found else {} for found in (older, newer)]
+        wanted = list(dict.fromkeys(image for side in sides for image in side.values()))
+        blobs = dict(zip(wanted, run_parallel(read, wanted), strict=True))
+        has, wants = [[found for image in side.values() if (found := blobs[image])] for side in sides]
+        unread = dict.fromkeys(name for side in sides for name, image in side.items() if blobs[image] is None)
+        return Totals(fetched=fetched(has, wants), fetched_back=fetched(wants, has), uncounted=tuple(unread))
 
     def _changed(self, older: FoundRelease, newer: FoundRelease, pairs: Sequence[Pair]) -> tuple[ChangedImage, ...]:
         sides = [(older.image(each.before), newer.image(each.after)) for each in pairs]
@@ -96,7 +122,7 @@ class Differ:
         )
 
     def _read_sides(self, sides: _Sides) -> _Facts | UsageError:
-        """Read both images; one that was removed from the registry stops no other."""
+        """Read both images; one that does not exist any more stops no other."""
         try:
             return self._read(sides[0]), self._read(sides[1])
         except UsageError as failure:
@@ -109,21 +135,25 @@ class Differ:
             for side, facts, is_unread in zip(sides, pair_facts, unread(*pair_facts), strict=True)
             if self._layers and is_unread
         }
-        clients = {side: self._client(side.registry) for side in places}
-        with_packages = dict(zip(places, read_packages(list(places.items()), clients), strict=True)) if places else {}
+        sources = {side: self._source(side.location) for side in places}
+        with_packages = dict(zip(places, read_packages(list(places.items()), sources), strict=True)) if places else {}
         return [
             compare(with_packages.get(sides[0], facts[0]), with_packages.get(sides[1], facts[1]))
             for sides, facts in read
         ]
 
     def _read(self, reference: ImageReference) -> ImageFacts:
-        return read_image(self._client(reference.registry), reference)
+        return read_image(self._source(reference.location), reference)
 
-    def _client(self, registry: Registry) -> Client:
+    def _source(self, location: Location) -> Source:
         with self._lock:
-            if registry not in self._clients:
-                self._clients[registry] = self._stack.enter_context(Client(registry))
-            return self._clients[registry]
+            if location not in self._sources:
+                self._sources[location] = open_source(location, self._stack)
+            return self._sources[location]
+
+
+def _images(found: FoundRelease) -> dict[str, ImageReference]:
+    return dict(zip(_names(found.release.images), map(found.image, found.release.images), strict=True))
 
 
 def _names(images: Sequence[ReleasedImage]) -> tuple[str, ...]:

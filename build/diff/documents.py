@@ -31,13 +31,16 @@ def of_releases(difference: ReleaseDifference) -> str:
                 for each in difference.changed
             ],
             "unchanged": list(difference.unchanged),
+            "fetched": _fetched(difference.totals.fetched),
+            "fetched_back": _fetched(difference.totals.fetched_back),
+            "uncounted": list(difference.totals.uncounted),
         },
         indent=2,
     )
 
 
 def _release(release: tuple[str, str] | None) -> dict[str, str] | None:
-    return {"release": release[0], "registry": release[1]} if release else None
+    return {"release": release[0], "place": release[1]} if release else None
 
 
 def _image(difference: ImageDifference) -> dict[str, Any]:

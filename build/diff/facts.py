@@ -18,13 +18,26 @@ class Layer:
     diff_id: str = ""
     #: The command that made it; empty where the configuration does not name it.
     created_by: str = ""
-    #: What it is: ``numpy 2.5.4`` where a report names its packages, else the command in short.
+    #: What it is: ``numpy 2.5.4`` where a report names its packages, else the command in short; empty if it is unknown.
     title: str = ""
 
     @property
     def content(self) -> str:
         """The same for the same content, however it is compressed."""
         return self.diff_id or self.digest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blobs:
+    """What a first pull of an image fetches besides the manifest: digest → bytes, compressed."""
+
+    config: Mapping[str, int]
+    layers: Mapping[str, int]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all of them."""
+        return sum({**self.config, **self.layers}.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +73,12 @@ class ImageFacts:
     packages: Packages = Packages()
 
     @property
-    def blobs(self) -> dict[str, int]:
-        """Digest → bytes of everything that a first pull fetches besides the manifest."""
-        return {self.config_digest: self.config_size, **{layer.digest: layer.size for layer in self.layers}}
+    def blobs(self) -> Blobs:
+        """What a first pull fetches."""
+        layers = {layer.digest: layer.size for layer in self.layers}
+        return Blobs(config={self.config_digest: self.config_size}, layers=layers)
 
     @property
     def size(self) -> int:
         """Bytes of a first pull."""
-        return sum(self.blobs.values())
+        return self.blobs.size

@@ -17,11 +17,9 @@ from build.diff.compare import contents
 from build.diff.facts import ImageFacts, Layer
 from build.diff.layer_packages import LayerPackages
 from build.diff.references import ImageReference
+from build.diff.sources import Pieces, Source
 from build.errors import RegistryError
-from build.registry.client import Client
-from build.registry.failures import damaged
 from build.system import console
-from build.system.http_response import Stream
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -47,34 +45,35 @@ def unread(before: ImageFacts, after: ImageFacts) -> tuple[bool, bool]:
     return not before.packages.are_known, not after.packages.are_known
 
 
-def read_packages(places: Sequence[Place], clients: Mapping[ImageReference, Client]) -> list[ImageFacts]:
+def read_packages(places: Sequence[Place], sources: Mapping[ImageReference, Source]) -> list[ImageFacts]:
     """Read the packages of images from their layers; a layer that several images have is downloaded once.
 
     Args:
         places: The images.
-        clients: The client of each one's registry.
+        sources: Where each one is.
 
     Returns:
         The images with their packages, in the same order.
 
     Raises:
-        RegistryError: The registry is not there, refuses, or fails, or a layer cannot be read.
+        RegistryError: A registry is not there, refuses, or fails, or a layer cannot be read.
+        PipelineError: A folder cannot be read.
     """
     wanted = {layer.digest: (layer, reference) for reference, facts in places for layer in facts.layers}
     total = sum(layer.size for layer, _ in wanted.values())
-    names = " and ".join(str(reference) for reference, _ in places)
+    names = console.some([str(reference) for reference, _ in places])
     console.step(f"downloading {console.count(len(wanted), 'layer')}, {console.size(total)}, of {names}")
     read: dict[str, LayerPackages] = {}
     for number, (digest, (layer, reference)) in enumerate(wanted.items(), start=1):
         console.info(f"layer {number} of {len(wanted)}: {console.size(layer.size)}")
-        read[digest] = _read(clients[reference], reference, layer)
+        read[digest] = _read(sources[reference], reference, layer)
     return [
         dataclasses.replace(facts, packages=layer_packages.put_together([read[each.digest] for each in facts.layers]))
         for _, facts in places
     ]
 
 
-def _read(remote: Client, image: ImageReference, layer: Layer) -> LayerPackages:
+def _read(remote: Source, image: ImageReference, layer: Layer) -> LayerPackages:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             with remote.open_blob(image.repository, layer.digest) as stream:
@@ -86,7 +85,7 @@ def _read(remote: Client, image: ImageReference, layer: Layer) -> LayerPackages:
     raise AssertionError("unreachable")
 
 
-def _read_stream(remote: Client, image: ImageReference, layer: Layer, stream: Stream) -> LayerPackages:
+def _read_stream(remote: Source, image: ImageReference, layer: Layer, stream: Pieces) -> LayerPackages:
     hashed = _Hashed(stream)
     buffer = io.BufferedReader(hashed, _PIECE)
     try:
@@ -96,7 +95,7 @@ def _read_stream(remote: Client, image: ImageReference, layer: Layer, stream: St
     while buffer.read(_PIECE):  # the digest is that of all bytes
         pass
     if hashed.digest != layer.digest:
-        raise damaged(remote.registry, f"reading {image}", f"a layer has the digest {hashed.digest}")
+        raise remote.damaged(layer.digest, f"a layer of {image} has the digest {hashed.digest}")
     if isinstance(found, str):
         raise RegistryError(
             f"a layer of {image} is not a tar that can be read",
@@ -118,9 +117,9 @@ def _uncompressed(buffer: io.BufferedReader[_Hashed]) -> IO[bytes]:
 
 
 class _Hashed(io.RawIOBase):
-    """The bytes of an answer, with their SHA-256."""
+    """The bytes of a layer, with their SHA-256."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Pieces) -> None:
         super().__init__()
         self._stream = stream
         self._hash = hashlib.sha256()

@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from build.diff.facts import ImageFacts, Layer
+from build.diff.facts import Blobs, ImageFacts, Layer
 from build.platforms import Platform
-from build.registry.manifests import Manifest
+from build.registry.manifests import Manifest, is_digest
 
 #: The types of an image's configuration; other artifacts have others.
 _CONFIGS = ("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
@@ -102,10 +102,18 @@ def choose(manifest: Manifest, platform: Platform) -> str:
     for entry in entries if isinstance(entries, list) else ():
         described = (entry.get("platform") or {}) if isinstance(entry, dict) else {}
         name = f"{described.get('os')}/{described.get('architecture')}" if isinstance(described, dict) else ""
-        if name == platform.oci and isinstance(entry.get("digest"), str):
+        if name == platform.oci and is_digest(str(entry.get("digest"))):
             return str(entry["digest"])
         there.append(name)
     raise NotAnImageError(f"it has no image for {platform.oci}, but for {', '.join(sorted(set(there))) or 'none'}")
+
+
+def blobs_of(manifest: ImageManifest) -> Blobs:
+    """Return what a manifest names."""
+    return Blobs(
+        config={manifest.config.digest: manifest.config.size},
+        layers={layer.digest: layer.size for layer in manifest.layers},
+    )
 
 
 def to_facts(reference: str, digest: str, manifest: ImageManifest, content: bytes) -> ImageFacts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from build.catalogue.changes import Change
@@ -16,8 +17,7 @@ _NAMES = 8
 
 def of_images(difference: ImageDifference) -> str:
     """What differs between two images."""
-    before, after = (words.plain(side.reference) for side in (difference.before, difference.after))
-    parts = [f"**{_code(before)} → {_code(after)}**"]
+    parts = [f"**{_code(difference.before.reference)} → {_code(difference.after.reference)}**"]
     if difference.is_same:
         return _joined([*parts, f"No difference: both are {_code(difference.after.digest)}."])
     if unknown := words.unknown(difference):
@@ -33,7 +33,7 @@ def of_images(difference: ImageDifference) -> str:
                 mark,
                 _code(words.short(layer.digest)),
                 console.size(layer.size),
-                _escaped(words.layer_title(layer, difference)),
+                words.layer_title(layer, difference, _code),
             )
             for mark, layers in (("gone", difference.removed_layers), ("new", difference.added_layers))
             for layer in layers
@@ -53,30 +53,29 @@ def of_releases(difference: ReleaseDifference) -> str:
     parts = [f"## Release {difference.after[0]}", f"{_sentence(head)} {_sentence(words.totals(difference))}"]
     for title, names in (("Added", difference.added), ("Removed", difference.removed)):
         if names:
-            parts += [f"### {title}", "\n".join(f"- {_escaped(name)}" for name in names)]
+            parts += [f"### {title}", "\n".join(f"- {_code(name)}" for name in names)]
     if difference.changed:
-        rows = [(image.name, *words.row(image)[1:]) for image in difference.changed]
-        escaped = [tuple(_escaped(cell) for cell in row) for row in rows]
-        parts += ["### Changed", _table(("image", "to fetch", "what"), escaped)]
+        rows = [(_code(image.name), *words.row(image)[1:]) for image in difference.changed]
+        parts += ["### Changed", _table(("image", "to fetch", "what"), rows)]
     for kind, changes in common_changes(difference).items():
         values = [(*_values(each.change), _images(each.images, len(difference.changed))) for each in changes]
         parts += [f"### {_capital(kind)}", _table(("name", "before", "after", "images"), values)]
-    parts += [_sentence(line) for line in words.problems(difference)]
+    parts += [f"{_capital(line)}." for line in words.problems(difference, _code)]
     if difference.unchanged and not difference.is_empty:
-        parts += ["### Unchanged", _escaped(", ".join(difference.unchanged))]
+        parts += ["### Unchanged", ", ".join(map(_code, difference.unchanged))]
     return _joined(parts)
 
 
 def _values(change: Change) -> tuple[str, str, str]:
-    return _escaped(change.name), _value(change.before), _value(change.after)
+    return _code(change.name), _value(change.before), _value(change.after)
 
 
 def _value(text: str | None) -> str:
-    return "–" if text is None else _code(words.plain(text))
+    return "–" if text is None else _code(text)
 
 
 def _images(names: Sequence[str], changed: int) -> str:
-    return f"all {changed}" if len(names) == changed > 1 else _escaped(console.some(names, _NAMES))
+    return f"all {changed}" if len(names) == changed > 1 else words.some(names, _code, _NAMES)
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -85,14 +84,20 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _code(text: str) -> str:
-    """A text that is shown as it is; a table would end it at a bar."""
-    shown = text.replace("`", "'").replace("|", "\\|")
-    return f"`{shown}`" if shown else ""
+    """A text of an image or a record, shown as it is: in code there are no links, no names of people and no HTML.
+
+    A table would end a cell at a bar, also in code (GitHub Flavored Markdown, "Tables"). The marks around the code are
+    longer than those in it (CommonMark, "Code spans").
+    """
+    shown = console.plain(text).replace("|", "\\|")
+    fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
+    is_padded = len(fence) > 1 or shown != shown.strip(" ")
+    return (f"{fence} {shown} {fence}" if is_padded else f"{fence}{shown}{fence}") if shown else ""
 
 
 def _escaped(text: str) -> str:
-    escaped = words.plain(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
-    return escaped.replace("*", "\\*").replace("_", "\\_").replace("`", "\\`")
+    """Words of this program as Markdown, with the name of a registry or a folder in them."""
+    return re.sub(r"[\\`*_\[\]<>|~#&]", r"\\\g<0>", console.plain(text))
 
 
 def _sentence(text: str) -> str:

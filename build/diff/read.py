@@ -1,23 +1,25 @@
-"""Read what a registry knows of an image: manifest, configuration, and the packages in the attached documents."""
+"""Read what a registry or a folder knows of an image: manifest, configuration, packages in the attached documents."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from packaging.utils import canonicalize_name
 
 from build.catalogue.page_layers import layer_titles
-from build.diff.facts import ImageFacts, Packages
-from build.diff.manifests import NotAnImageError, choose, read_manifest, to_facts
+from build.diff.facts import Blobs, ImageFacts, Packages
+from build.diff.manifests import ImageManifest, NotAnImageError, blobs_of, choose, read_manifest, to_facts
 from build.diff.references import ImageReference
+from build.diff.sources import Source
 from build.errors import RegistryError, UsageError
 from build.images.labels import LABEL
 from build.platforms import LINUX_AMD64
 from build.publish.documents import read_inputs
-from build.registry import attachments
-from build.registry.client import Client
+from build.registry import places
+from build.registry.address import is_repository
 from build.registry.manifests import INDEXES, Manifest, layers_of
 from build.verify import reports
 
@@ -25,60 +27,82 @@ from build.verify import reports
 _RECIPE = re.compile(r"[0-9a-f]{64}")
 
 
-def read_image(remote: Client, reference: ImageReference) -> ImageFacts:
+def read_image(remote: Source, reference: ImageReference) -> ImageFacts:
     """Read an image.
 
     Args:
-        remote: The client of its registry.
+        remote: Where it is.
         reference: The image. Of an index, the image for linux/amd64 is read.
 
     Raises:
-        UsageError: The registry does not have it, or it is not an image.
-        RegistryError: The registry is not there, refuses, or fails.
+        UsageError: It does not exist, or it is not an image.
+        RegistryError: The registry is not there, refuses, or fails; or the folder is damaged.
+        PipelineError: The folder cannot be read.
     """
     repository = reference.repository
-    manifest = _find(remote, reference, reference.reference)
-    try:
-        if manifest.media_type in INDEXES or "manifests" in manifest.document:
-            manifest = _find(remote, reference, choose(manifest, LINUX_AMD64))
-        described = read_manifest(manifest)
+    with _explaining(reference):
+        manifest, described = _manifest(remote, reference)
         content = remote.find_blob(repository, described.config.digest)
         if content is None:
             raise RegistryError(
-                f"the configuration of {reference} is not in the registry",
+                f"the configuration of {reference} is not in the {places.noun(reference.location)}",
                 where=str(reference),
                 fix="the image cannot be pulled either: publish it again",
             )
         facts = to_facts(str(reference), manifest.digest, described, content)
+    report = _report(remote, repository, manifest.digest)
+    titles = layer_titles([layer.created_by for layer in facts.layers], report)
+    return dataclasses.replace(
+        facts,
+        layers=tuple(
+            dataclasses.replace(layer, title=title if layer.created_by else "")
+            for layer, (title, _) in zip(facts.layers, titles, strict=True)
+        ),
+        packages=_packages(remote, repository, facts, report),
+    )
+
+
+def read_blobs(remote: Source, reference: ImageReference) -> Blobs:
+    """Read what a pull of an image fetches, from its manifest alone.  Arguments and failures as of `read_image`."""
+    with _explaining(reference):
+        return blobs_of(_manifest(remote, reference)[1])
+
+
+@contextlib.contextmanager
+def _explaining(reference: ImageReference) -> Iterator[None]:
+    try:
+        yield
     except NotAnImageError as failure:
         raise UsageError(
             f"{reference} is not an image that can be compared: {failure}",
             where=str(reference),
             fix="name a tag or a digest of an image",
         ) from None
-    report = _report(remote, repository, manifest.digest)
-    titles = layer_titles([layer.created_by for layer in facts.layers], report)
-    return dataclasses.replace(
-        facts,
-        layers=tuple(
-            dataclasses.replace(layer, title=title) for layer, (title, _) in zip(facts.layers, titles, strict=True)
-        ),
-        packages=_packages(remote, repository, facts, report),
-    )
 
 
-def _find(remote: Client, image: ImageReference, reference: str) -> Manifest:
-    manifest = remote.find_manifest(image.repository, reference)
+def _manifest(remote: Source, reference: ImageReference) -> tuple[Manifest, ImageManifest]:
+    """Read the manifest of an image; that for linux/amd64 of an index."""
+    manifest = _find(remote, reference, reference.reference)
+    if manifest.media_type in INDEXES or "manifests" in manifest.document:
+        manifest = _find(remote, reference, choose(manifest, LINUX_AMD64))
+    return manifest, read_manifest(manifest)
+
+
+def _find(remote: Source, image: ImageReference, reference: str) -> Manifest:
+    # A record or an index may come from anywhere, and name anything.
+    manifest = remote.find_manifest(image.repository, reference) if is_repository(image.repository) else None
     if manifest is None:
+        noun = places.noun(image.location)
         raise UsageError(
-            f"{image} is not in the registry",
-            where=remote.registry.reference(image.repository, reference),
-            fix="check the name and the tag; nox -s plan shows what is published",
+            f"{image} is not in the {noun}",
+            where=remote.reference(image.repository, reference),
+            fix="check the name and the tag; "
+            + ("nox -s plan shows what is published" if noun == "registry" else "index.json lists what it has"),
         )
     return manifest
 
 
-def _packages(remote: Client, repository: str, image: ImageFacts, report: reports.Report | None) -> Packages:
+def _packages(remote: Source, repository: str, image: ImageFacts, report: reports.Report | None) -> Packages:
     """Return what the attached documents say: the newest test report, else the inputs of the recipe."""
     if report is not None and (report.python_packages or report.debian_packages):
         return Packages(
@@ -92,10 +116,10 @@ def _packages(remote: Client, repository: str, image: ImageFacts, report: report
     return Packages(debian=debian, source="recipe") if debian else Packages()
 
 
-def _report(remote: Client, repository: str, digest: str) -> reports.Report | None:
-    """Read the newest attached report that is complete in the registry and that this program understands."""
-    for entry in attachments.attached(remote, repository, digest, reports.MEDIA_TYPE):
-        manifest = remote.find_manifest(repository, str(entry["digest"]))
+def _report(remote: Source, repository: str, digest: str) -> reports.Report | None:
+    """Read the newest attached report that is complete and that this program understands."""
+    for attached in remote.attached(repository, digest, reports.MEDIA_TYPE):
+        manifest = remote.find_manifest(repository, attached)
         documents = layers_of(manifest) if manifest else ()
         content = remote.find_blob(repository, documents[0]) if documents else None
         report = reports.parse(content) if content is not None else None

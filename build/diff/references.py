@@ -1,4 +1,4 @@
-"""What the arguments of `diff` name: images and releases, in one registry or in two.  Pure."""
+"""What the arguments of `diff` name: images and releases, in registries and in folders.  Pure."""
 
 from __future__ import annotations
 
@@ -8,45 +8,46 @@ from dataclasses import dataclass
 
 from build.errors import UsageError
 from build.publish.release import NAME, numbers, repository_of
-from build.registry import address
-from build.registry.address import Registry
+from build.registry import address, places
+from build.registry.address import Registry, is_repository
 from build.registry.manifests import is_digest
+from build.registry.places import Folder, Location
 from build.registry.tags import LATEST
 
 #: Distribution specification, "Pulling manifests".
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _FIX = (
     "write a release (20261126.v1, latest), an image of the matrix (NAME, NAME:TAG, NAME@sha256:…), "
-    "or a whole reference (HOST/NAMESPACE/NAME:TAG)"
+    "a whole reference (HOST/NAMESPACE/NAME:TAG), or something in a folder (oci:PATH, oci:PATH:NAME:TAG)"
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageReference:
-    """An image in a registry."""
+    """An image in a registry or a folder."""
 
-    registry: Registry
-    #: As the client of the registry takes it.
+    location: Location
+    #: As its client takes it.
     repository: str
     #: A tag or a digest.
     reference: str
 
     def __str__(self) -> str:
-        return self.registry.reference(self.repository, self.reference)
+        return self.location.reference(self.repository, self.reference)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReleaseReference:
-    """A release in a registry."""
+    """A release in a registry or a folder."""
 
-    registry: Registry
+    location: Location
     #: The repository of the records.
     repository: str
     #: None: the last one.
     number: str | None
 
     def __str__(self) -> str:
-        return f"release {self.number or LATEST} at {self.registry}"
+        return f"release {self.number or LATEST} at {self.location}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,9 +113,14 @@ class _Reader:
 
     def release(self, tag: str) -> ReleaseReference:
         number = None if tag == LATEST else tag
-        return ReleaseReference(registry=self.registry, repository=repository_of(self.namespace), number=number)
+        return ReleaseReference(location=self.registry, repository=repository_of(self.namespace), number=number)
 
     def read(self, text: str) -> Reference | _Tag:
+        if places.is_folder(text):
+            try:
+                return self._read_folder(*places.split(text))
+            except ValueError as failure:
+                raise UsageError(f"'{text}' cannot be read: {failure}", where="A, B", fix=_FIX) from None
         scheme, separator, rest = text.rpartition("://")
         if "/" in rest and "@" in rest.partition("/")[0]:
             raise UsageError(
@@ -129,23 +135,29 @@ class _Reader:
         except ValueError as failure:
             raise UsageError(f"'{text}' cannot be read: {failure}", where="A, B", fix=_FIX) from None
 
+    def _read_folder(self, where: Folder, text: str | None) -> Reference:
+        if text is None or text == LATEST or numbers([text]):
+            number = None if text in (None, LATEST) else text
+            return ReleaseReference(location=where, repository=repository_of(self.namespace), number=number)
+        folder, name, reference = _split(text)
+        repository = f"{folder or self.namespace}/{name}"
+        if not is_repository(repository):
+            raise ValueError(f"'{repository}' cannot be the name of a repository")
+        return _image_or_release(where, repository, reference)
+
     def _read(self, scheme: str, rest: str) -> Reference:
-        path, at, digest = rest.partition("@")
-        if at and not is_digest(digest):
-            raise ValueError(f"'{digest}' is not a digest (sha256: and 64 hexadecimal digits)")
-        folder, slash, last = path.rpartition("/")
-        name, colon, tag = last.partition(":")
-        if colon and not _TAG.fullmatch(tag):
-            raise ValueError(f"'{tag}' is not a tag")
+        folder, name, reference = _split(rest)
         first, _, _ = folder.partition("/")
-        reference = digest or tag or LATEST
         if not (scheme or address.is_host(first)):
             # The checks of an address hold for the parts of a name, too.
-            address.from_text(f"{self.registry.host}/{folder}{slash}{name}")
+            address.from_text("/".join(filter(None, (self.registry.host, folder, name))))
             if not name:
                 raise ValueError("it names no image")
-            repository = f"{folder or self.namespace}/{name}"
-            return _image_or_release(self.registry, repository, reference)
+            if folder in ("", self.namespace):
+                return _image_or_release(self.registry, f"{self.namespace}/{name}", reference)
+            # Another namespace than that of the matrix is one of the host, also if REGISTRY names one.
+            host = dataclasses.replace(self.registry, namespace=None)
+            return _image_or_release(host, f"{folder}/{name}", reference)
         whole = address.from_text(f"{scheme}{folder}/{name}")
         if not name or whole.namespace is None:
             raise ValueError("it names no image")
@@ -155,12 +167,29 @@ class _Reader:
         return _image_or_release(host, whole.namespace, reference)
 
 
-def _image_or_release(registry: Registry, repository: str, reference: str) -> Reference:
+def _split(text: str) -> tuple[str, str, str]:
+    """Split a name into its folders, its last part, and a tag or a digest."""
+    path, at, digest = text.partition("@")
+    if at and not is_digest(digest):
+        raise ValueError(f"'{digest}' is not a digest (sha256: and 64 hexadecimal digits)")
+    if path.startswith("/"):
+        raise ValueError("it begins with a slash")
+    folder, _, last = path.rpartition("/")
+    name, colon, tag = last.partition(":")
+    if colon and not _TAG.fullmatch(tag):
+        raise ValueError(f"'{tag}' is not a tag")
+    return folder, name, digest or tag or LATEST
+
+
+def _image_or_release(location: Location, repository: str, reference: str) -> Reference:
     """A reference to a record is one to the release; its images are in the same namespace."""
     folder, _, name = repository.rpartition("/")
     if name != NAME:
-        return ImageReference(registry=registry, repository=repository, reference=reference)
+        return ImageReference(location=location, repository=repository, reference=reference)
     if reference != LATEST and not numbers([reference]):
         raise ValueError(f"'{reference}' is not the number of a release")
-    registry = dataclasses.replace(registry, namespace=registry.namespace or folder or None)
-    return ReleaseReference(registry=registry, repository=NAME, number=None if reference == LATEST else reference)
+    if isinstance(location, Registry):
+        location = dataclasses.replace(location, namespace=location.namespace or folder or None)
+        repository = NAME
+    number = None if reference == LATEST else reference
+    return ReleaseReference(location=location, repository=repository, number=number)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from build.catalogue.changes import Change
-from build.diff.compare import ImageDifference
+from build.diff.compare import Fetched, ImageDifference
 from build.images.labels import LABEL
 
 #: Labels that differ in every image with another recipe, and tell a reader nothing more.
@@ -30,10 +30,25 @@ class ChangedImage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Totals:
+    """What machines fetch that have all images of one of two releases, each layer once."""
+
+    #: For a machine with the release before, and the other way round.
+    fetched: Fetched
+    fetched_back: Fetched
+    #: Images that the numbers leave out, since their manifests could not be read.
+    uncounted: tuple[str, ...] = ()
+
+
+#: Between two releases of the same images.
+NOTHING = Totals(fetched=Fetched(bytes=0, layers=0), fetched_back=Fetched(bytes=0, layers=0))
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReleaseDifference:
     """What differs between two releases."""
 
-    #: Number and registry of each; the first one is None if the other one is the first release.
+    #: Number and place of each, a registry or a folder; the first one is None if the other one is the first release.
     before: tuple[str, str] | None
     after: tuple[str, str]
     #: Names of images; those on a stand-in base are ``name on base``.
@@ -41,6 +56,7 @@ class ReleaseDifference:
     removed: tuple[str, ...]
     changed: tuple[ChangedImage, ...]
     unchanged: tuple[str, ...]
+    totals: Totals
 
     @property
     def is_empty(self) -> bool:

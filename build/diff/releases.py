@@ -5,18 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from build.diff.references import ImageReference, ReleaseReference
+from build.diff.sources import Source
 from build.errors import UsageError
 from build.publish import records
 from build.publish.release import Release, ReleasedImage, numbers
-from build.registry.address import Registry
-from build.registry.client import Client
+from build.registry import places
+from build.registry.places import Location
+from build.registry.tags import LATEST
+from build.system import console
 
 
 @dataclass(frozen=True, kw_only=True)
 class FoundRelease:
-    """A release and the registry that it is in."""
+    """A release, and the registry or the folder that it is in."""
 
-    registry: Registry
+    location: Location
     release: Release
 
     @property
@@ -25,8 +28,8 @@ class FoundRelease:
         return self.release.number
 
     def image(self, image: ReleasedImage) -> ImageReference:
-        """Name an image of the release: its digest in the registry."""
-        return ImageReference(registry=self.registry, repository=image.repository, reference=image.digest)
+        """Name an image of the release by its digest."""
+        return ImageReference(location=self.location, repository=image.repository, reference=image.digest)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +50,7 @@ class Pairs:
     unchanged: tuple[ReleasedImage, ...]
 
 
-def read_release(remote: Client, reference: ReleaseReference) -> FoundRelease:
+def read_release(remote: Source, reference: ReleaseReference) -> FoundRelease:
     """Read a release.
 
     Raises:
@@ -55,19 +58,20 @@ def read_release(remote: Client, reference: ReleaseReference) -> FoundRelease:
         RegistryError: The registry is not there, refuses, or fails; or the record cannot be read.
     """
     taken = [each.tag for each in numbers(remote.tags(reference.repository))]
+    noun = places.noun(reference.location)
     if not taken or (reference.number is not None and reference.number not in taken):
         raise UsageError(
-            f"{reference} is not in the registry" if taken else f"no release is in the registry {remote.registry}",
-            where=remote.registry.reference(reference.repository, reference.number or "latest"),
-            fix=f"name one of its releases: {', '.join(taken[:3])}, …"
+            f"{reference} is not in the {noun}" if taken else f"no release is in the {noun} {reference.location}",
+            where=remote.reference(reference.repository, reference.number or LATEST),
+            fix=f"name one of its releases: {console.some(taken, 3)}"
             if taken
-            else "nox -s publish makes the first one",
+            else "nox -s publish makes the first one; nox -s promote copies one",
         )
     found = records.release_of(remote, reference.repository, reference.number or taken[0])
-    return FoundRelease(registry=remote.registry, release=found)
+    return FoundRelease(location=reference.location, release=found)
 
 
-def read_former(remote: Client, reference: ReleaseReference, number: str) -> FoundRelease | None:
+def read_former(remote: Source, reference: ReleaseReference, number: str) -> FoundRelease | None:
     """Read the release before a number; None if that is the first one.
 
     Raises:
@@ -77,7 +81,9 @@ def read_former(remote: Client, reference: ReleaseReference, number: str) -> Fou
     former = taken[taken.index(number) + 1 :][:1]
     if not former:
         return None
-    return FoundRelease(registry=remote.registry, release=records.release_of(remote, reference.repository, former[0]))
+    return FoundRelease(
+        location=reference.location, release=records.release_of(remote, reference.repository, former[0])
+    )
 
 
 def pair(before: Release | None, after: Release) -> Pairs:

@@ -15,16 +15,16 @@ from build.system import console
 def print_images(difference: ImageDifference) -> None:
     """Print what differs between two images, in sections."""
     if difference.is_same:
-        _print(f"no difference: both are {difference.after.digest}")
+        console.line(f"no difference: both are {difference.after.digest}")
         return
     for mark, side in (("-", difference.before), ("+", difference.after)):
-        _print(f"{mark} {words.plain(side.reference)} ({words.short(side.digest)}, {console.size(side.size)})")
+        console.line(f"{mark} {side.reference} ({words.short(side.digest)}, {console.size(side.size)})")
     if unknown := words.unknown(difference):
-        _print(unknown)
+        console.line(unknown)
     same = []
     for kind, changes in changes_of(difference).items():
         if changes:
-            _print(words.counts(kind, changes) + ":")
+            console.line(words.counts(kind, changes) + ":")
             _print_changes(changes)
         elif changes is not None:
             same.append(kind)
@@ -33,29 +33,29 @@ def print_images(difference: ImageDifference) -> None:
     else:
         same.append("layers")
     if same:
-        _print(f"no difference: {', '.join(same)}")
+        console.line(f"no difference: {', '.join(same)}")
     if difference.is_empty:
-        _print(words.ONLY_METADATA)
+        console.line(words.ONLY_METADATA)
     if sources := words.sources(difference):
-        _print(sources)
-    _print(words.fetched(difference))
+        console.line(sources)
+    console.line(words.fetched(difference))
 
 
 def print_releases(difference: ReleaseDifference) -> None:
     """Print what differs between two releases: a line for each image, then the changes that images have in common."""
-    _print(words.releases(difference))
+    console.line(words.releases(difference))
     rows = [(name, "added", "", "") for name in difference.added]
     rows += [(name, "removed", "", "") for name in difference.removed]
     rows += [(image.name, *words.row(image)) for image in difference.changed]
     if rows:
         console.table(("image", "difference", "to fetch>", "what"), rows)
     for kind, changes in common_changes(difference).items():
-        _print(f"{kind}:")
+        console.line(f"{kind}:")
         changed = len(difference.changed)
         _print_rows([(each.change, words.images(each.images, changed)) for each in changes])
-    for line in words.problems(difference):
-        _print(line)
-    _print(words.totals(difference))
+    for line in words.problems(difference, console.plain):
+        console.line(line)
+    console.line(words.totals(difference))
 
 
 def _print_changes(changes: Sequence[Change]) -> None:
@@ -64,35 +64,32 @@ def _print_changes(changes: Sequence[Change]) -> None:
 
 def _print_rows(rows: Sequence[tuple[Change, str]]) -> None:
     """Print aligned lines; a change that does not fit into one gets a line for each value."""
-    names = max(len(words.plain(change.name)) for change, _ in rows)
-    values = max((len(words.transition(change)) for change, note in rows if note), default=0)
+    names = max(len(console.plain(change.name)) for change, _ in rows)
+    values = max((len(console.plain(words.transition(change))) for change, note in rows if note), default=0)
     for change, note in rows:
-        name, value = words.plain(change.name), words.transition(change)
+        name, value = console.plain(change.name), console.plain(words.transition(change))
         line = f"  {name:{names}}  {value:{values if note else 0}}  {note}".rstrip()
         if len(line) <= console.out.width:
-            _print(line)
+            console.line(line)
             continue
-        _print(f"  {name}" + (f"  ({note})" if note else ""))
+        console.line(f"  {name}" + (f"  ({note})" if note else ""))
         for mark, text in (("-", change.before), ("+", change.after)):
             if text is not None:
-                _print(f"    {mark} {words.plain(text)}")
+                console.line(f"    {mark} {text}")
 
 
 def _print_layers(difference: ImageDifference) -> None:
     count = len(difference.after.layers)
-    _print(f"layers: {len(difference.added_layers)} of {count} new, {len(difference.removed_layers)} gone:")
+    console.line(f"layers: {len(difference.added_layers)} of {count} new, {len(difference.removed_layers)} gone:")
     for mark, layers in (("-", difference.removed_layers), ("+", difference.added_layers)):
         for layer in layers:
-            _print(_layer_line(mark, layer, difference))
+            console.line(_layer_line(mark, layer, difference))
 
 
 def _layer_line(mark: str, layer: Layer, difference: ImageDifference) -> str:
     line = (
-        f"  {mark} {words.short(layer.digest)}  {console.size(layer.size):>8}  {words.layer_title(layer, difference)}"
+        f"  {mark} {words.short(layer.digest)}  {console.size(layer.size):>8}  "
+        f"{words.layer_title(layer, difference, console.plain)}"
     )
     most = console.out.width
     return line if len(line) <= most else f"{line[: most - 1]}…"
-
-
-def _print(text: str) -> None:
-    console.out.print(text, soft_wrap=True, markup=False, highlight=False)

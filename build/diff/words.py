@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from build.catalogue.changes import Change
 from build.diff.compare import ImageDifference, contents
 from build.diff.facts import Layer
 from build.diff.release_difference import ChangedImage, ReleaseDifference, changes_of, unknown_images
+from build.platforms import LINUX_AMD64
 from build.system import console
 
 ONLY_METADATA = (
     "the images are not the same, but nothing that is compared differs: only times, history, annotations or the order "
     "of layers do"
 )
+#: Puts a text of an image or a record into a line.
+Quote = Callable[[str], str]
 #: Characters of a digest that are shown.
 _DIGEST = len("sha256:") + 12
-
-
-def plain(text: str) -> str:
-    """A value on one line, without the control characters that an image may contain."""
-    return "".join(mark if mark.isprintable() else " " for mark in text).strip()
 
 
 def short(digest: str) -> str:
@@ -31,10 +29,10 @@ def short(digest: str) -> str:
 def transition(change: Change) -> str:
     """``2.5.4 → 2.5.5``, ``2.5.5 (added)``, ``2.5.4 (removed)``."""
     if change.before is None:
-        return f"{plain(change.after or '')} (added)".strip()
+        return f"{change.after} (added)".strip()
     if change.after is None:
-        return f"{plain(change.before)} (removed)".strip()
-    return f"{plain(change.before)} → {plain(change.after)}"
+        return f"{change.before} (removed)".strip()
+    return f"{change.before} → {change.after}".strip()
 
 
 def counts(kind: str, changes: tuple[Change, ...]) -> str:
@@ -81,12 +79,12 @@ def sources(difference: ImageDifference) -> str:
     return f"packages were read from {read}"
 
 
-def layer_title(layer: Layer, difference: ImageDifference) -> str:
+def layer_title(layer: Layer, difference: ImageDifference, quote: Quote) -> str:
     """What a layer is; of one that both images have, compressed differently, only that."""
     both = set(contents(difference.before)) & set(contents(difference.after))
     if layer.content in both:
         return "the same content, compressed differently"
-    return plain(layer.title)
+    return quote(" ".join(layer.title.split()))
 
 
 def releases(difference: ReleaseDifference) -> str:
@@ -108,22 +106,32 @@ def row(image: ChangedImage) -> tuple[str, str, str]:
         for kind, changes in changes_of(difference).items()
         if changes
     ]
+    if not kinds and (difference.added_layers or difference.removed_layers):
+        kinds = ["layers"]
+    if difference.is_same:
+        kinds = [f"the same image for {LINUX_AMD64.oci}, another index"]
     bytes_ = f"{console.size(difference.fetched.bytes)} of {console.size(difference.after.size)}"
     return "changed", bytes_, ", ".join(kinds)
 
 
-def problems(difference: ReleaseDifference) -> list[str]:
+def problems(difference: ReleaseDifference, quote: Quote) -> list[str]:
     """Say which images could not be compared."""
     lines = [
-        f"{image.name} cannot be compared: {plain(image.problem)}" for image in difference.changed if image.problem
+        f"{quote(image.name)} cannot be compared: {quote(image.problem)}"
+        for image in difference.changed
+        if image.problem
     ]
-    names = unknown_images(difference)
-    if names:
+    if names := unknown_images(difference):
         lines.append(
             "packages are unknown, since no document that lists them is attached: "
-            f"{console.some(names)}; --layers reads the layers"
+            f"{some(names, quote)}; --layers reads the layers"
         )
     return lines
+
+
+def some(names: Sequence[str], quote: Quote, shown: int = 4) -> str:
+    """Name the first of many images."""
+    return console.some([quote(name) for name in names], shown)
 
 
 def images(names: Sequence[str], changed: int) -> str:
@@ -132,21 +140,18 @@ def images(names: Sequence[str], changed: int) -> str:
 
 
 def totals(difference: ReleaseDifference) -> str:
-    """``8 images: 1 added, 5 changed, 2 unchanged; 1 removed``."""
+    """``8 images: 1 added, 5 changed, 2 unchanged; 1 removed``, and what a machine with the former ones fetches."""
     if difference.is_empty:
         return f"no difference: {console.count(len(difference.unchanged), 'image')}"
     parts = {"added": difference.added, "changed": difference.changed, "unchanged": difference.unchanged}
     number = sum(map(len, parts.values()))
     text = ", ".join(f"{len(names)} {word}" for word, names in parts.items() if names)
     removed = f"; {len(difference.removed)} removed" if difference.removed else ""
-    return f"{console.count(number, 'image')}: {text}{removed}{_all_fetched(difference)}"
+    return f"{console.count(number, 'image')}: {text}{removed}; {_all_fetched(difference)}"
 
 
 def _all_fetched(difference: ReleaseDifference) -> str:
-    """A machine that has all images before fetches each new blob once."""
-    compared = [each.difference for each in difference.changed if each.difference is not None]
-    if len(compared) < 2:
-        return ""
-    has = {digest for each in compared for digest in each.before.blobs}
-    new = {digest: size for each in compared for digest, size in each.after.blobs.items() if digest not in has}
-    return f"; a machine with all of the former ones fetches {console.size(sum(new.values()))} for the changed ones"
+    machine = "a machine with all of the former ones" if difference.before else "a machine without any of them"
+    there, uncounted = difference.totals.fetched, difference.totals.uncounted
+    left_out = f" (not counting {console.count(len(uncounted), 'image')} that cannot be read)" if uncounted else ""
+    return f"{machine} fetches {console.count(there.layers, 'layer')}, {console.size(there.bytes)}{left_out}"

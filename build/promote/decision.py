@@ -71,7 +71,8 @@ def decide(record: Record, known: Known, origin: Origin, today: datetime.date, r
     """Decide which records and tags a target gets.
 
     The record is copied as it is. If the target's last release is newer, and ``latest`` is to move back, a further
-    record with a higher number says so: the record with the highest number says what the family is.
+    record with a higher number says so: the record with the highest number says what the family is. If it says the same
+    as the release already, it stays the last one.
 
     Args:
         record: The release.
@@ -88,7 +89,9 @@ def decide(record: Record, known: Known, origin: Origin, today: datetime.date, r
     (number,) = releases.numbers([release.number])
     is_older = bool(known.numbers) and known.numbers[0] > number
     if is_older and last and rules.latest and _same_family(last, release):
-        return _decision(last, (), last, rules)  # an earlier run moved it back already
+        # An earlier run went back to the release, or both just have the same images: then its record may be missing.
+        records = _copy(record, known.same_number, target, replaces=False)
+        return _decision(last, records, release, rules)
     if is_older and last and not rules.allow_older:
         raise RegistryError(
             f"the target has a newer release: {last.number} of {last.created}, and {release.number} is older",

@@ -13,6 +13,7 @@ from build.promote.stores import Source
 from build.publish.release import Place, Release
 from build.publish.stored import recipe_of
 from build.registry.manifests import INDEXES, Manifest, is_digest, named_blobs, subject_of
+from build.registry.signature_tags import tags_of
 from build.system import console
 from build.system.parallel import run_parallel
 from build.verify.reports import verified_tag
@@ -43,14 +44,22 @@ class Found:
     images: tuple[Stored, ...]
     #: What is attached to them, and to other attachments; after what it refers to.
     attachments: tuple[Stored, ...]
-    #: The tags that name a recipe or an attachment, with their digests. Nobody relies on them for what the family is.
+    #: What cosign's tags name of images and attachments: signatures, attestations, lists of packages.
+    signatures: tuple[Stored, ...]
+    #: The tags that name a recipe, an attachment or a signature, with their digests. Nobody relies on them for what the
+    #: family is.
     tags: Mapping[Place, str]
     #: The bases, which ``images`` has too.
     bases: tuple[FoundBase, ...]
 
     @property
+    def documents(self) -> tuple[Stored, ...]:
+        """What belongs to images and bases, and can be left out."""
+        return (*self.attachments, *self.signatures)
+
+    @property
     def stored(self) -> tuple[Stored, ...]:
-        return (*self.images, *self.attachments)
+        return (*self.images, *self.documents)
 
     def manifests(self) -> dict[Place, Manifest]:
         """Repository and digest → manifest."""
@@ -63,6 +72,7 @@ class _OfImage:
 
     images: tuple[Stored, ...]
     attachments: tuple[Stored, ...]
+    signatures: tuple[Stored, ...]
     tags: Mapping[Place, str]
     built_on: BuiltOn | None
 
@@ -83,7 +93,7 @@ def find(source: Source, release: Release, namespace: str, base_names: Iterable[
     # ``latest`` may be on an image of an earlier release.
     recipes = dict.fromkeys(release.latest.items()) | recipes
     repositories = sorted({repository for repository, _ in recipes})
-    tags = dict(zip(repositories, run_parallel(source.tags, repositories), strict=True))
+    tags = dict(zip(repositories, map(frozenset, run_parallel(source.tags, repositories)), strict=True))
 
     def of_image(place: Place) -> _OfImage:
         return _of_image(source, release, place, recipes[place], tags[place[0]])
@@ -93,10 +103,13 @@ def find(source: Source, release: Release, namespace: str, base_names: Iterable[
     bases = find_bases(source, wanted, namespace, base_names)
     images = [each for part in parts for each in part.images]
     images += [Stored(repository=base.repository, manifest=base.manifest) for base in bases]
-    attachments = [each for part in parts for each in part.attachments]
+    attachments = {each.place: each for part in parts for each in part.attachments}
+    known = {each.place: each for each in images}
+    signatures = {each.place: each for part in parts for each in part.signatures}
     return Found(
-        images=tuple({each.place: each for each in images}.values()),
-        attachments=tuple({each.place: each for each in attachments}.values()),
+        images=tuple(known.values()),
+        attachments=tuple(attachments.values()),
+        signatures=tuple(each for place, each in signatures.items() if place not in attachments | known),
         tags={place: digest for part in parts for place, digest in part.tags.items()},
         bases=tuple(bases),
     )
@@ -128,10 +141,13 @@ def _of_image(source: Source, release: Release, place: Place, recipe: str | None
             attachments.setdefault(stored.place, stored)
             found[repository, tag] = document.digest
             inputs = stored if tag == inputs_tag(recipe) else inputs
+    signed = [each.manifest.digest for each in (*images, *attachments.values())]
+    signatures = _signatures(source, repository, signed, tags)
     return _OfImage(
         images=tuple(images),
         attachments=tuple(attachments.values()),
-        tags=found,
+        signatures=tuple(signatures.values()),
+        tags=found | {place: each.manifest.digest for place, each in signatures.items()},
         built_on=base_of(source, repository, manifest, inputs.manifest if inputs else None),
     )
 
@@ -163,7 +179,7 @@ def _attached(source: Source, repository: str, digest: str, above: frozenset[str
     """What is attached to a manifest, and to that in turn."""
     found: list[Stored] = []
     for each in source.attachments(repository, digest):
-        if each in above:
+        if each in above or not is_digest(each):
             continue
         manifest = source.find_manifest(repository, each)
         if manifest is None:
@@ -174,6 +190,24 @@ def _attached(source: Source, repository: str, digest: str, above: frozenset[str
             continue
         found.append(Stored(repository=repository, manifest=manifest))
         found += _attached(source, repository, manifest.digest, above | {manifest.digest})
+    return found
+
+
+def _signatures(source: Source, repository: str, digests: Iterable[str], tags: Collection[str]) -> dict[Place, Stored]:
+    """What the tags of signatures name of some manifests, and of that in turn."""
+    found: dict[Place, Stored] = {}
+    pending = list(dict.fromkeys(digests))
+    for digest in pending:  # which grows: a signature may be signed, too
+        for tag in (tag for tag in tags_of(digest) if tag in tags):
+            manifest = source.find_manifest(repository, tag)
+            if manifest is None:
+                continue  # gone in the meantime
+            if named_blobs(manifest) is None:
+                console.warn(f"{source.reference(repository, tag)} is not in cosign's form, and is left out")
+                continue
+            found[repository, tag] = Stored(repository=repository, manifest=manifest)
+            if manifest.digest not in pending:  # anyone who may push can make a circle of tags
+                pending.append(manifest.digest)
     return found
 
 

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from build.errors import BusyError, PipelineError
 from build.paths import write_atomically
-from build.promote import layout_index
-from build.promote.layout import INDEX_FILE, MARK, VERSION, Layout
-from build.promote.layout_index import Descriptor, name_of
-from build.promote.places import Folder
+from build.registry import layout_index
+from build.registry.layout import INDEX_FILE, MARK, VERSION, Layout
+from build.registry.layout_index import Descriptor, name_of
 from build.registry.manifests import Manifest
+from build.registry.places import Folder
 from build.system import run_folder
 
 
@@ -93,13 +93,14 @@ class LayoutTarget(Layout):
         """Write a manifest."""
         self.upload(repository, manifest.digest, len(manifest.content), [manifest.content])
 
-    def put_attachments(self, repository: str, digest: str, manifests: Sequence[Manifest]) -> bool:
-        """Write manifests that refer to another one; the index gets them when it is written."""
-        for manifest in manifests:
-            if not self.has_blob(repository, manifest.digest):
-                self.put_manifest(repository, manifest)
-        self._others += manifests
-        return True
+    def offer_manifest(self, repository: str, manifest: Manifest) -> str | None:
+        """Write a manifest; a folder refuses none."""
+        self.put_manifest(repository, manifest)
+        return None
+
+    def list_attachments(self, repository: str, digest: str, manifests: Sequence[Manifest]) -> None:
+        """List manifests that refer to another one; the index gets them when it is written."""
+        self._others.extend(manifests)
 
     def put_tag(self, repository: str, tag: str, manifest: Manifest) -> None:
         """Point a tag to a manifest when the index is written."""

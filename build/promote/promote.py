@@ -15,6 +15,7 @@ from build.errors import PipelineError
 from build.promote import documents, transfer
 from build.promote.base_tags import missing_base_tags
 from build.promote.decision import Decision, check_tags, decide, read_known
+from build.promote.documents import Refused
 from build.promote.found import Found, find
 from build.promote.layout_target import LayoutTarget
 from build.promote.registry_tags import RegistryTags
@@ -27,7 +28,7 @@ from build.publish.records import Record
 from build.publish.release import Place
 from build.publish.tag_moves import add_details
 from build.publish.targets import Rules
-from build.registry.manifests import EMPTY_CONTENT, digest_of
+from build.registry.manifests import EMPTY_CONTENT, digest_of, type_of
 from build.registry.transfer import TransferClient
 from build.system import console
 from build.system.parallel import run_parallel
@@ -58,16 +59,32 @@ class Job:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RefusedAttachment:
+    """An attachment or a signature that the target does not accept."""
+
+    #: As it is named in the source.
+    reference: str
+    #: Its type, for example that of a test report.
+    type: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Promoted:
     """The result."""
 
-    #: The number that the release has in the target as its last one.
+    #: The number of the release that was promoted.
+    release: str
+    #: The number of the target's last release if that has the same images, and the number of the release else.
     number: str
     #: The reference of each image in the target, with its immutable tag and its digest.
     images: tuple[str, ...]
     #: Whether ``latest`` is on them.
     latest: bool
-    attachments: int
+    #: The attachments and signatures that were sent, that the target had before, and that it refused.
+    attachments_sent: int
+    attachments_there: int
+    attachments_refused: tuple[RefusedAttachment, ...]
     blobs_sent: int
     bytes_sent: int
     blobs_mounted: int
@@ -100,11 +117,13 @@ def promote(name: str, job: Job, progress: Progress | None = None) -> Promoted:
     # What the target refuses anyway is refused before the source is read.
     decision = _decide(job, record)
     found = find(job.source, release, job.namespace, job.base_names)
+    refused: tuple[Refused, ...] = ()
     with _writing(job.target):
+        found = documents.without_other_signatures(found, job.target)
         has_tags = _has_tags(job, found, decision)
         missing = transfer.compare(found, job.target)
         tags = documents.missing_tags(found, job.target)
-        was_there = has_tags and not (missing.manifests or missing.attachments or missing.blobs or tags)
+        was_there = has_tags and not (missing.manifests or missing.documents or missing.blobs or tags)
         _print_work(found, missing)
         sender = Transfer(job.source, job.target, progress)
         if not was_there:
@@ -112,16 +131,28 @@ def promote(name: str, job: Job, progress: Progress | None = None) -> Promoted:
             _check_target(job, missing, tags)
             with _kept():
                 sender.run(missing.blobs)
-                documents.write(found, missing, tags, job.target, job.target_name)
+                refused = documents.write(found, missing, tags, job.target)
+                _print_refused(job, found, refused)
                 decision = _move_tags(job, record, found)
+    lacking = {each.place for each in missing.documents} | {each.stored.place for each in refused}
     return Promoted(
+        release=release.number,
         number=decision.release.number,
         images=tuple(
             f"{job.target.reference(image.repository, image.tag(decision.release.number))}@{image.digest}"
             for image in release.images
         ),
         latest=bool(decision.rolling),
-        attachments=len(found.attachments),
+        attachments_sent=len(lacking) - len(refused),
+        attachments_there=len(found.documents) - len(lacking),
+        attachments_refused=tuple(
+            RefusedAttachment(
+                reference=job.source.reference(*each.stored.place),
+                type=type_of(each.stored.manifest) or each.stored.manifest.media_type,
+                reason=each.reason,
+            )
+            for each in refused
+        ),
         blobs_sent=sender.blobs_sent,
         bytes_sent=sender.bytes_sent,
         blobs_mounted=sender.blobs_mounted,
@@ -170,7 +201,7 @@ def _check_target(job: Job, missing: Missing, tags: Iterable[Place]) -> None:
             )
         return
     repositories = {job.repository, *(repository for repository, _ in tags)}
-    repositories |= {each.repository for each in (*missing.manifests, *missing.attachments)}
+    repositories |= {each.repository for each in (*missing.manifests, *missing.documents)}
     run_parallel(target.check_push, sorted(repositories))
 
 
@@ -221,13 +252,25 @@ def _kept() -> Iterator[None]:
         raise
 
 
+def _print_refused(job: Job, found: Found, refused: tuple[Refused, ...]) -> None:
+    if len(refused) == len(found.documents) > 0:
+        console.warn(
+            f"{job.target_name} does not accept attachments: it has neither the recipes nor the test reports of the "
+            "images"
+        )
+    elif refused:
+        console.warn(
+            f"{job.target_name} does not accept {len(refused)} of {console.count(len(found.documents), 'attachment')}"
+        )
+
+
 def _print_work(found: Found, missing: Missing) -> None:
     count, sent = console.count, missing.to_send
     total = missing.blobs_there + len(sent)
     amounts = {
         "image": len(found.images) - len(found.bases),
         "base": len(found.bases),
-        "attachment": len(found.attachments),
+        "attachment": len(found.documents),
     }
     console.info(f"{', '.join(count(each, noun) for noun, each in amounts.items() if each)}: {count(total, 'blob')}")
     if missing.blobs_there and sent:

@@ -45,8 +45,11 @@ class Target(Store, Protocol):
     def put_manifest(self, repository: str, manifest: Manifest) -> None:
         """Write a manifest, all of whose content is there."""
 
-    def put_attachments(self, repository: str, digest: str, manifests: Sequence[Manifest]) -> bool:
-        """Write manifests that refer to another one; False if the target accepts none."""
+    def offer_manifest(self, repository: str, manifest: Manifest) -> str | None:
+        """Write a manifest that the target may refuse, all of whose content is there; returns why it was refused."""
+
+    def list_attachments(self, repository: str, digest: str, manifests: Sequence[Manifest]) -> None:
+        """List manifests that are there as attached to another one."""
 
     def put_document_tag(self, repository: str, tag: str, manifest: Manifest) -> None:
-        """Point a tag to an attachment or to the image of a recipe."""
+        """Point a tag to an attachment, a signature, or the image of a recipe."""

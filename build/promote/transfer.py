@@ -43,7 +43,8 @@ class Missing:
     """What a target lacks."""
 
     manifests: tuple[Stored, ...]
-    attachments: tuple[Stored, ...]
+    #: Attachments and signatures.
+    documents: tuple[Stored, ...]
     blobs: tuple[Blob, ...]
     #: The blobs that it has, and their bytes.
     blobs_there: int
@@ -101,7 +102,7 @@ def compare(found: Found, target: Target) -> Missing:
     sent = {blob.digest for blob in blobs if blob.there is None}
     return Missing(
         manifests=tuple(each for each in found.images if each.place not in present),
-        attachments=tuple(each for each in found.attachments if each.place not in present),
+        documents=tuple(each for each in found.documents if each.place not in present),
         blobs=tuple(blobs),
         blobs_there=len(sizes) - len(sent),
         bytes_there=sum(size for digest, size in sizes.items() if digest not in sent),
@@ -193,11 +194,18 @@ class Transfer:
                     f"{_POLICY.attempts})"
                 )
                 time.sleep(pause)
-                if self._target.has_blob(repository, blob.digest):  # only the answer was lost
+                if self._has(repository, blob.digest, failure):  # only the answer was lost
                     break
         with self._lock:
             self.blobs_sent += 1
             self.bytes_sent += blob.size
+
+    def _has(self, repository: str, digest: str, failure: RegistryError) -> bool:
+        """Tell whether a target has a blob after a failure; that is raised again if it does not answer this either."""
+        try:
+            return self._target.has_blob(repository, digest)
+        except RegistryError:
+            raise failure from None
 
     def _counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         for piece in pieces:

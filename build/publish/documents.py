@@ -15,6 +15,7 @@ from build.publish.plan import Plan
 from build.publish.release import Commit
 from build.registry import attachments
 from build.registry.client import Client
+from build.registry.contents import Contents
 from build.registry.manifests import Manifest, config_of, layers_of, subject_of
 from build.system import console
 from build.verify import reports
@@ -72,7 +73,7 @@ def verified_digest(remote: Client, repository: str, recipe: str, suite: str) ->
     return subject_of(manifest)
 
 
-def read_inputs(remote: Client, repository: str, recipe: str) -> Mapping[str, Any] | None:
+def read_inputs(remote: Contents, repository: str, recipe: str) -> Mapping[str, Any] | None:
     """Return the inputs of a recipe, if the registry has the document whose SHA-256 is the recipe.
 
     Args:

@@ -86,7 +86,7 @@ def last_release(remote: Client, repository: str, *, without: Collection[str] = 
     return last[0] if last else None
 
 
-def release_of(remote: Client, repository: str, number: str) -> Release:
+def release_of(remote: Contents, repository: str, number: str) -> Release:
     """Read the record of one release, which the registry lists.
 
     Raises:
@@ -119,7 +119,7 @@ def _last(remote: Client, repository: str, tags: Iterable[str], without: Collect
     return None
 
 
-def _release(remote: Client, repository: str, tag: str) -> tuple[Release, str]:
+def _release(remote: Contents, repository: str, tag: str) -> tuple[Release, str]:
     record = read_record(remote, repository, tag)
     return record.release, record.manifest.digest
 

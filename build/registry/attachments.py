@@ -13,7 +13,17 @@ from typing import Any
 from build.errors import RegistryError
 from build.registry.client import Client
 from build.registry.failures import ImmutableTagError
-from build.registry.manifests import EMPTY, EMPTY_CONTENT, INDEX, MANIFEST, Manifest, descriptor, layers_of, to_manifest
+from build.registry.manifests import (
+    EMPTY,
+    EMPTY_CONTENT,
+    INDEX,
+    MANIFEST,
+    Manifest,
+    descriptor,
+    layers_of,
+    to_manifest,
+    type_of,
+)
 from build.system import console
 
 #: The annotation with the time, ISO 8601 in UTC: the newest of several attachments is the one that counts.
@@ -106,18 +116,16 @@ def put_tag(client: Client, repository: str, tag: str, manifest: Manifest) -> No
 
 def _add_to_tag(client: Client, repository: str, digest: str, manifests: Sequence[Manifest], there: str) -> None:
     """Add attachments to the list that is a tag; ``there`` is what is said of them if the tag cannot be moved."""
-    new = {each.digest: _entry(each) for each in manifests}
+    new = {each.digest: entry_of(each) for each in manifests}
     others = [each for each in _in_tag(client, repository, digest) if _is_entry(each) and each["digest"] not in new]
     index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [*others, *new.values()]}
     why = "is not listed: the list of attachments is a tag there, and tags cannot be moved"
     _put_tag(client, repository, _tag(digest), to_manifest(index, INDEX), f"{there}, but {why}")
 
 
-def _entry(manifest: Manifest) -> dict[str, Any]:
+def entry_of(manifest: Manifest) -> dict[str, Any]:
     """The descriptor of an attachment in the list, as the specification wants it ("Pushing Manifests with Subject")."""
-    document = manifest.document
-    kind = document.get("artifactType") or (document.get("config") or {}).get("mediaType")
-    named = {"artifactType": kind, "annotations": document.get("annotations")}
+    named = {"artifactType": type_of(manifest), "annotations": manifest.document.get("annotations")}
     return descriptor(manifest.media_type, manifest.content) | {key: value for key, value in named.items() if value}
 
 
@@ -141,7 +149,12 @@ def attached(client: Client, repository: str, digest: str, media_type: str) -> l
     Raises:
         RegistryError: The registry is not there, refuses, or fails.
     """
-    wanted = [each for each in all_attached(client, repository, digest) if each.get("artifactType") == media_type]
+    return of_type(all_attached(client, repository, digest), media_type)
+
+
+def of_type(entries: Sequence[dict[str, Any]], media_type: str) -> list[dict[str, Any]]:
+    """Choose the descriptors of attachments of one type, the newest first."""
+    wanted = [each for each in entries if each.get("artifactType") == media_type]
     return sorted(wanted, key=lambda each: str((each.get("annotations") or {}).get(_CREATED, "")), reverse=True)
 
 

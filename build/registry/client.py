@@ -22,6 +22,8 @@ from build.system.http_failures import HttpError
 from build.system.http_response import Response, Stream
 
 _ACCEPT = {"Accept": ", ".join(MANIFESTS)}
+#: The statuses with which registries refuse a manifest that is not an image.
+REFUSALS = (400, 404, 405, 415)
 #: How often an upload is begun, in case the registry forgets it.
 _UPLOADS = 3
 
@@ -233,7 +235,7 @@ class Client:
         doing = f"attaching to {repository}"
         for content in blobs:
             self._put_blob(repository, content, doing)
-        response = self._put_manifest(repository, manifest.digest, manifest, doing, accept=(400, 404, 405, 415))
+        response = self._put_manifest(repository, manifest.digest, manifest, doing, accept=REFUSALS)
         return "OCI-Subject" in response.headers if response.ok else None
 
     def referrers(self, repository: str, digest: str) -> list[dict[str, Any]] | None:

@@ -94,7 +94,9 @@ class Connection:
         if response.ok or response.status in accept:
             return response
         failed = self._failed(response, doing)
-        failed.may_pass = failed.may_pass or (not is_whole and response.status in _BEGIN_AGAIN)
+        failed.may_pass = not is_whole and _may_pass(
+            response
+        )  # the client repeats whole ones itself, until it gives up
         raise failed
 
     @contextlib.contextmanager
@@ -137,14 +139,11 @@ class Connection:
     def _failed(self, response: Response, doing: str) -> RegistryError:
         failed = failures.from_response(self.registry, response, doing, logged_in=self._authenticator.logged_in)
         failed.maybe_done = response.unsettled or is_unsettled(response.status)
-        limited = is_rate_limit(response.status, response.headers, response.content)
-        failed.may_pass = limited or is_temporary(response.status)
         return failed
 
     def _unanswered(self, failure: HttpError, doing: str) -> RegistryError:
         unanswered = failures.from_http(self.registry, failure, doing)
         unanswered.maybe_done = unanswered.is_unanswered = True
-        unanswered.may_pass = failure.again
         return unanswered
 
     def pages(self, path: str, *, doing: str, scopes: Collection[str]) -> Iterator[Response]:
@@ -179,12 +178,19 @@ class Connection:
         try:
             response = self._http.request(method, url, headers=sent, body=body, retry=may_repeat, timeout=timeout)
         except HttpError as failure:
-            raise self._unanswered(failure, doing) from failure
+            unanswered = self._unanswered(failure, doing)
+            unanswered.may_pass = failure.again and not may_repeat
+            raise unanswered from failure
         if _server(response.url) == _server(self._root):
             with contextlib.suppress(ValueError, TypeError):
                 date = email.utils.parsedate_to_datetime(response.headers.get("Date") or "")
                 self.clock_difference = date.replace(tzinfo=datetime.UTC) - datetime.datetime.now(datetime.UTC)
         return response
+
+
+def _may_pass(response: Response) -> bool:
+    limited = is_rate_limit(response.status, response.headers, response.content)
+    return limited or is_temporary(response.status) or response.status in _BEGIN_AGAIN
 
 
 def _server(url: str) -> tuple[str, str | None, int]:

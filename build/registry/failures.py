@@ -291,6 +291,11 @@ def words_of(response: Response) -> str:
     return "" if text.startswith("<") else text[:600]
 
 
+def refusal(response: Response) -> str:
+    """Why a registry refused something, on one line: its own words, else the status."""
+    return "; ".join(words_of(response).splitlines()) or status_text(response.status)
+
+
 def _error(entry: dict[str, object]) -> str:
     text = ": ".join(str(entry[name]) for name in ("code", "message") if entry.get(name))
     detail = entry.get("detail")

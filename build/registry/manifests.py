@@ -75,6 +75,14 @@ def subject_of(manifest: Manifest) -> str | None:
         return None
 
 
+def type_of(manifest: Manifest) -> str:
+    """Return the type of the artifact that a manifest describes, else of its configuration; empty if none is named."""
+    document = manifest.document
+    config = document.get("config")
+    kind = document.get("artifactType") or (config.get("mediaType") if isinstance(config, dict) else None)
+    return str(kind or "")
+
+
 def descriptor(media_type: str, content: bytes) -> dict[str, Any]:
     """How a manifest names a content."""
     return {"mediaType": media_type, "digest": digest_of(content), "size": len(content)}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urlencode, urlsplit
 
 from build.registry import attachments, failures
-from build.registry.client import Client
+from build.registry.client import REFUSALS, Client
 from build.registry.failures import from_http
 from build.registry.manifests import Manifest
 from build.system.http_failures import HttpError
@@ -81,24 +81,21 @@ class TransferClient(Client):
         """Upload a manifest under its digest; the repository has everything that it names."""
         self._put_manifest(repository, manifest.digest, manifest, f"uploading {repository}@{manifest.digest}")
 
-    def put_attachments(self, repository: str, digest: str, manifests: Sequence[Manifest]) -> bool:
-        """Upload manifests that refer to another one, and list them as attached to it.
-
-        Args:
-            repository: The repository; it has the blobs of all of them.
-            digest: Of what they refer to.
-            manifests: Those that it has already are only listed.
+    def offer_manifest(self, repository: str, manifest: Manifest) -> str | None:
+        """Upload a manifest that is not an image under its digest; the repository has the blobs that it names.
 
         Returns:
-            Whether the registry accepts such manifests.
+            None if the registry has it now; else the registry's words, on one line: it does not accept such manifests,
+            or not this one.
         """
-        for manifest in manifests:
-            is_there = self.digest(repository, manifest.digest) is not None
-            if not is_there and self.put_artifact(repository, manifest, []) is None:
-                return False
+        doing = f"attaching to {repository}"
+        response = self._put_manifest(repository, manifest.digest, manifest, doing, accept=REFUSALS)
+        return None if response.ok else failures.refusal(response)
+
+    def list_attachments(self, repository: str, digest: str, manifests: Sequence[Manifest]) -> None:
+        """List manifests that the repository has as attached to another one; those that are listed stay as they are."""
         attachments.ensure_listed(self, repository, digest, manifests)
-        return True
 
     def put_document_tag(self, repository: str, tag: str, manifest: Manifest) -> None:
-        """Point a tag to an attachment; a warning where the registry does not let it be moved."""
+        """Point a tag to an attachment or a signature; a warning where the registry does not let it be moved."""
         attachments.put_tag(self, repository, tag, manifest)

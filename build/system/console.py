@@ -45,11 +45,29 @@ def _console(*, stderr: bool) -> Console:
     return console
 
 
+def plain(text: str) -> str:
+    """A text on one line that cannot steer a terminal: what is not printable is shown as in Python, ``\\x1b``.
+
+    Texts of a registry, an image or a package may contain escape sequences, line breaks, and marks that change the
+    direction of writing.
+    """
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+
+
+def line(text: str) -> None:
+    """Print a line of a result on standard output: no markup, no emoji codes, never cut."""
+    click.echo(plain(text))
+
+
 def _print(text: str, *, style: str = "", mark: str = "", wrap: bool = False) -> None:
-    """Print a line on standard error: ``mark`` in a style, then the text as it is."""
+    """Print a line on standard error: ``mark`` in a style, then the text."""
     from rich.text import Text
 
-    _console(stderr=True).print(Text.assemble((mark, style), text), soft_wrap=not wrap)
+    _console(stderr=True).print(Text.assemble((mark, style), plain(text)), soft_wrap=not wrap)
 
 
 def step(text: str) -> None:
@@ -75,8 +93,8 @@ def error(failure: PipelineError) -> None:
     if failure.fix:
         _print(f"  fix:   {failure.fix}")
     if failure.details:
-        for line in failure.details.rstrip().splitlines():
-            _print(f"  | {line}")
+        for each in failure.details.rstrip().splitlines():
+            _print(f"  | {click.unstyle(each).expandtabs()}")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -89,7 +107,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         columns: Headings; one that ends in ``>`` is right-aligned (numbers), and the mark is not printed.
         rows: Cells as text.
     """
-    content = [list(row) for row in rows]
+    content = [[plain(cell) for cell in row] for row in rows]
     headings = [column.rstrip(">") for column in columns]
     widths = [max(map(len, cells)) for cells in zip(headings, *content, strict=True)]
     is_terminal = sys.stdout.isatty()
@@ -99,15 +117,15 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
             shown -= 1
     right = [column.endswith(">") for column in columns[:shown]]
 
-    def line(cells: Sequence[str]) -> str:
+    def joined(cells: Sequence[str]) -> str:
         parts = zip(cells, widths, right, strict=False)
         return "  ".join(
             cell.rjust(width) if is_right else cell.ljust(width) for cell, width, is_right in parts
         ).rstrip()
 
     if any(headings):
-        click.secho(line(headings), bold=True)
-    click.echo("".join(f"{line(row)}\n" for row in content), nl=False)
+        click.secho(joined(headings), bold=True)
+    click.echo("".join(f"{joined(row)}\n" for row in content), nl=False)
     if shown < len(columns):
         click.secho(f"(this terminal is too narrow for: {', '.join(headings[shown:])})", dim=True)
 

@@ -120,4 +120,4 @@ def _shown(value: str | None) -> str | None:
 
 
 def _print(text: str) -> None:
-    console.out.print(text, soft_wrap=True, markup=False, highlight=False)
+    console.line(text.expandtabs())  # scripts may have tabs

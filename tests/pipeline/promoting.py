@@ -16,16 +16,16 @@ from docker.errors import ImageNotFound
 
 from build.bases.rootfs_image import RootfsImage
 from build.images.recipe import inputs_tag
-from build.promote.layout import Layout
 from build.promote.layout_target import LayoutTarget
-from build.promote.places import Folder
 from build.promote.promote import Job, Promoted
 from build.promote.promote import promote as promoting
 from build.publish.publication import Publication, Published
 from build.publish.targets import Rules
 from build.registry import attachments
 from build.registry.address import Registry
+from build.registry.layout import Layout
 from build.registry.manifests import MANIFEST, Manifest, descriptor, to_manifest
+from build.registry.places import Folder
 from build.registry.transfer import TransferClient
 from build.verify.reports import MEDIA_TYPE, verified_tag
 from tests.pipeline.registries import Layer, an_origin, archive_of, as_json, digest_of, publish, tar_of

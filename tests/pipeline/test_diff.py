@@ -7,6 +7,7 @@ import dataclasses
 import io
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ from build.images.recipe import Recipe, inputs_tag
 from build.publish.documents import INPUTS_TYPE
 from build.registry.attachments import attach
 from build.registry.client import Client
-from build.registry.manifests import INDEX, digest_of, layers_of, to_manifest
+from build.registry.manifests import INDEX, Manifest, digest_of, layers_of, named_blobs, to_manifest
+from build.registry.places import Folder
 from tests.conftest import ROOT, Checkout, Ran, take_port
+from tests.pipeline.promoting import promote
 from tests.pipeline.registries import BLOBS, Running, running
 from tests.pipeline.rows import MINIMAL, PROJECT
 from tests.pipeline.stored_images import (
@@ -160,8 +163,8 @@ def test_markdown_is_written_to_a_file_and_printed(registry: Running, tmp_path: 
     file = tmp_path / "summary.md"
     done = diff(registry, "one:20261126.v1", "one", f"--summary={file}", "--markdown")
     assert file.read_text() == done.out
-    assert "| numpy | `2.5.4` | `2.5.5` |" in done.out
-    assert "| MODE | – | `x` |" in done.out
+    assert "| `numpy` | `2.5.4` | `2.5.5` |" in done.out
+    assert "| `MODE` | – | `x` |" in done.out
 
 
 def test_an_index_is_the_image_of_the_platform(registry: Running) -> None:
@@ -173,6 +176,18 @@ def test_an_index_is_the_image_of_the_platform(registry: Running) -> None:
     assert "no difference" in diff(registry, "one:both", "one:20261126.v1").out
     write_index(at, ONE, "other", {"arm64": arm})
     assert "it has no image for linux/amd64, but for linux/arm64" in diff(registry, "one:other", "one", code=2).err
+
+
+def test_another_index_with_the_same_image_is_a_change_of_a_release(registry: Running) -> None:
+    at = dataclasses.replace(registry.registry, namespace="index")
+    image = StoredImage(layers=[{"a": b"b"}]).write(at, "azureml/one", "image")
+    arm = StoredImage(layers=[{"a": b"b"}], architecture="arm64").write(at, "azureml/one", "arm")
+    write_index(at, "azureml/one", "index", {"arm64": arm, "amd64": image})
+    with Client(at) as client:
+        write_release(at, "20261126.v1", {"one": image})
+        write_release(at, "20261127.v1", {"one": client.manifest("azureml/one", "index")})
+    text = diff(registry, "latest", env={"REGISTRY": f"127.0.0.1:{registry.port}/index"}).out
+    assert "0 B of 201 B  the same image for linux/amd64, another index\n" in re.sub(r"of \d+ B", "of 201 B", text)
 
 
 # Without documents
@@ -299,12 +314,12 @@ def test_the_notes_of_a_release_name_each_change_once(registry: Running) -> None
     notes = diff(registry, "20261126.v1", "20261127.v1", "--markdown").out
     assert notes.startswith("## Release 20261127.v1\n")
     assert "4 images: 1 added, 2 changed, 1 unchanged; 1 removed" in notes
-    assert "### Added\n\n- added\n" in notes
-    assert "### Removed\n\n- gone\n" in notes
-    assert "| numpy | `2.5.4` | `2.5.5` | one |" in notes
-    assert '| command | `["old"]` | `["new", "a b"]` | all 2 |' in notes
-    assert "### Unchanged\n\nsame\n" in notes
-    assert "Packages are unknown, since no document that lists them is attached: bare" in notes
+    assert "### Added\n\n- `added`\n" in notes
+    assert "### Removed\n\n- `gone`\n" in notes
+    assert "| `numpy` | `2.5.4` | `2.5.5` | `one` |" in notes
+    assert '| `command` | `["old"]` | `["new", "a b"]` | all 2 |' in notes
+    assert "### Unchanged\n\n`same`\n" in notes
+    assert "Packages are unknown, since no document that lists them is attached: `bare`" in notes
     assert "no difference: 4 images" in diff(registry, "20261126.v1", "20261126.v1").out
 
 
@@ -317,7 +332,7 @@ def test_the_first_release_has_only_new_images(registry: Running) -> None:
 def test_a_release_of_another_registry(registry: Running) -> None:
     there = f"localhost:{registry.port}/azureml/releases"
     found = as_json(registry, f"{there}:20261126.v1", "20261127.v1")
-    assert found["before"]["registry"] == f"localhost:{registry.port}/azureml"
+    assert found["before"]["place"] == f"localhost:{registry.port}/azureml"
     assert {each["name"] for each in found["changed"]} == {"bare", "one"}
     text = diff(registry, f"{there}:20261126.v1", "20261126.v1").out
     assert (
@@ -335,6 +350,133 @@ def test_an_image_that_was_removed_from_the_registry_stops_no_other(registry: Ru
     text = diff(registry, "20261127.v1", env={"REGISTRY": f"127.0.0.1:{registry.port}/pruned"}).out
     assert "cannot be compared: " in text and "is not in the registry" in text
     assert '["old"] → ["new", "a b"]' in text
+    assert text.endswith(" (not counting 1 image that cannot be read)\n")
+
+
+def test_a_layer_that_several_images_of_a_release_have_is_fetched_once(registry: Running) -> None:
+    at = dataclasses.replace(registry.registry, namespace="totals")
+    base, shared = {"base": b"b" * 9000}, {"shared": os.urandom(7000)}
+    of_kept, of_gone = {"kept": os.urandom(5000)}, {"gone": os.urandom(4000)}
+
+    def write(name: str, tag: str, *layers: dict[str, bytes]) -> Manifest:
+        return StoredImage(layers=layers, config={"Cmd": [name, tag]}).write(at, f"azureml/{name}", tag)
+
+    kept = write("kept", "1", base, of_kept)
+    old = {
+        "one": write("one", "1", base, {"one": b"1"}),
+        "two": write("two", "1", base, {"two": b"1"}),
+        "gone": write("gone", "1", base, of_gone),
+        "kept": kept,
+    }
+    new = {
+        "one": write("one", "2", base, shared, of_kept),
+        "two": write("two", "2", base, shared, of_gone),
+        "new": write("new", "2", base, shared, {"new": os.urandom(3000)}),
+        "kept": kept,
+    }
+    write_release(at, "20261126.v1", old)
+    write_release(at, "20261127.v1", new)
+
+    def blobs(images: Mapping[str, Manifest]) -> dict[str, int]:
+        return {digest: size for each in images.values() for digest, size in (named_blobs(each) or {}).items()}
+
+    before, after = blobs(old), blobs(new)
+    environment = {"REGISTRY": f"127.0.0.1:{registry.port}/totals"}
+    found = json.loads(diff(registry, "20261127.v1", "--json", env=environment).out)
+
+    fetched = {digest: size for digest, size in after.items() if digest not in before}
+    back = {digest: size for digest, size in before.items() if digest not in after}
+    assert found["fetched"] == {"bytes": sum(fetched.values()), "layers": 2}, "shared, and the new one's own"
+    assert found["fetched_back"] == {"bytes": sum(back.values()), "layers": 2}
+    assert found["fetched"]["bytes"] < 7000 + 3000 + 2000
+    first = json.loads(diff(registry, "20261126.v1", "--json", env=environment).out)
+    assert first["fetched"] == {"bytes": sum(before.values()), "layers": 5}, "a machine that has nothing"
+    assert "a machine with all of the former ones fetches 2 layers, " in diff(registry, "latest", env=environment).out
+
+
+# Folders
+
+
+@pytest.fixture(scope="module")
+def folder(registry: Running, tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """A folder with both releases."""
+    found = Folder(path=tmp_path_factory.mktemp("diff") / "disk")
+    for number in ("20261126.v1", "20261127.v1"):
+        promote(number, registry.registry, found)
+    return found
+
+
+@pytest.mark.parametrize("image", ["one", "bare"])
+def test_an_image_does_not_differ_from_its_copy_in_a_folder(registry: Running, folder: Folder, image: str) -> None:
+    for first, second in (
+        (f"{image}:20261126.v1", f"{folder}:{image}:20261126.v1"),
+        (f"{folder}:azureml/{image}:20261127.v1", f"{image}:20261127.v1"),
+    ):
+        assert diff(registry, first, second).out.startswith("no difference: both are sha256:")
+        found = as_json(registry, first, second)
+        assert found["layers"] == {"removed": [], "added": []}
+        assert found["fetched"] == found["fetched_back"] == {"bytes": 0, "layers": 0}
+
+
+def test_a_release_does_not_differ_from_its_copy_in_a_folder(registry: Running, folder: Folder) -> None:
+    for first, second in (("20261127.v1", str(folder)), (f"{folder}:20261126.v1", "20261126.v1")):
+        found = as_json(registry, first, second)
+        assert (found["added"], found["removed"], found["changed"], len(found["unchanged"])) == ([], [], [], 4)
+        assert "no difference: 4 images" in diff(registry, first, second).out
+        assert {found["before"]["place"], found["after"]["place"]} == {f"127.0.0.1:{registry.port}", str(folder)}
+
+
+def test_a_folder_gives_the_same_difference_as_a_registry(registry: Running, folder: Folder) -> None:
+    def parts(*arguments: str) -> dict[str, Any]:
+        found = as_json(registry, *arguments)
+        (one,) = (each["difference"] for each in found.pop("changed") if each["name"] == "one")
+        for side in ("before", "after"):
+            del one[side]["reference"], found[side]
+        return {**found, "one": one}
+
+    expected = parts("20261126.v1", "20261127.v1", "--layers")
+    assert parts(f"{folder}:20261126.v1", f"{folder}:20261127.v1", "--layers") == expected
+    assert parts(str(folder), "--layers") == expected, "the release before the last one is in the folder, too"
+    assert parts("20261126.v1", f"{folder}:releases:20261127.v1", "--layers") == expected
+    python = as_json(registry, f"{folder}:one:20261126.v1", "20261127.v1")["python"]
+    assert python == expected["one"]["python"] == [change("numpy", "2.5.4", "2.5.5")], "the reports were not read"
+
+
+def test_layers_are_read_in_a_folder_and_damage_is_named(registry: Running, tmp_path: Path) -> None:
+    at = dataclasses.replace(registry.registry, namespace="alone")
+    image = StoredImage(layers=[distribution("six", "1.0"), debian(libc6="1")]).write(at, "azureml/one", "x")
+    write_release(at, "20261126.v1", {"one": image})
+    promote("latest", at, found := Folder(path=tmp_path / "disk"))
+    arguments = ("one:20261126.v1", f"{found}:one:20261126.v1", "--layers")
+    assert change("numpy", "2.5.4", None) in as_json(registry, *arguments)["python"]
+
+    layer = layers_of(image)[0]
+    blob = found.path / "blobs" / layer.replace(":", "/")
+    blob.write_bytes(blob.read_bytes() + b"x")
+    done = diff(registry, *arguments, code=5)
+    assert f"the folder {found.path} has a damaged content" in done.one_screen() and layer[:19] in done.err
+    blob.unlink()
+    done = diff(registry, *arguments, code=1)
+    assert f"the folder {found.path} cannot be read: No such file" in done.one_screen()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("oci:/nonexistent:one", "the folder /nonexistent does not exist"),
+        ("FOLDER:one:no-such-tag", "azureml/one:no-such-tag is not in the folder"),
+        ("FOLDER:other/one:20261127.v1", "other/one:20261127.v1 is not in the folder"),
+        ("FOLDER:One", "'azureml/One' cannot be the name of a repository"),
+        ("FOLDER", "one is a release, the other one an image"),
+        ("oci:", "names no folder"),
+    ],
+)
+def test_what_a_folder_does_not_have_is_named(registry: Running, folder: Folder, name: str, words: str) -> None:
+    done = diff(registry, name.replace("FOLDER", str(folder)), "one", code=2)
+    assert words in done.one_screen() and "\n  fix:" in done.err
+    unknown = diff(registry, f"{folder}:20200101.v1", code=2)
+    assert f"release 20200101.v1 at {folder} is not in the folder" in unknown.one_screen()
+    assert "name one of its releases: 20261127.v1, 20261126.v1\n" in unknown.err
 
 
 # Bad input
@@ -367,8 +509,13 @@ def test_what_is_not_an_image_is_named(registry: Running) -> None:
     with Client(registry.registry) as client:
         record = client.manifest("azureml/releases", "20261126.v1")
         client.put_tag(ONE, "record", record, [b"{}", client.read_blob("azureml/releases", layers_of(record)[0])])
+        evil = to_manifest(record.document | {"artifactType": "evil\x1b[31m\nerror: evil"}, record.media_type)
+        client.put_tag(ONE, "evil", evil)
     done = diff(registry, "one:record", "one", code=2)
     assert "it is an artifact of the type application/vnd.inference-images.release.v1+json" in done.err
+    done = diff(registry, "one:evil", "one", code=2)
+    assert r"it is an artifact of the type evil\x1b[31m\nerror: evil" in done.err and "\x1b" not in done.err
+    assert done.err.count("\nerror:") == 0
 
 
 @pytest.mark.parametrize(

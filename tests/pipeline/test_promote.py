@@ -17,13 +17,13 @@ from docker import DockerClient
 
 from build.errors import PipelineError, RegistryError
 from build.promote.layout_target import LayoutTarget
-from build.promote.places import Folder
 from build.publish import records
 from build.publish import release as releases
 from build.publish.targets import Rules
 from build.registry.address import Registry
 from build.registry.client import Client
-from build.registry.manifests import EMPTY, EMPTY_CONTENT, INDEX, MANIFEST, descriptor, to_manifest
+from build.registry.manifests import EMPTY, EMPTY_CONTENT, INDEX, MANIFEST, descriptor, subject_of, to_manifest
+from build.registry.places import Folder
 from build.registry.transfer import TransferClient
 from tests.conftest import Checkout, copy_checkout, interrupt, wait_until
 from tests.pipeline.promoting import (
@@ -42,6 +42,7 @@ from tests.pipeline.registries import (
     REPOSITORIES,
     TUESDAY,
     Running,
+    as_json,
     random_layer,
     running,
 )
@@ -187,6 +188,143 @@ def test_an_older_release_is_refused_and_goes_back_if_it_is_allowed(source: Runn
     assert released(there, back.number) == released(there, MONDAYS) == released(source, MONDAYS)
     assert is_finished(there)
     assert promote(MONDAYS, source.registry, there.registry).was_there, "the target goes back again and again"
+
+
+def test_an_older_release_with_the_images_of_the_last_one_gets_its_own_record(source: Running, there: Running) -> None:
+    promote(TUESDAYS, source.registry, there.registry)
+    back = promote(MONDAYS, source.registry, there.registry, rules=Rules(allow_older=True))
+    third = dataclasses.replace(there.registry, namespace=f"{there.registry.namespace}-third")
+    promote(back.number, there.registry, third)
+    with TransferClient(third) as client:
+        assert client.tags(RELEASES).count(MONDAYS) == 0
+
+        done = promote(MONDAYS, source.registry, third)
+
+        assert client.digest(RELEASES, MONDAYS) == source.tag(RELEASES, MONDAYS)
+        assert [client.digest(repository, MONDAYS) for repository in IMAGES] == released(source, MONDAYS)
+        assert not records.read(client, RELEASES).differences
+    assert (done.release, done.number, done.was_there) == (MONDAYS, back.number, False)
+    assert promote(MONDAYS, source.registry, third).was_there
+
+
+def test_each_refused_attachment_is_named_and_all_others_are_copied(
+    source: Running, there: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = IMAGES[0]
+    with TransferClient(source.registry) as client:
+        (report,) = [tag for tag in all_tags(source.registry, [image]) if is_report_of(client, tag, TUESDAYS)]
+        refused = str(client.digest(image, report.partition(":")[2]))
+        (of_report,) = client.attachments(image, refused)
+    fault = Fault(kind="attachment", effect=status(400, "no tests here", error="MANIFEST_INVALID"), path=refused)
+    with registry_proxy(there.port, fault) as proxy:
+        done = promote("latest", source.registry, through(proxy, there))
+
+    assert [each.reference for each in done.attachments_refused] == [
+        f"{source.registry.reference(image, digest)}" for digest in (refused, of_report)
+    ]
+    assert [each.reason for each in done.attachments_refused] == [
+        "MANIFEST_INVALID: no tests here",
+        "what it is attached to was refused",
+    ]
+    assert (done.attachments_sent, done.attachments_there) == (4, 0)
+    there_tags = {tag: digest for tag, digest in all_tags(there.registry, IMAGES).items() if ":sha256-" not in tag}
+    of_release = {tag: digest for tag, digest in all_tags(source.registry, IMAGES).items() if tag in there_tags}
+    assert there_tags == of_release and report not in there_tags
+    assert len([tag for tag in there_tags if ":inputs-" in tag]) == 2, "attachments after the refused one"
+    assert all_content(there.registry, IMAGES[1], "latest") == all_content(source.registry, IMAGES[1], "latest")
+    assert "does not accept 2 of 6 attachments" in capsys.readouterr().err
+    assert is_finished(there) and latest(there) == released(source, TUESDAYS)
+
+    again = promote("latest", source.registry, there.registry)
+    assert (again.attachments_sent, again.attachments_there, again.attachments_refused) == (2, 4, ())
+    assert all_content(there.registry, image, "latest") == all_content(source.registry, image, "latest")
+
+
+def is_report_of(client: TransferClient, name: str, number: str) -> bool:
+    repository, _, tag = name.partition(":")
+    manifest = client.manifest(repository, tag)
+    return tag.startswith("verified-") and subject_of(manifest) == client.digest(repository, number)
+
+
+def test_a_registry_without_attachments_gets_images_alone(
+    source: Running, there: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Client(source.registry) as client:
+        images = "|".join(client.manifest(repository, TUESDAYS).digest for repository in IMAGES)
+    refusal = status(415, "images only", error="UNSUPPORTED")
+    fault = Fault(kind="attachment", effect=refusal, times=None, path=rf"/(one|two)/manifests/(?!{images})")
+    with registry_proxy(there.port, fault) as proxy:
+        done = promote("latest", source.registry, through(proxy, there))
+    assert (done.attachments_sent, len(done.attachments_refused)) == (0, 6)
+    assert "does not accept attachments: it has neither the recipes nor the test reports" in capsys.readouterr().err
+    assert latest(there) == released(source, TUESDAYS)
+    assert not [tag for tag in there.tags(IMAGES[0]) if tag.startswith(("verified-", "inputs-", "sha256-"))]
+
+
+def sign(client: TransferClient, repository: str, digest: str, *payloads: bytes, suffix: str = "sig") -> str:
+    """Write what cosign writes: a manifest without a subject, under a tag that is made of a digest."""
+    config = as_json({"rootfs": {"type": "layers", "diff_ids": []}, "architecture": "", "os": ""})
+    kind = "application/vnd.dev.cosign.simplesigning.v1+json"
+    document = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": descriptor("application/vnd.oci.image.config.v1+json", config),
+        "layers": [
+            descriptor(kind, each) | {"annotations": {"dev.cosignproject.cosign/signature": "x"}} for each in payloads
+        ],
+    }
+    manifest = to_manifest(document, MANIFEST)
+    client.put_tag(repository, f"{digest.replace(':', '-')}.{suffix}", manifest, [config, *payloads])
+    return manifest.digest
+
+
+def test_signatures_under_cosigns_tags_are_copied(
+    source: Running, there: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promote("latest", source.registry, there.registry)
+    one, two = (str(digest) for digest in latest(there))
+    third = dataclasses.replace(there.registry, namespace=f"{there.registry.namespace}-third")
+    with TransferClient(there.registry) as client, TransferClient(third) as target:
+        sign(client, IMAGES[0], one, b"first")
+        packages = sign(client, IMAGES[0], one, b"packages", suffix="sbom")
+        sign(client, IMAGES[0], packages, b"of the packages")
+        sign(client, IMAGES[1], two, b"attested", suffix="att")
+        sign(client, IMAGES[0], "sha256:" + "0" * 64, b"of an image that is not in the release")
+        signed = {
+            tag: digest
+            for tag, digest in all_tags(there.registry, IMAGES).items()
+            if tag.endswith((".sig", ".att", ".sbom"))
+        }
+        assert len(signed) == 5
+        # Anyone who may push can write such a tag: it leads in a circle.
+        client.put_tag(IMAGES[1], f"{two.replace(':', '-')}.sbom", client.manifest(IMAGES[1], two))
+        other = f"{IMAGES[0]}:sha256-{'0' * 64}.sig"
+
+        folder = Folder(path=tmp_path / "layout")
+        assert promote("latest", there.registry, folder).attachments_sent == 6 + 4
+        promote("latest", folder, third)
+
+        found = all_tags(third, IMAGES)
+        assert {tag: digest for tag, digest in found.items() if tag in signed} == {
+            tag: digest for tag, digest in signed.items() if tag != other
+        }
+        signature = tag_of(one)
+        assert all_content(third, IMAGES[0], signature) == all_content(there.registry, IMAGES[0], signature)
+        assert promote("latest", there.registry, third).was_there
+
+        added = sign(client, IMAGES[0], one, b"first", b"second")
+        assert promote("latest", there.registry, third).attachments_sent == 1
+        assert target.digest(IMAGES[0], signature) == added
+
+        own = sign(target, IMAGES[0], one, b"first", b"second", b"of the target")
+        sign(client, IMAGES[0], one, b"first", b"second", b"third")
+        assert promote("latest", there.registry, third).was_there
+        assert target.digest(IMAGES[0], signature) == own, "signatures of the target are lost"
+        assert f"{signature} has something else than in the source, and is not moved" in capsys.readouterr().err
+
+
+def tag_of(digest: str) -> str:
+    return f"{digest.replace(':', '-')}.sig"
 
 
 def test_without_latest_only_new_tags_are_written(source: Running, there: Running) -> None:
@@ -422,6 +560,25 @@ def test_a_target_that_fails_once_gets_the_blob_again(source: Running, there: Ru
         done = promote("latest", source.registry, through(proxy, there))
     assert done.blobs_sent == 12
     assert latest(there) == released(source, TUESDAYS)
+
+
+def test_a_target_that_is_full_is_named_with_its_own_words(source: Running, there: Running) -> None:
+    full = threading.Event()
+
+    def refuse(request: Request, registry: Respond) -> Answer:
+        full.set()
+        return status(500, "no space left on device")(request, registry)
+
+    def fail_then(request: Request, registry: Respond) -> Answer:
+        return status(500)(request, registry) if full.is_set() else registry(request)
+
+    faults = Fault(kind="upload put", effect=refuse, times=None), Fault(kind="blob read", effect=fail_then, times=None)
+    with registry_proxy(there.port, *faults) as proxy:
+        with pytest.raises(RegistryError, match=r"HTTP 500 .*uploading to azureml/") as failed:
+            promote("latest", source.registry, through(proxy, there))
+        assert len(proxy.seen("upload put")) <= 4, "it was sent again although nothing else was answered"
+    assert "no space left on device" in str(failed.value.details)
+    assert there.tags(RELEASES) == []
 
 
 def test_a_blob_that_the_source_lacks_is_named_before_anything_is_sent(

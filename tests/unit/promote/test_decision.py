@@ -103,6 +103,32 @@ def test_what_went_back_already_is_only_finished() -> None:
     assert decision.rolling == {LATEST: digest("a")}
 
 
+def same_family(number: str) -> Record:
+    """The record of a later release with the images of V1."""
+    release = dataclasses.replace(V1.release, number=number)
+    manifest, content = releases.artifact(release)
+    return Record(release=release, manifest=manifest, content=content)
+
+
+def test_an_older_release_with_the_images_of_the_last_one_gets_its_record() -> None:
+    last = same_family("20261126.v1")
+    decision = decided(V1, known(last))
+    (new,) = decision.records
+    assert (new.number, new.manifest, new.replaces) == ("20261120.v1", V1.manifest, None)
+    assert decision.release == last.release, "the record with the highest number says what the family is"
+    assert decision.tags == {
+        ("azureml/one", "20261120.v1"): digest("a"),
+        ("azureml/one", "20261126.v1"): digest("a"),
+        LATEST: digest("a"),
+    }
+
+
+def test_the_images_of_the_last_release_do_not_free_a_number_that_is_taken() -> None:
+    taken = record("20261120.v1", "c")
+    with pytest.raises(RegistryError, match=r"another release of the number 20261120\.v1"):
+        decided(V1, known(same_family("20261126.v1"), taken))
+
+
 def test_an_older_release_for_an_archive_moves_nothing() -> None:
     decision = decided(V1, known(V2), allow_older=True, latest=False)
     assert [each.manifest for each in decision.records] == [V1.manifest]

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from build.errors import BusyError, PipelineError, UsageError
-from build.promote.layout import Layout
 from build.promote.layout_target import LayoutTarget
-from build.promote.places import Folder
 from build.registry.checked import WrongContentError, checked
 from build.registry.failures import DamagedContentError
+from build.registry.layout import Layout
 from build.registry.manifests import INDEX, MANIFEST, digest_of, to_manifest
+from build.registry.places import Folder
 
 REPOSITORY = "azureml/one"
 

@@ -111,6 +111,25 @@ def test_an_upload_is_sent_once_and_says_whether_another_may_succeed(status: int
     assert failure.value.may_pass is may_pass
 
 
+def test_an_upload_that_the_client_could_not_open_is_not_begun_again() -> None:
+    """The client has made all attempts: with those of its caller, there would be attempts of attempts."""
+    with serving(lambda _: Answer(status=503)) as server:
+        with connected(server) as client, pytest.raises(RegistryError) as failure:
+            client.upload(REPOSITORY, DIGEST, len(CONTENT), iter([CONTENT]))
+        assert [request.method for request in server.requests] == ["POST", "POST"]
+    assert not failure.value.may_pass
+
+
+def test_a_read_that_the_client_could_not_open_is_not_begun_again() -> None:
+    with (
+        serving(lambda _: Answer(status=503)) as server,
+        connected(server) as client,
+        pytest.raises(RegistryError) as failure,
+    ):
+        read(client)
+    assert not failure.value.may_pass
+
+
 def test_what_fails_while_it_is_read_is_not_sent() -> None:
     class BrokenError(Exception):
         pass

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from build.promote import layout_index
-from build.promote.layout_index import REF_NAME, merged, names
+from build.registry import layout_index
+from build.registry.layout_index import REF_NAME, merged, names
 from build.registry.manifests import MANIFEST, Manifest, to_manifest
 
 

@@ -7,13 +7,14 @@ import functools
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-from build.errors import UsageError
-from build.promote import layout_index
-from build.promote.layout_index import Descriptor, name_of
-from build.promote.places import Folder
+from build.errors import PipelineError, UsageError
+from build.registry import layout_index
 from build.registry.failures import DamagedContentError
+from build.registry.layout_index import Descriptor, name_of
 from build.registry.manifests import INDEX, MANIFEST, Manifest, digest_of, is_digest, subject_of
+from build.registry.places import Folder
 
 #: The file that makes a folder a layout, and its content.
 MARK = "oci-layout"
@@ -32,17 +33,18 @@ class Layout:
 
     Raises:
         UsageError: It is not a layout.
+        PipelineError: It cannot be read.
     """
 
     def __init__(self, folder: Folder) -> None:
+        self._folder = folder
         self._path = folder.path
-        self._name = str(folder)
         self._entries = self._read_index()
 
     def _read_index(self) -> list[Descriptor]:
         """Read the list of manifests; an interrupted run may have left a layout without one."""
-        mark = _text(self._path / MARK)
-        index = _text(self._path / INDEX_FILE)
+        mark = self._content(self._path / MARK)
+        index = self._content(self._path / INDEX_FILE)
         if mark is None:
             raise UsageError(
                 f"the folder {self._path} {'has no OCI image layout' if self._path.exists() else 'does not exist'}",
@@ -62,7 +64,7 @@ class Layout:
 
     def reference(self, repository: str, tag: str) -> str:
         """Name a tag or a digest, for messages and for ``skopeo``."""
-        return f"{self._name}:{repository}{'@' if ':' in tag else ':'}{tag}"
+        return self._folder.reference(repository, tag)
 
     def tags(self, repository: str) -> list[str]:
         """List the tags of a repository."""
@@ -86,19 +88,18 @@ class Layout:
         try:
             document = manifest.document
         except ValueError as failure:
-            raise self._damaged(digest, f"not a manifest: {failure}") from failure
+            raise self.damaged(digest, f"not a manifest: {failure}") from failure
         named = (entry.get("mediaType") for entry in self._entries if entry["digest"] == digest)
         media_type = document.get("mediaType") or next(named, None) or (INDEX if "manifests" in document else MANIFEST)
         return Manifest(digest=digest, media_type=str(media_type), content=content)
 
     def find_blob(self, repository: str, digest: str) -> bytes | None:
         """Read a small blob, or return None if it does not exist."""
-        try:
-            content = self._blob(digest).read_bytes()
-        except FileNotFoundError:
+        content = self._content(self._blob(digest))
+        if content is None:
             return None
         if (actual := digest_of(content)) != digest:
-            raise self._damaged(digest, f"the content has the digest {actual}")
+            raise self.damaged(digest, f"the content has the digest {actual}")
         return content
 
     def has_blob(self, repository: str, digest: str) -> bool:
@@ -121,15 +122,24 @@ class Layout:
     @contextlib.contextmanager
     def pieces(self, repository: str, digest: str) -> Iterator[Iterator[bytes]]:
         """Read a blob piece by piece."""
-        with self._blob(digest).open("rb") as file:
+        with self.open_blob(repository, digest) as file:
             yield iter(functools.partial(file.read, _PIECE), b"")
+
+    @contextlib.contextmanager
+    def open_blob(self, repository: str, digest: str) -> Iterator[_Blob]:
+        """Open a blob; whoever reads it compares its digest."""
+        with _reading(self._path):
+            file = self._blob(digest).open("rb")
+        with file:
+            yield _Blob(file, self._path)
 
     def _blob(self, digest: str) -> Path:
         if not is_digest(digest):
-            raise self._damaged(digest, "not a SHA-256 digest")
+            raise self.damaged(digest, "not a SHA-256 digest")
         return self._path / "blobs" / digest.replace(":", "/")
 
-    def _damaged(self, digest: str, details: str) -> DamagedContentError:
+    def damaged(self, digest: str, details: str) -> DamagedContentError:
+        """The failure that a content is not what its digest says."""
         return DamagedContentError(
             f"the folder {self._path} has a damaged content ({digest[:19]})",
             where=str(self._path),
@@ -137,9 +147,34 @@ class Layout:
             details=details,
         )
 
-
-def _text(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
+    def _content(self, path: Path) -> bytes | None:
+        """The content of a file; None if it does not exist."""
+        with _reading(self._path), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            return path.read_bytes()
         return None
+
+
+class _Blob:
+    """A blob that is read piece by piece."""
+
+    def __init__(self, file: BinaryIO, folder: Path) -> None:
+        self._file = file
+        self._folder = folder
+
+    def read(self, count: int) -> bytes:
+        """Read the next bytes, at most ``count``; none at the end."""
+        with _reading(self._folder):
+            return self._file.read(count)
+
+
+@contextlib.contextmanager
+def _reading(folder: Path) -> Iterator[None]:
+    """Turn a failure to read into one that a person can act on."""
+    try:
+        yield
+    except OSError as failure:
+        raise PipelineError(
+            f"the folder {folder} cannot be read: {failure.strerror}",
+            where=str(failure.filename or folder),
+            fix="name a folder that this user may read, on a disk that works",
+        ) from failure

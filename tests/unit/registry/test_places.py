@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from build.errors import UsageError
-from build.promote.places import Folder, check_different, parse
 from build.registry.address import Registry
+from build.registry.places import Folder, check_different, parse, split
 
 
 def test_a_registry_or_a_folder() -> None:
@@ -18,11 +18,22 @@ def test_a_registry_or_a_folder() -> None:
     assert parse("oci:~/release") == Folder(path=Path.home() / "release")
 
 
+def test_something_in_a_folder() -> None:
+    folder = Folder(path=Path("/mnt/disk"))
+    assert split("oci:/mnt/disk") == (folder, None)
+    assert split("oci:/mnt/disk:azureml/one:latest") == (folder, "azureml/one:latest")
+    assert split(folder.reference("azureml/one", "latest")) == (folder, "azureml/one:latest")
+    for text in ("oci:", "oci::one"):
+        with pytest.raises(UsageError, match="names no folder"):
+            split(text)
+
+
 @pytest.mark.parametrize(
     ("text", "what", "fix"),
     [
         ("oci:", "'oci:' names no folder", "oci:PATH"),
         ("oci:~nobody-of-this-name/x", "names the home of a user who does not exist", "name the folder"),
+        ("oci:/mnt/disk:one:latest", "names something in a folder, and not the folder", "write oci:/mnt/disk;"),
         ("/mnt/disk", "'/mnt/disk' is not a registry", "a folder is written as oci:/mnt/disk"),
         ("./disk", "'./disk' is not a registry", "a folder is written as oci:./disk"),
         ("disk", "'disk' is not a registry: 'disk' is a namespace and not a host", "host[:port][/namespace]"),

@@ -19,6 +19,10 @@ class Folder:
 
     path: Path
 
+    def reference(self, repository: str, tag: str) -> str:
+        """Name a tag or a digest, as ``skopeo`` takes a tag: ``oci:PATH:azureml/sklearn-…:20261126.v1``."""
+        return f"{self}:{repository}{'@' if ':' in tag else ':'}{tag}"
+
     def __str__(self) -> str:
         return f"{_OCI}{self.path}"
 
@@ -32,17 +36,49 @@ def parse(text: str) -> Location:
     Raises:
         UsageError: It is neither.
     """
-    if text.startswith(_OCI):
-        path = text.removeprefix(_OCI)
-        if not path:
-            raise UsageError(f"'{text}' names no folder", fix="write it as oci:PATH")
-        try:
-            return Folder(path=Path(path).expanduser())  # a shell does not replace '~' after 'oci:'
-        except RuntimeError:
-            raise UsageError(f"'{text}' names the home of a user who does not exist", fix="name the folder") from None
+    if is_folder(text):
+        folder, name = split(text)
+        if name is not None:
+            raise UsageError(
+                f"'{text}' names something in a folder, and not the folder",
+                fix=f"write {folder}; the path of a folder must not have a colon",
+            )
+        return folder
     if text.startswith(("/", "./", "../", "~")):
         raise UsageError(f"'{text}' is not a registry", fix=f"a folder is written as oci:{text}")
     return address.parse(text, is_argument=True)
+
+
+def is_folder(text: str) -> bool:
+    """Tell whether a text names a folder, or something in one."""
+    return text.startswith(_OCI)
+
+
+def split(text: str) -> tuple[Folder, str | None]:
+    """Read ``oci:PATH`` or ``oci:PATH:NAME``; as for ``skopeo``, the path ends at the first colon.
+
+    Returns:
+        The folder, and the name in it; None if there is none.
+
+    Raises:
+        UsageError: It names no folder.
+    """
+    path, colon, name = text.removeprefix(_OCI).partition(":")
+    return _folder(text, path), name if colon else None
+
+
+def noun(location: Location) -> str:
+    """``registry`` or ``folder``."""
+    return "folder" if isinstance(location, Folder) else "registry"
+
+
+def _folder(text: str, path: str) -> Folder:
+    if not path:
+        raise UsageError(f"'{text}' names no folder", fix="write it as oci:PATH")
+    try:
+        return Folder(path=Path(path).expanduser())  # a shell does not replace '~' after 'oci:'
+    except RuntimeError:
+        raise UsageError(f"'{text}' names the home of a user who does not exist", fix="name the folder") from None
 
 
 def check_different(source: Location, target: Location, namespace: str) -> None:
