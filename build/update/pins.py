@@ -37,6 +37,10 @@ class Pin:
     variants: tuple[Variant, ...]
     #: Why it stays whatever there is; None if it may move.
     held: str | None
+    #: The names of those of its images that have ended.
+    ended: frozenset[str] = frozenset()
+    #: The numbers of the newest version of its framework, if image names show the pin's version; else empty.
+    newest: tuple[int, ...] = ()
 
     @property
     def pythons(self) -> tuple[str, ...]:
@@ -79,6 +83,8 @@ def exact_pins(project: Project, today: datetime.date) -> tuple[Pin, ...]:
                 key=_key(keys, version),
                 variants=images,
                 held=_held(project, path, name, version, rule),
+                ended=frozenset(variant.name for variant in images if has_ended(variant.lifecycle, today)),
+                newest=_newest(project.matrix, keys) if _key(keys, version) else (),
             )
             found.append(pin)
     return tuple(found)
@@ -120,6 +126,11 @@ def _key(keys: KeyPath, version: Version) -> tuple[int, ...]:
         return ()
     release = Version(str(keys[3])).release
     return release if version.release[: len(release)] == release else ()
+
+
+def _newest(matrix: Matrix, keys: KeyPath) -> tuple[int, ...]:
+    """Return the numbers of the newest version of the framework of a pin."""
+    return max(Version(key).release for key in matrix.frameworks[str(keys[1])].versions if key != NO_VERSION)
 
 
 def _held(project: Project, keys: KeyPath, name: str, version: Version, rule: Update) -> str | None:

@@ -10,6 +10,7 @@ import pytest
 from build.checkout.project import open_project
 from build.commands import lock
 from build.errors import LockError
+from build.feasibility import reports, resolving
 from build.feasibility.facts import Facts
 from build.locks.make import NewLocks
 from build.locks.resolve import UnsatisfiableError
@@ -21,17 +22,14 @@ from tests.unit.http_servers import Answer, Request, serving
 def test_a_failure_that_no_image_has_leaves_every_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = copy_project(tmp_path / "project")
     before = {file: file.read_bytes() for file in paths.locks.rglob("*.txt")}
-    failed = {"build": UnsatisfiableError("no set of packages satisfies setuptools, wheel")}
+    failed = {"debian12-py311": UnsatisfiableError("no set of packages satisfies setuptools, wheel")}
     monkeypatch.setattr(Facts, "prepare", lambda facts: None)
     monkeypatch.setattr(lock, "check_pins", lambda facts: [])
     monkeypatch.setattr(Facts, "check_upload_times", lambda facts: None)
-    for check in ("_check_excludes", "_check_yanked"):
-        monkeypatch.setattr(lock, check, lambda facts: None)
-    monkeypatch.setattr(lock, "record_bases", lambda project, refresh: None)
+    monkeypatch.setattr(lock, "_refused_yanked", lambda facts: [])
+    monkeypatch.setattr(lock, "_check_excludes", lambda facts: None)
     monkeypatch.setattr(lock, "cuda_pins", lambda project, refresh: {})
-    monkeypatch.setattr(
-        lock, "make_locks", lambda *arguments: NewLocks(locks={}, not_reached={}, replaced={}, failed=failed)
-    )
+    monkeypatch.setattr(resolving, "make_locks", lambda *arguments: NewLocks(failed_builds=failed))
 
     with pytest.raises(UnsatisfiableError, match="setuptools"):
         lock.lock_command(paths, check=False, refresh_bases=False)
@@ -102,15 +100,15 @@ def test_a_yanked_release_is_refused_unless_the_matrix_allows_it(
         index = f"http://{server.host}/simple"
         facts = prepared(tmp_path, index, monkeypatch)
         facts.check_upload_times()
-        with pytest.raises(LockError, match=r"demo 2\.0 was yanked from the index: it deletes files") as raised:
-            lock._check_yanked(facts)
-        assert raised.value.where is not None and raised.value.where.startswith("matrix.yaml:11 ")
-        assert "pin demo 1.0 or 26.0, or add 'demo==2.0' to project.allow-yanked" in str(raised.value.fix)
+        (verdict,) = lock._refused_yanked(facts)
+        failure = reports.impossible(facts.project.loaded, [verdict], outcome="all other locks were written")
+        assert "demo 2.0 was yanked from the index: it deletes files" in failure.what
+        assert failure.where is not None and failure.where.startswith("matrix.yaml:11 ")
+        assert "pin demo 1.0 or 26.0, or add 'demo==2.0' to project.allow-yanked; all other" in str(failure.fix)
         for other in ("demo==1.0", "pip==2.0"):
-            with pytest.raises(LockError):
-                lock._check_yanked(prepared(tmp_path, index, monkeypatch, allowed=other))
+            assert lock._refused_yanked(prepared(tmp_path, index, monkeypatch, allowed=other))
         capsys.readouterr()
 
-        lock._check_yanked(prepared(tmp_path, index, monkeypatch, allowed="Demo==2.0"))
+        assert not lock._refused_yanked(prepared(tmp_path, index, monkeypatch, allowed="Demo==2.0"))
 
     assert "demo 2.0 was yanked from the index: it deletes files" in capsys.readouterr().err
