@@ -7,13 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from build.bases import prepare
+from build.bases.local import LocalBase
 from build.checkout.project import open_project
 from build.commands import lock
 from build.errors import LockError
 from build.feasibility import reports, resolving
 from build.feasibility.facts import Facts
+from build.locks import debian
 from build.locks.make import NewLocks
 from build.locks.resolve import UnsatisfiableError
+from build.matrix.origins import Bootstrapped
 from build.paths import Paths
 from tests.unit.fixture_project import copy_project
 from tests.unit.http_servers import Answer, Request, serving
@@ -35,6 +39,39 @@ def test_a_failure_that_no_image_has_leaves_every_lock(tmp_path: Path, monkeypat
         lock.lock_command(paths, check=False, refresh_bases=False)
 
     assert {file: file.read_bytes() for file in paths.locks.rglob("*.txt")} == before
+
+
+def test_json_lists_the_rewritten_packages_of_bases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = copy_project(tmp_path / "project")
+    project = open_project(paths)
+    name, other, *_ = (key for key, base in project.matrix.bases.items() if isinstance(base.origin, Bootstrapped))
+    package, _, version = (debian.recorded(paths, name) or ())[0].partition("=")
+
+    def record(local: LocalBase, origin: Bootstrapped) -> str:
+        """Record what the archive has: one base has a newer package, the others have the same ones."""
+        packages = list(debian.former(paths, local.name))
+        if local.name == name:
+            packages[0] = f"{package}={version}+new"
+        debian.record_base(paths, local.name, packages, origin)
+        return "recorded"
+
+    monkeypatch.setattr(Facts, "prepare", lambda facts: None)
+    monkeypatch.setattr(lock, "check_pins", lambda facts: [])
+    monkeypatch.setattr(Facts, "check_upload_times", lambda facts: None)
+    monkeypatch.setattr(lock, "_refused_yanked", lambda facts: [])
+    monkeypatch.setattr(lock, "_check_excludes", lambda facts: None)
+    monkeypatch.setattr(lock, "cuda_pins", lambda project, refresh: {})
+    monkeypatch.setattr(resolving, "make_locks", lambda *arguments: NewLocks())
+    monkeypatch.setattr(prepare, "record_debian", record)
+    monkeypatch.setattr(prepare, "record_python", lambda local: None)
+
+    lock.lock_command(paths, check=False, refresh_bases=True, as_json=True)
+
+    written = json.loads(capsys.readouterr().out)["written"]
+    assert written[f"locks/{name}/debian.txt"] == [f"{package} {version} -> {version}+new"]
+    assert written.get(f"locks/{other}/debian.txt", ["its header"]) == ["its header"]
 
 
 MATRIX = """\
