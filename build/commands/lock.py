@@ -10,7 +10,6 @@ import dataclasses
 import json
 import time
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -28,6 +27,7 @@ from build.feasibility import resolving
 from build.feasibility.cells import Verdict, check_pins, with_neighbours, yanked_pins
 from build.feasibility.excludes import check_excludes
 from build.feasibility.facts import Facts
+from build.feasibility.resolving import Resolved
 from build.locks import debian, debian_index, prefix_python
 from build.locks import lock as locks
 from build.locks.lock import Lock
@@ -37,27 +37,12 @@ from build.matrix.origins import Bootstrapped, CudaImage
 from build.packages.cuda import is_cuda
 from build.paths import Paths, repository, write_atomically
 from build.requirements import distribution_name, parse
-from build.system import console, state
+from build.system import console, signals, state
 
 #: Number of differences printed for one lock.
 _LINES = 8
 #: What is said about the other images if none was locked.
 NOTHING_WRITTEN = "nothing was written"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Made:
-    """The locks of the images that can be built, and why the others cannot be."""
-
-    locks: NewLocks
-    failed: tuple[Verdict, ...]
-    #: Image name → how its CUDA contradicts the matrix or its framework, in sentences.
-    contradictions: Mapping[str, list[str]]
-
-    @property
-    def failed_names(self) -> frozenset[str]:
-        """The names of the images without a new lock."""
-        return frozenset(verdict.name for verdict in self.failed) | self.contradictions.keys()
 
 
 def lock_command(
@@ -113,7 +98,7 @@ def _print_changes(changed: Mapping[str, Sequence[str]]) -> None:
         console.info(f"{path}: " + "; ".join(lines[:_LINES]) + more)
 
 
-def _to_json(project: Project, made: Made, word: str, changed: Mapping[str, Sequence[str]]) -> str:
+def _to_json(project: Project, made: Resolved, word: str, changed: Mapping[str, Sequence[str]]) -> str:
     reasons = {verdict.name: verdict.says for verdict in made.failed}
     reasons |= {name: "; ".join(sentences) for name, sentences in made.contradictions.items()}
     failed = {name: {"reason": reason, "lock": _lock_left(project, name)} for name, reason in reasons.items()}
@@ -123,7 +108,7 @@ def _to_json(project: Project, made: Made, word: str, changed: Mapping[str, Sequ
 def _fail(
     project: Project,
     facts: Facts,
-    made: Made,
+    made: Resolved,
     changed: Mapping[str, Sequence[str]],
     failures: Sequence[PipelineError],
     *,
@@ -147,14 +132,14 @@ def _fail(
     raise raise_last
 
 
-def _outcome(project: Project, made: Made, *, check: bool) -> str:
+def _outcome(project: Project, made: Resolved, *, check: bool) -> str:
     """Return what was done about the images that can be built."""
-    if check:
-        return "no lock of another image is affected"
-    return "all other locks were written" if len(made.failed_names) < len(project.variants) else NOTHING_WRITTEN
+    if check or len(made.failed_names) == len(project.variants):
+        return NOTHING_WRITTEN
+    return "all other locks were written"
 
 
-def _cannot_be_built(facts: Facts, made: Made, outcome: str) -> LockError:
+def _cannot_be_built(facts: Facts, made: Resolved, outcome: str) -> LockError:
     project = facts.project
     return cell_reports.impossible(
         project.loaded,
@@ -175,7 +160,7 @@ def _lock_left(project: Project, name: str) -> str:
     return f"it keeps its lock, which is stale: {'; '.join(reasons)}" if reasons else "it keeps its lock"
 
 
-def _make(facts: Facts, *, all_or_nothing: bool) -> Made:
+def _make(facts: Facts, *, all_or_nothing: bool) -> Resolved:
     """Resolve all images that can be built.
 
     Raises:
@@ -190,7 +175,7 @@ def _make(facts: Facts, *, all_or_nothing: bool) -> Made:
         known = wrong.get(verdict.name)
         both = tuple(dict.fromkeys((*known.findings, *verdict.findings))) if known else verdict.findings
         wrong[verdict.name] = dataclasses.replace(verdict, findings=both)
-    made = Made(locks=NewLocks(), failed=tuple(wrong.values()), contradictions={})
+    made = Resolved(locks=NewLocks(), failed=tuple(wrong.values()))
     if made.failed and all_or_nothing:
         raise _cannot_be_built(facts, made, NOTHING_WRITTEN)
     resolved = resolving.resolve_rest(facts, [each for each in project.variants if each.name not in wrong])
@@ -199,7 +184,7 @@ def _make(facts: Facts, *, all_or_nothing: bool) -> Made:
         console.warn(f"{name} keeps its lock: {failure.what} (searched: {failure.where})")
     for name, failure in new.replaced.items():
         console.warn(f"{name} is locked from the default index: {failure.what} (searched: {failure.where})")
-    made = Made(locks=new, failed=(*made.failed, *resolved.failed), contradictions=resolved.contradictions)
+    made = dataclasses.replace(resolved, failed=(*made.failed, *resolved.failed))
     if made.failed_names and all_or_nothing:
         raise _cannot_be_built(facts, made, NOTHING_WRITTEN)
     return made
@@ -252,7 +237,7 @@ def changes(project: Project, new: NewLocks) -> dict[str, list[str]]:
 
 
 def write(project: Project, new: NewLocks, changed: Iterable[str], failed: Container[str] = ()) -> None:
-    """Write the changed locks, and remove those of images that the matrix no longer has.
+    """Write the changed locks, and remove those of images that the matrix no longer has; Ctrl-C waits.
 
     Args:
         project: The project.
@@ -261,8 +246,6 @@ def write(project: Project, new: NewLocks, changed: Iterable[str], failed: Conta
         failed: The names of the images that keep their locks, since they cannot be built.
     """
     paths = project.paths
-    for path in changed:
-        write_atomically(paths.root / path, locks.to_text(new.locks[path]))
     kept = new.locks.keys() | {project.lock_path(variant) for variant in project.variants}
     kept |= {f"locks/{name}/debian.txt" for name in (*project.matrix.bases, *project.cuda_base_images)}
     kept |= prefix_python.lock_files(project.matrix.bases)
@@ -270,11 +253,14 @@ def write(project: Project, new: NewLocks, changed: Iterable[str], failed: Conta
         if variant.name in failed:
             titles = [locks.SERVER, *([locks.BUILD] if project.locks.has_source_only(variant) else [])]
             kept |= {project.locks.relative(variant.base_name, title) for title in titles}
-    for file in sorted(paths.locks.glob("*/*.txt")):
-        path = str(file.relative_to(paths.root))
-        if path not in kept:
-            file.unlink()
-            console.info(f"{path} (removed: no image of the matrix has it)")
+    with signals.put_off():  # the locks of a base agree: all of them are written
+        for path in changed:
+            write_atomically(paths.root / path, locks.to_text(new.locks[path]))
+        for file in sorted(paths.locks.glob("*/*.txt")):
+            path = str(file.relative_to(paths.root))
+            if path not in kept:
+                file.unlink()
+                console.info(f"{path} (removed: no image of the matrix has it)")
 
 
 def _old(file: Path) -> Lock | None:

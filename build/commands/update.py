@@ -88,4 +88,6 @@ def update(
     else:
         _print(made)
     if check and made.moves:
-        raise DriftError(f"newer versions: {made.title}", fix="nox -s update")
+        raise DriftError(
+            f"newer versions: {made.title}", fix="nox -s update -- --new-versions" if made.added else "nox -s update"
+        )

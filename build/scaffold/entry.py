@@ -121,6 +121,12 @@ def with_end(file: str, text: str, name: str, key: str, until: datetime.date, so
     here: KeyPath = ("frameworks", name, "versions", key)
     quoted = source.replace("\\", "\\\\").replace('"', '\\"')
     end = f'{{until: {until.isoformat()}, source: "{quoted}"}}'
+    if insert.has(text, (*here, "<<")) and not insert.has(text, (*here, "lifecycle")):
+        raise NotEditableError(
+            f'its lifecycle may come from the merge key of frameworks.{name}.versions."{key}"',
+            where=file,
+            fix="add the end date by hand",
+        )
     if insert.has(text, (*here, "lifecycle")):
         result = insert.put(file, text, (*here, "lifecycle", "full-support"), end)
     else:

@@ -247,7 +247,7 @@ def with_addition(file: str, text: str, matrix: Matrix, addition: Addition, toda
         return result, Added(addition=addition, end=f"gets no end date, since some images have no successor ({names})")
     overlap = matrix.project.update.overlap
     until = today + datetime.timedelta(days=overlap)
-    source = f"version {addition.key} replaces it; it is kept for {overlap} days (project.update.overlap)"
+    source = f"replaced by {addition.key} (project.update.overlap: {overlap} days)"
     try:
         result = entry.with_end(file, result, addition.framework, model.key, until, source)
     except NotEditableError as failure:

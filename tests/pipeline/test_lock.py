@@ -59,6 +59,14 @@ def test_images_that_cannot_be_locked_stop_no_other_image(prepared: Prepared) ->
     assert (content["stale"], set(content["failed"])) == ({}, {OTHER12, OTHER13, STAYS, ADDED})
     assert prepared.content() == after
 
+    # The files of the image without a lock are missing; all others are written.
+    done = checkout.run("generate")
+    assert done.code == 1, done.text
+    assert f"1 of 6 images were left out: {ADDED}" in done.one_screen()
+    layers = [file.read_text(encoding="utf-8") for file in checkout.paths.dockerfiles.glob("layers/*/*.txt")]
+    assert any("demo==1.0.1" in layer for layer in layers)
+    assert not list(checkout.root.glob(f"dockerfiles/{ADDED}"))
+
     # What is stale besides is named, too.
     checkout.edit("matrix.yaml", "'demo==1.0.1'", "'demo==1.0.0'")
     done = checkout.run("lock", "--check")

@@ -167,7 +167,7 @@ def test_a_new_version_is_added_and_the_older_one_gets_an_end_date(prepared: Pre
     assert entry in text
     (end,) = [line for line in text.splitlines() if "full-support" in line]
     until = datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=180)
-    assert end.startswith(f'        lifecycle: {{full-support: {{until: {until}, source: "version 1.1 replaces it')
+    assert end.startswith(f'        lifecycle: {{full-support: {{until: {until}, source: "replaced by 1.1')
     assert text.index(end) < text.index(entry)
     assert "# A comment." in text and "# the day of the locks" in text
     assert "stays==3.0.0" in text and '"3.1"' not in text, "a framework whose rule is 'held' got a new version"
@@ -176,7 +176,7 @@ def test_a_new_version_is_added_and_the_older_one_gets_an_end_date(prepared: Pre
     report = summary.read_text(encoding="utf-8")
     assert "1 new version" in report
     images = "demo-1.1-debian12-py311-cpu-inference, demo-1.1-debian13-py313-cpu-inference"
-    assert f"| demo 1.1 (1.1.0) | {images} | 1.0 ends on {until}: version 1.1 replaces it" in report
+    assert f"| demo 1.1 (1.1.0) | {images} | 1.0 ends on {until}: replaced by 1.1" in report
     assert "another minor version" not in report.partition("tinyserver")[0]
 
 
@@ -189,7 +189,7 @@ def test_an_image_that_a_new_version_cannot_have_is_not_added(prepared: Prepared
     options = ("--only=frameworks", "--new-versions", f"--day={DAY}", "--check", "--json")
     done = checkout.run("update", *options, f"--summary={summary}")
     assert done.code == 1, done.text
-    assert "newer versions: 1 pin moves, 1 new version" in done.err
+    assert "2 pins move, 1 new version" in done.err and "fix:   nox -s update -- --new-versions" in done.err
     assert prepared.content() == before
     (added,) = json.loads(done.out)["added"]
     assert (added["framework"], added["version"], added["release"]) == ("demo", "1.1", "1.1.1")

@@ -198,6 +198,14 @@ def test_an_end_date_in_a_lifecycle_of_several_versions_is_left_to_a_person() ->
         entry.with_end("matrix.yaml", f"{before}other: *life\n", "boost", "1.2", UNTIL, SOURCE)
 
 
+def test_an_end_date_does_not_hide_a_lifecycle_that_a_merge_key_brings() -> None:
+    before = MATRIX.replace(
+        "        lifecycle: {released: 2026-01-02}\n", "        <<: {lifecycle: {released: 2026-01-02}}\n"
+    )
+    with pytest.raises(NotEditableError, match="merge key"):
+        entry.with_end("matrix.yaml", before, "boost", "1.2", UNTIL, SOURCE)
+
+
 def test_an_alias_is_where_it_is_used() -> None:
     text = "life: &life {released: 2026-01-02}\na:\n  b:\n    c: 1\n    life: *life\nd: [1]\n"
     root = compose(text)
