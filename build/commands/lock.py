@@ -32,6 +32,7 @@ from build.locks import debian, debian_index, prefix_python
 from build.locks import lock as locks
 from build.locks.lock import Lock
 from build.locks.make import NewLocks
+from build.locks.resolve import UnsatisfiableError
 from build.locks.stale import stale_locks
 from build.matrix.origins import Bootstrapped, CudaImage
 from build.packages.cuda import is_cuda
@@ -42,7 +43,7 @@ from build.system import console, signals, state
 #: Number of differences printed for one lock.
 _LINES = 8
 #: What is said about the other images if none was locked.
-NOTHING_WRITTEN = "nothing was written"
+_NOTHING_WRITTEN = "nothing was written"
 
 
 def lock_command(
@@ -82,14 +83,13 @@ def lock_command(
         recorded = record_cuda(project, cuda)
         of_bases, failures = record_bases(project, project.matrix.bases if refresh_bases else ())
         changed |= recorded | of_bases
+    word = "stale" if check else "written"
     if as_json:
-        click.echo(_to_json(project, made, "stale" if check else "written", changed))
+        click.echo(_to_json(project, made, word, changed))
+    elif not (check and changed):
+        took = console.seconds(time.monotonic() - began)
+        console.out.print(f"{len(new.locks)} locks, {len(changed)} {word}, {took}; {_agreement(new)}")
     _fail(project, facts, made, changed, failures, check=check)
-    if not as_json:
-        console.out.print(
-            f"{len(new.locks)} locks, {len(changed)} {'stale' if check else 'written'}, "
-            f"{console.seconds(time.monotonic() - began)}; {_agreement(new)}"
-        )
 
 
 def _print_changes(changed: Mapping[str, Sequence[str]]) -> None:
@@ -135,7 +135,7 @@ def _fail(
 def _outcome(project: Project, made: Resolved, *, check: bool) -> str:
     """Return what was done about the images that can be built."""
     if check or len(made.failed_names) == len(project.variants):
-        return NOTHING_WRITTEN
+        return _NOTHING_WRITTEN
     return "all other locks were written"
 
 
@@ -164,7 +164,8 @@ def _make(facts: Facts, *, all_or_nothing: bool) -> Resolved:
     """Resolve all images that can be built.
 
     Raises:
-        LockError: With ``all_or_nothing``: some images cannot be built; it has their reasons.
+        LockError: With ``all_or_nothing``: some images cannot be built; it has their reasons.  Or the tools that all
+            images need cannot be locked.
         NetworkError: The index is not reached.
     """
     project = facts.project
@@ -177,8 +178,14 @@ def _make(facts: Facts, *, all_or_nothing: bool) -> Resolved:
         wrong[verdict.name] = dataclasses.replace(verdict, findings=both)
     made = Resolved(locks=NewLocks(), failed=tuple(wrong.values()))
     if made.failed and all_or_nothing:
-        raise _cannot_be_built(facts, made, NOTHING_WRITTEN)
-    resolved = resolving.resolve_rest(facts, [each for each in project.variants if each.name not in wrong])
+        raise _cannot_be_built(facts, made, _NOTHING_WRITTEN)
+    try:
+        resolved = resolving.resolve_rest(facts, [each for each in project.variants if each.name not in wrong])
+    except UnsatisfiableError as failure:  # of what all images need, such as uv
+        if not wrong:
+            raise
+        console.warn(f"{failure.reason}: {' '.join((failure.details or '').split())}")
+        raise _cannot_be_built(facts, made, _NOTHING_WRITTEN) from failure
     new = resolved.locks
     for name, failure in new.not_reached.items():
         console.warn(f"{name} keeps its lock: {failure.what} (searched: {failure.where})")
@@ -186,7 +193,7 @@ def _make(facts: Facts, *, all_or_nothing: bool) -> Resolved:
         console.warn(f"{name} is locked from the default index: {failure.what} (searched: {failure.where})")
     made = dataclasses.replace(resolved, failed=(*made.failed, *resolved.failed))
     if made.failed_names and all_or_nothing:
-        raise _cannot_be_built(facts, made, NOTHING_WRITTEN)
+        raise _cannot_be_built(facts, made, _NOTHING_WRITTEN)
     return made
 
 
@@ -243,14 +250,15 @@ def write(project: Project, new: NewLocks, changed: Iterable[str], failed: Conta
         project: The project.
         new: The new locks.
         changed: The paths of those that differ from the committed ones.
-        failed: The names of the images that keep their locks, since they cannot be built.
+        failed: The names of the images that cannot be built. Like those whose wheel source was not reached, they keep
+            their locks, and those of the server and of builds that these were made with.
     """
     paths = project.paths
     kept = new.locks.keys() | {project.lock_path(variant) for variant in project.variants}
     kept |= {f"locks/{name}/debian.txt" for name in (*project.matrix.bases, *project.cuda_base_images)}
     kept |= prefix_python.lock_files(project.matrix.bases)
     for variant in project.variants:
-        if variant.name in failed:
+        if variant.name in failed or variant.name in new.not_reached:
             titles = [locks.SERVER, *([locks.BUILD] if project.locks.has_source_only(variant) else [])]
             kept |= {project.locks.relative(variant.base_name, title) for title in titles}
     with signals.put_off():  # the locks of a base agree: all of them are written

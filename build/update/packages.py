@@ -121,7 +121,7 @@ def move(
         console.info(f"{console.count(len(remade.failed), 'image')} cannot be built: trying again without the cause")
         if refuse_server(decisions, remade, refused):
             continue
-        smaller = _without_failed(wanted, remade.failed)
+        smaller = _without_failed(wanted, decisions, remade.failed)
         if smaller != wanted:
             wanted = smaller
             grown = _grow(staging, as_it_is, wanted, today)
@@ -183,11 +183,14 @@ def _not_added(addition: Addition, reason: str) -> Held:
     return Held(name=addition.framework, version=key, newer=str(addition.version), images=(), reason=reason)
 
 
-def _without_failed(wanted: Sequence[Addition], failed: Mapping[str, str]) -> tuple[Addition, ...]:
-    """Return the new versions without the images that cannot be built."""
+def _without_failed(
+    wanted: Sequence[Addition], decisions: Sequence[Decision], failed: Mapping[str, str]
+) -> tuple[Addition, ...]:
+    """Return the new versions without the images that cannot be built although no pin of their own moved."""
+    moved = {name for each in decisions if each.pin.keys[0] != "server" for name in each.moved_images}
     smaller = []
     for addition in wanted:
-        missing = {name: reason for name, reason in failed.items() if name in addition.images}
+        missing = {name: reason for name, reason in failed.items() if name in addition.images and name not in moved}
         smaller.append(addition.without(missing) if missing else addition)
     return tuple(smaller)
 

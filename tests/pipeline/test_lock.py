@@ -90,6 +90,23 @@ def test_a_base_whose_images_all_fail_keeps_all_of_its_locks(prepared: Prepared)
     assert "tinyserver==1.0.1" in server.read_text(encoding="utf-8")
 
 
+def test_a_base_whose_wheel_source_is_not_reached_keeps_all_of_its_locks(prepared: Prepared) -> None:
+    checkout = prepared.checkout
+    source = "wheel-sources: {company: {directory: no-wheels-here, packages: [other]}}\n"
+    of_other = (
+        '  other: {title: Other, wheel-source: company, versions: {"2": {bases: [BASE], contract: [other==2.0.0]}}}\n'
+    )
+    text = MATRIX.partition("frameworks:\n")[0] + source + "frameworks:\n" + of_other.replace("BASE", "debian12-py311")
+    text += '  stays: {title: Stays, versions: {"3": {bases: [debian13-py313], contract: [stays==3.0.1]}}}\n'
+    checkout.paths.matrix.write_text(text.replace("2026-11-02", "2026-11-20"), encoding="utf-8")
+    folder = checkout.paths.locks / "debian12-py311"
+    before = {file.name: file.read_bytes() for file in folder.glob("*") if not file.name.startswith("demo")}
+    done = checkout.run("lock")
+    assert done.code == 0, done.text
+    assert f"{OTHER12} keeps its lock" in done.err
+    assert before == {file.name: file.read_bytes() for file in folder.glob("*")}
+
+
 def test_nothing_is_written_if_no_image_can_be_locked(prepared: Prepared) -> None:
     checkout = prepared.checkout
     checkout.edit("matrix.yaml", "[tinyserver==1.0.0]", "[tinyserver==7]")
