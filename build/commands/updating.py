@@ -13,7 +13,7 @@ from build.bases import prepare
 from build.bases.local import local_base
 from build.builder import image_recipes
 from build.checkout.project import Project, open_project
-from build.commands import generated_files
+from build.commands import generated_files, recording
 from build.commands import lock as lock_command
 from build.errors import LockError, UsageError
 from build.locks import debian
@@ -181,13 +181,13 @@ def _update_cuda(staging: Staging, made: Report) -> Report:
     """Record the Debian packages of CUDA in the copy; they stay if Debian has another CUDA version."""
     copy = open_project(staging.copy)
     try:
-        pins = lock_command.cuda_pins(copy, refresh=True)
+        pins = recording.cuda_pins(copy, refresh=True)
     except LockError as failure:
         held = Held(name="CUDA from Debian", version="", newer="", images=(), reason=failure.what)
         return dataclasses.replace(made, held=(*made.held, held))
     drift = {name: tuple(debian.drift(debian.former(copy.paths, name), after)) for name, after in pins.items()}
     changed = {name: lines for name, lines in drift.items() if lines}
-    lock_command.record_cuda(copy, {name: pins[name] for name in changed})
+    recording.record_cuda(copy, {name: pins[name] for name in changed})
     return dataclasses.replace(made, cuda_bases=changed)
 
 
