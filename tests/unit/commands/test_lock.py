@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -18,7 +21,7 @@ from build.locks import debian
 from build.locks.make import NewLocks
 from build.locks.resolve import UnsatisfiableError
 from build.matrix.origins import Bootstrapped
-from build.paths import Paths
+from build.paths import Paths, write_atomically
 from tests.unit.fixture_project import copy_project
 from tests.unit.http_servers import Answer, Request, serving
 
@@ -72,6 +75,23 @@ def test_json_lists_the_rewritten_packages_of_bases(
     written = json.loads(capsys.readouterr().out)["written"]
     assert written[f"locks/{name}/debian.txt"] == [f"{package} {version} -> {version}+new"]
     assert written.get(f"locks/{other}/debian.txt", ["its header"]) == ["its header"]
+
+
+def test_ctrl_c_waits_until_all_locks_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = copy_project(tmp_path / "project")
+    project = open_project(paths)
+    found = {project.lock_path(variant): project.lock(variant) for variant in project.variants[:2]}
+    new = {path: dataclasses.replace(made, exclude_newer="2026-11-20") for path, made in found.items()}
+
+    def interrupted(path: Path, text: str) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        write_atomically(path, text)
+
+    monkeypatch.setattr(lock, "write_atomically", interrupted)
+    names = {variant.name for variant in project.variants}
+    with pytest.raises(KeyboardInterrupt):
+        lock.write(project, NewLocks(locks=new), new, names)
+    assert all("exclude-newer: 2026-11-20" in (paths.root / path).read_text(encoding="utf-8") for path in new)
 
 
 MATRIX = """\
