@@ -268,3 +268,9 @@ def test_a_wheel_source_that_does_not_answer_is_named(prepared: Prepared) -> Non
     assert pin["reason"].startswith("the wheel source 'company' did not answer (")
     assert "no-wheels-here" in pin["reason"]
     assert lock["reason"].startswith("it keeps its lock: the wheel source 'company' did not answer (")
+
+
+def test_new_versions_belong_to_the_frameworks(prepared: Prepared) -> None:
+    done = prepared.checkout.run("update", "--only=bases", "--new-versions")
+    assert done.code == 2
+    assert "--new-versions belongs to the frameworks" in done.one_screen()
