@@ -102,7 +102,7 @@ SESSIONS = {
     "list": "Show the images of the matrix (--json).",
     "lock": "Resolve the packages of every image and write them to locks/ (--check, --bases, --json).",
     "new": "Add a framework, or a version of one, to the matrix, and lock it (framework NAME, version NAME X).",
-    "update": "Move pins, packages and bases to what the matrix's rules allow (--check, --only, --summary).",
+    "update": "Move pins, packages and bases to what the matrix's rules allow (--check, --only, --new-versions).",
     "generate": "Write Dockerfiles, layer files, bake file, environments, schema and docs.",
     "check": "Check that the generated files are up to date.",
     "bases": "Bootstrap the bases and fetch the extra wheels, for `docker buildx bake`.",

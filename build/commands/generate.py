@@ -7,6 +7,7 @@ import click
 from build.checkout.project import open_project
 from build.commands.generated_files import write
 from build.commands.options import Session
+from build.errors import LeftOutError
 from build.paths import repository
 from build.system import console, state
 
@@ -19,12 +20,19 @@ def generate() -> None:
     """Write the Dockerfiles and all other generated files.
 
     They include the layer files, the bake file, the curated environments, matrix.schema.json, docs/images.md and
-    docs/matrix.md.  They are made from matrix.yaml and the locks; no network is needed.
+    docs/matrix.md.  They are made from matrix.yaml and the locks; no network is needed.  An image without a valid lock
+    is left out; all others are written, and the command fails at its end.
     """
     with state.exclusive(repository(), "generate"):
-        changed = write(open_project(repository()))
+        project = open_project(repository())
+        images, left_out = project.usable_images(project.variants)
+        if left_out and not images:
+            raise left_out[0].why
+        changed = write(project, images if left_out else None)
     for path in changed[:_NAMED]:
         console.info(path)
     if len(changed) > _NAMED:
         console.info(f"and {len(changed) - _NAMED} more")
     click.echo(f"{len(changed)} files written" if changed else "nothing to write: all files are up to date")
+    if left_out:
+        raise LeftOutError(left_out, len(project.variants))

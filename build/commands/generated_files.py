@@ -45,16 +45,21 @@ class Drift:
     images: frozenset[str] = frozenset()
 
 
-def files(project: Project) -> dict[str, str]:
+def files(project: Project, images: Sequence[Image] | None = None) -> dict[str, str]:
     """Return all generated files except the locks: path from the root → content.
+
+    Args:
+        project: The project.
+        images: The images to list; all if None.
 
     Raises:
         LockError: A lock is missing.
         MatrixError: A patch matches no lock.
         DriftError: ``docs/images.json`` was edited.
     """
-    images = project.images(project.variants)
-    patches.check_used(project.loaded, [package for image in images for package in image.lock.packages])
+    if images is None:
+        images = project.images(project.variants)
+        patches.check_used(project.loaded, [package for image in images for package in image.lock.packages])
     content = _of_images(project, images)
     content[str(project.paths.images_table.relative_to(project.paths.root))] = catalogue_table.render(
         images,
@@ -276,20 +281,24 @@ def _first_difference(committed: str, wanted: str) -> str:
     return "the line ends differ"
 
 
-def write(project: Project) -> list[str]:
+def write(project: Project, images: Sequence[Image] | None = None) -> list[str]:
     """Write the files that differ, and remove those that the matrix no longer has; return the changed paths.
+
+    Args:
+        project: The project.
+        images: The images to write files for, if some have no lock; no file is removed then. All if None.
 
     Raises:
         LockError: A lock is missing.
     """
     changed = []
-    wanted = files(project)
+    wanted = files(project, images)
     for path, text in wanted.items():
         file = project.paths.root / path
         if not file.is_file() or file.read_bytes() != text.encode():
             write_atomically(file, text)
             changed.append(path)
-    for path in list(_leftovers(project.paths, wanted)):
+    for path in list(_leftovers(project.paths, wanted)) if images is None else ():
         file = project.paths.root / path
         file.unlink()
         changed.append(f"{path} (removed)")

@@ -14,52 +14,52 @@ from pathlib import Path
 import click
 from packaging.specifiers import SpecifierSet
 
-from build.bases import facts as base_facts
-from build.bases import prepare
-from build.bases.local import LocalBase, local_base
-from build.bases.prefix import PrefixNotFoundError
 from build.checkout.project import Project, open_project
 from build.commands.options import Session, json_option
+from build.commands.recording import cuda_pins, record_bases, record_cuda
 from build.errors import DriftError, LockError, NetworkError, PipelineError
-from build.feasibility import cuda_agreement
 from build.feasibility import reports as cell_reports
-from build.feasibility.cells import (
-    Verdict,
-    built_from_source,
-    check_pins,
-    explain_failure,
-    with_neighbours,
-    yanked_pins,
-)
+from build.feasibility import resolving
+from build.feasibility.cells import Verdict, check_pins, with_neighbours, yanked_pins
 from build.feasibility.excludes import check_excludes
 from build.feasibility.facts import Facts
-from build.locks import debian, debian_index, prefix_python
+from build.feasibility.resolving import Resolved
+from build.locks import debian, prefix_python
 from build.locks import lock as locks
 from build.locks.lock import Lock
-from build.locks.make import NewLocks, make_locks
-from build.matrix.origins import Bootstrapped, CudaImage
+from build.locks.make import NewLocks
+from build.locks.resolve import UnsatisfiableError
+from build.locks.stale import stale_locks
+from build.matrix.origins import Bootstrapped
 from build.packages.cuda import is_cuda
 from build.paths import Paths, repository, write_atomically
 from build.requirements import distribution_name, parse
-from build.system import console, state
+from build.system import console, signals, state
 
 #: Number of differences printed for one lock.
 _LINES = 8
+#: What is said about the other images if none was locked.
+_NOTHING_WRITTEN = "nothing was written"
 
 
-def lock_command(paths: Paths, *, check: bool, refresh_bases: bool, as_json: bool = False) -> None:
-    """Make the locks of every image of the matrix; either all are written or none.
+def lock_command(
+    paths: Paths, *, check: bool, refresh_bases: bool, all_or_nothing: bool = False, as_json: bool = False
+) -> None:
+    """Make the locks of every image of the matrix.
+
+    An image that cannot be built stops no other one: it keeps the lock that it has, and the command fails at its end.
 
     Args:
         paths: The project.
         check: Write nothing; compare the locks with the matrix and the index.
         refresh_bases: Bootstrap the bases again and record their Debian packages.
-        as_json: Print the result as JSON: the changed locks with all their differences.
+        all_or_nothing: Write nothing if an image cannot be built.
+        as_json: Print the result as JSON: the changed locks with all their differences, and the images that failed.
 
     Raises:
         LockError: No set of packages satisfies some pins, or a CUDA version is not the one of its framework.
         DriftError: With ``check``: a lock is stale.
-        NetworkError: The index is not reached.
+        NetworkError: The index is not reached; nothing is written.
     """
     project = open_project(paths)
     began = time.monotonic()
@@ -68,66 +68,133 @@ def lock_command(paths: Paths, *, check: bool, refresh_bases: bool, as_json: boo
     )
     cuda = {} if check else cuda_pins(project, refresh_bases)
     facts = Facts(project)
-    new = _make(facts)
+    made = _make(facts, all_or_nothing=all_or_nothing)
     _check_excludes(facts)
+    new = made.locks
     changed = {**(_stale_debian(project) if check else {}), **changes(project, new)}
+    _print_changes(changed)
+    failures: list[PipelineError] = []
+    if not check and len(made.failed_names) < len(project.variants):
+        write(project, new, changed, made.failed_names)
+        recorded = record_cuda(project, cuda)
+        of_bases, failures = record_bases(project, project.matrix.bases if refresh_bases else ())
+        changed |= recorded | of_bases
+    word = "stale" if check else "written"
+    if as_json:
+        click.echo(_to_json(project, made, word, changed))
+    elif not (check and changed):
+        took = console.seconds(time.monotonic() - began)
+        console.out.print(f"{len(new.locks)} locks, {len(changed)} {word}, {took}; {_agreement(new)}")
+    _fail(project, facts, made, changed, failures, check=check)
+
+
+def _print_changes(changed: Mapping[str, Sequence[str]]) -> None:
     for path, lines in changed.items():
         more = f"; and {len(lines) - _LINES} more" if len(lines) > _LINES else ""
         console.info(f"{path}: " + "; ".join(lines[:_LINES]) + more)
-    result = json.dumps({"locks": len(new.locks), "stale" if check else "written": changed}, indent=2)
-    if not check:
-        write(project, new, changed)
-        record_cuda(project, cuda)
-        record_bases(project, project.matrix.bases if refresh_bases else ())
-    elif changed:
-        if as_json:
-            click.echo(result)
-        raise DriftError(
-            f"{len(changed)} of {len(new.locks) + len(project.cuda_base_images)} locks are stale",
-            where=", ".join(changed),
-            fix="nox -s lock generate",
-        )
-    if as_json:
-        click.echo(result)
+
+
+def _to_json(project: Project, made: Resolved, word: str, changed: Mapping[str, Sequence[str]]) -> str:
+    reasons = {verdict.name: verdict.says for verdict in made.failed}
+    reasons |= {name: "; ".join(sentences) for name, sentences in made.contradictions.items()}
+    failed = {name: {"reason": reason, "lock": _lock_left(project, name)} for name, reason in reasons.items()}
+    return json.dumps({"locks": len(made.locks.locks), word: changed, "failed": failed}, indent=2)
+
+
+def _fail(
+    project: Project,
+    facts: Facts,
+    made: Resolved,
+    changed: Mapping[str, Sequence[str]],
+    failures: Sequence[PipelineError],
+    *,
+    check: bool,
+) -> None:
+    """Raise if an image cannot be built, if a lock is stale, or if a base could not be recorded."""
+    stale = DriftError(
+        f"{len(changed)} of {len(made.locks.locks) + len(project.cuda_base_images)} locks are stale",
+        where=", ".join(changed),
+        fix="nox -s lock generate",
+    )
+    found = [stale] if check and changed else list(failures)
+    if made.failed_names:
+        raise_last: PipelineError = _cannot_be_built(facts, made, _outcome(project, made, check=check))
+    elif found:
+        raise_last = found.pop(0)
+    else:
         return
-    console.out.print(
-        f"{len(new.locks)} locks, {len(changed)} {'stale' if check else 'written'}, "
-        f"{console.seconds(time.monotonic() - began)}; {_agreement(new)}"
+    for other in found:
+        console.warn(other.reason)
+    raise raise_last
+
+
+def _outcome(project: Project, made: Resolved, *, check: bool) -> str:
+    """Return what was done about the images that can be built."""
+    if check or len(made.failed_names) == len(project.variants):
+        return _NOTHING_WRITTEN
+    return "all other locks were written"
+
+
+def _cannot_be_built(facts: Facts, made: Resolved, outcome: str) -> LockError:
+    project = facts.project
+    return cell_reports.impossible(
+        project.loaded,
+        _with_neighbours(facts, made.failed, made.failed_names),
+        contradictions=[(project.variant(name), sentences) for name, sentences in made.contradictions.items()],
+        outcome=outcome,
+        locks=[f"{name}: {_lock_left(project, name)}" for name in sorted(made.failed_names)],
     )
 
 
-def _make(facts: Facts) -> NewLocks:
-    """Resolve all images, and check that the results can be built.
+def _lock_left(project: Project, name: str) -> str:
+    """Return what is left of the lock of an image that cannot be built, in words."""
+    variant = project.variant(name)
+    path = project.lock_path(variant)
+    reasons = stale_locks(project.matrix, project.locks, [variant]).get(path)
+    if not (project.paths.root / path).is_file():
+        return "it has no lock"
+    return f"it keeps its lock, which is stale: {'; '.join(reasons)}" if reasons else "it keeps its lock"
+
+
+def _make(facts: Facts, *, all_or_nothing: bool) -> Resolved:
+    """Resolve all images that can be built.
 
     Raises:
-        LockError: Some images cannot be built; it has their reasons.
+        LockError: With ``all_or_nothing``: some images cannot be built; it has their reasons.  Or the tools that all
+            images need cannot be locked.
         NetworkError: The index is not reached.
     """
     project = facts.project
     facts.prepare()
-    if wrong := check_pins(facts):
-        raise cell_reports.impossible(project.loaded, _with_neighbours(facts, wrong))
+    wrong = {verdict.name: verdict for verdict in check_pins(facts)}
     facts.check_upload_times()
-    _check_yanked(facts)
-    new = make_locks(project.matrix, project.variants, project.locks, project.build_base_names(project.variants))
+    for verdict in _refused_yanked(facts):
+        known = wrong.get(verdict.name)
+        both = tuple(dict.fromkeys((*known.findings, *verdict.findings))) if known else verdict.findings
+        wrong[verdict.name] = dataclasses.replace(verdict, findings=both)
+    made = Resolved(locks=NewLocks(), failed=tuple(wrong.values()))
+    if made.failed and all_or_nothing:
+        raise _cannot_be_built(facts, made, _NOTHING_WRITTEN)
+    try:
+        resolved = resolving.resolve_rest(facts, [each for each in project.variants if each.name not in wrong])
+    except UnsatisfiableError as of_all:  # of what all images need, such as uv
+        if not wrong:
+            raise
+        console.warn(f"{of_all.reason}: {' '.join((of_all.details or '').split())}")
+        raise _cannot_be_built(facts, made, _NOTHING_WRITTEN) from of_all
+    new = resolved.locks
     for name, failure in new.not_reached.items():
         console.warn(f"{name} keeps its lock: {failure.what} (searched: {failure.where})")
     for name, failure in new.replaced.items():
         console.warn(f"{name} is locked from the default index: {failure.what} (searched: {failure.where})")
-    if failed := _failed(facts, new):
-        raise cell_reports.impossible(project.loaded, _with_neighbours(facts, failed))
-    for unsatisfiable in new.failed.values():  # of no image: the packages that source-only packages are built with
-        raise unsatisfiable
-    cuda_agreement.check(project, new.locks)
-    return new
+    made = dataclasses.replace(resolved, failed=(*made.failed, *resolved.failed))
+    if made.failed_names and all_or_nothing:
+        raise _cannot_be_built(facts, made, _NOTHING_WRITTEN)
+    return made
 
 
-def _check_yanked(facts: Facts) -> None:
-    """Refuse pins of yanked releases, except those that the matrix allows: those give a warning.
-
-    Raises:
-        LockError: With the index's reasons.
-    """
+def _refused_yanked(facts: Facts) -> list[Verdict]:
+    """Return the images that pin yanked releases; print a warning about the releases that the matrix allows."""
     project = facts.project
     allowed = {_pin(text) for text in project.matrix.project.allow_yanked}
     refused: list[Verdict] = []
@@ -140,10 +207,9 @@ def _check_yanked(facts: Facts) -> None:
         for findings, verdicts in zip(both, (refused, warned), strict=True):
             if findings:
                 verdicts.append(dataclasses.replace(item, findings=findings))
-    if refused:
-        raise cell_reports.impossible(project.loaded, _with_neighbours(facts, refused))
     for line in cell_reports.yanked_lines(project.loaded, warned):
         console.warn(line)
+    return refused
 
 
 def _pin(requirement: str) -> tuple[str, SpecifierSet]:
@@ -173,19 +239,32 @@ def changes(project: Project, new: NewLocks) -> dict[str, list[str]]:
     return changed
 
 
-def write(project: Project, new: NewLocks, changed: Iterable[str]) -> None:
-    """Write the changed locks, and remove those of images that the matrix no longer has."""
+def write(project: Project, new: NewLocks, changed: Iterable[str], failed: Container[str] = ()) -> None:
+    """Write the changed locks, and remove those of images that the matrix no longer has; Ctrl-C waits.
+
+    Args:
+        project: The project.
+        new: The new locks.
+        changed: The paths of those that differ from the committed ones.
+        failed: The names of the images that cannot be built. Like those whose wheel source was not reached, they keep
+            their locks, and those of the server and of builds that these were made with.
+    """
     paths = project.paths
-    for path in changed:
-        write_atomically(paths.root / path, locks.to_text(new.locks[path]))
     kept = new.locks.keys() | {project.lock_path(variant) for variant in project.variants}
     kept |= {f"locks/{name}/debian.txt" for name in (*project.matrix.bases, *project.cuda_base_images)}
     kept |= prefix_python.lock_files(project.matrix.bases)
-    for file in sorted(paths.locks.glob("*/*.txt")):
-        path = str(file.relative_to(paths.root))
-        if path not in kept:
-            file.unlink()
-            console.info(f"{path} (removed: no image of the matrix has it)")
+    for variant in project.variants:
+        if variant.name in failed or variant.name in new.not_reached:
+            titles = [locks.SERVER, *([locks.BUILD] if project.locks.has_source_only(variant) else [])]
+            kept |= {project.locks.relative(variant.base_name, title) for title in titles}
+    with signals.put_off():  # the locks of a base agree: all of them are written
+        for path in changed:
+            write_atomically(paths.root / path, locks.to_text(new.locks[path]))
+        for file in sorted(paths.locks.glob("*/*.txt")):
+            path = str(file.relative_to(paths.root))
+            if path not in kept:
+                file.unlink()
+                console.info(f"{path} (removed: no image of the matrix has it)")
 
 
 def _old(file: Path) -> Lock | None:
@@ -195,26 +274,7 @@ def _old(file: Path) -> Lock | None:
         return None
 
 
-def _failed(facts: Facts, new: NewLocks) -> list[Verdict]:
-    """Return the images that cannot be built by the resolver's answer, each with its reason."""
-    project = facts.project
-    images = {variant.name: variant for variant in project.variants}
-    # If the server's own pins are wrong, its images fail too, and give the reason.
-    verdicts = [
-        explain_failure(facts, images[title], failure.details or failure.what)
-        for title, failure in new.failed.items()
-        if title in images
-    ]
-    for variant in project.variants:
-        lock = new.locks.get(project.lock_path(variant))
-        findings = built_from_source(facts, variant, lock.packages) if lock is not None else ()
-        if findings:
-            verdicts.append(Verdict(name=variant.name, variant=variant, findings=findings))
-    return verdicts
-
-
-def _with_neighbours(facts: Facts, verdicts: Sequence[Verdict]) -> list[Verdict]:
-    failed = {verdict.name for verdict in verdicts}
+def _with_neighbours(facts: Facts, verdicts: Sequence[Verdict], failed: Container[str]) -> list[Verdict]:
     others = [variant for variant in facts.project.variants if variant.name not in failed]
     return [with_neighbours(facts, verdict, others) for verdict in verdicts]
 
@@ -248,70 +308,6 @@ def _agreement(new: NewLocks) -> str:
     return "the images of each base agree"
 
 
-def cuda_pins(project: Project, refresh: bool) -> dict[str, tuple[str, ...]]:
-    """Return the Debian packages of CUDA to record, by base: those that are stale, or all with ``refresh``."""
-    pins: dict[str, tuple[str, ...]] = {}
-    for name, base in project.cuda_base_images.items():
-        if isinstance(base.origin, CudaImage) or not (refresh or debian.stale_cuda(project.paths, base)):
-            continue
-        index = debian_index.parse_index(debian_index.fetch_index(base.suite))
-        pins[name] = debian_index.pins(base, index, project.loaded.where("cuda", base.device, "debian"))
-    return pins
-
-
-def record_cuda(project: Project, pins: Mapping[str, tuple[str, ...]]) -> None:
-    """Record the Debian packages of CUDA: base → packages."""
-    for name, packages in pins.items():
-        lines = debian.drift(debian.former(project.paths, name), packages)
-        debian.record_cuda(project.paths, name, packages, project.cuda_base_images[name].cuda.debian)
-        console.info(f"{name}: {len(packages)} Debian packages with CUDA recorded, {len(lines)} changed")
-
-
-def record_bases(project: Project, refresh: Container[str]) -> None:
-    """Record the Debian packages and the prefix Pythons of bases: those that are stale, and those of ``refresh``.
-
-    Raises:
-        PipelineError: A base could not be recorded; all others are.
-    """
-    failures: list[PipelineError] = []
-    for name in project.matrix.bases:
-        local = local_base(project, name)
-        if isinstance(local.origin, Bootstrapped) and (name in refresh or _is_stale(local, local.origin)):
-            console.info(f"bootstrapping {name} to record its Debian packages")
-            try:
-                console.info(f"{name}: {prepare.record_debian(local, local.origin)}")
-            except NetworkError as failure:
-                console.warn(f"{name}: its Debian packages were not recorded: {failure.what}")
-            except PipelineError as failure:
-                failures.append(failure)
-                continue
-        if name in refresh or _has_stale_python(local):
-            try:
-                if python := prepare.record_python(local):
-                    console.info(f"{name}: CPython {python.version} recorded, sha256 {python.sha256}")
-            except PrefixNotFoundError as failure:
-                console.warn(f"{name}: its Python was not recorded: {failure.what} (searched: {failure.where})")
-    for other in failures[1:]:
-        console.warn(f"{other.what} ({other.where})")
-    if failures:
-        raise failures[0]
-
-
-def _is_stale(local: LocalBase, origin: Bootstrapped) -> bool:
-    """Tell whether the Debian packages of a base must be recorded again; a damaged lock must."""
-    try:
-        return bool(debian.stale_base(local.paths, local.name, origin))
-    except LockError:
-        return True
-
-
-def _has_stale_python(local: LocalBase) -> bool:
-    try:
-        return bool(base_facts.stale_python(local))
-    except LockError:
-        return True
-
-
 @click.command("lock", cls=Session)
 @click.option("--check", is_flag=True, help="Write nothing; list the stale locks and fail if there are any.")
 @click.option("--bases", "refresh_bases", is_flag=True, help="Bootstrap the bases again and record their packages.")
@@ -319,7 +315,8 @@ def _has_stale_python(local: LocalBase) -> bool:
 def lock_images(check: bool, refresh_bases: bool, as_json: bool) -> None:
     """Resolve the packages of every image, with hashes.
 
-    It writes them to locks/.  Run `nox -s generate` afterwards.
+    It writes them to locks/.  Run `nox -s generate` afterwards.  An image that cannot be built keeps the lock that it
+    has, if any; all others are written, and the command fails at its end.
     """
     with state.exclusive(repository(), "lock"):
         lock_command(repository(), check=check, refresh_bases=refresh_bases, as_json=as_json)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -20,12 +20,11 @@ from build.packages import index
 from build.packages.distribution import Distribution
 from build.packages.target import Target
 from build.paths import Paths, repository, write_atomically
-from build.requirements import distribution_name, parse
 from build.scaffold import entry, script
-from build.scaffold.entry import Model
+from build.scaffold.entry import NewVersion
+from build.scaffold.model import ModelImages, find_model, pinned
 from build.scaffold.release import Release, choose
 from build.system import console, state
-from build.variants.variant import Variant
 
 
 class _Subcommand(click.Command):
@@ -104,9 +103,9 @@ def new_version(name: str, wanted: str) -> None:
     paths = repository()
     with state.exclusive(paths, "new"):
         project = open_project(paths)
-        model, variants = _model(project, name)
-        found = _distribution(model.distributions[0])
-        targets = {variant.base_name: _target(project, variant.base_name) for variant in variants}
+        of = _model(project, name)
+        found = _distribution(of.model.distributions[0])
+        targets = {image.base_name: _target(project, image.base_name) for image in of.images}
         release = choose(found, targets, wanted)
         versions = project.matrix.frameworks[name].versions
         if release.key in versions:
@@ -116,8 +115,11 @@ def new_version(name: str, wanted: str) -> None:
                 fix=f"change its pins to {release.pin} there, then: nox -s lock generate",
             )
         _say(release, f'frameworks.{name}.versions."{release.key}"')
+        bases = () if set(release.bases) == set(of.bases) else release.bases
+        version = NewVersion(version=Version(release.version.public), day=release.day, bases=bases)
         with _undone_on_failure(paths.matrix):
-            _add(project, ("frameworks", name, "versions", model.key), entry.version(model, release))
+            text = entry.with_version(project.loaded.file, _text(paths.matrix), name, of.model, version)
+            write_atomically(paths.matrix, text)
             _check_pins(open_project(paths), name, release)
             _lock(paths)
         _generate(paths)
@@ -163,43 +165,25 @@ def _target(project: Project, base: str) -> Target:
     return Target(python=of.python, glibc=of.glibc, exclude_newer=project.exclude_newer)
 
 
-def _model(project: Project, name: str) -> tuple[Model, list[Variant]]:
+def _model(project: Project, name: str) -> ModelImages:
     """Return the newest version of a framework, and its images.
 
     Raises:
-        UsageError: The matrix does not have the framework, or it has no version with an exact pin.
+        UsageError: The matrix does not have the framework, or its newest version has no exact pin.
     """
-    framework = project.matrix.frameworks.get(name)
-    if framework is None:
+    if name not in project.matrix.frameworks:
         raise UsageError(
             f"the matrix has no framework '{name}'",
             where=project.loaded.where("frameworks"),
             fix=f"add it: nox -s new -- framework {name}",
         )
-    images = [variant for variant in project.variants if variant.framework == name and variant.version]
-    key = max((str(variant.version) for variant in images), key=Version, default=None)
-    variants = [variant for variant in images if variant.version == key]
-    pins = _exact(variant.own_contract[0] for variant in variants if variant.own_contract)
-    if key is None or len(set(pins.values())) != 1:
+    found = find_model(project.matrix, project.variants, name)
+    if found is None:
         raise UsageError(
-            f"the newest version of '{name}' pins no single release that another one could be put in place of",
-            where=project.loaded.where("frameworks", name, "versions", key or ""),
+            f"the newest version of '{name}' pins no release that another one could be put in place of",
+            where=project.loaded.where("frameworks", name, "versions"),
             fix="add the version by hand (CONTRIBUTING.md, 'Add a framework version')",
         )
-    loaded = project.loaded
-    text = project.paths.matrix.read_text(encoding="utf-8")
-    lines = insert.lines_of(text, loaded.root, ("frameworks", name, "versions", key))
-    model = Model(key=key, release=next(iter(pins.values())), distributions=tuple(pins), lines=tuple(lines))
-    return model, variants
-
-
-def _exact(pins: Iterator[str]) -> Mapping[str, Version]:
-    """Return distribution → version of the pins that name one, without local versions (``+cpu``)."""
-    found: dict[str, Version] = {}
-    for pin in pins:
-        for specifier in parse(pin).specifier:
-            if specifier.operator == "==" and not specifier.version.endswith(".*"):
-                found[distribution_name(pin)] = Version(Version(specifier.version).public)
     return found
 
 
@@ -210,17 +194,20 @@ def _say(release: Release, place: str) -> None:
         console.info(f"not for {base}: {why}")
 
 
+def _text(file: Path) -> str:
+    """Return the content of a file with the line ends that it has."""
+    return file.read_bytes().decode()
+
+
 def _add(project: Project, keys: tuple[str, ...], lines: list[str]) -> None:
     file = project.paths.matrix
-    text = file.read_text(encoding="utf-8")
-    write_atomically(file, insert.append(text, project.loaded.root, keys, lines))
+    write_atomically(file, insert.append(_text(file), project.loaded.root, keys, lines))
 
 
 def _check_pins(project: Project, name: str, release: Release) -> None:
     """Check that all images of a new version pin its release: a pin may be written in a way that is not replaced."""
     images = [each for each in project.variants if each.framework == name and each.version == release.key]
-    pins = _exact(each.own_contract[0] for each in images if each.own_contract)
-    if set(pins.values()) != {Version(release.version.public)}:
+    if not pinned(images, Version(release.version.public)):
         raise UsageError(
             f"the pins of the newest version could not be replaced by {release.pin}",
             where=project.loaded.where("frameworks", name, "versions", release.key),
@@ -230,7 +217,7 @@ def _check_pins(project: Project, name: str, release: Release) -> None:
 
 def _lock(paths: Paths) -> None:
     open_project(paths)  # an entry that the matrix does not allow is reported before minutes of resolving
-    lock_command(paths, check=False, refresh_bases=False)
+    lock_command(paths, check=False, refresh_bases=False, all_or_nothing=True)
 
 
 def _generate(paths: Paths) -> None:
@@ -240,7 +227,7 @@ def _generate(paths: Paths) -> None:
 @contextlib.contextmanager
 def _undone_on_failure(*files: Path) -> Iterator[None]:
     """Restore files if the body fails: what it has not locked must not be in the matrix."""
-    before = {file: file.read_text(encoding="utf-8") if file.exists() else None for file in files}
+    before = {file: _text(file) if file.exists() else None for file in files}
     try:
         yield
     except BaseException as failure:

@@ -9,7 +9,7 @@ import click
 
 from build.commands.options import Session
 from build.commands.updating import BASES, FRAMEWORKS, SECURITY, update_project
-from build.errors import DriftError
+from build.errors import DriftError, UsageError
 from build.paths import repository, write_atomically
 from build.system import console, state
 from build.update import report_text
@@ -23,6 +23,7 @@ def _print(made: Report) -> None:
     for title, lines in (
         ("Security fixes", report_text.fix_lines(made)),
         ("Images to build again", made.rebuilt),
+        ("Images that have ended", report_text.ended_lines(made)),
         ("Held back", report_text.held_lines(made)),
     ):
         if lines:
@@ -48,17 +49,29 @@ def _print(made: Report) -> None:
     help="The new exclude-newer, instead of today less the cool-down: for an urgent fix.",
 )
 @click.option(
+    "--new-versions",
+    is_flag=True,
+    help="Also add new minor versions of the frameworks, each as a version of its own; the older one gets an end date.",
+)
+@click.option(
     "--summary", type=click.Path(dir_okay=False, path_type=Path), help="Write the report to this file, in Markdown."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def update(
-    check: bool, only: tuple[str, ...], day: datetime.datetime | None, summary: Path | None, as_json: bool
+    check: bool,
+    only: tuple[str, ...],
+    day: datetime.datetime | None,
+    new_versions: bool,
+    summary: Path | None,
+    as_json: bool,
 ) -> None:
     """Move pins, packages and bases to what the matrix's rules allow.
 
     It edits matrix.yaml, makes the locks and the generated files again, and prints what changes, which images will be
     built again, and what is held back and why.  Either everything is written or nothing.
     """
+    if new_versions and only and FRAMEWORKS not in only:
+        raise UsageError("--new-versions belongs to the frameworks", fix=f"add --only {FRAMEWORKS}")
     with state.exclusive(repository(), "update"):
         made = update_project(
             repository(),
@@ -66,6 +79,7 @@ def update(
             day=day.date() if day else None,
             today=datetime.datetime.now(datetime.UTC).date(),
             check=check,
+            new_versions=new_versions,
         )
     if summary is not None:
         write_atomically(summary, report_text.to_markdown(made))
@@ -74,4 +88,6 @@ def update(
     else:
         _print(made)
     if check and made.moves:
-        raise DriftError(f"newer versions: {made.title}", fix="nox -s update")
+        raise DriftError(
+            f"newer versions: {made.title}", fix="nox -s update -- --new-versions" if made.added else "nox -s update"
+        )

@@ -13,18 +13,20 @@ from build.bases import prepare
 from build.bases.local import local_base
 from build.builder import image_recipes
 from build.checkout.project import Project, open_project
-from build.commands import generated_files
+from build.commands import generated_files, recording
 from build.commands import lock as lock_command
 from build.errors import LockError, UsageError
 from build.locks import debian
 from build.locks.debian_archive import Newer
 from build.locks.lock import Lock
+from build.matrix.lifecycle import has_ended
 from build.matrix.model import Matrix
 from build.matrix.origins import Bootstrapped
 from build.paths import Paths
 from build.system import console
 from build.update import bases, packages, report
 from build.update.decide import Held
+from build.update.packages import Moved
 from build.update.report import Report
 from build.update.staging import Staging, staged
 
@@ -33,7 +35,13 @@ FRAMEWORKS, BASES, SECURITY = "frameworks", "bases", "security"
 
 
 def update_project(
-    paths: Paths, *, only: Collection[str], day: datetime.date | None, today: datetime.date, check: bool
+    paths: Paths,
+    *,
+    only: Collection[str],
+    day: datetime.date | None,
+    today: datetime.date,
+    check: bool,
+    new_versions: bool = False,
 ) -> Report:
     """Move what may move, and put the result in place.
 
@@ -43,6 +51,7 @@ def update_project(
         day: The new ``exclude-newer``; None: today less the cool-down, or the present one where that is later.
         today: The current day (UTC).
         check: Put nothing in place.
+        new_versions: Add new versions of frameworks.
 
     Raises:
         UsageError: The day is in the future, or before the present one.
@@ -53,9 +62,11 @@ def update_project(
     new_day = _new_day(project, day, today)
     only = only or (FRAMEWORKS, BASES)
     made = Report(old_day=old_day, new_day=old_day, bases=_newer_packages(project, only))
+    moved: Moved | None = None
     with staged(paths, _named_paths(project.matrix)) as staging:
         if FRAMEWORKS in only:
-            made = _update_packages(staging, project, made, new_day, today)
+            moved = _update_packages(staging, project, new_day, today, new_versions=new_versions)
+            made = _with_packages(made, project, moved, new_day)
         if made.bases:
             _update_bases(staging, project, made, bootstrap=not check)
         if BASES in only:
@@ -64,7 +75,7 @@ def update_project(
             return dataclasses.replace(made, new_day=made.old_day)
         changed = open_project(staging.copy)
         generated_files.write(changed)
-        made = dataclasses.replace(made, rebuilt=_rebuilt(project, changed))
+        made = _with_rebuilt(made, project, changed, moved, today)
         if not check:
             console.info(f"{console.count(len(staging.put_in_place()), 'file')} changed")
     return made
@@ -112,26 +123,33 @@ def _named_paths(matrix: Matrix) -> list[str]:
 
 
 def _update_packages(
-    staging: Staging, project: Project, made: Report, day: datetime.date, today: datetime.date
-) -> Report:
-    """Move the pins and write the locks of the copy."""
+    staging: Staging, project: Project, day: datetime.date, today: datetime.date, *, new_versions: bool
+) -> Moved:
+    """Move the pins, add new versions, and write the locks of the copy."""
     console.step(f"pins and packages, with the index as of {day}")
-    moved = packages.move(staging, project, day, today)
+    moved = packages.move(staging, project, day, today, new_versions=new_versions)
+    lock_command.write(moved.project, moved.locks, lock_command.changes(moved.project, moved.locks))
+    return moved
+
+
+def _with_packages(made: Report, project: Project, moved: Moved, day: datetime.date) -> Report:
+    """Return a report with what the packages of the images become."""
     old = {variant.name: project.locks.find_valid(variant.base_name, variant.name) for variant in project.variants}
     new = {lock.title: lock for lock in moved.locks.locks.values()}
-    lock_command.write(moved.project, moved.locks, lock_command.changes(moved.project, moved.locks))
     images = {
         name: changed
         for name, lock in old.items()
         if name in new and (changed := report.changes(lock.versions() if lock else {}, new[name].versions()))
     }
+    names = {variant.name for variant in moved.project.variants}
     known: list[Lock] = [lock for lock in old.values() if lock is not None]
     return dataclasses.replace(
         made,
         new_day=day,
         decisions=moved.decisions,
+        added=moved.added,
         images=images,
-        new_bytes=report.new_bytes(known, [lock for name, lock in new.items() if name in old]),
+        new_bytes=report.new_bytes(known, [lock for name, lock in new.items() if name in names]),
         held=moved.held,
     )
 
@@ -163,18 +181,18 @@ def _update_cuda(staging: Staging, made: Report) -> Report:
     """Record the Debian packages of CUDA in the copy; they stay if Debian has another CUDA version."""
     copy = open_project(staging.copy)
     try:
-        pins = lock_command.cuda_pins(copy, refresh=True)
+        pins = recording.cuda_pins(copy, refresh=True)
     except LockError as failure:
         held = Held(name="CUDA from Debian", version="", newer="", images=(), reason=failure.what)
         return dataclasses.replace(made, held=(*made.held, held))
     drift = {name: tuple(debian.drift(debian.former(copy.paths, name), after)) for name, after in pins.items()}
     changed = {name: lines for name, lines in drift.items() if lines}
-    lock_command.record_cuda(copy, {name: pins[name] for name in changed})
+    recording.record_cuda(copy, {name: pins[name] for name in changed})
     return dataclasses.replace(made, cuda_bases=changed)
 
 
-def _rebuilt(before: Project, after: Project) -> tuple[str, ...]:
-    """Return the images whose recipes differ, of those whose recipes are known here."""
+def _with_rebuilt(made: Report, before: Project, after: Project, moved: Moved | None, today: datetime.date) -> Report:
+    """Return a report with the images whose recipes differ, of those whose recipes are known here."""
     tags = [
         {
             name: recipe.tag
@@ -182,4 +200,10 @@ def _rebuilt(before: Project, after: Project) -> tuple[str, ...]:
         }
         for each in (before, after)
     ]
-    return tuple(variant.name for variant in after.variants if tags[0].get(variant.name) != tags[1].get(variant.name))
+    changed = [variant for variant in after.variants if tags[0].get(variant.name) != tags[1].get(variant.name)]
+    shared = moved.moved_pins if moved is not None else {}
+    return dataclasses.replace(
+        made,
+        rebuilt=tuple(each.name for each in changed if not has_ended(each.lifecycle, today)),
+        ended={each.name: shared.get(each.name, ()) for each in changed if has_ended(each.lifecycle, today)},
+    )

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from build.checkout.project import Project
-from build.errors import LockError
 from build.locks.lock import Lock, LockedPackage
 from build.packages import cuda
 from build.packages import metadata as wheel_metadata
@@ -38,35 +37,6 @@ def contradictions(project: Project, locks: Mapping[str, Lock]) -> dict[str, lis
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         problems = list(pool.map(lambda pair: _problems(project, *pair), pairs))
     return {image.name: sentences for (image, _), sentences in zip(pairs, problems, strict=True) if sentences}
-
-
-def check(project: Project, locks: Mapping[str, Lock]) -> None:
-    """Compare new locks with the matrix, and with the metadata of the frameworks in them.
-
-    Args:
-        project: The project.
-        locks: Path of the lock → lock, as the resolver made them.
-
-    Raises:
-        LockError: The CUDA of some images contradicts the matrix or the framework; it lists all of them.
-        NetworkError: A wheel's metadata cannot be read.
-    """
-    images: dict[str, list[str]] = {}
-    places: list[str] = []
-    for name, sentences in contradictions(project, locks).items():
-        for sentence in sentences:
-            images.setdefault(sentence, []).append(name)
-        place = project.loaded.where("cuda", project.variant(name).device)
-        if place not in places:
-            places.append(place)
-    if images:
-        raise LockError(
-            "CUDA pins contradict each other: an image would not have the CUDA version that it needs or names",
-            where="; ".join(places),
-            fix="pin what the framework was built with: under 'cuda', or for this framework version alone under "
-            "gpu.cuda-packages; nothing was written",
-            details="\n".join(f"{sentence} ({', '.join(names)})" for sentence, names in images.items()),
-        )
 
 
 def _problems(project: Project, image: Variant, lock: Lock) -> list[str]:

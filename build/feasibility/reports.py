@@ -26,6 +26,11 @@ _REASONS = 6
 _PINS = 4
 #: What may be the name of a distribution in the resolver's words.
 _WORD = re.compile(r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?")
+#: Number of lines about the locks that are left.
+_LOCKS = 6
+_CUDA_FIX = (
+    "pin what the framework was built with: under 'cuda', or for this framework version alone under gpu.cuda-packages"
+)
 #: Length of a reason in one line about an exclude.
 _REASON_LENGTH = 300
 #: Kinds of finding that an exclude is an answer to; the others are pins to correct.
@@ -42,6 +47,8 @@ class _Group:
     cells: list[Verdict] = field(default_factory=list)
     #: The finding, or None if the reason is the resolver's.
     finding: Finding | None = None
+    #: Whether the reason is the CUDA version of the cells.
+    is_cuda: bool = False
 
     def lines(self) -> Iterator[str]:
         """Yield what is printed in addition to the reason: near images, other bases, an exclude to paste."""
@@ -50,7 +57,7 @@ class _Group:
             yield (f"of {cell.name}: " if len(self.cells) > 1 else "") + near(cell)
         first = self.cells[0]
         is_of_the_cell = self.finding is not None and self.finding.kind in _OF_THE_CELL
-        if not with_near and (self.finding is None or is_of_the_cell):
+        if not with_near and not self.is_cuda and (self.finding is None or is_of_the_cell):
             yield "nearest: none; no other image of this framework can be built"
         if first.other_bases:
             yield f"bases of the matrix that have a wheel for it: {', '.join(first.other_bases)}"
@@ -60,21 +67,33 @@ class _Group:
             yield f"to exclude it: {exclude_entry(first.variant, self.says)}"
 
 
-def impossible(loaded: LoadedMatrix, verdicts: Sequence[Verdict]) -> LockError:
+def impossible(
+    loaded: LoadedMatrix,
+    verdicts: Sequence[Verdict],
+    *,
+    outcome: str,
+    contradictions: Sequence[tuple[Variant, Sequence[str]]] = (),
+    locks: Sequence[str] = (),
+) -> LockError:
     """Return one error about all cells of the matrix that cannot be built, grouped by reason.
 
     Args:
         loaded: The matrix, for the places of the pins.
-        verdicts: At least one, with the nearest images.
+        verdicts: Cells with the nearest images.
+        outcome: What becomes of the other images: ``nothing was written``.
+        contradictions: Images whose CUDA contradicts the matrix or their framework, with the sentences.
+        locks: What is left of the locks of these cells, one line each.
     """
-    groups = _groups(loaded, verdicts)
+    groups = [*_groups(loaded, verdicts), *_cuda_groups(loaded, contradictions)]
     first = groups[0]
+    names = dict.fromkeys(cell.name for group in groups for cell in group.cells)
+    left = [*locks[:_LOCKS], *([f"… and {len(locks) - _LOCKS} more"] if len(locks) > _LOCKS else [])]
     if len(groups) == 1 and first.finding is not None:
         return LockError(
             f"{_names(first.cells)} cannot be built: {first.says}",
             where=first.place,
-            fix=f"{first.fix}; nothing was written",
-            details="\n".join(first.lines()),
+            fix=f"{first.fix}; {outcome}",
+            details="\n".join([*first.lines(), *left]),
         )
     details = []
     for group in groups[:_REASONS]:
@@ -84,10 +103,10 @@ def impossible(loaded: LoadedMatrix, verdicts: Sequence[Verdict]) -> LockError:
         details.append(f"… and {len(groups) - _REASONS} more reasons")
     places = list(dict.fromkeys(group.place for group in groups))
     return LockError(
-        f"{len(verdicts)} images cannot be built" if len(verdicts) > 1 else f"{verdicts[0].name} cannot be built",
+        f"{len(names)} images cannot be built" if len(names) > 1 else f"{next(iter(names))} cannot be built",
         where="; ".join(places[:_REASONS]) + ("; …" if len(places) > _REASONS else ""),
-        fix="correct the pins, or exclude the cells with the reason; nothing was written",
-        details="\n".join(details),
+        fix=f"correct the pins, or exclude the cells with the reason; {outcome}",
+        details="\n".join([*details, *left]),
     )
 
 
@@ -100,6 +119,17 @@ def _groups(loaded: LoadedMatrix, verdicts: Sequence[Verdict]) -> list[_Group]:
             group = _Group(place=place, says=says, fix=_fix(finding), finding=finding)
             groups.setdefault((place, says), group).cells.append(verdict)
     return list(groups.values())
+
+
+def _cuda_groups(loaded: LoadedMatrix, contradictions: Sequence[tuple[Variant, Sequence[str]]]) -> Iterator[_Group]:
+    groups: dict[tuple[str, str], _Group] = {}
+    for variant, sentences in contradictions:
+        place = loaded.where("cuda", variant.device)
+        for says in sentences:
+            group = _Group(place=place, says=says, fix=_CUDA_FIX, is_cuda=True)
+            cell = Verdict(name=variant.name, variant=variant, reason=says)
+            groups.setdefault((place, says), group).cells.append(cell)
+    yield from groups.values()
 
 
 def _names(cells: Sequence[Verdict]) -> str:

@@ -40,8 +40,8 @@ class BaseResolution:
     def locks(self) -> dict[str, Lock | UnsatisfiableError]:
         """Return the locks of all images and of the server, by title.
 
-        If the requirements of some images have no solution, the result has only the errors of these images: a matrix
-        is locked as a whole or not at all.
+        If the requirements of some images have no solution, the result has only the errors of these images: the others
+        are to be resolved again without them, so that they agree with each other.
 
         Raises:
             NetworkError: The index cannot be reached.

@@ -29,14 +29,19 @@ from build.variants.variant import Variant
 class NewLocks:
     """The result of resolving some bases."""
 
-    #: Path of the lock from the project's root → lock; empty if any image failed.
-    locks: dict[str, Lock]
+    #: Path of the lock from the project's root → lock; those of a base with a failure are left out, since the locks of
+    #: a base agree with each other.
+    locks: dict[str, Lock] = field(default_factory=dict)
     #: Images whose wheel source was not reached, by name; they keep their locks.
-    not_reached: dict[str, SourceNotReachedError]
+    not_reached: dict[str, SourceNotReachedError] = field(default_factory=dict)
     #: Images whose wheel source was not reached and that take the wheels from the default index instead.
-    replaced: dict[str, SourceNotReachedError]
-    #: Images (or ``server``, ``build``) that no set of packages satisfies, by title.
-    failed: dict[str, UnsatisfiableError]
+    replaced: dict[str, SourceNotReachedError] = field(default_factory=dict)
+    #: Images that no set of packages satisfies, by name.
+    failed: dict[str, UnsatisfiableError] = field(default_factory=dict)
+    #: Bases whose server no set of packages satisfies, by name; their images fail, too.
+    failed_servers: dict[str, UnsatisfiableError] = field(default_factory=dict)
+    #: Bases for whose source-only packages there is nothing to build them with, by name.
+    failed_builds: dict[str, UnsatisfiableError] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,11 +127,11 @@ class _Maker:
 
 
 def make_locks(matrix: Matrix, variants: Sequence[Variant], store: LockStore, base_names: Sequence[str]) -> NewLocks:
-    """Resolve the images of some bases, and the builder's tools.
+    """Resolve the images of some bases, and, if none failed, the builder's tools.
 
     Args:
         matrix: The matrix.
-        variants: All its variants.
+        variants: The images that are resolved; those of a base agree with each other.
         store: The existing locks: their versions are preferred, so that an edit changes only what it must.
         base_names: The bases.
 
@@ -135,21 +140,25 @@ def make_locks(matrix: Matrix, variants: Sequence[Variant], store: LockStore, ba
         UnsatisfiableError: The pinned uv does not exist.
     """
     maker = _Maker(matrix=matrix, variants=tuple(variants), store=store)
-    result = NewLocks(locks={}, not_reached={}, replaced={}, failed={})
+    result = NewLocks()
     with processes.worker_threads() as pool:
         for base_name, (made, wheels) in zip(base_names, pool.map(maker.base, base_names), strict=True):
             count = sum(isinstance(lock, Lock) for lock in made.values())
             console.info(f"{base_name}: {count} of {len(made)} locks resolved")
             result.not_reached.update(wheels.not_reached)
             result.replaced.update(wheels.replaced)
-            for title, lock in made.items():
-                if isinstance(lock, Lock):
-                    result.locks[store.relative(base_name, title)] = lock
+            failures = {title: lock for title, lock in made.items() if isinstance(lock, UnsatisfiableError)}
+            for title, failure in failures.items():
+                if title == locks.SERVER:
+                    result.failed_servers[base_name] = failure
+                elif title == locks.BUILD:
+                    result.failed_builds[base_name] = failure
                 else:
-                    result.failed[title] = lock
-    if result.failed:
-        result.locks.clear()
-    else:
+                    result.failed[title] = failure
+            if not failures:
+                resolved = {title: lock for title, lock in made.items() if isinstance(lock, Lock)}
+                result.locks.update({store.relative(base_name, title): lock for title, lock in resolved.items()})
+    if not (result.failed or result.failed_servers or result.failed_builds):
         result.locks[store.relative(".", locks.TOOLS)] = maker.tools()
     return result
 

@@ -57,11 +57,16 @@ def is_editable(root: yaml.Node, keys: KeyPath) -> bool:
         keys: The value's keys from the top.
     """
     _, node, depth = find(root, keys)
-    return depth == len(keys) and isinstance(node, yaml.ScalarNode) and _uses(root, keys) == 1
+    return depth == len(keys) and isinstance(node, yaml.ScalarNode) and uses(root, keys) == 1
 
 
-def _uses(root: yaml.Node, keys: KeyPath) -> int:
-    """Return how often the file uses the values on the way to one: more than once means an alias or a merge key."""
+def uses(root: yaml.Node, keys: KeyPath) -> int:
+    """Return how often the file uses the values on the way to one: more than once means an alias or a merge key.
+
+    Args:
+        root: The root node of the file, which has the value.
+        keys: The keys of the value from the top.
+    """
     most, node = 1, root
     counts: dict[int, int] = {}
     waiting = [root]

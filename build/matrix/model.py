@@ -125,6 +125,12 @@ class UpdateDefaults(Update):
         description="Days that a release must have been in the index before it is taken: `exclude-newer` moves to "
         "this many days before today. A release that turns out to be broken is usually yanked sooner.",
     )
+    overlap: int = Field(
+        default=180,
+        ge=0,
+        description="Days that a framework version is kept after `nox -s update -- --new-versions` added a newer one: "
+        "the end of its `lifecycle`, unless it has one already.",
+    )
 
 
 class Guard(Strict):

@@ -39,6 +39,7 @@ layer-order: [numpy, pandas, scipy]
     model.UpdateDefaults: """\
 rule: minor
 cool-down: 7
+overlap: 180
 """,
     model.Server: """\
 title: Azure Machine Learning inference HTTP server

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
 from packaging.version import Version
 
+from build.matrix import insert
+from build.matrix.edit import NotEditableError
+from build.matrix.positions import KeyPath
 from build.scaffold.release import Release
 
 #: Before the keys of a version.
@@ -21,12 +25,28 @@ class Model:
 
     #: Its version key.
     key: str
-    #: The release that it pins.
-    release: Version
+    #: The releases that it pins: one, or one for each range of Pythons.
+    releases: tuple[Version, ...]
     #: The distributions that are released together: ``torch``, or ``xgboost-cpu`` and ``xgboost``.
     distributions: tuple[str, ...]
-    #: Its lines in the matrix; the first one has its key.
-    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewVersion:
+    """A version of a framework that is made after a model."""
+
+    version: Version
+    #: The day of its release (UTC); None if the index does not tell.
+    day: datetime.date | None
+    #: The bases to name; empty: those of the model.
+    bases: tuple[str, ...] = ()
+    #: The devices to name; empty: those of the model.
+    devices: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The version as image names write it: ``1.9`` for 1.9.1."""
+        return f"{self.version.major}.{self.version.minor}"
 
 
 def framework(name: str, title: str, release: Release) -> list[str]:
@@ -39,42 +59,106 @@ def framework(name: str, title: str, release: Release) -> list[str]:
     """
     lines = [f"  {name}:", f"    title: {_scalar(title)}", "    versions:", f'      "{release.key}":']
     if release.misfits:
-        lines.append(_bases(release))
+        lines.append(f"{_INDENT}bases: {_list(release.bases)}")
     lines.append(f"{_INDENT}contract: [{release.pin}]")
-    return [*lines, *_lifecycle(release)]
+    if release.day:
+        lines.append(f"{_INDENT}lifecycle: {{released: {release.day.isoformat()}}}")
+    return lines
 
 
-def version(model: Model, release: Release) -> list[str]:
-    """Return the lines of a version, made from those of another one.
+def with_version(file: str, text: str, name: str, model: Model, new: NewVersion) -> str:
+    """Return the matrix with another version of a framework behind its model, with the model's comments.
 
     Args:
-        model: The other version.
-        release: What to pin.
+        file: The file's name, for messages.
+        text: Its content.
+        name: The framework.
+        model: The version that the new one is made after.
+        new: What to pin.
+
+    Raises:
+        NotEditableError: The model comes from an alias, or has an anchor, or is written in an unusual way.
     """
-    names = "|".join(map(re.escape, model.distributions))
-    pin = re.compile(rf"(?<![\w.-])({names})(\[[^\]]*\])?=={re.escape(str(model.release))}(?![\w.])")
-    lines = [pin.sub(rf"\1\2=={release.version}", line) for line in model.lines]
-    lines[0] = lines[0].replace(model.key, release.key, 1)
-    if release.misfits:
-        lines = [lines[0], _bases(release), *_without("bases", lines[1:])]
+    versions: KeyPath = ("frameworks", name, "versions")
+    here: KeyPath = (*versions, new.key)
+    names, releases = (
+        "|".join(map(re.escape, map(str, every))) for every in (model.distributions, sorted(set(model.releases)))
+    )
+    pin = re.compile(rf"(?<![\w.-])({names})(\[[^\]]*\])?==({releases})(?![\w.])")
+    result = insert.copied(file, text, (*versions, model.key), new.key, lambda old: _pinned(pin, old, new.version))
     # The end of the other version is not that of this one.
-    return [*_without("lifecycle", lines), *_lifecycle(release)]
+    lifecycle = f"{{released: {new.day.isoformat()}}}" if new.day else None
+    result = insert.removed(file, result, (*here, "lifecycle"))
+    for key, names_of in (("devices", new.devices), ("bases", new.bases)):
+        if names_of:
+            result = insert.put(file, result, (*here, key), _list(names_of), first=True)
+    if lifecycle:
+        result = insert.put(file, result, (*here, "lifecycle"), lifecycle)
+    expected = _data(text)
+    after = _data(result)
+    try:
+        expected["frameworks"][name]["versions"][new.key] = after["frameworks"][name]["versions"][new.key]
+    except (KeyError, TypeError):
+        after = None
+    _check(file, expected, after)
+    return result
 
 
-def _without(key: str, lines: Sequence[str]) -> list[str]:
-    """Return the lines of a version without one of its keys."""
-    kept = []
-    is_inside = False
-    for line in lines:
-        is_deeper = line.startswith((f"{_INDENT} ", f"{_INDENT}- ")) or not line.strip()
-        is_inside = line.startswith(f"{_INDENT}{key}:") or (is_inside and is_deeper)
-        if not is_inside:
-            kept.append(line)
-    return kept
+def with_end(file: str, text: str, name: str, key: str, until: datetime.date, source: str) -> str:
+    """Return the matrix with an end date for a version that has none.
+
+    Args:
+        file: The file's name, for messages.
+        text: Its content.
+        name: The framework.
+        key: The version.
+        until: The day (UTC) from which the version has ended.
+        source: Who says so.
+
+    Raises:
+        NotEditableError: The version or its lifecycle comes from an alias.
+    """
+    here: KeyPath = ("frameworks", name, "versions", key)
+    quoted = source.replace("\\", "\\\\").replace('"', '\\"')
+    end = f'{{until: {until.isoformat()}, source: "{quoted}"}}'
+    if insert.has(text, (*here, "<<")) and not insert.has(text, (*here, "lifecycle")):
+        raise NotEditableError(
+            f'its lifecycle may come from the merge key of frameworks.{name}.versions."{key}"',
+            where=file,
+            fix="add the end date by hand",
+        )
+    if insert.has(text, (*here, "lifecycle")):
+        result = insert.put(file, text, (*here, "lifecycle", "full-support"), end)
+    else:
+        result = insert.put(file, text, (*here, "lifecycle"), f"{{full-support: {end}}}")
+    expected = _data(text)
+    version = expected["frameworks"][name]["versions"][key]
+    version["lifecycle"] = {
+        **version.get("lifecycle", {}),
+        "full-support": {"until": until.isoformat(), "source": source},
+    }
+    _check(file, expected, _data(result))
+    return result
 
 
-def _lifecycle(release: Release) -> list[str]:
-    return [f"{_INDENT}lifecycle: {{released: {release.day.isoformat()}}}"] if release.day else []
+def _pinned(pin: re.Pattern[str], text: str, version: Version) -> str:
+    """Return the text of an entry with other pins; comments stay."""
+    return pin.sub(rf"\1\2=={version}", text)
+
+
+def _data(text: str) -> Any:
+    """Return what a file says: text, lists and mappings; None if it is not YAML."""
+    try:
+        return yaml.load(text, Loader=yaml.BaseLoader)
+    except yaml.YAMLError:
+        return None
+
+
+def _check(file: str, expected: object, after: object) -> None:
+    if after is None or after != expected:
+        raise NotEditableError(
+            f"{file} cannot be edited automatically", where=file, fix="add the version by hand (CONTRIBUTING.md)"
+        )
 
 
 def _scalar(text: str) -> str:
@@ -82,6 +166,5 @@ def _scalar(text: str) -> str:
     return str(yaml.safe_dump(text, allow_unicode=True, width=1000).splitlines()[0])
 
 
-def _bases(release: Release) -> str:
-    """The line that names the bases, where the release cannot be installed on all."""
-    return f"{_INDENT}bases: [{', '.join(release.bases)}]"
+def _list(names: tuple[str, ...]) -> str:
+    return f"[{', '.join(names)}]"

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from build.packages import compatibility
@@ -24,7 +25,7 @@ class Held:
     name: str
     #: The version that it keeps or gets.
     version: str
-    #: The newer one.
+    #: The newer one; empty if it is not known whether there is one.
     newer: str
     #: The images that it is held back for.
     images: tuple[str, ...]
@@ -87,7 +88,8 @@ def decide(pin: Pin, files: Mapping[str, Distribution], day: str, refused: Mappi
     """Decide which release a pin moves to: the newest that its rule allows and that its images can install.
 
     A release counts if it is final, was not yanked, was uploaded before the day, and has a wheel for the image. Images
-    with the same Python move together; for a Python without a wheel, the pin stays, and moves for the others.
+    with the same Python move together; for a Python without a wheel, and for one whose images have all ended, the pin
+    stays, and moves for the others.
 
     Args:
         pin: The pin.
@@ -101,14 +103,14 @@ def decide(pin: Pin, files: Mapping[str, Distribution], day: str, refused: Mappi
             variants=(variants := tuple(each for each in pin.variants if each.base.python == python)),
             files=files,
             day=day,
-            refused=next((refused[each.name] for each in variants if each.name in refused), None) if refused else None,
+            refused=_refusal(pin, variants, refused or {}),
         )
         for python in pin.pythons
     ]
     held: dict[tuple[str, str, str], list[str]] = {}
     for part in parts:
         for newer, reason, names in part.held():
-            held.setdefault((str(part.version), str(newer), reason), []).extend(names)
+            held.setdefault((str(part.version), str(newer or ""), reason), []).extend(names)
     return Decision(
         pin=pin,
         versions={python: part.version for python, part in zip(pin.pythons, parts, strict=True)},
@@ -117,6 +119,67 @@ def decide(pin: Pin, files: Mapping[str, Distribution], day: str, refused: Mappi
             for (version, newer, reason), names in held.items()
         ),
     )
+
+
+def usable_releases(pin: Pin, variant: Variant, distribution: Distribution, day: str) -> frozenset[Version]:
+    """Return the releases newer than a pin that an image can install.
+
+    Args:
+        pin: The pin.
+        variant: One of its images.
+        distribution: The files that exist where the image takes them from.
+        day: ISO date: the index is seen as of the start of this day.
+    """
+    target = Target(python=variant.base.python, glibc=variant.base.glibc, exclude_newer=day)
+    newer = _newer(pin, distribution)
+    return frozenset(
+        file.version
+        for file in distribution.files
+        if file.version in newer
+        and file.yanked is None
+        and file.is_old_enough(target)
+        and file.fits(target.python, target.glibc)
+    )
+
+
+def _newer(pin: Pin, distribution: Distribution) -> set[Version]:
+    """Return the newer final releases; a CPU build (``+cpu``) is no update of another build."""
+    current = pin.version
+    return {
+        file.version
+        for file in distribution.files
+        if file.version > current and not file.version.is_prerelease and file.version.local == current.local
+    }
+
+
+def _refusal(pin: Pin, variants: Sequence[Variant], refused: Mapping[str, str]) -> str | None:
+    """Return why images with one Python cannot move; a reason of an image that has not ended comes first."""
+    names = sorted((each.name for each in variants if each.name in refused), key=lambda name: name in pin.ended)
+    if not names:
+        return None
+    hint = f"; {names[0]} has ended: without it in the matrix, the others can move" if names[0] in pin.ended else ""
+    return refused[names[0]] + hint
+
+
+def source_not_reached(variant: Variant, distribution: Distribution) -> str | None:
+    """Return in words which wheel source of an image did not answer; None if all places of a distribution did.
+
+    Args:
+        variant: The image.
+        distribution: Its files, and the places that did not answer.
+    """
+    if not distribution.not_reached:
+        return None
+    name = canonicalize_name(distribution.name)
+    sources = [
+        source_name
+        for source_name, source in variant.wheel_sources
+        if name in {canonicalize_name(package) for package in source.packages}
+    ]
+    if distribution.places and not sources:
+        return None  # one of several indexes, each of which counts only if those before it do not have the distribution
+    source = f"the wheel source '{sources[0]}'" if sources else "the package index"
+    return f"{source} did not answer ({', '.join(distribution.not_reached)})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,30 +193,42 @@ class _Part:
     #: Why no lock could be made with a newer release.
     refused: str | None
 
+    @property
+    def _has_ended(self) -> bool:
+        return all(variant.name in self.pin.ended for variant in self.variants)
+
     @functools.cached_property
     def version(self) -> Version:
         """The version that the pin gets here."""
-        return self.pin.version if self._best is None or self.refused else self._best
+        return self.pin.version if self._best is None or self.refused or self._has_ended else self._best
 
-    def held(self) -> Iterator[tuple[Version, str, list[str]]]:
-        """Yield the newer releases that are not taken: the version, the reason, the images."""
+    def held(self) -> Iterator[tuple[Version | None, str, list[str]]]:
+        """Yield the newer releases that are not taken: the version (None if it is unknown), the reason, the images."""
         names = [variant.name for variant in self.variants]
         if self.pin.held is not None:
             if self._common:
                 yield max(self._common), self.pin.held, names
             return
+        if self._has_ended:
+            if self._best is not None:
+                yield self._best, f"the images with Python {self.variants[0].base.python} have ended", names
+            return
         if self.refused and self._best is not None:
             yield self._best, self.refused, names
         else:
             yield from self._unusable()
-        others = {other for other in self._common if not self.pin.allows(other)}
+        others = {other for other in self._common if not self.pin.allows(other) and self._is_unknown(other)}
         if others and max(others) > self.version:
             yield max(others), _outside(self.pin, max(others)), names
+
+    def _is_unknown(self, version: Version) -> bool:
+        """Tell whether the framework has no version in the matrix that is as new."""
+        return version.release[: len(self.pin.newest)] > self.pin.newest or not self.pin.newest
 
     @functools.cached_property
     def _common(self) -> set[Version]:
         """The newer releases that all images can install."""
-        return set[Version].intersection(*(self._usable(variant) for variant in self.variants))
+        return set(frozenset[Version].intersection(*(self._usable(variant) for variant in self.variants)))
 
     @functools.cached_property
     def _best(self) -> Version | None:
@@ -161,34 +236,17 @@ class _Part:
             return None
         return max((version for version in self._common if self.pin.allows(version)), default=None)
 
-    def _releases(self, variant: Variant) -> set[Version]:
-        """Return the newer final releases; a CPU build (``+cpu``) is no update of another build."""
-        current = self.pin.version
-        return {
-            file.version
-            for file in self.files[variant.name].files
-            if file.version > current and not file.version.is_prerelease and file.version.local == current.local
-        }
+    def _usable(self, variant: Variant) -> frozenset[Version]:
+        return usable_releases(self.pin, variant, self.files[variant.name], self.day)
 
-    def _usable(self, variant: Variant) -> set[Version]:
-        """Return the newer releases that an image can install."""
-        target, newer = self._target(variant), self._releases(variant)
-        return {
-            file.version
-            for file in self.files[variant.name].files
-            if file.version in newer
-            and file.yanked is None
-            and file.is_old_enough(target)
-            and file.fits(target.python, target.glibc)
-        }
-
-    def _unusable(self) -> Iterator[tuple[Version, str, list[str]]]:
+    def _unusable(self) -> Iterator[tuple[Version | None, str, list[str]]]:
         """Yield for each image the newest release that the rule allows, if the image cannot install it."""
         for variant in self.variants:
             distribution = self.files[variant.name]
-            if not distribution.files and distribution.not_reached:
-                yield self.pin.version, f"not reached: {', '.join(distribution.not_reached)}", [variant.name]
-            newer = [each for each in self._releases(variant) if each > self.version and self.pin.allows(each)]
+            unanswered = source_not_reached(variant, distribution)
+            if unanswered is not None and self.version == self.pin.version:
+                yield None, f"{unanswered}, so it is not known whether it has a newer release", [variant.name]
+            newer = [each for each in _newer(self.pin, distribution) if each > self.version and self.pin.allows(each)]
             if newer and max(newer) not in self._usable(variant):
                 requirement, target = f"{self.pin.name}=={max(newer)}", self._target(variant)
                 finding = compatibility.yanked(requirement, distribution, target)

@@ -37,6 +37,11 @@ class Pin:
     variants: tuple[Variant, ...]
     #: Why it stays whatever there is; None if it may move.
     held: str | None
+    #: The names of those of its images that have ended.
+    ended: frozenset[str] = frozenset()
+    #: The numbers of the newest version of its framework on its bases and devices, if image names show the pin's
+    #: version; else empty.
+    newest: tuple[int, ...] = ()
 
     @property
     def pythons(self) -> tuple[str, ...]:
@@ -79,6 +84,8 @@ def exact_pins(project: Project, today: datetime.date) -> tuple[Pin, ...]:
                 key=_key(keys, version),
                 variants=images,
                 held=_held(project, path, name, version, rule),
+                ended=frozenset(variant.name for variant in images if has_ended(variant.lifecycle, today)),
+                newest=_newest(project.variants, images) if _key(keys, version) else (),
             )
             found.append(pin)
     return tuple(found)
@@ -120,6 +127,16 @@ def _key(keys: KeyPath, version: Version) -> tuple[int, ...]:
         return ()
     release = Version(str(keys[3])).release
     return release if version.release[: len(release)] == release else ()
+
+
+def _newest(variants: Sequence[Variant], images: Sequence[Variant]) -> tuple[int, ...]:
+    """Return the numbers of the newest version of a framework on the bases and devices of some of its images."""
+    cells = {(image.framework, image.base_name, image.device) for image in images}
+    return max(
+        Version(each.version).release
+        for each in variants
+        if each.version is not None and (each.framework, each.base_name, each.device) in cells
+    )
 
 
 def _held(project: Project, keys: KeyPath, name: str, version: Version, rule: Update) -> str | None:

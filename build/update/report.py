@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from build.locks.debian_archive import Newer
 from build.locks.lock import Lock
 from build.system import console
+from build.update.additions import Added
 from build.update.decide import Decision, Held
 
 
@@ -40,8 +41,12 @@ class Report:
     bases: Mapping[str, tuple[Newer, ...]] = field(default_factory=dict)
     #: Base with CUDA from Debian → its changed packages, one line each.
     cuda_bases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    #: The images whose recipes change.
+    #: The new versions of frameworks.
+    added: tuple[Added, ...] = ()
+    #: The images whose recipes change, without those that have ended.
     rebuilt: tuple[str, ...] = ()
+    #: The images that have ended, whose recipes change all the same → the pins that they share with other images.
+    ended: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: Bytes of the Python packages that no lock had before.
     new_bytes: int = 0
     held: tuple[Held, ...] = ()
@@ -49,7 +54,7 @@ class Report:
     @property
     def moves(self) -> bool:
         """Tell whether anything but the day changes."""
-        return bool(self.pins or self.images or self.bases or self.cuda_bases)
+        return bool(self.pins or self.added or self.images or self.bases or self.cuda_bases)
 
     @property
     def pins(self) -> tuple[Decision, ...]:
@@ -63,6 +68,8 @@ class Report:
             return "nothing to update"
         pins, images, bases = len(self.pins), len(self.images), len(self.bases) + len(self.cuda_bases)
         parts = [f"{console.count(pins, 'pin')} {'moves' if pins == 1 else 'move'}"] if pins else []
+        if self.added:
+            parts.append(console.count(len(self.added), "new version"))
         if images:
             new = console.size(self.new_bytes)
             parts.append(f"{console.count(images, 'image')} with other packages ({new} of new ones)")

@@ -23,7 +23,19 @@ def to_json(report: Report) -> str:
         "images": {name: [dataclasses.asdict(each) for each in all_] for name, all_ in report.images.items()},
         "bases": {name: [dataclasses.asdict(each) for each in all_] for name, all_ in report.bases.items()},
         "cuda-bases": report.cuda_bases,
+        "added": [
+            {
+                "framework": added.addition.framework,
+                "version": added.key,
+                "release": str(added.addition.version),
+                "images": added.addition.images,
+                "missing": added.addition.missing,
+                "older": {"version": added.addition.of.model.key, "end": added.end},
+            }
+            for added in report.added
+        ],
         "rebuilt": report.rebuilt,
+        "ended": report.ended,
         "bytes": report.new_bytes,
         "held": [dataclasses.asdict(held) for held in report.held],
     }
@@ -33,6 +45,14 @@ def to_json(report: Report) -> str:
 def tables(report: Report) -> Iterator[tuple[str, Sequence[str], list[Sequence[str]]]]:
     """Yield the tables of what changes, those that have rows: the title, the headings, the rows."""
     pins = [(pin.pin.text, ", ".join(pin.texts), console.some(sorted(pin.moved_images), _NAMES)) for pin in report.pins]
+    added = [
+        (
+            f"{each.addition.framework} {each.key} ({each.addition.version})",
+            console.some(each.addition.images, _NAMES),
+            f"{each.addition.of.model.key} {each.end}",
+        )
+        for each in report.added
+    ]
     packages = [(name, ", ".join(map(str, changed))) for name, changed in report.images.items()]
     debian = [
         (base, package.name, package.old, package.new) for base, newer in report.bases.items() for package in newer
@@ -44,6 +64,7 @@ def tables(report: Report) -> Iterator[tuple[str, Sequence[str], list[Sequence[s
     ]
     found: tuple[tuple[str, Sequence[str], list[Sequence[str]]], ...] = (
         ("Pins", ("old", "new", "images"), list(pins)),
+        ("New versions", ("version", "images", "older version"), list(added)),
         ("Packages", ("image", "packages"), list(packages)),
         ("Debian packages", ("base", "package", "old", "new"), list(debian)),
     )
@@ -55,8 +76,23 @@ def held_lines(report: Report) -> list[str]:
     lines = []
     for held in report.held:
         images = f" ({console.some(held.images, _NAMES)})" if held.images else ""
-        versions = f" stays at {held.version}, not {held.newer}" if held.newer else ""
+        versions = f" stays at {held.version}" if held.version else ""
+        versions += f", not {held.newer}" if held.newer else ""
         lines.append(f"{held.name}{versions}{images}: {held.reason}")
+    for added in report.added:
+        for name, reason in added.addition.missing.items():
+            lines.append(f"{name} is not added: {reason}")
+    return lines
+
+
+def ended_lines(report: Report) -> list[str]:
+    """Return one sentence for each image that has ended and changes all the same, with the reason."""
+    lines = []
+    for name, pins in report.ended.items():
+        reason = f"it shares {', '.join(pins)} with images that have not ended" if pins else "all locks are of one day"
+        if report.old_day == report.new_day and name not in report.images:
+            reason = "its base gets newer Debian packages"
+        lines.append(f"{name} changes too, since {reason}; it is built only if you select it")
     return lines
 
 
@@ -88,8 +124,10 @@ def to_markdown(report: Report) -> str:
         parts += ["## Security fixes", "\n".join(f"- {_escaped(line)}" for line in fixes)]
     if report.rebuilt:
         parts += ["## Images to build again", "\n".join(f"- {name}" for name in report.rebuilt)]
-    if report.held:
-        parts += ["## Held back", "\n".join(f"- {_escaped(line)}" for line in held_lines(report))]
+    if report.ended:
+        parts += ["## Images that have ended", "\n".join(f"- {_escaped(line)}" for line in ended_lines(report))]
+    if lines := held_lines(report):
+        parts += ["## Held back", "\n".join(f"- {_escaped(line)}" for line in lines)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -8,16 +8,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
-import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from build.errors import PipelineError
 from build.paths import Paths, write_atomically
-from build.system import run_folder
+from build.system import run_folder, signals
 
 #: What an update may change, from the project's root; everything else is a link to the project's own.
 _COPIED = (
@@ -65,7 +62,7 @@ class Staging:
                 fix="run it again",
             )
         changed = self.changed()
-        with _undisturbed():
+        with signals.put_off():
             for path in changed:
                 source, target = self.copy.root / path, self.project.root / path
                 if source.is_file():
@@ -114,24 +111,3 @@ def _files(root: Path) -> dict[str, bytes]:
         files = [root / name] if (root / name).is_file() else (root / name).rglob("*")
         found |= {str(file.relative_to(root)): file.read_bytes() for file in files if file.is_file()}
     return found
-
-
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Put off Ctrl-C and SIGTERM until the body has ended."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    waiting: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        waiting.append(number)
-
-    former = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
-        if waiting:
-            signal.raise_signal(waiting[0])

@@ -9,6 +9,7 @@ import shutil
 import uuid
 import warnings
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import docker
 import pytest
@@ -20,10 +21,13 @@ from build.publish.publication import Publication
 from build.registry.address import PORT_VARIABLE
 from build.system.http import HttpClient
 from build.system.retries import RetryPolicy
-from tests.conftest import Checkout, copy_checkout, take_port
+from tests.conftest import Checkout, copy_checkout, link_large, take_port
 from tests.pipeline.helpers import remove_registry
+from tests.pipeline.local_index import LocalIndex
 from tests.pipeline.registries import HTPASSWD, Layer, Load, Running, archive_of, running
 from tests.pipeline.rows import MINIMAL
+from tests.pipeline.small_project import MATRIX, RELEASES, Prepared
+from tests.unit.http_servers import serving
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -102,3 +106,30 @@ def load(engine_client: DockerClient) -> Iterator[Load]:
     for reference in loaded:
         with contextlib.suppress(ImageNotFound):
             engine_client.images.remove(reference, force=True)
+
+
+@pytest.fixture(scope="session")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
+    root = tmp_path_factory.mktemp("update") / "clone"
+    root.mkdir()
+    index = LocalIndex(releases=RELEASES)
+    with serving(index) as server:
+        environment = {"UV_DEFAULT_INDEX": f"http://{server.host}/simple", "UV_HTTP_RETRIES": "0"}
+        checkout = Checkout(root=copy_checkout(root).root, environment=environment)
+        checkout.paths.matrix.write_text(MATRIX, encoding="utf-8")
+        for command in ("lock", "generate"):
+            done = checkout.run(command)
+            assert done.code == 0, done.text
+        yield Prepared(checkout=checkout, index=index)
+    shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture
+def prepared(original: Prepared, tmp_path: Path) -> Iterator[Prepared]:
+    """A copy of it for one test."""
+    root = tmp_path / "clone"
+    shutil.copytree(original.checkout.root, root, symlinks=True, copy_function=link_large)
+    original.index.releases = list(RELEASES)
+    original.index.instead = {}
+    yield Prepared(checkout=Checkout(root=root, environment=original.checkout.environment), index=original.index)
+    shutil.rmtree(root, ignore_errors=True)

@@ -4,126 +4,26 @@ from __future__ import annotations
 
 import datetime
 import json
-import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tiny_package import TinyPackage
 
-from tests.conftest import Checkout, copy_checkout, interrupt, link_large, wait_for
-from tests.pipeline.local_index import LocalIndex, Release
-from tests.pipeline.test_impossible_cells import bootstrap
-from tests.unit.http_servers import Answer, serving
-
-MATRIX = f"""\
-# A comment.
-project:
-  namespace: azureml
-  vendor: someone
-  exclude-newer: 2026-11-02   # the day of the locks
-  update: {{rule: minor, cool-down: 7}}
-  uv: "0.13.9"
-server: {{title: Server, contract: [tinyserver==1.0.0]}}
-axes: {{base: [debian12-py311, debian13-py313], device: [cpu]}}
-bases:
-  debian12-py311:
-    {{title: Debian 12, os: debian12, python: "3.11", glibc: "2.36", bootstrap: {bootstrap("debian12-py311")}}}
-  debian13-py313:
-    {{title: Debian 13, os: debian13, python: "3.13", glibc: "2.40", bootstrap: {bootstrap("debian13-py313")}}}
-frameworks:
-  demo:
-    title: Demo
-    versions:
-      "1.0":
-        contract:
-          - 'demo==1.0.0'   # quoted
-
-          - tinylib>=1
-  other:
-    title: Other
-    versions:
-      "2": {{contract: [other==2.0.0]}}
-  stays:
-    title: Stays
-    update: {{rule: held, reason: users count on this release}}
-    versions:
-      "3": {{bases: [debian13-py313], contract: [stays==3.0.0]}}
-"""
-OLD, NEW = "2026-11-01", "2026-11-10"
-DAY = "2026-11-20"
-DEMO12, DEMO13 = "demo-1.0-debian12-py311-cpu-inference", "demo-1.0-debian13-py313-cpu-inference"
-FRESH = (datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)).date().isoformat()
-PY313 = "cp313-cp313-manylinux_2_28_x86_64"
-
-
-def release(
-    name: str, version: str, uploaded: str, *requires: str, yanked: str | None = None, tag: str = "py3-none-any"
-) -> Release:
-    package = TinyPackage(name=name, version=version, requires=requires, tag=tag)
-    return Release(package=package, uploaded=uploaded, yanked=yanked)
-
-
-RELEASES = [
-    release("uv", "0.13.9", OLD),
-    release("tinyserver", "1.0.0", OLD),
-    release("tinylib", "1.0", OLD),
-    release("demo", "1.0.0", OLD),
-    release("other", "2.0.0", OLD),
-    release("stays", "3.0.0", OLD),
-    release("tinyserver", "1.0.1", NEW),
-    release("tinyserver", "1.1.0", NEW),
-    release("tinylib", "1.1", NEW),
-    release("demo", "1.0.1", NEW),
-    release("demo", "1.0.2", NEW, tag=PY313),
-    release("demo", "1.0.3", NEW, yanked="it deletes files"),
-    release("stays", "3.0.1", NEW),
-]
-
-
-CONFLICT = release("other", "2.0.1", NEW, "tinylib>=2")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prepared:
-    """A checkout with locks of an earlier day."""
-
-    checkout: Checkout
-    index: LocalIndex
-
-    def content(self) -> dict[str, bytes]:
-        root = self.checkout.root
-        state = root / ".pipeline"
-        files = [file for file in root.rglob("*") if file.is_file() and not file.is_relative_to(state)]
-        return {str(file.relative_to(root)): file.read_bytes() for file in files if file.suffix != ".pyc"}
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
-    root = tmp_path_factory.mktemp("update") / "clone"
-    root.mkdir()
-    index = LocalIndex(releases=RELEASES)
-    with serving(index) as server:
-        environment = {"UV_DEFAULT_INDEX": f"http://{server.host}/simple", "UV_HTTP_RETRIES": "0"}
-        checkout = Checkout(root=copy_checkout(root).root, environment=environment)
-        checkout.paths.matrix.write_text(MATRIX, encoding="utf-8")
-        for command in ("lock", "generate"):
-            done = checkout.run(command)
-            assert done.code == 0, done.text
-        yield Prepared(checkout=checkout, index=index)
-    shutil.rmtree(root, ignore_errors=True)
-
-
-@pytest.fixture
-def prepared(original: Prepared, tmp_path: Path) -> Iterator[Prepared]:
-    """A copy of it for one test."""
-    root = tmp_path / "clone"
-    shutil.copytree(original.checkout.root, root, symlinks=True, copy_function=link_large)
-    original.index.releases = list(RELEASES)
-    original.index.instead = {}
-    yield Prepared(checkout=Checkout(root=root, environment=original.checkout.environment), index=original.index)
-    shutil.rmtree(root, ignore_errors=True)
+from tests.conftest import interrupt, wait_for
+from tests.pipeline.small_project import (
+    CONFLICT,
+    DAY,
+    DEMO12,
+    DEMO13,
+    FRESH,
+    MATRIX,
+    NEW,
+    OLD,
+    PY313,
+    RELEASES,
+    Prepared,
+    release,
+)
+from tests.unit.http_servers import Answer
 
 
 def test_what_moves_and_what_stays(prepared: Prepared, tmp_path: Path) -> None:
@@ -242,3 +142,135 @@ def test_a_framework_that_was_built_with_another_cuda_version_stays(prepared: Pr
     assert "gpuframework stays at 5.0.0, not 5.0.1 (gpu-5-debian12-py311-cuda13.0.1-gpu-inference" in done.out
     reason = "its CUDA would have to change with it: gpuframework 5.0.1 was built for nvidia-cuda-runtime==13.0.2"
     assert reason in " ".join(done.out.split())
+
+
+NEXT = [release("demo", "1.1.0", NEW), release("demo", "1.1.1", NEW, tag=PY313), release("stays", "3.1.0", NEW)]
+NEW13 = "demo-1.1-debian13-py313-cpu-inference"
+
+
+def test_a_new_version_is_added_and_the_older_one_gets_an_end_date(prepared: Prepared, tmp_path: Path) -> None:
+    checkout = prepared.checkout
+    prepared.index.releases = [*RELEASES, release("demo", "1.1.0", NEW), release("stays", "3.1.0", NEW)]
+    arguments = ("update", "--only=frameworks", "--new-versions", f"--day={DAY}")
+    summary = tmp_path / "summary.md"
+    done = checkout.run(*arguments, f"--summary={summary}")
+    assert done.code == 0, done.text
+    text = checkout.paths.matrix.read_text(encoding="utf-8")
+    entry = """\
+      "1.1":
+        contract:
+          - 'demo==1.1.0'   # quoted
+
+          - tinylib>=1
+        lifecycle: {released: 2026-11-10}
+"""
+    assert entry in text
+    (end,) = [line for line in text.splitlines() if "full-support" in line]
+    until = datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=180)
+    assert end.startswith(f'        lifecycle: {{full-support: {{until: {until}, source: "replaced by 1.1')
+    assert text.index(end) < text.index(entry)
+    assert "# A comment." in text and "# the day of the locks" in text
+    assert "stays==3.0.0" in text and '"3.1"' not in text, "a framework whose rule is 'held' got a new version"
+    assert checkout.run("check").code == 0
+    assert (checkout.root / f"dockerfiles/{NEW13}/Dockerfile").is_file()
+    report = summary.read_text(encoding="utf-8")
+    assert "1 new version" in report
+    images = "demo-1.1-debian12-py311-cpu-inference, demo-1.1-debian13-py313-cpu-inference"
+    assert f"| demo 1.1 (1.1.0) | {images} | 1.0 ends on {until}: replaced by 1.1" in report
+    assert "another minor version" not in report.partition("tinyserver")[0]
+
+
+def test_an_image_that_a_new_version_cannot_have_is_not_added(prepared: Prepared, tmp_path: Path) -> None:
+    """One has no wheel; the other's pins cannot be satisfied, which only the resolver finds out."""
+    checkout = prepared.checkout
+    prepared.index.releases = [*RELEASES, *NEXT, release("other", "2.1.0", NEW), release("other", "3.0", NEW, "nosuch")]
+    summary = tmp_path / "summary.md"
+    before = prepared.content()
+    options = ("--only=frameworks", "--new-versions", f"--day={DAY}", "--check", "--json")
+    done = checkout.run("update", *options, f"--summary={summary}")
+    assert done.code == 1, done.text
+    assert "2 pins move, 1 new version" in done.err and "fix:   nox -s update -- --new-versions" in done.err
+    assert prepared.content() == before
+    (added,) = json.loads(done.out)["added"]
+    assert (added["framework"], added["version"], added["release"]) == ("demo", "1.1", "1.1.1")
+    assert added["images"] == [NEW13]
+    report = summary.read_text(encoding="utf-8")
+    missing = "demo-1.1-debian12-py311-cpu-inference"
+    assert f"1.0 gets no end date, since some images have no successor ({missing})" in report
+    assert f"- {missing} is not added: demo 1.1.1 has no wheel for Python 3.11 (only for 3.13)" in report
+    assert "- other stays at 2, not 3.0: " in report and "nosuch" in report.partition("other stays at 2, not 3.0")[2]
+
+
+@pytest.mark.thorough
+def test_a_server_that_cannot_be_locked_holds_back_no_framework(prepared: Prepared) -> None:
+    """The reason is at the server's pin."""
+    checkout = prepared.checkout
+    nothing = release("tinyserver", "1.0.2", NEW, "nosuch")
+    prepared.index.releases = [*RELEASES, nothing]
+    done = checkout.run("update", "--only=frameworks", f"--day={DAY}", "--json", "--check")
+    assert done.code == 1, done.text
+    content = json.loads(done.out)
+    assert [pin["old"] for pin in content["pins"]] == ["demo==1.0.0"]
+    held = {each["name"]: each for each in content["held"] if each["newer"] in ("1.0.2", "1.0.1")}
+    assert held.keys() == {"tinyserver"}
+    assert held["tinyserver"]["version"] == "1.0.0"
+    assert "nosuch" in held["tinyserver"]["reason"]
+
+
+def test_an_image_that_has_ended_changes_only_with_what_it_shares(prepared: Prepared, tmp_path: Path) -> None:
+    """Its own pin stays; the server's pin has no other text for it, and the summary says so."""
+    checkout = prepared.checkout
+    life = "lifecycle: {full-support: {until: 2026-01-01, source: a page of upstream}}"
+    checkout.edit("matrix.yaml", "contract: [other==2.0.0]", f"contract: [other==2.0.0], {life}")
+    prepared.index.releases = [*RELEASES, release("other", "2.0.1", NEW)]
+    summary = tmp_path / "summary.md"
+    done = checkout.run("update", "--only=frameworks", f"--day={DAY}", f"--summary={summary}")
+    assert done.code == 0, done.text
+    assert "other==2.0.0" in checkout.paths.matrix.read_text(encoding="utf-8")
+    report = summary.read_text(encoding="utf-8")
+    ended = "other-2-debian13-py313-cpu-inference"
+    shares = "it shares tinyserver==1.0.0 with images that have not ended; it is built only if you select it"
+    assert f"- {ended} changes too, since {shares}" in report
+    assert ended not in report.partition("## Images to build again")[2].partition("## ")[0]
+
+
+@pytest.mark.thorough
+def test_a_base_whose_images_have_all_ended_stays_as_it_is(prepared: Prepared) -> None:
+    """Its Python has no other images, so the shared pins are split."""
+    checkout = prepared.checkout
+    life = "lifecycle: {full-support: {until: 2026-01-01, source: a page of upstream}}"
+    checkout.edit("matrix.yaml", 'glibc: "2.36", bootstrap', f'glibc: "2.36", {life}, bootstrap')
+    for command in ("lock", "generate"):
+        assert checkout.run(command).code == 0
+    done = checkout.run("update", "--only=frameworks", f"--day={DAY}")
+    assert done.code == 0, done.text
+    text = checkout.paths.matrix.read_text(encoding="utf-8")
+    assert (
+        "\"tinyserver==1.0.1; python_version >= '3.13'\", \"tinyserver==1.0.0; python_version < '3.13'\"" in text
+        or ("tinyserver==1.0.1; python_version >= '3.13', tinyserver==1.0.0; python_version < '3.13'" in text)
+    )
+    assert "tinyserver stays at 1.0.0, not 1.0.1" in " ".join(done.out.split())
+    assert "the images with Python 3.11 have ended" in " ".join(done.out.split())
+
+
+def test_a_wheel_source_that_does_not_answer_is_named(prepared: Prepared) -> None:
+    """The image keeps its pin and its lock; the others move."""
+    checkout = prepared.checkout
+    checkout.edit("matrix.yaml", "    title: Stays\n", "    title: Stays\n    wheel-source: company\n")
+    checkout.edit("matrix.yaml", "    update: {rule: held, reason: users count on this release}\n", "")
+    source = "wheel-sources:\n  company: {directory: ../no-wheels-here, packages: [stays]}\nframeworks:\n"
+    checkout.edit("matrix.yaml", "frameworks:\n", source)
+    done = checkout.run("update", "--only=frameworks", f"--day={DAY}", "--check", "--json")
+    assert done.code == 1, done.text
+    held = {(each["name"], each["newer"]): each for each in json.loads(done.out)["held"]}
+    pin, lock = held["stays", ""], held["(all packages)", ""]
+    assert pin["version"] == "3.0.0"
+    assert pin["reason"].startswith("the wheel source 'company' did not answer (")
+    assert "no-wheels-here" in pin["reason"]
+    assert lock["reason"].startswith("it keeps its lock: the wheel source 'company' did not answer (")
+
+
+def test_new_versions_belong_to_the_frameworks(prepared: Prepared) -> None:
+    done = prepared.checkout.run("update", "--only=bases", "--new-versions")
+    assert done.code == 2
+    assert "--new-versions belongs to the frameworks" in done.one_screen()

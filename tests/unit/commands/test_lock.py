@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
+from build.bases import prepare
+from build.bases.local import LocalBase
 from build.checkout.project import open_project
 from build.commands import lock
 from build.errors import LockError
+from build.feasibility import reports, resolving
 from build.feasibility.facts import Facts
+from build.locks import debian
 from build.locks.make import NewLocks
 from build.locks.resolve import UnsatisfiableError
-from build.paths import Paths
+from build.matrix.origins import Bootstrapped
+from build.paths import Paths, write_atomically
 from tests.unit.fixture_project import copy_project
 from tests.unit.http_servers import Answer, Request, serving
 
@@ -21,22 +29,69 @@ from tests.unit.http_servers import Answer, Request, serving
 def test_a_failure_that_no_image_has_leaves_every_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = copy_project(tmp_path / "project")
     before = {file: file.read_bytes() for file in paths.locks.rglob("*.txt")}
-    failed = {"build": UnsatisfiableError("no set of packages satisfies setuptools, wheel")}
+    failed = {"debian12-py311": UnsatisfiableError("no set of packages satisfies setuptools, wheel")}
     monkeypatch.setattr(Facts, "prepare", lambda facts: None)
     monkeypatch.setattr(lock, "check_pins", lambda facts: [])
     monkeypatch.setattr(Facts, "check_upload_times", lambda facts: None)
-    for check in ("_check_excludes", "_check_yanked"):
-        monkeypatch.setattr(lock, check, lambda facts: None)
-    monkeypatch.setattr(lock, "record_bases", lambda project, refresh: None)
+    monkeypatch.setattr(lock, "_refused_yanked", lambda facts: [])
+    monkeypatch.setattr(lock, "_check_excludes", lambda facts: None)
     monkeypatch.setattr(lock, "cuda_pins", lambda project, refresh: {})
-    monkeypatch.setattr(
-        lock, "make_locks", lambda *arguments: NewLocks(locks={}, not_reached={}, replaced={}, failed=failed)
-    )
+    monkeypatch.setattr(resolving, "make_locks", lambda *arguments: NewLocks(failed_builds=failed))
 
     with pytest.raises(UnsatisfiableError, match="setuptools"):
         lock.lock_command(paths, check=False, refresh_bases=False)
 
     assert {file: file.read_bytes() for file in paths.locks.rglob("*.txt")} == before
+
+
+def test_json_lists_the_rewritten_packages_of_bases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = copy_project(tmp_path / "project")
+    project = open_project(paths)
+    name, other, *_ = (key for key, base in project.matrix.bases.items() if isinstance(base.origin, Bootstrapped))
+    package, _, version = (debian.recorded(paths, name) or ())[0].partition("=")
+
+    def record(local: LocalBase, origin: Bootstrapped) -> str:
+        """Record what the archive has: one base has a newer package, the others have the same ones."""
+        packages = list(debian.former(paths, local.name))
+        if local.name == name:
+            packages[0] = f"{package}={version}+new"
+        debian.record_base(paths, local.name, packages, origin)
+        return "recorded"
+
+    monkeypatch.setattr(Facts, "prepare", lambda facts: None)
+    monkeypatch.setattr(lock, "check_pins", lambda facts: [])
+    monkeypatch.setattr(Facts, "check_upload_times", lambda facts: None)
+    monkeypatch.setattr(lock, "_refused_yanked", lambda facts: [])
+    monkeypatch.setattr(lock, "_check_excludes", lambda facts: None)
+    monkeypatch.setattr(lock, "cuda_pins", lambda project, refresh: {})
+    monkeypatch.setattr(resolving, "make_locks", lambda *arguments: NewLocks())
+    monkeypatch.setattr(prepare, "record_debian", record)
+    monkeypatch.setattr(prepare, "record_python", lambda local: None)
+
+    lock.lock_command(paths, check=False, refresh_bases=True, as_json=True)
+
+    written = json.loads(capsys.readouterr().out)["written"]
+    assert written[f"locks/{name}/debian.txt"] == [f"{package} {version} -> {version}+new"]
+    assert written.get(f"locks/{other}/debian.txt", ["its header"]) == ["its header"]
+
+
+def test_ctrl_c_waits_until_all_locks_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = copy_project(tmp_path / "project")
+    project = open_project(paths)
+    found = {project.lock_path(variant): project.lock(variant) for variant in project.variants[:2]}
+    new = {path: dataclasses.replace(made, exclude_newer="2026-11-20") for path, made in found.items()}
+
+    def interrupted(path: Path, text: str) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        write_atomically(path, text)
+
+    monkeypatch.setattr(lock, "write_atomically", interrupted)
+    names = {variant.name for variant in project.variants}
+    with pytest.raises(KeyboardInterrupt):
+        lock.write(project, NewLocks(locks=new), new, names)
+    assert all("exclude-newer: 2026-11-20" in (paths.root / path).read_text(encoding="utf-8") for path in new)
 
 
 MATRIX = """\
@@ -102,15 +157,15 @@ def test_a_yanked_release_is_refused_unless_the_matrix_allows_it(
         index = f"http://{server.host}/simple"
         facts = prepared(tmp_path, index, monkeypatch)
         facts.check_upload_times()
-        with pytest.raises(LockError, match=r"demo 2\.0 was yanked from the index: it deletes files") as raised:
-            lock._check_yanked(facts)
-        assert raised.value.where is not None and raised.value.where.startswith("matrix.yaml:11 ")
-        assert "pin demo 1.0 or 26.0, or add 'demo==2.0' to project.allow-yanked" in str(raised.value.fix)
+        (verdict,) = lock._refused_yanked(facts)
+        failure = reports.impossible(facts.project.loaded, [verdict], outcome="all other locks were written")
+        assert "demo 2.0 was yanked from the index: it deletes files" in failure.what
+        assert failure.where is not None and failure.where.startswith("matrix.yaml:11 ")
+        assert "pin demo 1.0 or 26.0, or add 'demo==2.0' to project.allow-yanked; all other" in str(failure.fix)
         for other in ("demo==1.0", "pip==2.0"):
-            with pytest.raises(LockError):
-                lock._check_yanked(prepared(tmp_path, index, monkeypatch, allowed=other))
+            assert lock._refused_yanked(prepared(tmp_path, index, monkeypatch, allowed=other))
         capsys.readouterr()
 
-        lock._check_yanked(prepared(tmp_path, index, monkeypatch, allowed="Demo==2.0"))
+        assert not lock._refused_yanked(prepared(tmp_path, index, monkeypatch, allowed="Demo==2.0"))
 
     assert "demo 2.0 was yanked from the index: it deletes files" in capsys.readouterr().err

@@ -15,6 +15,7 @@ from build.packages.compatibility import Finding, Kind
 from build.variants.expand import expand
 from build.variants.variant import Variant
 
+DONE = "all other locks were written"
 MATRIX = """\
 project: {namespace: azureml, vendor: someone, exclude-newer: 2026-11-19, uv: "0.13.9"}
 server: {title: Server, contract: [pip>=25]}
@@ -59,7 +60,7 @@ def images(loaded: LoadedMatrix) -> dict[str, Variant]:
 
 
 def test_one_cell_with_its_pin_and_an_exclude_to_paste(loaded: LoadedMatrix, images: dict[str, Variant]) -> None:
-    failure = cell_reports.impossible(loaded, [Verdict(name=ONE, variant=images[ONE], findings=(WHEEL,))])
+    failure = cell_reports.impossible(loaded, [Verdict(name=ONE, variant=images[ONE], findings=(WHEEL,))], outcome=DONE)
     assert failure.what == f"{ONE} cannot be built: {WHEEL.says}"
     assert failure.where == 'matrix.yaml:13 (frameworks.xgboost.versions."3.4".contract[0])'
     assert failure.fix is not None and failure.fix.startswith("pin xgboost-cpu 3.2.0, or exclude the cell")
@@ -78,6 +79,7 @@ def test_cells_with_one_reason_are_reported_together(loaded: LoadedMatrix, image
             Verdict(name=ONE, variant=images[ONE], findings=(WHEEL, NUMPY)),
             Verdict(name=TWO, variant=images[TWO], findings=(NUMPY,)),
         ],
+        outcome=DONE,
     )
     assert failure.what == "2 images cannot be built"
     assert failure.details is not None
@@ -89,7 +91,8 @@ def test_cells_with_one_reason_are_reported_together(loaded: LoadedMatrix, image
 
 
 def test_without_a_finding_the_report_has_the_resolvers_words(loaded: LoadedMatrix, images: dict[str, Variant]) -> None:
-    failure = cell_reports.impossible(loaded, [Verdict(name=ONE, variant=images[ONE], reason="Because a\ndepends")])
+    verdict = Verdict(name=ONE, variant=images[ONE], reason="Because a\ndepends")
+    failure = cell_reports.impossible(loaded, [verdict], outcome=DONE)
     assert failure.details is not None and f"{ONE}: Because a depends" in failure.details
     assert failure.where == 'matrix.yaml:12 (frameworks.xgboost.versions."3.4")'
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
-from dataclasses import replace
+from typing import Any
 
+import pytest
 import yaml
 from packaging.version import Version
 
-from build.matrix.insert import append, lines_of
+from build.matrix.edit import NotEditableError
+from build.matrix.insert import append
 from build.scaffold import entry, script
-from build.scaffold.entry import Model
+from build.scaffold.entry import Model, NewVersion
 from build.scaffold.release import Release
 
 MATRIX = """\
@@ -38,9 +41,6 @@ def compose(text: str) -> yaml.Node:
     return root
 
 
-NEWER = Release(
-    distribution="boost", version=Version("1.3.1"), day=datetime.date(2026, 10, 11), bases=("one", "two"), misfits={}
-)
 OLDER_ALONE = Release(
     distribution="small", version=Version("2.0"), day=None, bases=("one",), misfits={"two": "it has no wheel"}
 )
@@ -57,26 +57,40 @@ def test_a_framework_goes_to_the_end_of_the_frameworks_and_nothing_else_changes(
     }
 
 
+MODEL = Model(key="1.2", releases=(Version("1.2.0"),), distributions=("boost-cpu", "boost"))
+NEWER = NewVersion(version=Version("1.3.1"), day=datetime.date(2026, 10, 11))
+
+
+def made(text: str) -> dict[str, Any]:
+    """Return the versions of a matrix."""
+    versions: dict[str, Any] = yaml.safe_load(text)["frameworks"]["boost"]["versions"]
+    return versions
+
+
+def with_version(text: str, new: NewVersion = NEWER, model: Model = MODEL) -> str:
+    return entry.with_version("matrix.yaml", text, "boost", model, new)
+
+
 def test_a_version_is_made_after_another_one() -> None:
-    root = compose(MATRIX)
-    keys = ("frameworks", "boost", "versions", "1.2")
-    model = Model(
-        key="1.2",
-        release=Version("1.2.0"),
-        distributions=("boost-cpu", "boost"),
-        lines=tuple(lines_of(MATRIX, root, keys)),
-    )
-    text = append(MATRIX, root, keys, entry.version(model, NEWER))
-    made = yaml.safe_load(text)["frameworks"]["boost"]["versions"]
-    assert list(made) == ["0.9", "1.2", "1.3"]
-    assert made["1.2"] == yaml.safe_load(MATRIX)["frameworks"]["boost"]["versions"]["1.2"]
-    assert made["1.3"] == {
+    text = with_version(MATRIX)
+    assert list(made(text)) == ["0.9", "1.2", "1.3"]
+    assert made(text)["1.2"] == made(MATRIX)["1.2"]
+    assert made(text)["1.3"] == {
         "devices": ["cpu", "cuda13.0.3"],
         "cpu": {"contract": ["boost-cpu==1.3.1"]},
         "gpu": {"contract": ["boost[all]==1.3.1", "boost-tools==1.2.0.1"]},
         "lifecycle": {"released": datetime.date(2026, 10, 11)},
     }
     assert text.count("# Why it has two devices.") == 2
+    head, tail = MATRIX.split("\n# What follows.")
+    assert text.startswith(head) and text.endswith("\n# What follows." + tail)
+
+
+def test_line_ends_stay_as_they_are() -> None:
+    text = with_version(MATRIX.replace("\n", "\r\n"))
+    assert text == with_version(MATRIX).replace("\n", "\r\n")
+    ended = entry.with_end("matrix.yaml", text, "boost", "1.2", UNTIL, SOURCE)
+    assert ended.count("\n") == ended.count("\r\n")
 
 
 def test_a_version_does_not_inherit_the_end_of_another_one() -> None:
@@ -92,35 +106,110 @@ def test_a_version_does_not_inherit_the_end_of_another_one() -> None:
         gpu-note: 1
 """,
     )
-    root = compose(ending)
-    keys = ("frameworks", "boost", "versions", "1.2")
-    lines = tuple(lines_of(ending, root, keys))
-    model = Model(key="1.2", release=Version("1.2.0"), distributions=("boost",), lines=lines)
-    release = replace(NEWER, bases=("one",), misfits={"two": "it has no wheel"})
-    text = append(ending, root, keys, entry.version(model, release))
+    text = with_version(ending, dataclasses.replace(NEWER, bases=("one",), devices=("cpu",)))
     assert (text.count("lifecycle:"), text.count("full-support:")) == (2, 1)
-    made = yaml.safe_load(text)
-    version = made["frameworks"]["boost"]["versions"]["1.3"]
+    version = made(text)["1.3"]
     assert version["lifecycle"] == {"released": datetime.date(2026, 10, 11)}
-    assert (version["bases"], version["gpu-note"]) == (["one"], 1)
+    assert (version["bases"], version["devices"], version["gpu-note"]) == (["one"], ["cpu"], 1)
+
+
+def test_a_version_with_two_ranges_of_pythons_gets_one_release() -> None:
+    pins = """["boost==1.2.1; python_version >= '3.12'", "boost==1.2.0; python_version < '3.12'"]"""
+    text = MATRIX.replace("[boost-cpu==1.2.0]", pins)
+    model = dataclasses.replace(MODEL, releases=(Version("1.2.1"), Version("1.2.0")))
+    assert made(with_version(text, model=model))["1.3"]["cpu"]["contract"] == [
+        "boost==1.3.1; python_version >= '3.12'",
+        "boost==1.3.1; python_version < '3.12'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("versions", "expected"),
+    [
+        (
+            '      "1.2": {contract: [boost==1.2.0], lifecycle: {released: 2026-01-02}}  # why\n',
+            '      "1.3": {contract: [boost==1.3.1], lifecycle: {released: 2026-10-11}}  # why\n',
+        ),
+        (
+            "      '1.2': {lifecycle: {released: 2026-01-02}, contract: [boost==1.2.0]}\n",
+            "      '1.3': {contract: [boost==1.3.1], lifecycle: {released: 2026-10-11}}\n",
+        ),
+        (
+            '      "1.2": {\n        contract: [boost==1.2.0], # why\n      }\n',
+            '      "1.3": {\n        contract: [boost==1.3.1], lifecycle: {released: 2026-10-11}, # why\n      }\n',
+        ),
+        (
+            '      "1.2": {contract: [boost==1.2.0], lifecycle: *life}\n',
+            '      "1.3": {contract: [boost==1.3.1], lifecycle: {released: 2026-10-11}}\n',
+        ),
+    ],
+    ids=["braces", "first", "several lines", "alias"],
+)
+def test_a_version_in_braces(versions: str, expected: str) -> None:
+    text = f"life: &life {{released: 2026-01-02}}\nframeworks:\n  boost:\n    versions:\n{versions}groups: {{}}\n"
+    assert with_version(text) == text.replace(versions, versions + expected)
+
+
+def test_versions_in_braces() -> None:
+    text = 'frameworks: {boost: {versions: {"1.2": {contract: [boost==1.2.0]}}}} # end\n'
+    new = '"1.3": {contract: [boost==1.3.1], lifecycle: {released: 2026-10-11}}'
+    assert with_version(text) == text.replace("}}}} #", f"}}, {new}}}}}}} #")
+
+
+@pytest.mark.parametrize(
+    ("versions", "words"),
+    [
+        ('      "1.2": &model\n        contract: [boost==1.2.0]\n      "1.1": *model\n', "comes from an alias"),
+        ('      "1.2": *model\n', "comes from an alias"),
+        ('      "1.2":\n        contract: &pins [boost==1.2.0]\n', "has the anchor '&pins'"),
+    ],
+)
+def test_what_comes_from_an_alias_or_has_an_anchor_is_left_to_a_person(versions: str, words: str) -> None:
+    head = "model: &model {contract: [boost==1.2.0]}\n" if "&model" not in versions else ""
+    with pytest.raises(NotEditableError, match=words):
+        with_version(f"{head}frameworks:\n  boost:\n    versions:\n{versions}")
+
+
+UNTIL, SOURCE = datetime.date(2027, 5, 26), 'replaced by 1.3: kept for "180 days"'
+
+
+@pytest.mark.parametrize(
+    "lifecycle",
+    [
+        "        lifecycle: {released: 2026-01-02}  # known\n",
+        "        lifecycle:\n          # known\n          released: 2026-01-02\n",
+        "",
+    ],
+)
+def test_an_end_date_changes_nothing_else(lifecycle: str) -> None:
+    before = MATRIX.replace("        lifecycle: {released: 2026-01-02}\n", lifecycle)
+    text = entry.with_end("matrix.yaml", before, "boost", "1.2", UNTIL, SOURCE)
+    assert made(text)["1.2"]["lifecycle"]["full-support"] == {"until": UNTIL, "source": SOURCE}
+    for line in before.splitlines():
+        assert line.partition("}")[0] in text
+    assert text.count("# known") == before.count("# known")
+    assert len(text.splitlines()) <= len(before.splitlines()) + 1
+
+
+def test_an_end_date_in_a_lifecycle_of_several_versions_is_left_to_a_person() -> None:
+    before = MATRIX.replace("lifecycle: {released", "lifecycle: &life {released")
+    assert "full-support" in entry.with_end("matrix.yaml", before, "boost", "1.2", UNTIL, SOURCE)
+    with pytest.raises(NotEditableError, match="comes from an alias"):
+        entry.with_end("matrix.yaml", f"{before}other: *life\n", "boost", "1.2", UNTIL, SOURCE)
+
+
+def test_an_end_date_does_not_hide_a_lifecycle_that_a_merge_key_brings() -> None:
+    before = MATRIX.replace(
+        "        lifecycle: {released: 2026-01-02}\n", "        <<: {lifecycle: {released: 2026-01-02}}\n"
+    )
+    with pytest.raises(NotEditableError, match="merge key"):
+        entry.with_end("matrix.yaml", before, "boost", "1.2", UNTIL, SOURCE)
 
 
 def test_an_alias_is_where_it_is_used() -> None:
     text = "life: &life {released: 2026-01-02}\na:\n  b:\n    c: 1\n    life: *life\nd: [1]\n"
     root = compose(text)
-    assert lines_of(text, root, ("a", "b")) == ["  b:", "    c: 1", "    life: *life"]
     assert append(text, root, ("a",), ["  e: 2"]).splitlines()[4:6] == ["    life: *life", "  e: 2"]
-
-
-def test_a_version_names_its_bases_where_it_does_not_fit_all() -> None:
-    model = Model(
-        key="1.0",
-        release=Version("1.0"),
-        distributions=("small",),
-        lines=('      "1.0":', "        bases: [one, two]", "        contract: [small==1.0]"),
-    )
-    lines = entry.version(model, OLDER_ALONE)
-    assert lines == ['      "2.0":', "        bases: [one]", "        contract: [small==2.0]"]
 
 
 def test_a_block_text_ends_where_it_ends() -> None:

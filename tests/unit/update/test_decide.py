@@ -144,7 +144,46 @@ def test_a_held_pin_names_what_it_misses() -> None:
     assert decided(pin=dataclasses.replace(SKLEARN, held="it is needed here")).held == ()
 
 
-def test_a_wheel_source_that_does_not_answer_holds_the_pin() -> None:
-    decision = decide(SKLEARN, found(SKLEARN, not_reached=("https://wheels.example",)), DAY)
+def test_a_wheel_source_that_does_not_answer_is_named_and_the_pin_stays() -> None:
+    (torch,) = pins("torch==2.13.0+cpu")
+    decision = decide(torch, found(torch, not_reached=("https://wheels.example",)), DAY)
     assert not decision.moves
-    assert decision.held[0].reason == "not reached: https://wheels.example"
+    (held,) = decision.held
+    assert (held.version, held.newer) == ("2.13.0+cpu", "")
+    assert held.reason == (
+        "the wheel source 'pytorch-cpu' did not answer (https://wheels.example), "
+        "so it is not known whether it has a newer release"
+    )
+
+
+def test_images_that_have_ended_stay_if_no_living_image_has_their_python() -> None:
+    pin = dataclasses.replace(SKLEARN, ended=frozenset(PY311))
+    decision = decided(release("1.9.2"), pin=pin)
+    assert decision.texts == (
+        "scikit-learn==1.9.2; python_version >= '3.12'",
+        "scikit-learn==1.9.1; python_version < '3.12'",
+    )
+    (held,) = decision.held
+    assert (list(held.images), held.newer, held.reason) == (PY311, "1.9.2", "the images with Python 3.11 have ended")
+    # An image of the same Python that has not ended takes the others along: a marker cannot tell them apart.
+    server = pins("azureml-inference-server-http==1.5.1; python_version >= '3.9'")[0]
+    one = next(variant.name for variant in server.variants if variant.base.python == "3.13")
+    some = dataclasses.replace(server, ended=frozenset({one}))
+    assert one in decide(some, found(some, files(some.name, "1.5.2", "cp313")), DAY).moved_images
+
+
+def test_the_reason_of_an_image_that_has_not_ended_comes_first() -> None:
+    server = pins("azureml-inference-server-http==1.5.1; python_version >= '3.9'")[0]
+    first, second = [variant.name for variant in server.variants if variant.base.python == "3.13"][:2]
+    pin = dataclasses.replace(server, ended=frozenset({first}))
+    offered = found(pin, files(pin.name, "1.5.2", "cp313"))
+    (held,) = [each for each in decide(pin, offered, DAY, {first: "a", second: "b"}).held if each.reason in "ab"]
+    assert held.reason == "b"
+    reasons = [each.reason for each in decide(pin, offered, DAY, {first: "a"}).held]
+    assert f"a; {first} has ended: without it in the matrix, the others can move" in reasons
+
+
+def test_a_version_that_the_matrix_has_is_not_offered_again() -> None:
+    pin = dataclasses.replace(SKLEARN, newest=(1, 10))
+    assert decided(release("1.10.0"), pin=pin).held == ()
+    assert decided(release("1.11.0"), pin=pin).held[0].newer == "1.11.0"

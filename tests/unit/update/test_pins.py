@@ -83,3 +83,14 @@ def test_the_new_matrix_differs_in_the_moved_pins_and_the_day_alone() -> None:
     after = new_text(PROJECT, before, decisions, datetime.date(2026, 11, 20))
     split = "scikit-learn==1.9.2; python_version >= '3.13', scikit-learn==1.9.1; python_version < '3.13'"
     assert after == before.replace("scikit-learn==1.9.1", split).replace("2026-11-19", "2026-11-20")
+
+
+def test_a_pin_knows_its_images_that_have_ended_and_the_newest_version_beside_it(tmp_path: Path) -> None:
+    life = "lifecycle: {full-support: {until: 2026-01-01, source: a page of upstream}}"
+    project = edited(tmp_path, "lifecycle: {released: 2026-06-02}", life)
+    assert not pins("scikit-learn==1.9.1", project), "all its images have ended"
+    (server,) = pins("azureml-inference-server-http==1.5.1; python_version >= '3.9'", project)
+    assert server.ended >= {"sklearn-1.9-debian13-py313-cpu-inference"}
+    assert "lightgbm-4.7-debian13-py313-cpu-inference" not in server.ended
+    (lightgbm,) = pins("lightgbm==4.7.0", project)
+    assert (server.newest, lightgbm.newest) == ((), (4, 7))

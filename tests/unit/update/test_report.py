@@ -6,10 +6,15 @@ import dataclasses
 import datetime
 import json
 
+from packaging.version import Version
+
 from build.locks.debian_archive import Newer
+from build.scaffold.model import find_model
 from build.update import report_text
-from build.update.decide import decide
+from build.update.additions import Added, Addition
+from build.update.decide import Held, decide
 from build.update.report import PackageChange, Report, changes
+from tests.unit.fixture_project import PROJECT
 from tests.unit.update.values import DAY, files, found, pins
 
 (SKLEARN,) = pins("scikit-learn==1.9.1")
@@ -64,6 +69,37 @@ def test_markdown() -> None:
     assert "## Images to build again\n\n- an-image\n" in text
     held = "- scikit-learn stays at 1.9.1, not 1.9.2 (sklearn-1.9-debian12-py311-cpu-inference): "
     assert f"{held}scikit-learn 1.9.2 has no wheel for Python 3.11 (only for 3.13)" in text
+
+
+def test_new_versions_and_images_that_have_ended() -> None:
+    of = find_model(PROJECT.matrix, PROJECT.variants, "sklearn")
+    assert of is not None
+    addition = Addition(framework="sklearn", of=of, version=Version("1.10.0"), day=None, missing={}).without(
+        {"sklearn-1.10-debian12-py311-cpu-inference": "it has no wheel"}
+    )
+    made = dataclasses.replace(
+        EMPTY,
+        added=(Added(addition=addition, end="ends on 2027-05-26"),),
+        ended={"an-old-image": ("server==1",), "another": ()},
+        images={"another": ()},
+    )
+    assert made.moves and made.title.startswith("1 new version, ")
+    text = report_text.to_markdown(made)
+    row = "| sklearn 1.10 (1.10.0) | sklearn-1.10-debian13-py313-cpu-inference | 1.9 ends on 2027-05-26 |"
+    assert f"## New versions\n\n| version | images | older version |\n|---|---|---|\n{row}" in text
+    assert "- sklearn-1.10-debian12-py311-cpu-inference is not added: it has no wheel" in text
+    shared = "it shares server==1 with images that have not ended; it is built only if you select it"
+    assert f"## Images that have ended\n\n- an-old-image changes too, since {shared}\n" in text
+    assert "- another changes too, since all locks are of one day; " in text
+    content = json.loads(report_text.to_json(made))
+    assert content["added"][0]["older"] == {"version": "1.9", "end": "ends on 2027-05-26"}
+    assert content["ended"] == {"an-old-image": ["server==1"], "another": []}
+
+
+def test_a_source_without_an_answer_has_no_newer_release() -> None:
+    held = Held(name="torch", version="2.13.0", newer="", images=("an-image",), reason="the source did not answer")
+    (line,) = report_text.held_lines(dataclasses.replace(EMPTY, held=(held,)))
+    assert line == "torch stays at 2.13.0 (an-image): the source did not answer"
 
 
 def test_json_has_the_same() -> None:

@@ -1,0 +1,255 @@
+"""New versions of frameworks: which ones the index has, and the matrix with them.  Pure.
+
+A new minor version is another image name, so it becomes an entry of its own, made after the newest one that the matrix
+has; the older one gets an end date.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from packaging.version import Version
+
+from build.matrix.edit import NotEditableError
+from build.matrix.model import Matrix
+from build.matrix.values import NO_VERSION
+from build.packages import compatibility
+from build.packages.distribution import Distribution
+from build.packages.target import Target
+from build.scaffold import entry
+from build.scaffold.entry import NewVersion
+from build.scaffold.model import ModelImages, find_model, main_pin
+from build.update.decide import usable_releases
+from build.update.lookup import Files
+from build.update.pins import Pin
+from build.variants.variant import Variant, image_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Addition:
+    """A new version of a framework."""
+
+    framework: str
+    of: ModelImages
+    #: Without a local version (``+cpu``).
+    version: Version
+    #: The day of its first upload (UTC); None if the index does not tell.
+    day: datetime.date | None
+    #: Names of images that it cannot have → why.
+    missing: Mapping[str, str]
+    #: Images of the older version, which the new one will not have, although the older one does: what `include` adds.
+    without_successor: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Its key in the matrix."""
+        return f"{self.version.major}.{self.version.minor}"
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The names of its images."""
+        return tuple(name for image in self.of.images if (name := self.name(image)) not in self.missing)
+
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """The bases of its images, in the matrix's order."""
+        names = {image.base_name for image in self.made_after}
+        return tuple(base for base in self.of.bases if base in names)
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The devices of its images, in the matrix's order."""
+        names = {image.device for image in self.made_after}
+        return tuple(device for device in self.of.devices if device in names)
+
+    def without(self, missing: Mapping[str, str]) -> Addition:
+        """Return it without some images: image name → why.
+
+        An entry names bases and devices, and has an image for each combination.  If one is missing, the base or the
+        device is left out that costs the fewest images.
+        """
+        smaller = replace(self, missing={**self.missing, **missing})
+        while smaller.images and (gaps := smaller.gaps()):
+            base, device = gaps[0]
+            costs = {
+                f"the base {base}": [image for image in smaller.made_after if image.base_name == base],
+                f"the device {device}": [image for image in smaller.made_after if image.device == device],
+            }
+            what = min(costs, key=lambda each: len(costs[each]))
+            why = f"the version has no image for {base} with {device}, so {what} is left out"
+            smaller = replace(smaller, missing={**smaller.missing, **{self.name(each): why for each in costs[what]}})
+        return smaller
+
+    @property
+    def made_after(self) -> list[Variant]:
+        """The images of the older version that its images are made after."""
+        return [image for image in self.of.images if self.name(image) not in self.missing]
+
+    def gaps(self) -> list[tuple[str, str]]:
+        """Return the combinations of its bases and devices without an image."""
+        have = {(image.base_name, image.device) for image in self.made_after}
+        return [(base, device) for base in self.bases for device in self.devices if (base, device) not in have]
+
+    def name(self, image: Variant) -> str:
+        """Return the name of the image that is made after one of the older version."""
+        return image_name(self.framework, self.key, image.base.os, image.base.python, image.device)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Added:
+    """A new version in the matrix, and what becomes of the older one."""
+
+    addition: Addition
+    #: What becomes of the older version, in words: when it ends, or why it gets no end date.
+    end: str
+
+    @property
+    def key(self) -> str:
+        """Its key in the matrix."""
+        return self.addition.key
+
+
+def propose(matrix: Matrix, variants: Sequence[Variant], pins: Sequence[Pin], files: Files, day: str) -> list[Addition]:
+    """Return the newest version of each framework that is newer than those of the matrix; each has some images.
+
+    A framework whose rule is ``held``, and one whose newest version has ended, gets none.
+
+    Args:
+        matrix: The matrix.
+        variants: All its images.
+        pins: All its exact pins.
+        files: The files that exist.
+        day: ISO date: the index is seen as of the start of this day.
+    """
+    found = []
+    for name in matrix.frameworks:
+        of = find_model(matrix, variants, name)
+        if of is not None and (addition := _newest(matrix, variants, name, of, pins, files, day)) is not None:
+            found.append(addition)
+    return found
+
+
+def _newest(
+    matrix: Matrix,
+    variants: Sequence[Variant],
+    name: str,
+    of: ModelImages,
+    pins: Sequence[Pin],
+    files: Files,
+    day: str,
+) -> Addition | None:
+    """Return the newest version of a framework that at least one of its images can have."""
+    pin_of = {image.name: pin for image in of.images if (pin := _main(pins, image)) is not None}
+    key = Version(of.model.key).release
+    keys = matrix.frameworks[name].versions.keys() - {NO_VERSION}
+    usable: dict[str, dict[Version, Version]] = {}
+    for image in of.images:
+        pin = pin_of.get(image.name)
+        if pin is None or pin.rule.rule == "held":
+            continue
+        releases = usable_releases(pin, image, files[pin.keys][image.name], day)
+        usable[image.name] = {
+            public: version
+            for version in releases
+            if (public := Version(version.public)).release[: len(key)] > key
+            and f"{public.major}.{public.minor}" not in keys
+        }
+    version = max((version for of_image in usable.values() for version in of_image), default=None)
+    if version is None:
+        return None
+    distributions = {image: files[pin.keys][image] for image, pin in pin_of.items()}
+    addition = Addition(
+        framework=name,
+        of=of,
+        version=version,
+        day=_day(distributions.values(), version),
+        missing={},
+        without_successor=tuple(
+            sorted(
+                each.name
+                for each in variants
+                if (each.framework, each.version) == (name, of.model.key) and each not in of.images
+            )
+        ),
+    )
+    missing = {}
+    for image in of.images:
+        if version not in usable.get(image.name, {}):
+            missing[addition.name(image)] = _why_not(image, pin_of.get(image.name), version, distributions, day)
+    return addition.without(missing)
+
+
+def _main(pins: Sequence[Pin], image: Variant) -> Pin | None:
+    """Return the pin that an image's own contract begins with; None if its image has ended, or it has no exact pin."""
+    main = main_pin(image)
+    if main is None:
+        return None
+    of_image = [pin for pin in pins if pin.name == main[0] and pin.keys[0] != "server" and image in pin.variants]
+    return next((pin for pin in of_image if image.name not in pin.ended), None)
+
+
+def _why_not(
+    image: Variant, pin: Pin | None, version: Version, distributions: Mapping[str, Distribution], day: str
+) -> str:
+    if pin is None:
+        return f"{image.name}, which it would be made after, has ended"
+    if pin.rule.rule == "held":
+        return f"the rule of {image.name}, which it would be made after, is 'held'"
+    local = f"+{pin.version.local}" if pin.version.local else ""
+    requirement = f"{pin.name}=={version}{local}"
+    target = Target(python=image.base.python, glibc=image.base.glibc, exclude_newer=day)
+    distribution = distributions[image.name]
+    finding = compatibility.yanked(requirement, distribution, target)
+    finding = finding or compatibility.explain(requirement, distribution, target)
+    return finding.says if finding is not None else f"{requirement} cannot be installed there"
+
+
+def _day(distributions: Iterable[Distribution], version: Version) -> datetime.date | None:
+    times = [
+        file.uploaded
+        for distribution in distributions
+        for file in distribution.files
+        if file.uploaded is not None and file.version.public == version.public
+    ]
+    return min(times).astimezone(datetime.UTC).date() if times else None
+
+
+def with_addition(file: str, text: str, matrix: Matrix, addition: Addition, today: datetime.date) -> tuple[str, Added]:
+    """Return the matrix with a new version, and with an end date for the older one.
+
+    The older version gets none if it has one, or if one of its images has no successor.
+
+    Args:
+        file: The matrix's name, for messages.
+        text: Its content.
+        matrix: Its models.
+        addition: The new version.
+        today: The day (UTC) on which the overlap begins.
+
+    Raises:
+        NotEditableError: The older version comes from an alias, or has an anchor.
+    """
+    model = addition.of.model
+    new = NewVersion(
+        version=addition.version,
+        day=addition.day,
+        bases=() if addition.bases == addition.of.bases else addition.bases,
+        devices=() if addition.devices == addition.of.devices else addition.devices,
+    )
+    result = entry.with_version(file, text, addition.framework, model, new)
+    life = matrix.frameworks[addition.framework].versions[model.key].lifecycle
+    if life.end_of_life is not None:
+        return result, Added(addition=addition, end=f"ends on {life.end_of_life}, as before")
+    if addition.missing or addition.without_successor:
+        names = ", ".join((*addition.missing, *addition.without_successor))
+        return result, Added(addition=addition, end=f"gets no end date, since some images have no successor ({names})")
+    overlap = matrix.project.update.overlap
+    until = today + datetime.timedelta(days=overlap)
+    source = f"replaced by {addition.key} (project.update.overlap: {overlap} days)"
+    try:
+        result = entry.with_end(file, result, addition.framework, model.key, until, source)
+    except NotEditableError as failure:
+        return result, Added(addition=addition, end=f"gets no end date: {failure.what}")
+    return result, Added(addition=addition, end=f"ends on {until}: {source}")

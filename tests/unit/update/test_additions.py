@@ -1,0 +1,118 @@
+"""New versions of frameworks: what is proposed, and the matrix with them."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+
+import yaml
+from packaging.version import Version
+
+from build.matrix.model import Update
+from build.packages.distribution import Distribution, File
+from build.update import additions
+from build.update.additions import Addition
+from build.update.lookup import Files
+from build.update.pins import Pin, exact_pins
+from tests.unit.fixture_project import PATHS, PROJECT
+from tests.unit.update.values import DAY, EVERY_PYTHON, TODAY, files, found
+
+PINS = exact_pins(PROJECT, TODAY)
+NEW12, NEW13 = (f"sklearn-1.10-{base}-cpu-inference" for base in ("debian12-py311", "debian13-py313"))
+GPU = ("onnxruntime", "onnxruntime-gpu")
+
+
+def offered(**releases: tuple[tuple[File, ...], ...]) -> Files:
+    """Return what the index has of each distribution: its name, with ``_`` for ``-``, → releases."""
+    return {pin.keys: found(pin, *releases.get(pin.name.replace("-", "_"), ())) for pin in PINS}
+
+
+def proposed(index: Files, pins: tuple[Pin, ...] = PINS) -> list[Addition]:
+    return additions.propose(PROJECT.matrix, PROJECT.variants, pins, index, DAY)
+
+
+def sklearn(*releases: tuple[str, tuple[str, ...]]) -> list[Addition]:
+    return proposed(offered(scikit_learn=tuple(files("scikit-learn", version, *of) for version, of in releases)))
+
+
+def test_the_newest_version_that_is_newer_than_those_of_the_matrix() -> None:
+    (addition,) = sklearn(("1.9.2", EVERY_PYTHON), ("1.10.0", EVERY_PYTHON), ("1.10.1", EVERY_PYTHON))
+    assert (addition.framework, addition.key, addition.version) == ("sklearn", "1.10", Version("1.10.1"))
+    assert addition.images == (NEW12, NEW13)
+    assert addition.day == datetime.date(2026, 11, 1)
+    assert addition.missing == {}
+    assert sklearn(("1.9.2", EVERY_PYTHON)) == []
+    assert proposed(offered(xgboost_cpu=(files("xgboost-cpu", "3.3.0", "cp311"),)))[0].key == "3.3"
+
+
+def test_what_may_not_be_taken_is_not_proposed() -> None:
+    yanked = files("scikit-learn", "1.10.0", *EVERY_PYTHON, yanked="it deletes files")
+    fresh = files("scikit-learn", "1.10.0", *EVERY_PYTHON, uploaded="2026-11-20")
+    assert proposed(offered(scikit_learn=(yanked,))) == proposed(offered(scikit_learn=(fresh,))) == []
+    held = Update.model_validate({"rule": "held", "reason": "users count on it"})
+    pins = tuple(dataclasses.replace(pin, rule=held) for pin in PINS)
+    usable = offered(scikit_learn=(files("scikit-learn", "1.10.0", *EVERY_PYTHON),))
+    assert proposed(usable, pins) == []
+    names = frozenset(variant.name for pin in PINS for variant in pin.variants)
+    assert proposed(usable, tuple(dataclasses.replace(pin, ended=names) for pin in PINS)) == []
+
+
+def test_an_image_without_a_wheel_is_missing_with_its_reason() -> None:
+    (addition,) = sklearn(("1.10.0", ("cp313",)))
+    assert (addition.images, addition.bases) == ((NEW13,), ("debian13-py313",))
+    assert addition.missing == {NEW12: "scikit-learn 1.10.0 has no wheel for Python 3.11 (only for 3.13)"}
+
+
+def test_an_entry_has_an_image_for_each_base_and_device() -> None:
+    """A device that one base alone lacks costs fewer images than the base."""
+    cpu = files("onnxruntime", "1.32.0", *EVERY_PYTHON)
+    (addition,) = proposed(offered(onnxruntime=(cpu,), onnxruntime_gpu=(files(GPU[1], "1.32.0", "cp313"),)))
+    assert addition.version == Version("1.32.0")
+    assert (len(addition.bases), len(addition.devices)) in {(1, 2), (2, 1)}
+    assert len(addition.images) == 2
+    assert not addition.gaps()
+    assert any("has no wheel for Python 3.11" in reason for reason in addition.missing.values())
+    assert any(reason.startswith("the version has no image for debian12-py311") for reason in addition.missing.values())
+    none = addition.without(dict.fromkeys(addition.images, "a conflict"))
+    assert (none.images, none.bases) == ((), ())
+
+
+def test_the_matrix_has_the_new_version_and_the_end_of_the_older_one() -> None:
+    before = PATHS.matrix.read_text(encoding="utf-8")
+    (addition,) = sklearn(("1.10.0", EVERY_PYTHON))
+    addition = dataclasses.replace(addition, without_successor=())
+    text, added = additions.with_addition("matrix.yaml", before, PROJECT.matrix, addition, TODAY)
+    assert added.end == "ends on 2027-05-26: replaced by 1.10 (project.update.overlap: 180 days)"
+    versions = yaml.safe_load(text)["frameworks"]["sklearn"]["versions"]
+    assert list(versions)[-2:] == ["1.9", "1.10"]
+    assert versions["1.9"]["lifecycle"]["full-support"]["until"] == datetime.date(2027, 5, 26)
+    assert versions["1.10"]["contract"][0] == "scikit-learn==1.10.0"
+    assert "bases" not in versions["1.10"]
+
+
+def test_an_older_version_without_a_successor_for_each_image_gets_no_end() -> None:
+    before = PATHS.matrix.read_text(encoding="utf-8")
+    (addition,) = sklearn(("1.10.0", EVERY_PYTHON))
+    for each in (
+        addition.without({NEW12: "a conflict"}),
+        dataclasses.replace(addition, without_successor=("sklearn-1.9-debian12-py312-cpu-inference",)),
+    ):
+        text, added = additions.with_addition("matrix.yaml", before, PROJECT.matrix, each, TODAY)
+        assert added.end.startswith("gets no end date, since some images have no successor (sklearn-1.")
+        assert text.count("full-support") == before.count("full-support")
+
+
+def test_a_version_that_has_an_end_keeps_it() -> None:
+    before = PATHS.matrix.read_text(encoding="utf-8")
+    data = PROJECT.matrix.model_dump(by_alias=True, exclude_none=True)
+    life = {"full-support": {"until": datetime.date(2030, 1, 1), "source": "a page of upstream"}}
+    data["frameworks"]["sklearn"]["versions"]["1.9"]["lifecycle"] = life
+    matrix = type(PROJECT.matrix).model_validate(data)
+    (addition,) = sklearn(("1.10.0", EVERY_PYTHON))
+    _, added = additions.with_addition("matrix.yaml", before, matrix, addition, TODAY)
+    assert added.end == "ends on 2030-01-01, as before"
+
+
+def test_a_place_that_does_not_answer_proposes_nothing() -> None:
+    silent = Distribution(name="scikit-learn", files=(), not_reached=("https://wheels.example",))
+    assert proposed({pin.keys: dict.fromkeys((each.name for each in pin.variants), silent) for pin in PINS}) == []
