@@ -12,6 +12,7 @@ from build.builder.bake import Baker, Request, Result
 from build.builder.buildx_log import Failure, Step, failure
 from build.builder.events import Event, event
 from build.builder.existing import find_one
+from build.builder.network import BuildNetwork
 from build.builder.options import Options
 from build.builder.outcomes import Built, Failed, Outcome
 from build.builder.overrides import BaseImage
@@ -35,6 +36,8 @@ class Job:
     progress: Callable[[Event], None]
     #: The file for buildx's whole output.
     log: Path
+    #: How builds reach package indexes and archives.
+    network: BuildNetwork
     #: Image name → recipe.
     recipes: Mapping[str, Recipe]
     #: Name → base image, for every base image below the images.
@@ -42,7 +45,7 @@ class Job:
 
     @property
     def baker(self) -> Baker:
-        return Baker(paths=self.project.paths, connection=self.connection, log=self.log)
+        return Baker(paths=self.project.paths, connection=self.connection, network=self.network, log=self.log)
 
 
 class Batch:
@@ -206,7 +209,9 @@ class Batch:
         if not targets:
             raise PipelineError("the build failed", where=str(job.log), details=cause.lines)
         for target in targets:
-            self._drop(target, blame.failure_of(job.project, self._remaining[target], cause, job.log))
+            self._drop(
+                target, blame.failure_of(job.project, self._remaining[target], cause, job.log, job.network.indexes)
+            )
 
     def _drop_bases(self, cause: Failure) -> None:
         """Remove the base image that failed from the batch, with its images; of several, find out which one it is."""

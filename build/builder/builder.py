@@ -8,7 +8,7 @@ from pathlib import Path
 
 from build.bases import prepare
 from build.bases.engine_rootfs import RootfsStore
-from build.builder import image_recipes, wheels
+from build.builder import image_recipes, network, wheels
 from build.builder.batch import Batch, Job
 from build.builder.events import Event
 from build.builder.existing import find_built
@@ -120,6 +120,7 @@ class Builder:
             options=self.options,
             progress=self.progress,
             log=self.log,
+            network=network.of_machine(),
             recipes=image_recipes.of(project, images).known,
             base_images={name: base_image(project, name, recipe) for name, recipe in base_recipes.items()},
         )

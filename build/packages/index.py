@@ -10,24 +10,22 @@ from __future__ import annotations
 
 import os
 import shlex
-import tempfile
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from email.message import Message
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import uv
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 from pypi_simple import ACCEPT_JSON_PREFERRED, DistributionPackage, ProjectPage
 from pypi_simple.errors import UnsupportedContentTypeError, UnsupportedRepoVersionError
 
 from build.errors import PipelineError
+from build.packages import index_logins, uv_environment
 from build.packages.distribution import Distribution, File
 from build.packages.index_client import IndexClient
-from build.system import processes
 from build.system.http_failures import HttpError, NoAnswerError, TimedOutError, shown
 from build.system.http_response import Response
 
@@ -51,7 +49,7 @@ class PackageIndex:
         self, indexes: Sequence[str], links: Sequence[Path | str] = (), *, client: IndexClient | None = None
     ) -> None:
         self.indexes = tuple(indexes)
-        self._links = tuple(links)
+        self.links = tuple(links)
         self._all = os.environ.get("UV_INDEX_STRATEGY", "first-index") != "first-index"
         self._known: dict[str, Future[Distribution]] = {}
         self._lock = threading.Lock()
@@ -83,7 +81,7 @@ class PackageIndex:
         files: list[File] = []
         reached: list[str] = []
         not_reached: list[str] = []
-        places = [*((link, False) for link in self._links), *((index, True) for index in self.indexes)]
+        places = [*((link, False) for link in self.links), *((index, True) for index in self.indexes)]
         for place, is_index in places:
             label = shown(place) if isinstance(place, str) else str(place)
             packages = self._packages(place, name, is_index=is_index)
@@ -165,32 +163,25 @@ def configured(client: IndexClient | None = None) -> PackageIndex:
     Raises:
         PipelineError: uv's configuration is not valid.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        requirements = Path(folder, "requirements.in")
-        requirements.touch()
-        # There is nothing to resolve: uv only prints where it would search.
-        done = processes.run(
-            [
-                *(uv.find_uv_bin(), "pip", "compile", str(requirements), "--quiet", "--no-header", "--offline"),
-                *("--python-version", "3.11", "--emit-index-url", "--emit-find-links"),
-            ],
-            cwd=Path(folder),
-        )
+    done = uv_environment.print_indexes(uv_environment.environment())
     if done.returncode != 0:
         raise PipelineError(
             "uv cannot tell which package indexes are configured",
             fix="correct uv's configuration: the variables UV_* and the file uv.toml",
             details=done.stderr.strip()[-600:],
         )
-    return from_options(done.stdout, client)
+    return from_options(done.stdout, client, logins=index_logins.of_names(os.environ))
 
 
-def from_options(text: str, client: IndexClient | None = None) -> PackageIndex:
+def from_options(
+    text: str, client: IndexClient | None = None, *, logins: Mapping[str, tuple[str, str]] | None = None
+) -> PackageIndex:
     """Return the indexes and directories that options of pip name, as uv writes them into a requirements file.
 
     Args:
         text: The requirements file.
         client: Sends the requests; a client of its own if None.
+        logins: Index → user and password, for those whose address has none.
     """
     default: list[str] = []
     extra: list[str] = []
@@ -205,7 +196,8 @@ def from_options(text: str, client: IndexClient | None = None) -> PackageIndex:
         elif option == "--find-links":
             links += values
     # uv searches the default index last; with ``no-index`` it names none.
-    return PackageIndex([*extra, *default], links, client=client)
+    indexes = [index_logins.with_login(index, logins or {}) for index in (*extra, *default)]
+    return PackageIndex(indexes, links, client=client)
 
 
 def files_of(packages: Iterable[DistributionPackage]) -> tuple[File, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import ssl
 from typing import Literal
@@ -103,6 +104,15 @@ def shown(url: str) -> str:
 def host_of(url: str) -> str:
     """The host and port of a URL, as messages name it."""
     return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def is_only_here(url: str) -> bool:
+    """Tell whether an address means this machine itself: in a container, it is the container, or no file at all."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return url.startswith("file:") or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def from_library(failure: Exception, url: str, *, timeout: float) -> HttpError:

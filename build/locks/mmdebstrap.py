@@ -1,0 +1,70 @@
+"""How mmdebstrap reaches Debian's archive: through the proxy and from the mirrors of this machine.
+
+Nothing of it stays in a root file system: apt's sources in it are those that mmdebstrap writes without mirrors.
+Effects: a temporary file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from build.system import apt_mirrors, proxies
+from build.system.certificates import ca_bundle
+
+# With a login of a mirror in it, only root may read the file. mmdebstrap removes apt's configuration at its end.
+_USE_MIRRORS = """
+cp --preserve "$1/etc/apt/sources.list" "$1/etc/apt/sources.list.usual"
+chmod 0600 "$1/etc/apt/sources.list"
+sed --in-place --regexp-extended --file={script} "$1/etc/apt/sources.list"
+"""
+_USE_CERTIFICATES = """
+printf 'Acquire::https::CAInfo "%s";\\n' {bundle} >> "$MMDEBSTRAP_APT_CONFIG"
+"""
+_USE_ARCHIVE = 'mv "$1/etc/apt/sources.list.usual" "$1/etc/apt/sources.list"'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """What mmdebstrap gets to reach the archive."""
+
+    #: Options: apt uses mirrors instead of the archive.
+    options: tuple[str, ...] = ()
+    #: Options that come before others with hooks, if the root file system is kept: from then on apt uses the archive.
+    kept_options: tuple[str, ...] = ()
+    #: The environment variables.
+    environment: Mapping[str, str]
+
+
+@contextlib.contextmanager
+def access(environ: Mapping[str, str] = os.environ) -> Iterator[Access]:
+    """Give what mmdebstrap needs to reach the archive as this machine does.
+
+    Args:
+        environ: The environment variables of this process.
+
+    Raises:
+        UsageError: The variable with apt's mirrors is not valid.
+    """
+    environment = {**environ, **proxies.in_both_cases(environ)}  # apt reads http_proxy, and not HTTP_PROXY
+    mirrors = apt_mirrors.from_environment(environ)
+    if not mirrors:
+        yield Access(environment=environment)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder, "mirrors.sed")
+        script.write_text(apt_mirrors.sed_script(mirrors), encoding="utf-8")
+        hook = _USE_MIRRORS.format(script=shlex.quote(str(script)))
+        bundle = ca_bundle(environ)
+        if bundle and any(mirror.startswith("https:") for _, mirror in mirrors):
+            hook += _USE_CERTIFICATES.format(bundle=shlex.quote(str(bundle)))
+        yield Access(
+            options=(f"--setup-hook=set -e; {hook}",),
+            kept_options=(f"--customize-hook={_USE_ARCHIVE}",),
+            environment=environment,
+        )
