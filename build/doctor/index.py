@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from build.doctor import network
-from build.doctor.finding import Finding, ok, warning
+from build.doctor.finding import Finding, missing, ok, warning
 from build.doctor.setting import Setting
 from build.packages.index import configured
 from build.packages.index_client import IndexClient
+from build.packages.uv_failures import of_status
 from build.system.http_connections import proxy_of
 from build.system.http_failures import is_only_here, shown
 
@@ -39,6 +40,8 @@ def check(setting: Setting) -> Sequence[Finding]:
     client = IndexClient(network.http_client())
     for url in urls:
         answer = client.read(f"{url.rstrip('/')}/{_ASKED_FOR}/")
+        if reason := of_status(answer.status, url):
+            return [missing(_NAME, reason.what, reason.fix)]
         if answer.status != 404:  # an index of a company's own packages alone
             answer.raise_for_status()
     return [judge(urls, [proxy for proxy in map(proxy_of, urls) if proxy])]

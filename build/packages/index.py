@@ -22,11 +22,11 @@ from packaging.version import InvalidVersion, Version
 from pypi_simple import ACCEPT_JSON_PREFERRED, DistributionPackage, ProjectPage
 from pypi_simple.errors import UnsupportedContentTypeError, UnsupportedRepoVersionError
 
-from build.errors import PipelineError
-from build.packages import index_logins, uv_environment
+from build.errors import NetworkError, PipelineError
+from build.packages import index_logins, uv_environment, uv_failures
 from build.packages.distribution import Distribution, File
 from build.packages.index_client import IndexClient
-from build.system.http_failures import HttpError, NoAnswerError, TimedOutError, shown
+from build.system.http_failures import HttpError, NoAnswerError, ProxyFailedError, StatusError, TimedOutError, shown
 from build.system.http_response import Response
 
 _JSON = "application/vnd.pypi.simple.v1+json"
@@ -57,6 +57,8 @@ class PackageIndex:
         self.without_times: set[str] = set()
         #: Places that could not be connected to: tried once, not once for each distribution.
         self._unreachable: set[str] = set()
+        #: Place, as `Distribution` names it → why it did not answer.
+        self._problems: dict[str, PipelineError] = {}
         self._client = client or IndexClient()
 
     def distribution(self, name: str) -> Distribution:
@@ -76,6 +78,20 @@ class PackageIndex:
                 future.set_exception(failure)
                 raise
         return future.result()
+
+    def not_reached(self, distribution: Distribution) -> NetworkError:
+        """Return why an index did not say what it has of a distribution.
+
+        Args:
+            distribution: One for which a place did not answer.
+        """
+        problems = [self._problems[place] for place in distribution.not_reached if place in self._problems]
+        problem = problems[0] if problems else None
+        return NetworkError(
+            problem.what if problem else f"the package index does not say what it has of {distribution.name}",
+            where=", ".join(distribution.not_reached),
+            fix=(problem.fix if problem else None) or "check the network, then run it again",
+        )
 
     def _search(self, name: str) -> Distribution:
         files: list[File] = []
@@ -103,10 +119,12 @@ class PackageIndex:
             return None
         try:
             return self._page(key, name) if is_index else self._linked(place, name)
-        except (NoAnswerError, TimedOutError):
+        except (NoAnswerError, TimedOutError, ProxyFailedError) as failure:
             self._unreachable.add(key)
+            self._problems[shown(key)] = failure
+        except HttpError as failure:
+            self._problems[shown(key)] = _explained(failure, key)
         except (
-            HttpError,
             OSError,  # a directory that does not exist
             ValueError,
             UnsupportedContentTypeError,
@@ -137,6 +155,11 @@ class PackageIndex:
             html = "".join(f'<a href="{file.name}">{file.name}</a>' for file in sorted(folder.iterdir()))
             packages = ProjectPage.from_html(name, html).packages
         return [package for package in packages if package.project and canonicalize_name(package.project) == name]
+
+
+def _explained(failure: HttpError, place: str) -> PipelineError:
+    reason = uv_failures.of_status(failure.status, place) if isinstance(failure, StatusError) else None
+    return NetworkError(reason.what, fix=reason.fix) if reason else failure
 
 
 def _parse(answer: Response, name: str) -> list[DistributionPackage]:

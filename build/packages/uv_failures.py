@@ -1,4 +1,4 @@
-"""Say why uv did not get a package, from its standard error.  Pure, but for the proxies of the environment.
+"""Say why uv, or a request of this program, got nothing from an index.  Pure, but for the proxies of the environment.
 
 uv writes no user and no password of an index or a proxy. The texts are those of uv 0.13;
 ``tests/unit/packages/test_uv_failures.py`` has them from real runs.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from build.system.http_connections import proxy_of
-from build.system.http_failures import PROXY_FIX, host_of, is_only_here, shown
+from build.system.http_failures import PROXY_FIX, PROXY_LOGIN_FIX, host_of, is_only_here, shown
 
 _FILE = re.compile(r"Failed to download `([^`]+)`")
 _HASH = re.compile(r"Hash mismatch for `([^`]+)`")
@@ -112,12 +112,7 @@ def _of_proxy(text: str, proxy: Callable[[str], str]) -> Reason | None:
 
 
 def _proxy_login(url: str) -> Reason:
-    variable = "HTTP_PROXY" if url.startswith("http:") else "HTTPS_PROXY"
-    return Reason(
-        what=f"the proxy for {host_of(url)} asks for a login, or refuses it",
-        fix=f"write user and password into its address: {variable}=http://USER:PASSWORD@HOST:PORT (special characters "
-        "as %40)",
-    )
+    return Reason(what=f"the proxy for {host_of(url)} asks for a login, or refuses it", fix=PROXY_LOGIN_FIX)
 
 
 def _refused(text: str, indexes: Sequence[str], proxy: Callable[[str], str]) -> Reason | None:
@@ -128,15 +123,10 @@ def _refused(text: str, indexes: Sequence[str], proxy: Callable[[str], str]) -> 
         return None
     where = shown(url)
     if _LOGIN.search(text) or code == "401":
-        if any(host_of(index) == host_of(url) and "@" in urlsplit(index).netloc for index in indexes):
-            return Reason(what=f"the package index {where} refuses the login", fix=f"correct it: {_ADVICE_ON_LOGINS}")
-        return Reason(what=f"the package index {where} asks for a login", fix=_ADVICE_ON_LOGINS)
+        has_login = any(host_of(index) == host_of(url) and "@" in urlsplit(index).netloc for index in indexes)
+        return _wants_login(where, has_login=has_login)
     if _FORBIDDEN.search(text) or code == "403":
-        also = ", or the proxy in front of it," if proxy(url) else ""
-        return Reason(
-            what=f"the package index {where}{also} refuses (403 Forbidden)",
-            fix="check its address, and what the login may read" + (f"; {PROXY_FIX}" if also else ""),
-        )
+        return _forbidden(where, behind_proxy=bool(proxy(url)))
     if code == "404" and (package := _first(_FILE, text)):
         return Reason(
             what=f"{host_of(url)} lists {package}, but does not have its file {urlsplit(url).path.rpartition('/')[2]}",
@@ -144,6 +134,37 @@ def _refused(text: str, indexes: Sequence[str], proxy: Callable[[str], str]) -> 
             is_network=False,
         )
     return Reason(what=f"{host_of(url)} answers {code} {words}", fix=f"look at {where}, then run it again")
+
+
+def of_status(status: int, url: str) -> Reason | None:
+    """Return why an index refuses a request for a page; None for a status that says nothing about logins and proxies.
+
+    Args:
+        status: The HTTP status.
+        url: The index, possibly with user and password.
+    """
+    match status:
+        case 401:
+            return _wants_login(shown(url), has_login="@" in urlsplit(url).netloc)
+        case 403:
+            return _forbidden(shown(url), behind_proxy=bool(proxy_of(url)))
+        case 407:
+            return _proxy_login(url)
+    return None
+
+
+def _wants_login(where: str, *, has_login: bool) -> Reason:
+    if has_login:
+        return Reason(what=f"the package index {where} refuses the login", fix=f"correct it: {_ADVICE_ON_LOGINS}")
+    return Reason(what=f"the package index {where} asks for a login", fix=_ADVICE_ON_LOGINS)
+
+
+def _forbidden(where: str, *, behind_proxy: bool) -> Reason:
+    also = ", or the proxy in front of it," if behind_proxy else ""
+    return Reason(
+        what=f"the package index {where}{also} refuses (403 Forbidden)",
+        fix="check its address, and what the login may read" + (f"; {PROXY_FIX}" if also else ""),
+    )
 
 
 def _lacking(text: str, sources: str) -> Reason | None:

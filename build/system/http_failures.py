@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import ssl
 from typing import Literal
@@ -14,6 +15,11 @@ from build.errors import NetworkError
 from build.system.certificates import VARIABLES, describe_ca_bundle
 
 PROXY_FIX = "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+PROXY_LOGIN_FIX = (
+    "write user and password into its address: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT (special characters as %40)"
+)
+#: Words of Python's http.client about a proxy that refuses a tunnel.
+_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
 
 CertificateProblem = Literal["unknown CA", "self-signed", "expired", "not yet valid", "wrong host", "not valid"]
 
@@ -130,13 +136,7 @@ def from_library(failure: Exception, url: str, *, timeout: float) -> HttpError:
     if any(
         isinstance(cause, urllib3.exceptions.ProxyError | urllib3.exceptions.ProxySchemeUnknown) for cause in causes
     ):
-        return ProxyFailedError(
-            f"the proxy for {host} cannot be used",
-            url=url,
-            fix=PROXY_FIX,
-            details=words,
-            again=True,
-        )
+        return _proxy(url, words)
     # A timeout of the connection is a ConnectTimeoutError; NewConnectionError is one too, by inheritance.
     if any(
         isinstance(cause, urllib3.exceptions.TimeoutError)
@@ -153,6 +153,20 @@ def from_library(failure: Exception, url: str, *, timeout: float) -> HttpError:
     if any(isinstance(cause, urllib3.exceptions.LocationValueError) for cause in causes):
         return HttpError("this is not a usable address", url=url, fix="check the address", details=words)
     return NoAnswerError(f"the connection to {host} failed", url=url, details=words, again=True)
+
+
+def _proxy(url: str, words: str) -> ProxyFailedError:
+    host = host_of(url)
+    refused = _TUNNEL.search(words)
+    if refused and refused[1] == "407":
+        what, fix = f"the proxy for {host} asks for a login, or refuses it", PROXY_LOGIN_FIX
+    elif refused and refused[1].startswith("4"):
+        what, fix = f"the proxy refuses to connect to {host}", f"have the proxy allow {host}; {PROXY_FIX}"
+    else:
+        return ProxyFailedError(
+            f"the proxy for {host} cannot be used", url=url, fix=PROXY_FIX, details=words, again=True
+        )
+    return ProxyFailedError(what, url=url, fix=fix, details=words)
 
 
 def _tls(causes: list[BaseException], url: str, words: str) -> TlsError:

@@ -115,7 +115,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         time.sleep(answer.seconds)
         self.wfile.write(answer.body[half:])
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = _answer
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_CONNECT = _answer
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Give what is no HTTP a status line too: by it the engine knows that this server does not speak TLS."""
