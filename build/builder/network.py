@@ -22,8 +22,10 @@ from build.system import apt_mirrors, proxies
 VARIABLE = "BUILD_NETWORK"
 #: What else uv does in builds as it does here.
 _PASSED_ON = ("UV_INDEX_STRATEGY", "UV_INSECURE_HOST", "UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES")
+#: The logins of apt's mirrors: address, user and password, separated by spaces.
+_APT_LOGINS = "INFERENCE_IMAGES_APT_LOGINS"
 _HIDDEN = "****"
-#: The fewest characters of a password that is hidden by itself, and not only with its user.
+#: The fewest characters of a password that is hidden without its user: a shorter one may be a part of any word.
 _SHORTEST = 6
 
 
@@ -53,13 +55,13 @@ class BuildNetwork:
 
     @functools.cached_property
     def _hidden(self) -> list[str]:
-        words = (part for value in self.variables.values() for word in value.split() for part in word.split("=", 1))
+        words = (word for name, value in self.variables.items() if name != _APT_LOGINS for word in value.split())
         hidden: set[str] = set()
         for login in filter(None, map(_login, words)):
-            password = login.partition(":")[2]
             hidden |= {login, unquote(login)}
-            # A shorter one would be found in words that have nothing to do with it.
+            password = login.partition(":")[2]
             hidden |= {each for each in (password, unquote(password)) if len(each) >= _SHORTEST}
+        hidden |= {each for each in self.variables.get(_APT_LOGINS, "").split()[2::3] if len(each) >= _SHORTEST}
         # The longest first: one may contain another.
         return sorted(hidden, key=len, reverse=True)
 
@@ -98,7 +100,9 @@ def of(indexes: Iterable[str], links: Iterable[object], environ: Mapping[str, st
     if pages:
         variables["UV_FIND_LINKS"] = " ".join(pages)
     if mirrors := apt_mirrors.from_environment(environ):
-        variables[apt_mirrors.VARIABLE] = apt_mirrors.as_text(mirrors)
+        variables[apt_mirrors.VARIABLE] = " ".join(f"{each.archive}={each.address}" for each in mirrors)
+        logins = (f"{each.address} {' '.join(each.login)}" for each in mirrors if each.login)
+        variables[_APT_LOGINS] = " ".join(logins)
     return BuildNetwork(indexes=tuple(reached), variables=variables)
 
 

@@ -17,14 +17,13 @@ from pathlib import Path
 from build.system import apt_mirrors, proxies
 from build.system.certificates import ca_bundle
 
-# With a login of a mirror in it, only root may read the file. mmdebstrap removes apt's configuration at its end.
 _USE_MIRRORS = """
 cp --preserve "$1/etc/apt/sources.list" "$1/etc/apt/sources.list.usual"
-chmod 0600 "$1/etc/apt/sources.list"
 sed --in-place --regexp-extended --file={script} "$1/etc/apt/sources.list"
 """
-_USE_CERTIFICATES = """
-printf 'Acquire::https::CAInfo "%s";\\n' {bundle} >> "$MMDEBSTRAP_APT_CONFIG"
+#: mmdebstrap removes this configuration at its end. Its apt reads files as root.
+_CONFIGURE = """
+printf '%s "%s";\n' {name} {value} >> "$MMDEBSTRAP_APT_CONFIG"
 """
 _USE_ARCHIVE = 'mv "$1/etc/apt/sources.list.usual" "$1/etc/apt/sources.list"'
 
@@ -60,9 +59,14 @@ def access(environ: Mapping[str, str] = os.environ) -> Iterator[Access]:
         script = Path(folder, "mirrors.sed")
         script.write_text(apt_mirrors.sed_script(mirrors), encoding="utf-8")
         hook = _USE_MIRRORS.format(script=shlex.quote(str(script)))
-        bundle = ca_bundle(environ)
-        if bundle and any(mirror.startswith("https:") for _, mirror in mirrors):
-            hook += _USE_CERTIFICATES.format(bundle=shlex.quote(str(bundle)))
+        logins, bundle = apt_mirrors.auth_conf(mirrors), ca_bundle(environ)
+        if logins:
+            file = Path(folder, "auth.conf")
+            file.touch(mode=0o600)
+            file.write_text(logins, encoding="utf-8")
+            hook += _CONFIGURE.format(name="Dir::Etc::netrc", value=shlex.quote(str(file)))
+        if bundle:
+            hook += _CONFIGURE.format(name="Acquire::https::CAInfo", value=shlex.quote(str(bundle)))
         yield Access(
             options=(f"--setup-hook=set -e; {hook}",),
             kept_options=(f"--customize-hook={_USE_ARCHIVE}",),

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
 
 from build.errors import UsageError
 
@@ -16,12 +18,24 @@ from build.errors import UsageError
 VARIABLE = "INFERENCE_IMAGES_APT_MIRRORS"
 
 _EXAMPLE = f"{VARIABLE}='http://archive.example/debian=https://mirror.example/debian'"
-#: Only characters of addresses (RFC 3986) that mean nothing in the replacement of sed's command ``s#…#…#``.
+#: Characters of addresses (RFC 3986) that mean nothing in a shell's word and in the replacement of sed's ``s#…#…#``.
 _URL = re.compile(r"^(?:https?|file)://[A-Za-z0-9._~:/\[\]@!$+,;%-]*$")
 
 
-def from_environment(environ: Mapping[str, str] = os.environ) -> tuple[tuple[str, str], ...]:
-    """Return the mirrors that the variable names: the address of an archive as apt's sources have it, and its mirror's.
+@dataclass(frozen=True, kw_only=True)
+class AptMirror:
+    """A mirror of an archive."""
+
+    #: The address of the archive, as apt's sources have it.
+    archive: str
+    #: The address of the mirror, without a login.
+    address: str
+    #: User and password.
+    login: tuple[str, str] | None
+
+
+def from_environment(environ: Mapping[str, str] = os.environ) -> tuple[AptMirror, ...]:
+    """Return the mirrors that the variable names.
 
     Args:
         environ: The environment variables.
@@ -29,32 +43,40 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> tuple[tuple[str
     Raises:
         UsageError: The value is not of that form.
     """
-    pairs: list[tuple[str, str]] = []
-    for word in environ.get(VARIABLE, "").split():
-        archive, _, mirror = word.partition("=")
-        if not (_URL.match(archive) and _URL.match(mirror)):
-            raise UsageError(
-                f"entry {len(pairs) + 1} is not ARCHIVE=MIRROR, two addresses",  # not its text: it may hold a password
-                where=f"environment variable {VARIABLE}",
-                fix=f"for example {_EXAMPLE}; write & # and = in a password as %26 %23 and %3D",
-            )
-        pairs.append((archive.rstrip("/"), mirror.rstrip("/")))
-    return tuple(pairs)
+    return tuple(_mirror(word, number) for number, word in enumerate(environ.get(VARIABLE, "").split(), start=1))
 
 
-def as_text(mirrors: tuple[tuple[str, str], ...]) -> str:
-    """Return mirrors as the variable names them."""
-    return " ".join(f"{archive}={mirror}" for archive, mirror in mirrors)
+def _mirror(word: str, number: int) -> AptMirror:
+    archive, _, mirror = word.partition("=")
+    try:
+        parts = urlsplit(mirror)
+        login = (unquote(parts.username), unquote(parts.password or "")) if parts.username is not None else None
+    except ValueError:  # brackets that are not those of an IPv6 address
+        archive, login = "", None
+    if not (_URL.match(archive) and _URL.match(mirror)) or any(re.search(r"\s|^$", text) for text in login or ()):
+        raise UsageError(
+            f"entry {number} is not ARCHIVE=MIRROR, two addresses",  # not its text: it may have a password
+            where=f"environment variable {VARIABLE}",
+            fix=f"for example {_EXAMPLE}; write & # and = in a password as %26 %23 and %3D (apt takes no empty ones, and no spaces)",
+        )
+    address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return AptMirror(archive=archive.rstrip("/"), address=address.rstrip("/"), login=login)
 
 
-def sed_script(mirrors: tuple[tuple[str, str], ...]) -> str:
+def sed_script(mirrors: Sequence[AptMirror]) -> str:
     """Return commands of ``sed -E`` that replace the archives by their mirrors in a file of apt's sources.
 
     ``image/scripts/install-packages`` does the same in a build.
     """
     return "".join(
-        rf"s#(^|[[:space:]]){_escaped(archive)}(/|[[:space:]]|$)#\1{mirror}\2#g" + "\n" for archive, mirror in mirrors
+        rf"s#(^|[[:space:]]){_escaped(each.archive)}(/|[[:space:]]|$)#\1{each.address}\2#g" + "\n" for each in mirrors
     )
+
+
+def auth_conf(mirrors: Sequence[AptMirror]) -> str:
+    """Return the logins of mirrors as a file for apt (apt_auth.conf(5)): apt writes the ones in addresses into logs."""
+    logins = ((each.address, *each.login) for each in mirrors if each.login)
+    return "".join(f"machine {address} login {user} password {password}\n" for address, user, password in logins)
 
 
 def _escaped(text: str) -> str:

@@ -46,17 +46,24 @@ def test_proxies_are_in_both_cases() -> None:
 
 
 def test_the_mirrors_of_apt_are_in_the_secret() -> None:
-    mirrors = "http://archive.example/debian/=https://u:p@mirror.example/debian"
+    mirrors = "http://archive.example/debian/=https://u:p%26w@mirror.example/debian"
     found = network.of([], [], {"INFERENCE_IMAGES_APT_MIRRORS": mirrors, "UV_HTTP_TIMEOUT": "90"})
     assert found.variables == {
         "UV_HTTP_TIMEOUT": "90",
-        "INFERENCE_IMAGES_APT_MIRRORS": "http://archive.example/debian=https://u:p@mirror.example/debian",
+        "INFERENCE_IMAGES_APT_MIRRORS": "http://archive.example/debian=https://mirror.example/debian",
+        "INFERENCE_IMAGES_APT_LOGINS": "https://mirror.example/debian u p&w",
     }
 
 
 @pytest.mark.parametrize(
     "value",
-    ["http://archive.example", "http://a.example=http://u:a#b@b.example", "archive=mirror", "http://a=http://b|c"],
+    [
+        "http://a.example",
+        "http://a.example=http://u:a#b@b.example",
+        "archive=mirror",
+        "http://a=http://b|c",
+        "http://a=http://[b",
+    ],
 )
 def test_what_is_no_mirror_is_refused_without_its_text(value: str) -> None:
     with pytest.raises(UsageError, match="entry 1 is not ARCHIVE=MIRROR") as caught:
@@ -70,7 +77,7 @@ def test_no_log_shows_a_password() -> None:
         "INFERENCE_IMAGES_APT_MIRRORS": "http://a.example/debian=http://apt-user:apt-password@b.example/debian",
     }
     found = network.of([INDEX], [], environ)
-    shown = found.without_passwords(f"{found.secret} secret/word apt-password")
+    shown = found.without_passwords(f"{found.secret} secret/word")
     for word in ("secret%2Fword", "secret/word", ":pw@", "apt-password"):
         assert word not in shown
     assert "index.example" in shown
