@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import quote, urlsplit
 
 
@@ -38,3 +38,19 @@ def with_login(url: str, logins: Mapping[str, tuple[str, str]]) -> str:
         return url
     user, password = (quote(text, safe="") for text in login)
     return parts._replace(netloc=f"{user}:{password}@{parts.netloc}").geturl()
+
+
+def with_login_of(url: str, indexes: Iterable[str]) -> str:
+    """Return the address of a file with the login of the index on the same server, as uv does.
+
+    Args:
+        url: ``https://index.example/files/x.whl``.
+        indexes: The indexes, possibly with user and password.
+    """
+    server = urlsplit(url)[:2]
+    for index in indexes:
+        parts = urlsplit(index)
+        login, _, host = parts.netloc.rpartition("@")
+        if login and (parts.scheme, host) == server:
+            return urlsplit(url)._replace(netloc=parts.netloc).geturl()
+    return url

@@ -57,7 +57,8 @@ def _mirror(word: str, number: int) -> AptMirror:
         raise UsageError(
             f"entry {number} is not ARCHIVE=MIRROR, two addresses",  # not its text: it may have a password
             where=f"environment variable {VARIABLE}",
-            fix=f"for example {_EXAMPLE}; write & # and = in a password as %26 %23 and %3D (apt takes no empty ones, and no spaces)",
+            fix=f"for example {_EXAMPLE}; write & # and = in a password as %26 %23 and %3D; "
+            "apt takes no empty ones, and no spaces",
         )
     address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
     return AptMirror(archive=archive.rstrip("/"), address=address.rstrip("/"), login=login)

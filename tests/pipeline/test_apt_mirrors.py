@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import shutil
 import urllib.error
@@ -22,7 +21,7 @@ from build.matrix.origins import Bootstrapped
 from build.paths import Paths
 from build.system import apt_mirrors
 from tests.pipeline.test_archive_mirror import BASE
-from tests.unit.http_servers import Answer, PreparedServer, Request, serving
+from tests.unit.http_servers import Answer, PreparedServer, Request, guarded, serving
 
 pytestmark = pytest.mark.network
 
@@ -67,15 +66,12 @@ def fetch(url: str) -> Answer:
 @pytest.fixture
 def mirror(archives: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[PreparedServer]:
     """A mirror of all archives, each below its number; the proxy for everything else does not exist."""
-    expected = "Basic " + base64.b64encode(unquote(LOGIN).encode()).decode()
 
     def respond(request: Request) -> Answer:
-        if request.headers.get("authorization") != expected:
-            return Answer(status=401, headers={"WWW-Authenticate": 'Basic realm="mirror"'})
         number, _, path = request.path.lstrip("/").partition("/")
         return fetch(f"{archives[int(number)]}/{path}")
 
-    with serving(respond) as server:
+    with serving(guarded(respond, unquote(LOGIN))) as server:
         pairs = [f"{archive}=http://{LOGIN}@{server.host}/{number}" for number, archive in enumerate(archives)]
         monkeypatch.setenv(apt_mirrors.VARIABLE, " ".join(pairs))
         use_proxy(monkeypatch, NOWHERE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import dataclasses
 import http.server
@@ -124,6 +125,23 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+def guarded(respond: Respond, login: str) -> Respond:
+    """Answer only requests with a login, and others with status 401.
+
+    Args:
+        respond: Gives the answer to a request with the login.
+        login: ``user:password``.
+    """
+    authorization = f"Basic {base64.b64encode(login.encode()).decode()}"
+
+    def answer(request: Request) -> Answer:
+        if request.headers.get("authorization") == authorization:
+            return respond(request)
+        return Answer(status=401, headers={"WWW-Authenticate": 'Basic realm="index"'})
+
+    return answer
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import hashlib
 import os
@@ -18,7 +17,7 @@ from tiny_package import TinyPackage
 from build.packages import uv_failures
 from build.packages.uv_failures import Reason
 from tests.pipeline.local_index import LocalIndex, Release
-from tests.unit.http_servers import Answer, PreparedServer, Request, Respond, serving
+from tests.unit.http_servers import Answer, PreparedServer, Request, Respond, guarded, serving
 
 PACKAGE = TinyPackage(name="demo", version="1.0")
 INDEX = LocalIndex(releases=[Release(package=PACKAGE, uploaded="2026-01-01")])
@@ -82,14 +81,6 @@ def why(
     return reason
 
 
-def guarded(request: Request) -> Answer:
-    """An index that asks for a login."""
-    expected = f"Basic {base64.b64encode(LOGIN.encode()).decode()}"
-    if request.headers.get("authorization") != expected:
-        return Answer(status=401, headers={"WWW-Authenticate": 'Basic realm="index"'})
-    return INDEX(request)
-
-
 def with_answers(**answers: Answer) -> Respond:
     """The index, but for paths that contain a text."""
     return dataclasses.replace(INDEX, instead={name.replace("_", "."): answer for name, answer in answers.items()})
@@ -108,7 +99,7 @@ def refusing(request: pytest.FixtureRequest) -> Iterator[PreparedServer]:
 
 
 def test_a_login_reaches_the_index_and_stays_out_of_the_cache(tmp_path: Path) -> None:
-    with serving(guarded) as server:
+    with serving(guarded(INDEX, LOGIN)) as server:
         done = install(tmp_path, f"http://{LOGIN}@{server.host}/simple", {}, locked=True)
     assert done.returncode == 0, done.stderr
     assert not [file for file in tmp_path.rglob("*") if file.is_file() and b"secretword" in file.read_bytes()]
@@ -116,7 +107,7 @@ def test_a_login_reaches_the_index_and_stays_out_of_the_cache(tmp_path: Path) ->
 
 @pytest.mark.parametrize("locked", [True, False])
 def test_an_index_that_asks_for_a_login(tmp_path: Path, locked: bool) -> None:
-    with serving(guarded) as server:
+    with serving(guarded(INDEX, LOGIN)) as server:
         asks = why(tmp_path, f"http://{server.host}/simple", locked=locked)
         refuses = why(tmp_path, f"http://someuser:other@{server.host}/simple", locked=locked)
     assert asks.what == f"the package index http://{server.host}/simple asks for a login"
