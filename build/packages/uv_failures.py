@@ -64,7 +64,7 @@ def explain(
     sources = ", ".join(map(shown, indexes)) or "the package index"
     return (
         _other_file(text, sources)
-        or _of_proxy(text, proxy)
+        or _of_proxy(text, proxy, in_build=in_build)
         or _refused(text, indexes, proxy)
         or (_lacking(text, sources) if locked else None)
         or _not_reached(text, in_build=in_build)
@@ -90,7 +90,7 @@ def _other_file(text: str, sources: str) -> Reason | None:
     return None
 
 
-def _of_proxy(text: str, proxy: Callable[[str], str]) -> Reason | None:
+def _of_proxy(text: str, proxy: Callable[[str], str], *, in_build: bool) -> Reason | None:
     status = _STATUS.search(text)
     if status and status[1] == "407":
         return _proxy_login(status[3])
@@ -107,7 +107,10 @@ def _of_proxy(text: str, proxy: Callable[[str], str]) -> Reason | None:
             "UV_DEFAULT_INDEX",
         )
     if "tunnel error" in text or proxy(url):
-        return Reason(what=f"the proxy for {host} cannot be reached", fix=PROXY_FIX)
+        fix = PROXY_FIX
+        if in_build and is_only_here(proxy(url)):
+            fix = _in_container(host_of(proxy(url)), "the proxy")
+        return Reason(what=f"the proxy for {host} cannot be reached" + (" from the build" if in_build else ""), fix=fix)
     return None
 
 
@@ -193,13 +196,19 @@ def _not_reached(text: str, *, in_build: bool) -> Reason | None:
     if is_only_here(url):
         return Reason(
             what=f"the package index {host} cannot be reached from the build",
-            fix=f"a build runs in a container, where {host} is the container itself: use a name or an address of the "
-            "index that other machines reach",
+            fix=_in_container(host, "the index"),
         )
     return Reason(
         what=f"the package index {host} cannot be reached from the build",
         fix="builds use the same index and proxy as this command (UV_DEFAULT_INDEX, HTTPS_PROXY): check that the "
         "engine's machine reaches them",
+    )
+
+
+def _in_container(host: str, server: str) -> str:
+    return (
+        f"a build runs in a container, where {host} is the container itself: use a name or an address of {server} that "
+        "other machines reach"
     )
 
 

@@ -171,6 +171,10 @@ def test_a_proxy_that_is_not_there(tmp_path: Path, closed: str, scheme: str, loc
     reason = why(tmp_path, f"{scheme}://index.example/simple", {f"{scheme.upper()}_PROXY": closed}, locked=locked)
     assert reason.what == "the proxy for index.example cannot be reached"
     assert "HTTPS_PROXY" in reason.fix
+    if locked:
+        in_build = why(tmp_path, f"{scheme}://index.example/simple", {f"{scheme.upper()}_PROXY": closed}, in_build=True)
+        assert in_build.what == "the proxy for index.example cannot be reached from the build"
+        assert f"a build runs in a container, where {CLOSED} is the container itself" in in_build.fix
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
