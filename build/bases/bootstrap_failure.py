@@ -7,7 +7,7 @@ from pathlib import Path
 
 from build.errors import NetworkError, PipelineError
 from build.system.apt_mirrors import VARIABLE
-from build.system.http_failures import PROXY_FIX, PROXY_LOGIN_FIX
+from build.system.proxies import PROXY_FIX, PROXY_LOGIN_FIX
 
 _NOT_REACHED = re.compile("Could not resolve|Could not connect|Temporary failure|Unable to connect|Connection failed")
 #: apt's words where the files of a mirror do not belong to each other, which is so while the mirror copies new ones

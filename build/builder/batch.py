@@ -23,6 +23,7 @@ from build.engine.images import LocalImage, find
 from build.errors import BuildError, PipelineError
 from build.images.image import Image
 from build.images.recipe import Recipe
+from build.matrix.values import Compression
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,8 @@ class Job:
     log: Path
     #: How builds reach package indexes and archives.
     network: BuildNetwork
+    #: That of the images' layers.
+    compression: Compression
     #: Image name → recipe.
     recipes: Mapping[str, Recipe]
     #: Name → base image, for every base image below the images.
@@ -183,6 +186,7 @@ class Batch:
             [(image, job.recipes[image.variant.name]) for image in self._remaining.values()],
             {name: self._base_in_engine(name) for name in self._base_names if name not in self.failed_bases},
             job.connection.engine,
+            job.compression,
         )
 
     def _base_in_engine(self, name: str) -> LocalImage:

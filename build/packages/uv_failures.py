@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from build.system.http_connections import proxy_of
-from build.system.http_failures import PROXY_FIX, PROXY_LOGIN_FIX, host_of, is_only_here, shown
+from build.system.http_failures import host_of, is_only_here, shown
+from build.system.proxies import PROXY_FIX, PROXY_LOGIN_FIX
 
 _FILE = re.compile(r"Failed to download `([^`]+)`")
 _HASH = re.compile(r"Hash mismatch for `([^`]+)`")

@@ -13,11 +13,8 @@ import urllib3.exceptions
 
 from build.errors import NetworkError
 from build.system.certificates import VARIABLES, describe_ca_bundle
+from build.system.proxies import PROXY_FIX, PROXY_LOGIN_FIX
 
-PROXY_FIX = "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
-PROXY_LOGIN_FIX = (
-    "write user and password into its address: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT (special characters as %40)"
-)
 #: Words of Python's http.client about a proxy that refuses a tunnel.
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
 

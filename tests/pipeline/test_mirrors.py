@@ -57,17 +57,18 @@ class Mirror:
                 return answer
         kind, _, name = request.path.strip("/").partition("/")
         if kind == "files":
-            known = self._files.get(name.removesuffix(".metadata"))
-            suffix = ".metadata" if name.endswith(".metadata") else ""
-            answer = self._client.read(f"{known}{suffix}") if known else None
-            return Answer(status=answer.status, body=answer.content) if answer else Answer(status=404)
+            file, is_metadata = name.removesuffix(".metadata"), name.endswith(".metadata")
+            if file not in self._files:
+                return Answer(status=404)
+            found = self._client.read(self._files[file] + (".metadata" if is_metadata else ""))
+            return Answer(status=found.status, body=found.content)
         page = self._client.read(f"{self._indexes[-1].rstrip('/')}/{name}/", headers={"Accept": _JSON})
         if not page.ok:
             return Answer(status=page.status)
         content = page.json()
-        for file in content["files"]:
-            self._files[file["filename"]] = with_login_of(file["url"], self._indexes)
-            file["url"] = f"/files/{file['filename']}"
+        for entry in content["files"]:
+            self._files[entry["filename"]] = with_login_of(entry["url"], self._indexes)
+            entry["url"] = f"/files/{entry['filename']}"
         return Answer(body=json.dumps(content).encode(), headers={"Content-Type": _JSON})
 
 
@@ -145,9 +146,9 @@ def test_an_image_is_built_through_mirror_and_proxy_and_knows_neither(
         for member in archive:
             file = archive.extractfile(member)
             assert file is None or find_secrets(plain(file.read()), MIRROR) == [], member.name
-    for file in [*checkout.root.rglob("*")]:
-        if file.is_file() and not file.is_symlink():
-            assert find_secrets(file.read_bytes(), MIRROR) == [], file
+    for path in checkout.root.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            assert find_secrets(path.read_bytes(), MIRROR) == [], path
 
 
 def plain(blob: bytes) -> bytes:
