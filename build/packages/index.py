@@ -26,7 +26,15 @@ from build.errors import NetworkError, PipelineError
 from build.packages import index_logins, uv_environment, uv_failures
 from build.packages.distribution import Distribution, File
 from build.packages.index_client import IndexClient
-from build.system.http_failures import HttpError, NoAnswerError, ProxyFailedError, StatusError, TimedOutError, shown
+from build.system.http_failures import (
+    HttpError,
+    NoAnswerError,
+    ProxyFailedError,
+    StatusError,
+    TimedOutError,
+    shown,
+    without_logins,
+)
 from build.system.http_response import Response
 
 _JSON = "application/vnd.pypi.simple.v1+json"
@@ -191,7 +199,7 @@ def configured(client: IndexClient | None = None) -> PackageIndex:
         raise PipelineError(
             "uv cannot tell which package indexes are configured",
             fix="correct uv's configuration: the variables UV_* and the file uv.toml",
-            details=done.stderr.strip()[-600:],
+            details=without_logins(done.stderr.strip()[-600:]),
         )
     return from_options(done.stdout, client, logins=index_logins.of_names(os.environ))
 

@@ -15,6 +15,8 @@ from build.errors import NetworkError
 from build.system.certificates import VARIABLES, describe_ca_bundle
 from build.system.proxies import PROXY_FIX, PROXY_LOGIN_FIX
 
+#: ``user:password@``, wherever it is: what is no address may have one too.
+_LOGIN = re.compile(r"[^\s/'\"`@]+:[^\s/'\"`@]*@")
 #: Words of Python's http.client about a proxy that refuses a tunnel.
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
 
@@ -101,7 +103,12 @@ def shown(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return "(not an address)"
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    return without_logins(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl())
+
+
+def without_logins(text: str) -> str:
+    """A text, such as another program's words about an address that is not valid, without users and passwords."""
+    return _LOGIN.sub("****@", text)
 
 
 def host_of(url: str) -> str:

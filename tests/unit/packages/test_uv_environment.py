@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from build.errors import PipelineError
 from build.packages import index, uv_environment
 
 OWN = "https://uv.example/simple"
@@ -68,6 +69,17 @@ def test_uvs_configuration_comes_first(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "uv" / "uv.toml").write_text(f'[[index]]\nurl = "{OWN}"\ndefault = true\n', encoding="utf-8")
     monkeypatch.setenv("PIP_INDEX_URL", PIPS)
     assert index.configured().indexes == (OWN,)
+
+
+@pytest.mark.parametrize("address", ["https://user:secret@[index/simple", "user:secret@index.example/simple"])
+def test_an_address_that_is_none_is_shown_without_its_password(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_DEFAULT_INDEX", address)
+    try:
+        places = index.configured().distribution("demo").not_reached
+    except PipelineError as failure:
+        places = (failure.what, str(failure.details))
+    assert "****@" in " ".join(places)
+    assert "secret" not in " ".join(places)
 
 
 def test_the_login_of_a_named_index_is_a_part_of_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
