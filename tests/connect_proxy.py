@@ -28,7 +28,7 @@ class ConnectProxy(socketserver.ThreadingTCPServer):
         super().__init__((address, 0), _Handler)
         self.authorization = f"Basic {base64.b64encode(login.encode()).decode()}"
         self.hosts = hosts
-        #: ``host:port`` of the connections that it made, and the status lines of those that it refused.
+        #: ``host:port`` of the connections that it made, and of those that it refused.
         self.connected: list[str] = []
         self.refused: list[str] = []
 
@@ -44,9 +44,9 @@ class _Handler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         target, authorization = self._read_head()
         if authorization != self.server.authorization:
-            self._refuse('407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="proxy"')
+            self._refuse(target, '407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="proxy"')
         elif target not in self.server.hosts:
-            self._refuse("403 Forbidden")
+            self._refuse(target, "403 Forbidden")
         else:
             self.server.connected.append(target)
             with socket.create_connection(("127.0.0.1", self.server.hosts[target])) as there:
@@ -69,8 +69,8 @@ class _Handler(socketserver.StreamRequestHandler):
         method, _, rest = first.partition(" ")
         return rest.partition(" ")[0] if method == "CONNECT" else "", headers.get("proxy-authorization", "")
 
-    def _refuse(self, status: str) -> None:
-        self.server.refused.append(status)
+    def _refuse(self, target: str, status: str) -> None:
+        self.server.refused.append(target)
         self.connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
 
 
