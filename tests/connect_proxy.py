@@ -42,7 +42,10 @@ class _Handler(socketserver.StreamRequestHandler):
     server: ConnectProxy
 
     def handle(self) -> None:
-        target, authorization = self._read_head()
+        head = self._read_head()
+        if not head.endswith(b"\r\n\r\n"):  # a client that opened several connections, and needs one
+            return
+        target, authorization = _parse(head)
         if authorization != self.server.authorization:
             self._refuse(target, '407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="proxy"')
         elif target not in self.server.hosts:
@@ -56,22 +59,27 @@ class _Handler(socketserver.StreamRequestHandler):
                 _copy(self.connection, there)
                 back.join()
 
-    def _read_head(self) -> tuple[str, str]:
-        """Read a request up to its empty line; return the host of CONNECT, and the login."""
+    def _read_head(self) -> bytes:
+        """Read a request up to its empty line, or to the end of the connection."""
         head = b""
         while not head.endswith(b"\r\n\r\n") and len(head) < _LONGEST_HEAD:
             byte = self.connection.recv(1)  # what follows is TLS, and not for this proxy
             if not byte:
                 break
             head += byte
-        first, *lines = head.decode("latin-1").split("\r\n")
-        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        method, _, rest = first.partition(" ")
-        return rest.partition(" ")[0] if method == "CONNECT" else "", headers.get("proxy-authorization", "")
+        return head
 
     def _refuse(self, target: str, status: str) -> None:
         self.server.refused.append(target)
         self.connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+
+
+def _parse(head: bytes) -> tuple[str, str]:
+    """Return the host of CONNECT, empty for other requests, and the login."""
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    method, _, rest = first.partition(" ")
+    return rest.partition(" ")[0] if method == "CONNECT" else "", headers.get("proxy-authorization", "")
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -14,11 +15,12 @@ import pytest
 
 from build.bases import rootfs
 from build.bases.local import LocalBase
+from build.builder import network
 from build.errors import UsageError
 from build.locks import debian_archive
 from build.locks.debian_index import from_archive
 from build.matrix.origins import Bootstrapped
-from build.paths import Paths
+from build.paths import Paths, repository
 from build.system import apt_mirrors
 from tests.pipeline.test_archive_mirror import BASE
 from tests.unit.http_servers import Answer, PreparedServer, Request, guarded, serving
@@ -99,6 +101,42 @@ def test_a_base_from_a_mirror_is_the_same_base(
     for variable in (apt_mirrors.VARIABLE, "HTTP_PROXY"):
         monkeypatch.delenv(variable)
     assert content == bootstrap(tmp_path / "usual").rootfs_file.read_bytes(), "a base depends on the mirror"
+
+
+@pytest.mark.thorough
+def test_a_build_installs_packages_from_the_mirror(mirror: PreparedServer, tmp_path: Path) -> None:
+    """The script of the builds in a root file system, without an engine."""
+    local = bootstrap(tmp_path / "clone")
+    root = tmp_path / "root"
+    root.mkdir()
+    subprocess.run(["tar", "--extract", "--file", local.rootfs_file, "--directory", root], check=True)
+    secrets = root / "run" / "secrets"
+    secrets.mkdir(parents=True)
+    shutil.copy(repository().root / "image" / "scripts" / "install-packages", root / "install-packages")
+    sources = (root / "etc" / "apt" / "sources.list").read_bytes()
+    # As a shell would give it to buildx, without the end of the last line.
+    secret = network.of([], [], os.environ).secret.removesuffix("\n")
+    (secrets / "network").write_text(secret, encoding="utf-8")
+    done = install(root, "--component", "non-free", "unrar")
+    assert done.returncode == 0, done.stderr
+    assert (root / "etc" / "apt" / "sources.list").read_bytes() == sources
+    assert [each.name for each in (root / "run").iterdir() if each.name not in ("lock", "secrets")] == []
+    files = [
+        file for file in root.rglob("*") if file.is_file() and not file.is_symlink() and secrets not in file.parents
+    ]
+    assert [file for file in files if b"mirror-user" in file.read_bytes()] == []
+    (secrets / "network").write_text(secret.replace("mirror&password", "other"), encoding="utf-8")
+    refused = install(root, "hello")
+    assert refused.returncode != 0
+    assert "401  Unauthorized" in refused.stderr
+    for output in (done, refused):
+        assert "password" not in output.stdout + output.stderr
+
+
+def install(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["chroot", root, "/install-packages", *arguments], capture_output=True, text=True, check=False
+    )
 
 
 def test_the_archives_index_is_read_from_the_mirror(mirror: PreparedServer) -> None:

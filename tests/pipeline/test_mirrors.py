@@ -147,7 +147,7 @@ def test_an_image_is_built_through_mirror_and_proxy_and_knows_neither(
             file = archive.extractfile(member)
             assert file is None or find_secrets(plain(file.read()), MIRROR) == [], member.name
     for path in checkout.root.rglob("*"):
-        if path.is_file() and not path.is_symlink():
+        if path.is_file() and not path.is_symlink() and path.name != Path(__file__).name:
             assert find_secrets(path.read_bytes(), MIRROR) == [], path
 
 
