@@ -38,6 +38,16 @@ def mirror(text: str) -> str | None:
     return None
 
 
+def refusal(text: str) -> tuple[str, str] | None:
+    """Return what happened and its fix if an archive, its mirror or a proxy refuses apt; None if none does.
+
+    Args:
+        text: The output of apt.
+    """
+    refused = _REFUSED.search(text)
+    return _refusal(refused[1], mirror(text) or "the archive of packages") if refused else None
+
+
 def explain(text: str, base_name: str, log: Path) -> PipelineError:
     """Return the error for a bootstrap that failed.
 
@@ -48,9 +58,8 @@ def explain(text: str, base_name: str, log: Path) -> PipelineError:
     """
     lines = [line for line in text.splitlines() if line.startswith(("E:", "Err:", "W:"))][-6:]
     details = "\n".join(lines) or text[-600:]
-    if refused := _REFUSED.search(text):
-        what, fix = _refusal(refused[1], mirror(text) or "Debian's archive")
-        return NetworkError(what, where=str(log), fix=fix, details=details)
+    if refused := refusal(text):
+        return NetworkError(refused[0], where=str(log), fix=refused[1], details=details)
     if changes_now(text):
         return NetworkError(
             "a mirror of Debian's archive is between two states: its files do not belong to each other",

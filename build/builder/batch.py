@@ -20,7 +20,7 @@ from build.checkout.project import Project
 from build.engine.connect import Connection
 from build.engine.failures import explain
 from build.engine.images import LocalImage, find
-from build.errors import BuildError, PipelineError
+from build.errors import PipelineError
 from build.images.image import Image
 from build.images.recipe import Recipe
 from build.matrix.values import Compression
@@ -225,12 +225,7 @@ class Batch:
             return
         (base,) = self._bases_now
         self._new_bases.remove(base)
-        why = BuildError(
-            f"its base {base.name} failed to build",
-            where=str(job.log),
-            fix=blame.base_fix(job.project, [base.name]),
-            details=cause.lines,
-        )
+        why = blame.base_failure(job.project, base.name, cause, job.log)
         self.failed_bases[base.name] = why
         for target, image in list(self._remaining.items()):
             if image.variant.base_image_name == base.name:

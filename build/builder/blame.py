@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from build.bases import bootstrap_failure
 from build.builder.buildx_log import Failure
 from build.checkout.project import Project
 from build.errors import BuildError, NetworkError, PipelineError
@@ -81,11 +82,28 @@ def failure_of(
         indexes: The package indexes that the build used, possibly with user and password.
     """
     what = reason(project, image, failure)
+    if refused := bootstrap_failure.refusal(failure.lines):
+        return NetworkError(f"{what}: {refused[0]}", where=str(log), fix=refused[1], details=failure.lines)
     of_uv = uv_failures.explain(failure.lines, indexes, locked=True, in_build=True)
     if of_uv is None:
         return BuildError(what, where=str(log), details=failure.lines)
     kind = NetworkError if of_uv.is_network else BuildError
     return kind(f"{what}: {of_uv.what}", where=str(log), fix=of_uv.fix, details=failure.lines)
+
+
+def base_failure(project: Project, name: str, failure: Failure, log: Path) -> PipelineError:
+    """Return why a base image failed: its build, or the archive of its packages refuses.
+
+    Args:
+        project: The checkout.
+        name: The base image.
+        failure: From the log.
+        log: The file with the log.
+    """
+    what = f"its base {name} failed to build"
+    if refused := bootstrap_failure.refusal(failure.lines):
+        return NetworkError(f"{what}: {refused[0]}", where=str(log), fix=refused[1], details=failure.lines)
+    return BuildError(what, where=str(log), fix=base_fix(project, [name]), details=failure.lines)
 
 
 def base_fix(project: Project, base_names: Sequence[str]) -> str | None:
