@@ -33,9 +33,9 @@ pytestmark = pytest.mark.network
 
 #: Another one in each run: builds keep what an index of one name gave them.
 MIRROR = f"mirror-{uuid.uuid4().hex[:12]}.example"
-INDEX_LOGIN = "index-user:index-password-4711"
-PROXY_LOGIN = "proxy-user:proxy-password-4712"
-SECRETS = (b"index-password-4711", b"proxy-password-4712", b"index-user", b"proxy-user")
+INDEX_LOGIN = "index-user-4711:index-password-4711"
+PROXY_LOGIN = "proxy-user-4712:proxy-password-4712"
+SECRETS = (b"index-password-4711", b"proxy-password-4712", b"index-user-4711", b"proxy-user-4712")
 _JSON = "application/vnd.pypi.simple.v1+json"
 
 
@@ -163,7 +163,7 @@ def plain(blob: bytes) -> bytes:
 def test_each_failure_of_mirror_and_proxy_has_its_message(checkout: Checkout, network: Network) -> None:
     nowhere = dict.fromkeys(("HTTPS_PROXY", "https_proxy"), "http://127.0.0.1:9")
     cases = (
-        (network.with_(proxy="proxy-user:other"), f"the proxy for {MIRROR} asks for a login"),
+        (network.with_(proxy="proxy-user-4712:other"), f"the proxy for {MIRROR} asks for a login"),
         (network.with_(index=""), f"the package index https://{MIRROR}/simple asks for a login"),
         (network.with_() | nowhere, f"the proxy for {MIRROR} cannot be reached"),
     )
