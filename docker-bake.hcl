@@ -10,6 +10,13 @@ variable "CA_BUNDLE" {
   default = ""
 }
 
+# Package indexes, proxies and apt mirrors, for networks that do not reach the default ones; a build secret too:
+#     BUILD_NETWORK="$(cat network)" docker buildx bake
+# with a file of lines NAME=value: UV_DEFAULT_INDEX, UV_INDEX, http_proxy, https_proxy, no_proxy, INFERENCE_IMAGES_APT_MIRRORS.
+target "_secrets" {
+  secret = concat(CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"], ["id=network,env=BUILD_NETWORK"])
+}
+
 group "default" {
   targets = [
     "cuda-runtime-debian13-py313-cuda13_0_3-gpu-inference",
@@ -199,7 +206,7 @@ target "compiler-debian12-py37" {
   context    = "dockerfiles"
   dockerfile = "bases/debian12-py37/compiler.Dockerfile"
   contexts   = { builder = "target:builder-debian12-py37", scripts = "image/scripts" }
-  secret     = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits   = ["_secrets"]
   platforms  = ["linux/amd64"]
   output     = ["type=cacheonly"]
 }
@@ -208,7 +215,7 @@ target "base-ubuntu18_04" {
   context    = "dockerfiles"
   dockerfile = "bases/ubuntu18.04/Dockerfile"
   contexts   = { scripts = "image/scripts", start = "image/start" }
-  secret     = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits   = ["_secrets"]
   platforms  = ["linux/amd64"]
   output     = ["type=cacheonly"]
 }
@@ -217,7 +224,7 @@ target "builder-ubuntu18_04" {
   context    = "dockerfiles"
   dockerfile = "bases/ubuntu18.04/builder.Dockerfile"
   contexts   = { scripts = "image/scripts", tools = ".pipeline/tools" }
-  secret     = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits   = ["_secrets"]
   platforms  = ["linux/amd64"]
   output     = ["type=cacheonly"]
 }
@@ -226,7 +233,7 @@ target "compiler-ubuntu18_04" {
   context    = "dockerfiles"
   dockerfile = "bases/ubuntu18.04/compiler.Dockerfile"
   contexts   = { builder = "target:builder-ubuntu18_04", scripts = "image/scripts" }
-  secret     = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits   = ["_secrets"]
   platforms  = ["linux/amd64"]
   output     = ["type=cacheonly"]
 }
@@ -235,7 +242,7 @@ target "base-debian12-py311-cuda11_8_0" {
   context    = "dockerfiles"
   dockerfile = "bases/debian12-py311-cuda11.8.0/Dockerfile"
   contexts   = { scripts = "image/scripts", base = "target:base-debian12-py311" }
-  secret     = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits   = ["_secrets"]
   platforms  = ["linux/amd64"]
   output     = ["type=cacheonly"]
 }
@@ -244,7 +251,7 @@ target "base-ubuntu18_04-cuda11_0_3" {
   context    = "dockerfiles"
   dockerfile = "bases/ubuntu18.04-cuda11.0.3/Dockerfile"
   contexts   = { scripts = "image/scripts", start = "image/start" }
-  secret     = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits   = ["_secrets"]
   platforms  = ["linux/amd64"]
   output     = ["type=cacheonly"]
 }
@@ -257,7 +264,7 @@ target "cuda-runtime-debian12-py311-cuda13_0_3-gpu-inference" {
     builder = "target:builder-debian12-py311"
     scripts = "image/scripts"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/cuda-runtime-debian12-py311-cuda13.0.3-gpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -271,7 +278,7 @@ target "cuda-runtime-debian13-py313-cuda13_0_3-gpu-inference" {
     builder = "target:builder-debian13-py313"
     scripts = "image/scripts"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/cuda-runtime-debian13-py313-cuda13.0.3-gpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -284,7 +291,7 @@ target "lightgbm-4_7-debian12-py311-cpu-inference" {
     base    = "target:base-debian12-py311"
     builder = "target:builder-debian12-py311"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/lightgbm-4.7-debian12-py311-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -297,7 +304,7 @@ target "lightgbm-4_7-debian13-py313-cpu-inference" {
     base    = "target:base-debian13-py313"
     builder = "target:builder-debian13-py313"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/lightgbm-4.7-debian13-py313-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -310,7 +317,7 @@ target "minimal-debian12-py311-cpu-inference" {
     base    = "target:base-debian12-py311"
     builder = "target:builder-debian12-py311"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/minimal-debian12-py311-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -324,7 +331,7 @@ target "minimal-debian12-py311-cuda11_8_0-gpu-inference" {
     builder = "target:builder-debian12-py311"
     scripts = "image/scripts"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/minimal-debian12-py311-cuda11.8.0-gpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -338,7 +345,7 @@ target "minimal-debian12-py311-cuda13_0_3-gpu-inference" {
     builder = "target:builder-debian12-py311"
     scripts = "image/scripts"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/minimal-debian12-py311-cuda13.0.3-gpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -351,7 +358,7 @@ target "minimal-debian12-py312-cpu-inference" {
     base    = "target:base-debian12-py312"
     builder = "target:builder-debian12-py312"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/minimal-debian12-py312-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -364,7 +371,7 @@ target "minimal-debian13-py313-cpu-inference" {
     base    = "target:base-debian13-py313"
     builder = "target:builder-debian13-py313"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/minimal-debian13-py313-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -378,7 +385,7 @@ target "minimal-debian13-py313-cuda13_0_3-gpu-inference" {
     builder = "target:builder-debian13-py313"
     scripts = "image/scripts"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/minimal-debian13-py313-cuda13.0.3-gpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -392,7 +399,7 @@ target "minimal-ubuntu18_04-py37-cpu-inference" {
     builder = "target:builder-ubuntu18_04"
     compiler = "target:compiler-ubuntu18_04"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/minimal-ubuntu18.04-py37-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -405,7 +412,7 @@ target "onnxruntime-1_31-debian12-py311-cpu-inference" {
     base    = "target:base-debian12-py311"
     builder = "target:builder-debian12-py311"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/onnxruntime-1.31-debian12-py311-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -419,7 +426,7 @@ target "onnxruntime-1_31-debian12-py311-cuda13_0_3-gpu-inference" {
     builder = "target:builder-debian12-py311"
     scripts = "image/scripts"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/onnxruntime-1.31-debian12-py311-cuda13.0.3-gpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -432,7 +439,7 @@ target "onnxruntime-1_31-debian13-py313-cpu-inference" {
     base    = "target:base-debian13-py313"
     builder = "target:builder-debian13-py313"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/onnxruntime-1.31-debian13-py313-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -446,7 +453,7 @@ target "onnxruntime-1_31-debian13-py313-cuda13_0_3-gpu-inference" {
     builder = "target:builder-debian13-py313"
     scripts = "image/scripts"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/onnxruntime-1.31-debian13-py313-cuda13.0.3-gpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -460,7 +467,7 @@ target "onnxruntime-1_6-ubuntu18_04-py37-cpu-inference" {
     builder = "target:builder-ubuntu18_04"
     compiler = "target:compiler-ubuntu18_04"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/onnxruntime-1.6-ubuntu18.04-py37-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -474,7 +481,7 @@ target "pytorch-1_6-ubuntu18_04-py37-cpu-inference" {
     builder = "target:builder-ubuntu18_04"
     compiler = "target:compiler-ubuntu18_04"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/pytorch-1.6-ubuntu18.04-py37-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -488,7 +495,7 @@ target "pytorch-1_7-ubuntu18_04-py37-cpu-inference" {
     builder = "target:builder-ubuntu18_04"
     compiler = "target:compiler-ubuntu18_04"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/pytorch-1.7-ubuntu18.04-py37-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -502,7 +509,7 @@ target "pytorch-2_13-debian12-py311-cpu-inference" {
     builder = "target:builder-debian12-py311"
     wheels-pytorch-cpu = ".pipeline/wheels/pytorch-cpu/pytorch-2.13-debian12-py311-cpu-inference"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/pytorch-2.13-debian12-py311-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -516,7 +523,7 @@ target "pytorch-2_15-debian12-py311-cuda13_2_2-gpu-inference" {
     builder = "target:builder-debian12-py311"
     scripts = "image/scripts"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/pytorch-2.15-debian12-py311-cuda13.2.2-gpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -530,7 +537,7 @@ target "pytorch-2_15-debian13-py313-cuda13_2_2-gpu-inference" {
     builder = "target:builder-debian13-py313"
     scripts = "image/scripts"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/pytorch-2.15-debian13-py313-cuda13.2.2-gpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -544,7 +551,7 @@ target "sklearn-0_24_1-ubuntu18_04-py37-cpu-inference" {
     builder = "target:builder-ubuntu18_04"
     compiler = "target:compiler-ubuntu18_04"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/sklearn-0.24.1-ubuntu18.04-py37-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -557,7 +564,7 @@ target "sklearn-1_9-debian12-py311-cpu-inference" {
     base    = "target:base-debian12-py311"
     builder = "target:builder-debian12-py311"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/sklearn-1.9-debian12-py311-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -570,7 +577,7 @@ target "sklearn-1_9-debian12-py312-cpu-inference" {
     base    = "target:base-debian12-py312"
     builder = "target:builder-debian12-py312"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/sklearn-1.9-debian12-py312-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -583,7 +590,7 @@ target "sklearn-1_9-debian13-py313-cpu-inference" {
     base    = "target:base-debian13-py313"
     builder = "target:builder-debian13-py313"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/sklearn-1.9-debian13-py313-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -597,7 +604,7 @@ target "tensorflow-1_15-ubuntu18_04-py37-cpu-inference" {
     builder = "target:builder-ubuntu18_04"
     compiler = "target:compiler-ubuntu18_04"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/tensorflow-1.15-ubuntu18.04-py37-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -610,7 +617,7 @@ target "tensorflow-2_21-debian12-py311-cpu-inference" {
     base    = "target:base-debian12-py311"
     builder = "target:builder-debian12-py311"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/tensorflow-2.21-debian12-py311-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -624,7 +631,7 @@ target "tensorflow-2_21-debian12-py311-cuda12_5_82-gpu-inference" {
     builder = "target:builder-debian12-py311"
     scripts = "image/scripts"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/tensorflow-2.21-debian12-py311-cuda12.5.82-gpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -637,7 +644,7 @@ target "tensorflow-2_21-debian13-py313-cpu-inference" {
     base    = "target:base-debian13-py313"
     builder = "target:builder-debian13-py313"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/tensorflow-2.21-debian13-py313-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -651,7 +658,7 @@ target "tensorflow-2_21-debian13-py313-cuda12_5_82-gpu-inference" {
     builder = "target:builder-debian13-py313"
     scripts = "image/scripts"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/tensorflow-2.21-debian13-py313-cuda12.5.82-gpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -665,7 +672,7 @@ target "tensorflow-2_4-ubuntu18_04-py37-cpu-inference" {
     builder = "target:builder-ubuntu18_04"
     compiler = "target:compiler-ubuntu18_04"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/tensorflow-2.4-ubuntu18.04-py37-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -679,7 +686,7 @@ target "tensorflow-2_4-ubuntu18_04-py37-cuda11_0_3-gpu-inference" {
     builder = "target:builder-ubuntu18_04"
     compiler = "target:compiler-ubuntu18_04"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/tensorflow-2.4-ubuntu18.04-py37-cuda11.0.3-gpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -693,7 +700,7 @@ target "xgboost-0_9-ubuntu18_04-py37-cpu-inference" {
     builder = "target:builder-ubuntu18_04"
     compiler = "target:compiler-ubuntu18_04"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/xgboost-0.9-ubuntu18.04-py37-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -706,7 +713,7 @@ target "xgboost-3_2-debian12-py311-cpu-inference" {
     base    = "target:base-debian12-py311"
     builder = "target:builder-debian12-py311"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/xgboost-3.2-debian12-py311-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -720,7 +727,7 @@ target "xgboost-3_2-debian12-py311-cuda12_9-gpu-inference" {
     builder = "target:builder-debian12-py311"
     scripts = "image/scripts"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/xgboost-3.2-debian12-py311-cuda12.9-gpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -733,7 +740,7 @@ target "xgboost-3_4-debian13-py313-cpu-inference" {
     base    = "target:base-debian13-py313"
     builder = "target:builder-debian13-py313"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/xgboost-3.4-debian13-py313-cpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -747,7 +754,7 @@ target "xgboost-3_4-debian13-py313-cuda13_3-gpu-inference" {
     builder = "target:builder-debian13-py313"
     scripts = "image/scripts"
   }
-  secret    = CA_BUNDLE == "" ? [] : ["id=ca-bundle,src=${CA_BUNDLE}"]
+  inherits  = ["_secrets"]
   tags      = ["azureml/xgboost-3.4-debian13-py313-cuda13.3-gpu-inference:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]
@@ -756,7 +763,8 @@ target "xgboost-3_4-debian13-py313-cuda13_3-gpu-inference" {
 # The embedded registry, which is used if REGISTRY names no other.
 target "registry" {
   context   = "image/registry"
-  contexts  = { base = "target:base-debian13-py313" }
+  contexts  = { base = "target:base-debian13-py313", scripts = "image/scripts" }
+  inherits  = ["_secrets"]
   tags      = ["azureml/registry:latest"]
   platforms = ["linux/amd64"]
   output    = ["type=docker"]

@@ -6,11 +6,14 @@ import re
 from pathlib import Path
 
 from build.errors import NetworkError, PipelineError
+from build.system.apt_mirrors import VARIABLE
+from build.system.proxies import PROXY_FIX, PROXY_LOGIN_FIX
 
 _NOT_REACHED = re.compile("Could not resolve|Could not connect|Temporary failure|Unable to connect|Connection failed")
 #: apt's words where the files of a mirror do not belong to each other, which is so while the mirror copies new ones
 #: (apt's apt-pkg/acquire-item.cc).
 _BETWEEN_TWO_STATES = re.compile("Mirror sync in progress|File has unexpected size|Hash Sum mismatch")
+_REFUSED = re.compile(r"\b(401|403|407) +(?:Unauthorized|Forbidden|Proxy Authentication Required)")
 _URL = re.compile(r"\b(?:https?|file|mirror)://[^\s]+")
 
 
@@ -35,6 +38,16 @@ def mirror(text: str) -> str | None:
     return None
 
 
+def refusal(text: str) -> tuple[str, str] | None:
+    """Return what happened and its fix if an archive, its mirror or a proxy refuses apt; None if none does.
+
+    Args:
+        text: The output of apt.
+    """
+    refused = _REFUSED.search(text)
+    return _refusal(refused[1], mirror(text) or "the archive of packages") if refused else None
+
+
 def explain(text: str, base_name: str, log: Path) -> PipelineError:
     """Return the error for a bootstrap that failed.
 
@@ -45,6 +58,8 @@ def explain(text: str, base_name: str, log: Path) -> PipelineError:
     """
     lines = [line for line in text.splitlines() if line.startswith(("E:", "Err:", "W:"))][-6:]
     details = "\n".join(lines) or text[-600:]
+    if refused := refusal(text):
+        return NetworkError(refused[0], where=str(log), fix=refused[1], details=details)
     if changes_now(text):
         return NetworkError(
             "a mirror of Debian's archive is between two states: its files do not belong to each other",
@@ -56,7 +71,7 @@ def explain(text: str, base_name: str, log: Path) -> PipelineError:
         return NetworkError(
             "Debian's archive cannot be reached",
             where=mirror(text),
-            fix="check the network, then run it again",
+            fix=f"check the network, {PROXY_FIX.removeprefix('check ')}, then run it again; {VARIABLE} names mirrors",
             details=details,
         )
     if "No space left on device" in text:
@@ -64,3 +79,18 @@ def explain(text: str, base_name: str, log: Path) -> PipelineError:
             "the disk is full", where=str(log.parent), fix="free some space, then run it again", details=details
         )
     return PipelineError(f"mmdebstrap failed for the base {base_name}", where=str(log), details=details)
+
+
+def _refusal(status: str, address: str) -> tuple[str, str]:
+    """Return what happened and its fix where a server or a proxy refuses.
+
+    Args:
+        status: The HTTP status.
+        address: The archive's, or its mirror's.
+    """
+    if status == "401":
+        advice = f"write user and password into its address: {VARIABLE}='ARCHIVE=http://USER:PASSWORD@HOST/…'"
+        return f"{address} asks for a login, or refuses it", advice
+    if status == "403":
+        return f"{address}, or the proxy in front of it, refuses (403 Forbidden)", f"check the address; {PROXY_FIX}"
+    return f"the proxy for {address} asks for a login, or refuses it", PROXY_LOGIN_FIX

@@ -6,7 +6,6 @@ Effects: ``bootstrap`` runs mmdebstrap and writes the result to ``.pipeline/root
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
 import shutil
 import tarfile
@@ -19,7 +18,7 @@ from pathlib import Path
 from build.bases import bootstrap_failure
 from build.bases.local import LocalBase
 from build.errors import EngineError, PipelineError
-from build.locks import debian
+from build.locks import debian, mmdebstrap
 from build.matrix.origins import Bootstrapped, DistributionPython
 from build.system import console, processes, run_folder, state
 
@@ -211,10 +210,10 @@ def _made(local: LocalBase, options: Sequence[str], sources: Sequence[str], log:
     target.parent.mkdir(parents=True, exist_ok=True)
     incoming = target.with_suffix(".incoming.tar")
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [tool, *options, str(incoming), *sources]
-    with run_folder.noted("path", str(incoming)):
+    with run_folder.noted("path", str(incoming)), mmdebstrap.access() as access:
+        command = [tool, *access.options, *access.kept_options, *options, str(incoming), *sources]
         try:
-            environment = {**os.environ, "SOURCE_DATE_EPOCH": _EPOCH, "LC_ALL": "C"}
+            environment = {**access.environment, "SOURCE_DATE_EPOCH": _EPOCH, "LC_ALL": "C"}
             _run(command, environment, log, local.name)
             yield incoming
         finally:

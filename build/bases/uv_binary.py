@@ -11,9 +11,11 @@ import sys
 from build.errors import NetworkError, PipelineError
 from build.locks import lock as locks
 from build.locks.lock import Lock
+from build.packages import uv_failures
+from build.packages.index import configured
+from build.packages.uv_environment import environment
 from build.paths import Paths, write_atomically
 from build.system import processes
-from build.system.certificates import uv_environment
 
 
 def prepare(paths: Paths, lock: Lock) -> None:
@@ -29,8 +31,6 @@ def prepare(paths: Paths, lock: Lock) -> None:
     """
     import uv
 
-    from build.locks.resolve import explain
-
     stamp = paths.tools / "tools.txt"
     text = locks.to_text(lock)
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == text and (paths.tools / "bin" / "uv").is_file():
@@ -44,10 +44,14 @@ def prepare(paths: Paths, lock: Lock) -> None:
         *("--python-platform", lock.platform, "--python-version", lock.python, "--python", sys.executable),
         *("--requirement", str(requirements)),
     ]
-    done = processes.run(command, environment=uv_environment())
+    done = processes.run(command, environment=environment())
     if done.returncode != 0:
-        failure = explain(done.stderr, [package.requirement for package in lock.packages])
-        if isinstance(failure, NetworkError):
-            raise failure
-        raise PipelineError("uv cannot be installed for the builder", details=done.stderr[-800:])
+        reason = uv_failures.explain(done.stderr, configured().indexes, locked=True)
+        what = "uv cannot be installed for the builder"
+        kind = NetworkError if reason and reason.is_network else PipelineError
+        raise kind(
+            f"{what}: {reason.what}" if reason else what,
+            fix=reason.fix if reason else None,
+            details=done.stderr.strip()[-800:],
+        )
     write_atomically(stamp, text)

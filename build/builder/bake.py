@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from build.builder.buildx_log import EXPORT, Parser, Step
+from build.builder.network import VARIABLE, BuildNetwork
 from build.engine.connect import Connection
 from build.paths import Paths
 from build.system import processes
@@ -56,6 +57,7 @@ class Baker:
 
     paths: Paths
     connection: Connection
+    network: BuildNetwork
     #: All output is appended to this file.
     log: Path
 
@@ -65,6 +67,9 @@ class Baker:
         Args:
             request: The targets and their overrides.
             on_step: Called with each step that begins or ends, as it happens.
+
+        Returns:
+            The result; no password of the network is in its log.
 
         Raises:
             KeyboardInterrupt: Ctrl-C; buildx is stopped and waited for.
@@ -78,8 +83,9 @@ class Baker:
                 log=log,
                 parser=Parser(only=request.targets[0] if len(request.targets) == 1 else ""),
                 on_step=on_step,
+                network=self.network,
             )
-            environment = {**os.environ, **build_environment(self.connection), **_BUILDX}
+            environment = {**os.environ, **build_environment(self.connection, self.network), **_BUILDX}
             environment.pop(_EPOCH, None)
             returncode = processes.follow(command, follower.line, cwd=self.paths.root, environment=environment)
         return Result(
@@ -110,6 +116,7 @@ class _Follower:
     log: IO[str]
     parser: Parser
     on_step: Callable[[Step], None]
+    network: BuildNetwork
     lines: list[str] = field(default_factory=list)
     exported_after: dict[str, float] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
@@ -118,6 +125,7 @@ class _Follower:
         return time.monotonic() - self.began
 
     def line(self, line: str) -> None:
+        line = self.network.without_passwords(line)
         self.log.write(line)
         self.lines.append(line)
         step = self.parser.feed(line.rstrip("\n"))
@@ -128,6 +136,6 @@ class _Follower:
         self.on_step(step)
 
 
-def build_environment(connection: Connection) -> dict[str, str]:
-    """Return the environment of buildx: the engine, and the CA bundle that becomes a build secret."""
-    return {**connection.environment, "CA_BUNDLE": str(ca_bundle() or "")}
+def build_environment(connection: Connection, network: BuildNetwork) -> dict[str, str]:
+    """Return the environment of buildx: the engine, and what becomes build secrets, the CA bundle and the network."""
+    return {**connection.environment, "CA_BUNDLE": str(ca_bundle() or ""), VARIABLE: network.secret}

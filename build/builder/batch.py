@@ -12,6 +12,7 @@ from build.builder.bake import Baker, Request, Result
 from build.builder.buildx_log import Failure, Step, failure
 from build.builder.events import Event, event
 from build.builder.existing import find_one
+from build.builder.network import BuildNetwork
 from build.builder.options import Options
 from build.builder.outcomes import Built, Failed, Outcome
 from build.builder.overrides import BaseImage
@@ -19,9 +20,10 @@ from build.checkout.project import Project
 from build.engine.connect import Connection
 from build.engine.failures import explain
 from build.engine.images import LocalImage, find
-from build.errors import BuildError, PipelineError
+from build.errors import PipelineError
 from build.images.image import Image
 from build.images.recipe import Recipe
+from build.matrix.values import Compression
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,10 @@ class Job:
     progress: Callable[[Event], None]
     #: The file for buildx's whole output.
     log: Path
+    #: How builds reach package indexes and archives.
+    network: BuildNetwork
+    #: That of the images' layers.
+    compression: Compression
     #: Image name → recipe.
     recipes: Mapping[str, Recipe]
     #: Name → base image, for every base image below the images.
@@ -42,7 +48,7 @@ class Job:
 
     @property
     def baker(self) -> Baker:
-        return Baker(paths=self.project.paths, connection=self.connection, log=self.log)
+        return Baker(paths=self.project.paths, connection=self.connection, network=self.network, log=self.log)
 
 
 class Batch:
@@ -180,6 +186,7 @@ class Batch:
             [(image, job.recipes[image.variant.name]) for image in self._remaining.values()],
             {name: self._base_in_engine(name) for name in self._base_names if name not in self.failed_bases},
             job.connection.engine,
+            job.compression,
         )
 
     def _base_in_engine(self, name: str) -> LocalImage:
@@ -206,7 +213,9 @@ class Batch:
         if not targets:
             raise PipelineError("the build failed", where=str(job.log), details=cause.lines)
         for target in targets:
-            self._drop(target, blame.failure_of(job.project, self._remaining[target], cause, job.log))
+            self._drop(
+                target, blame.failure_of(job.project, self._remaining[target], cause, job.log, job.network.indexes)
+            )
 
     def _drop_bases(self, cause: Failure) -> None:
         """Remove the base image that failed from the batch, with its images; of several, find out which one it is."""
@@ -216,12 +225,7 @@ class Batch:
             return
         (base,) = self._bases_now
         self._new_bases.remove(base)
-        why = BuildError(
-            f"its base {base.name} failed to build",
-            where=str(job.log),
-            fix=blame.base_fix(job.project, [base.name]),
-            details=cause.lines,
-        )
+        why = blame.base_failure(job.project, base.name, cause, job.log)
         self.failed_bases[base.name] = why
         for target, image in list(self._remaining.items()):
             if image.variant.base_image_name == base.name:

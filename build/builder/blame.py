@@ -6,15 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from build.bases import bootstrap_failure
 from build.builder.buildx_log import Failure
 from build.checkout.project import Project
 from build.errors import BuildError, NetworkError, PipelineError
 from build.images import layers
 from build.images.image import Image, bake_target
 from build.matrix.origins import DebianPackages, FromImage
-
-#: uv's words where it does not reach an index (its crates uv-client and reqwest).
-_NO_INDEX = re.compile(r"error sending request for url|dns error|operation timed out")
+from build.packages import uv_failures
 
 
 def failed_targets(failure: Failure, remaining: Mapping[str, Image]) -> list[str]:
@@ -70,7 +69,9 @@ def reason(project: Project, image: Image, failure: Failure) -> str:
     return f"its layer {failure.stage} failed" + (f": {', '.join(places)}" if places else "")
 
 
-def failure_of(project: Project, image: Image, failure: Failure, log: Path) -> PipelineError:
+def failure_of(
+    project: Project, image: Image, failure: Failure, log: Path, indexes: Sequence[str] = ()
+) -> PipelineError:
     """Return why an image failed: its build, or the network.
 
     Args:
@@ -78,17 +79,31 @@ def failure_of(project: Project, image: Image, failure: Failure, log: Path) -> P
         image: The image.
         failure: From the log.
         log: The file with the log.
+        indexes: The package indexes that the build used, possibly with user and password.
     """
     what = reason(project, image, failure)
-    if _NO_INDEX.search(failure.lines):
-        return NetworkError(
-            f"{what}: the package index cannot be reached from the build",
-            where=str(log),
-            fix="check the network of the engine's machine: builds use neither UV_DEFAULT_INDEX nor HTTPS_PROXY, so "
-            "they need a direct route to the index, or a wheel source of matrix.yaml that is a directory",
-            details=failure.lines,
-        )
-    return BuildError(what, where=str(log), details=failure.lines)
+    if refused := bootstrap_failure.refusal(failure.lines):
+        return NetworkError(f"{what}: {refused[0]}", where=str(log), fix=refused[1], details=failure.lines)
+    of_uv = uv_failures.explain(failure.lines, indexes, locked=True, in_build=True)
+    if of_uv is None:
+        return BuildError(what, where=str(log), details=failure.lines)
+    kind = NetworkError if of_uv.is_network else BuildError
+    return kind(f"{what}: {of_uv.what}", where=str(log), fix=of_uv.fix, details=failure.lines)
+
+
+def base_failure(project: Project, name: str, failure: Failure, log: Path) -> PipelineError:
+    """Return why a base image failed: its build, or the archive of its packages refuses.
+
+    Args:
+        project: The checkout.
+        name: The base image.
+        failure: From the log.
+        log: The file with the log.
+    """
+    what = f"its base {name} failed to build"
+    if refused := bootstrap_failure.refusal(failure.lines):
+        return NetworkError(f"{what}: {refused[0]}", where=str(log), fix=refused[1], details=failure.lines)
+    return BuildError(what, where=str(log), fix=base_fix(project, [name]), details=failure.lines)
 
 
 def base_fix(project: Project, base_names: Sequence[str]) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from build.bases import prepare
 from build.bases.engine_rootfs import RootfsStore
-from build.builder import image_recipes, wheels
+from build.builder import compression, image_recipes, network, wheels
 from build.builder.batch import Batch, Job
 from build.builder.events import Event
 from build.builder.existing import find_built
@@ -20,6 +20,7 @@ from build.engine.connect import Connection
 from build.engine.images import find
 from build.errors import PipelineError
 from build.images.image import Image
+from build.matrix.values import Compression
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,8 @@ class Builder:
     log: Path
     #: Where root file systems are found that need not be bootstrapped.
     store: RootfsStore
+    #: That of the images' layers.
+    compression: Compression
 
     def build(self, images: Sequence[Image]) -> list[Outcome]:
         """Build the images that the engine does not have, and return an outcome for each, in their order.
@@ -83,7 +86,9 @@ class Builder:
             return {}
         recipes = image_recipes.of(self.project, images).known
         return {
-            name: UpToDate(built=built) for name, built in find_built(self.connection.client, images, recipes).items()
+            name: UpToDate(built=built)
+            for name, built in find_built(self.connection.client, images, recipes).items()
+            if compression.fits(self.connection.client, self.connection.engine, built, self.compression)
         }
 
     def _prepare(self, images: Sequence[Image]) -> tuple[dict[str, Outcome], Collection[str]]:
@@ -120,6 +125,8 @@ class Builder:
             options=self.options,
             progress=self.progress,
             log=self.log,
+            network=network.of_machine(),
+            compression=self.compression,
             recipes=image_recipes.of(project, images).known,
             base_images={name: base_image(project, name, recipe) for name, recipe in base_recipes.items()},
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 from build.bases import builder_context
 from build.bases.local import local_base
+from build.builder.compression import marker
 from build.checkout.project import Project
 from build.engine.images import LocalImage, reference_of
 from build.engine.model import Engine
@@ -17,6 +18,7 @@ from build.images.image import Image, bake_target
 from build.images.labels import LABEL, image_labels
 from build.images.recipe import Recipe
 from build.locks.lock import UNKNOWN_UPLOAD
+from build.matrix.values import Compression
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,27 +43,32 @@ def base_image(project: Project, name: str, recipe: Recipe) -> BaseImage:
     return BaseImage(name=name, recipe=recipe, reference=reference_of(repository, recipe))
 
 
-def output(engine: Engine, *, created: str = UNKNOWN_UPLOAD) -> str:
-    """Return bake's output for this engine: zstd layers where its store keeps them compressed.
+def output(engine: Engine, *, created: str = UNKNOWN_UPLOAD, compression: Compression = "zstd") -> str:
+    """Return bake's output for this engine: layers are compressed where its store keeps them so.
 
     zstd at build time takes a tenth of the time that gzip takes at push time.
 
     Args:
         engine: The engine.
+        compression: That of the layers; the classic image store compresses only while it pushes, with gzip.
         created: The time in the image's configuration and history, instead of that of the build: ISO 8601, UTC. It is
             an option of the output, since the build argument ``SOURCE_DATE_EPOCH`` is a part of each step: images with
             other times would share no step.
     """
     epoch = int(datetime.datetime.fromisoformat(created).timestamp())
     if engine.containerd_store:
-        store = "type=image,compression=zstd,force-compression=true,oci-mediatypes=true,unpack=true"
+        store = f"type=image,compression={compression},force-compression=true,oci-mediatypes=true,unpack=true"
     else:
         store = "type=docker"
     return f"{store},source-date-epoch={epoch}"
 
 
 def of_images(
-    project: Project, images: Iterable[tuple[Image, Recipe]], base_images: Mapping[str, LocalImage], engine: Engine
+    project: Project,
+    images: Iterable[tuple[Image, Recipe]],
+    base_images: Mapping[str, LocalImage],
+    engine: Engine,
+    compression: Compression = "zstd",
 ) -> dict[str, Any]:
     """Return the overrides of images that are exported.
 
@@ -70,18 +77,21 @@ def of_images(
         images: Each image and its recipe.
         base_images: Name → base image in the engine.
         engine: The engine.
+        compression: That of their layers.
 
     Returns:
         Bake target → overrides.
     """
     return {
-        image.target: _of_image(project, image, recipe, base_images[image.variant.base_image_name])
-        | {"output": [output(engine, created=image.lock.newest)]}
+        image.target: _of_image(project, image, recipe, base_images[image.variant.base_image_name], compression)
+        | {"output": [output(engine, created=image.lock.newest, compression=compression)]}
         for image, recipe in images
     }
 
 
-def _of_image(project: Project, image: Image, recipe: Recipe, base: LocalImage) -> dict[str, Any]:
+def _of_image(
+    project: Project, image: Image, recipe: Recipe, base: LocalImage, compression: Compression
+) -> dict[str, Any]:
     variant = image.variant
     labels = {
         "org.opencontainers.image.base.name": base.reference,
@@ -89,6 +99,8 @@ def _of_image(project: Project, image: Image, recipe: Recipe, base: LocalImage) 
         f"{LABEL}.recipe": recipe.digest,
     }
     tags = [reference_of(variant.repository, recipe)]
+    if compression == "gzip":
+        tags.append(marker(variant.repository, recipe))
     if variant.stand_in is None:
         tags.append(f"{variant.repository}:latest")
     else:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from build.bases import prepare
 from build.bases.engine_rootfs import RootfsStore
+from build.builder import network
 from build.builder.bake import Baker, Request
 from build.builder.buildx_log import failure
 from build.builder.overrides import output
@@ -44,7 +45,7 @@ def build_registry(project: Project, *, connection: Connection, log: Path) -> st
     console.info("building the embedded registry's image (once)")
     store = RootfsStore.of(project, connection.client, address.from_environment())
     prepare.prepare(project, [dockerfiles.registry_base(project.matrix)], locked=False, refresh=False, store=store)
-    result = Baker(paths=project.paths, connection=connection, log=log).run(
+    result = Baker(paths=project.paths, connection=connection, network=network.of_machine(), log=log).run(
         Request(
             targets=["registry"],
             overrides={"registry": {"tags": [reference], "output": [output(connection.engine)]}},

@@ -12,6 +12,7 @@ import click
 from build.bases import published
 from build.bases.engine_rootfs import RootfsStore
 from build.bases.published_note import PublishedBases
+from build.builder import compression
 from build.builder.builder import Builder
 from build.builder.options import Options
 from build.builder.outcomes import Built, Failed, Outcome, Skipped, UpToDate, built_images, left_out
@@ -63,13 +64,15 @@ def build_images(run: Run, options: Options, bases: PublishedBases | None) -> li
     stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
     console.step(f"build: {console.count(len(run.images), 'image')} with the engine at {run.connection.engine.host}")
     with Display(len(run.images)) as progress:
+        registry = address.from_environment()
         builder = Builder(
             project=run.project,
             connection=run.connection,
             options=options,
             progress=progress,
             log=run.project.paths.logs / f"build-{stamp}.log",
-            store=RootfsStore.of(run.project, run.connection.client, address.from_environment(), known),
+            store=RootfsStore.of(run.project, run.connection.client, registry, known),
+            compression=compression.chosen(run.project.matrix, registry),
         )
         return builder.build(run.images)
 

@@ -13,7 +13,7 @@ from packaging.version import Version
 from build.checkout.project import Project, open_project
 from build.commands import generated_files
 from build.commands.lock import lock_command
-from build.errors import NetworkError, PipelineError, UsageError
+from build.errors import PipelineError, UsageError
 from build.matrix import insert
 from build.matrix.values import NAME, PATTERNS
 from build.packages import index
@@ -144,13 +144,10 @@ def _distribution(name: str) -> Distribution:
         UsageError: It does not have it.
     """
     console.step(f"asking the package index for {name}")
-    found = index.configured().distribution(name)
+    configured = index.configured()
+    found = configured.distribution(name)
     if not found.files and found.not_reached:
-        raise NetworkError(
-            f"the package index does not say what it has of {name}",
-            where=", ".join(found.not_reached),
-            fix="check the network, then run it again",
-        )
+        raise configured.not_reached(found)
     if not found.files:
         raise UsageError(
             f"no index has a distribution '{name}'",

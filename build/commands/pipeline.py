@@ -81,7 +81,7 @@ def pipeline(
         elif dry_run:
             plan_output.print_plan(plan)
         else:
-            for line in plan_output.base_lines(plan):
+            for line in plan_output.notes(plan):
                 console.info(line)
             console.info(plan_output.totals(plan))
         if not force:

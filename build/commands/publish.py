@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from build.builder import compression
 from build.builder.registry_image import build_registry
 from build.checkout.project import Project
 from build.commands.options import PublishOptions, Session, publishing, selecting
@@ -13,7 +14,7 @@ from build.commands.run import Run, find_images, opened
 from build.commands.verify import target
 from build.engine import embedded_registry
 from build.engine.built import BuiltImage
-from build.errors import VerifyError
+from build.errors import PipelineError, VerifyError
 from build.paths import repository
 from build.publish import origin, output
 from build.publish.bases import BasesOf
@@ -22,6 +23,7 @@ from build.publish.publish import finish
 from build.publish.publish import publish as push
 from build.publish.targets import Rules
 from build.registry import address
+from build.registry.address import Registry
 from build.system import console, state
 from build.variants.select import Selection
 from build.verify import reports
@@ -59,11 +61,13 @@ def publish_images(run: Run, images: Sequence[BuiltImage], options: PublishOptio
 
     Raises:
         VerifyError: One of them is not verified; nothing is pushed.
+        PipelineError: The layers of one are not compressed as the matrix chooses; nothing is pushed.
         RegistryError: The registry cannot be reached, refuses, or stopped answering; another run publishes; or the
             images are older than the published ones.
     """
-    _check_verified(run, images)
     registry = address.from_environment()
+    _check_compression(run, images, registry)
+    _check_verified(run, images)
     console.step(f"publish: {console.count(len(images), 'image')} to {registry.host}")
     if registry.embedded:
         _start_embedded_registry(run)
@@ -129,6 +133,20 @@ def _check_verified(run: Run, images: Sequence[BuiltImage]) -> None:
         raise VerifyError(
             "only verified images are published; not verified: " + ", ".join(not_verified),
             fix="nox -s verify -- " + " ".join(not_verified),
+        )
+
+
+def _check_compression(run: Run, images: Sequence[BuiltImage], registry: Registry) -> None:
+    """Refuse images that were built for a registry with another compression: what is published first stays."""
+    choice = compression.chosen(run.project.matrix, registry)
+    client, engine = run.connection.client, run.connection.engine
+    others = [image.name for image in images if not compression.fits(client, engine, image, choice)]
+    if others:
+        raise PipelineError(
+            f"the layers of {console.some(others)} are not {choice}, which matrix.yaml chooses for {registry}",
+            where="matrix.yaml (project.compression)",
+            fix="make them again, which takes their content from the build cache: nox -s build verify -- "
+            + " ".join(others),
         )
 
 

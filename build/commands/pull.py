@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from build.bases import published
 from build.bases.published_note import PublishedBases
-from build.builder import image_recipes
+from build.builder import compression, image_recipes
 from build.builder.existing import find_built
 from build.commands.run import Run
 from build.engine.built import BuiltImage
@@ -46,11 +46,11 @@ def ask_registry(run: Run, *, pulls: bool, locked: bool) -> PublishedBases | Non
         return None
     published.settle(run.project, names, plan.bases, again=False)
     here = find_built(run.connection.client, run.images, image_recipes.of(run.project, run.images).known)
-    pull_published(
-        run,
-        plan,
-        {each.name: each for each in plan.states if isinstance(each, Present) and each.name not in here},
-    )
+    present = {each.name: each for each in plan.states if isinstance(each, Present)}
+    for name, built in here.items():
+        if name in present and built.local.id in present[name].ids:
+            _note(run, plan, name, built.local.id)
+    pull_published(run, plan, {name: each for name, each in present.items() if name not in here})
     return plan.bases
 
 
@@ -84,6 +84,7 @@ def pull_published(run: Run, plan: Plan, wanted: Mapping[str, Present]) -> None:
                 image_id = str(pulled.id)
                 if not question.stand_in:
                     pulled.tag(question.repository, tag="latest")  # as after a build
+            _note(run, plan, name, image_id)
             if isinstance(state, ToTest):
                 continue
             try:
@@ -111,3 +112,9 @@ def take_over_foundations(run: Run, images: Sequence[BuiltImage]) -> None:
     if count:
         results = console.count(count, "result")
         console.info(f"the tests that images share have passed elsewhere: {results} taken from the registry")
+
+
+def _note(run: Run, plan: Plan, name: str, image_id: str) -> None:
+    """Note that an image in the engine is the one that the registry has: it is not built again for its compression."""
+    question, choice = plan.questions[name], compression.chosen(run.project.matrix, plan.registry)
+    compression.note(run.connection.client, question.repository, question.recipe_tag, image_id, choice)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from build.doctor import network
-from build.doctor.finding import Finding, ok, warning
+from build.doctor.finding import Finding, missing, ok, warning
 from build.doctor.setting import Setting
 from build.packages.index import configured
 from build.packages.index_client import IndexClient
+from build.packages.uv_failures import of_status
 from build.system.http_connections import proxy_of
-from build.system.http_failures import shown
+from build.system.http_failures import is_only_here, shown
 
 _NAME = "package index"
-#: Variables that name another index for uv, and that builds do not see.
-_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL")
 #: A distribution that every index for pip has.
 _ASKED_FOR = "pip"
 
@@ -41,26 +40,27 @@ def check(setting: Setting) -> Sequence[Finding]:
     client = IndexClient(network.http_client())
     for url in urls:
         answer = client.read(f"{url.rstrip('/')}/{_ASKED_FOR}/")
+        if reason := of_status(answer.status, url):
+            return [missing(_NAME, reason.what, reason.fix)]
         if answer.status != 404:  # an index of a company's own packages alone
             answer.raise_for_status()
-    return [judge(urls, [url for url in urls if proxy_of(url)], setting.environ)]
+    return [judge(urls, [proxy for proxy in map(proxy_of, urls) if proxy])]
 
 
-def judge(urls: Sequence[str], behind_proxy: Sequence[str], environ: Mapping[str, str]) -> Finding:
+def judge(urls: Sequence[str], proxies: Sequence[str] = ()) -> Finding:
     """Return the finding about indexes that answer.
 
     Args:
         urls: The indexes.
-        behind_proxy: Those that are reached through a proxy.
-        environ: The variables that name other indexes.
+        proxies: The proxies that they are reached through.
     """
     text = f"{', '.join(map(shown, urls))} answers" if len(urls) == 1 else f"{', '.join(map(shown, urls))} answer"
-    only_here = [name for name in _VARIABLES if environ.get(name)] + (["HTTPS_PROXY"] if behind_proxy else [])
+    only_here = [url for url in (*urls, *proxies) if is_only_here(url)]
     if not only_here:
         return ok(_NAME, text)
+    names = " and ".join(map(shown, dict.fromkeys(only_here)))
     return warning(
         _NAME,
-        f"{text} this machine, but builds do not use {' and '.join(only_here)}",
-        "give the engine's machine a direct route to the default index, or name a directory as a wheel source in "
-        "matrix.yaml; locking works as it is",
+        f"{text} this machine, but builds do not reach {names}: they run in containers",
+        "use a name or an address that other machines reach; locking works as it is",
     )

@@ -17,6 +17,7 @@ from debian.debian_support import Version as DebianVersion
 from packaging.version import Version
 
 from build.errors import EngineError, LockError, NetworkError
+from build.locks import mmdebstrap
 from build.locks.debian import TOOLKIT
 from build.system import processes
 from build.variants.cuda_base_images import COMPONENT, CudaBaseImage
@@ -78,14 +79,15 @@ def from_archive(suite: str, hook: str, *options: str, elsewhere: str) -> str:
             "mmdebstrap is not installed; it reads the list of packages from Debian's archive",
             fix=f"sudo apt-get install mmdebstrap debian-archive-keyring (on Debian or Ubuntu); {elsewhere}",
         )
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, mmdebstrap.access() as access:
         file = Path(folder, "available")
         done = processes.run(
             [
-                *(program, "--variant=custom", *options),
+                *(program, "--variant=custom", *options, *access.options),
                 *(f"--customize-hook={hook}", f"--customize-hook=download available {file}"),
                 *(suite, "/dev/null"),
             ],
+            environment=access.environment,
             merge_output=True,
         )
         if done.returncode != 0:

@@ -20,9 +20,11 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from build.errors import LockError, NetworkError, PipelineError
 from build.locks import lock as locks
 from build.locks.lock import Lock, LockedPackage
+from build.packages import uv_failures
+from build.packages.index import configured
 from build.packages.target import Target, glibc_minor, supported_tags
+from build.packages.uv_environment import environment
 from build.system import processes
-from build.system.certificates import uv_environment
 
 #: The minor versions of glibc for which uv 0.13 has a platform (``x86_64-manylinux_2_36``).
 _UV_PLATFORMS = (17, 28, *range(31, 41))
@@ -82,9 +84,9 @@ def resolve(
             *(("--only-binary", ":all:") if only_wheels else ()),
             *(() if dependencies else ("--no-deps",)),
         ]
-        done = processes.run(command, cwd=Path(folder), environment=uv_environment())
+        done = processes.run(command, cwd=Path(folder), environment=environment())
         if done.returncode != 0:
-            raise explain(done.stderr, requirements)
+            raise explain(done.stderr, requirements, configured().indexes)
         packages = tomllib.loads(output.read_text(encoding="utf-8"))["packages"]
     tags = supported_tags(target.python, target.glibc)
     return tuple(sorted((_locked(package, tags) for package in packages), key=lambda package: package.name))
@@ -130,13 +132,17 @@ def _pylock(versions: Mapping[str, str]) -> str:
     return 'lock-version = "1.0"\ncreated-by = "inference-images"\n' + "".join(packages)
 
 
-def explain(stderr: str, requirements: Sequence[str]) -> PipelineError:
+def explain(stderr: str, requirements: Sequence[str], indexes: Sequence[str] = ()) -> PipelineError:
     """Return uv's failure as an error: the index was not reached, or no set of packages satisfies the requirements.
 
     Args:
         stderr: uv's standard error.
         requirements: The requirements that were resolved.
+        indexes: The indexes that were searched, possibly with user and password.
     """
+    reason = uv_failures.explain(stderr, indexes, locked=False)
+    if reason is not None:
+        return NetworkError(reason.what, fix=reason.fix, details=stderr.strip()[-600:])
     text = " ".join(re.sub(r"[×╰─▶├│]+", " ", stderr).split())
     lowered = text.lower()
     if _NO_SOLUTION not in lowered and any(sign in lowered for sign in _NOT_REACHED):

@@ -25,6 +25,7 @@ from build.matrix.origins import (
 )
 from build.matrix.values import (
     Architecture,
+    Compression,
     CudaName,
     Date,
     DebianName,
@@ -396,6 +397,12 @@ class Project(Strict):
         default=None,
         description="The registry that users pull from; docs/images.md and the curated environments name it. "
         "The variable `REGISTRY` tells `nox -s publish` where to push.",
+    )
+    compression: dict[Registry, Compression] = Field(
+        default_factory=dict,
+        description="How the layers are compressed that a registry gets: host, or host and namespace, as in `REGISTRY` "
+        "→ `gzip` or `zstd`. Others get `zstd`. Published images stay as they are "
+        "([registries](registries.md#compression)).",
     )
     exclude_newer: Date = Field(
         description="Locks see the package index as of the start of this day (UTC). A later day gives newer packages."

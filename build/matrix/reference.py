@@ -31,6 +31,7 @@ namespace: azureml
 vendor: acme
 source: https://git.example/acme/images
 registry: registry.example/acme
+compression: {registry.example/for-old-clients: gzip}
 exclude-newer: 2026-11-19
 uv: "0.13.9"
 update: {cool-down: 14}

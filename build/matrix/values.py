@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from packaging.requirements import InvalidRequirement
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -100,5 +100,7 @@ Architecture = Annotated[str, Field(pattern=_ARCHITECTURE)]
 Index = Annotated[str, Field(pattern=_INDEX)]
 SnapshotUrl = Annotated[str, Field(pattern=_SNAPSHOT)]
 Registry = Annotated[str, Field(pattern=_REGISTRY)]
+#: How layers are compressed.
+Compression = Literal["gzip", "zstd"]
 #: Why something is as it is; at least a few words.
 Reason = Annotated[str, Field(min_length=10)]

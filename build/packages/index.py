@@ -10,25 +10,31 @@ from __future__ import annotations
 
 import os
 import shlex
-import tempfile
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from email.message import Message
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import uv
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 from pypi_simple import ACCEPT_JSON_PREFERRED, DistributionPackage, ProjectPage
 from pypi_simple.errors import UnsupportedContentTypeError, UnsupportedRepoVersionError
 
-from build.errors import PipelineError
+from build.errors import NetworkError, PipelineError
+from build.packages import index_logins, uv_environment, uv_failures
 from build.packages.distribution import Distribution, File
 from build.packages.index_client import IndexClient
-from build.system import processes
-from build.system.http_failures import HttpError, NoAnswerError, TimedOutError, shown
+from build.system.http_failures import (
+    HttpError,
+    NoAnswerError,
+    ProxyFailedError,
+    StatusError,
+    TimedOutError,
+    shown,
+    without_logins,
+)
 from build.system.http_response import Response
 
 _JSON = "application/vnd.pypi.simple.v1+json"
@@ -51,7 +57,7 @@ class PackageIndex:
         self, indexes: Sequence[str], links: Sequence[Path | str] = (), *, client: IndexClient | None = None
     ) -> None:
         self.indexes = tuple(indexes)
-        self._links = tuple(links)
+        self.links = tuple(links)
         self._all = os.environ.get("UV_INDEX_STRATEGY", "first-index") != "first-index"
         self._known: dict[str, Future[Distribution]] = {}
         self._lock = threading.Lock()
@@ -59,6 +65,8 @@ class PackageIndex:
         self.without_times: set[str] = set()
         #: Places that could not be connected to: tried once, not once for each distribution.
         self._unreachable: set[str] = set()
+        #: Place, as `Distribution` names it → why it did not answer.
+        self._problems: dict[str, PipelineError] = {}
         self._client = client or IndexClient()
 
     def distribution(self, name: str) -> Distribution:
@@ -79,11 +87,25 @@ class PackageIndex:
                 raise
         return future.result()
 
+    def not_reached(self, distribution: Distribution) -> NetworkError:
+        """Return why an index did not say what it has of a distribution.
+
+        Args:
+            distribution: One for which a place did not answer.
+        """
+        problems = [self._problems[place] for place in distribution.not_reached if place in self._problems]
+        problem = problems[0] if problems else None
+        return NetworkError(
+            problem.what if problem else f"the package index does not say what it has of {distribution.name}",
+            where=", ".join(distribution.not_reached),
+            fix=(problem.fix if problem else None) or "check the network, then run it again",
+        )
+
     def _search(self, name: str) -> Distribution:
         files: list[File] = []
         reached: list[str] = []
         not_reached: list[str] = []
-        places = [*((link, False) for link in self._links), *((index, True) for index in self.indexes)]
+        places = [*((link, False) for link in self.links), *((index, True) for index in self.indexes)]
         for place, is_index in places:
             label = shown(place) if isinstance(place, str) else str(place)
             packages = self._packages(place, name, is_index=is_index)
@@ -105,10 +127,12 @@ class PackageIndex:
             return None
         try:
             return self._page(key, name) if is_index else self._linked(place, name)
-        except (NoAnswerError, TimedOutError):
+        except (NoAnswerError, TimedOutError, ProxyFailedError) as failure:
             self._unreachable.add(key)
+            self._problems[shown(key)] = failure
+        except HttpError as failure:
+            self._problems[shown(key)] = _explained(failure, key)
         except (
-            HttpError,
             OSError,  # a directory that does not exist
             ValueError,
             UnsupportedContentTypeError,
@@ -141,6 +165,11 @@ class PackageIndex:
         return [package for package in packages if package.project and canonicalize_name(package.project) == name]
 
 
+def _explained(failure: HttpError, place: str) -> PipelineError:
+    reason = uv_failures.of_status(failure.status, place) if isinstance(failure, StatusError) else None
+    return NetworkError(reason.what, fix=reason.fix) if reason else failure
+
+
 def _parse(answer: Response, name: str) -> list[DistributionPackage]:
     """Return the files on a page, which is JSON (PEP 691) or HTML (PEP 503)."""
     answer.raise_for_status()
@@ -165,32 +194,25 @@ def configured(client: IndexClient | None = None) -> PackageIndex:
     Raises:
         PipelineError: uv's configuration is not valid.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        requirements = Path(folder, "requirements.in")
-        requirements.touch()
-        # There is nothing to resolve: uv only prints where it would search.
-        done = processes.run(
-            [
-                *(uv.find_uv_bin(), "pip", "compile", str(requirements), "--quiet", "--no-header", "--offline"),
-                *("--python-version", "3.11", "--emit-index-url", "--emit-find-links"),
-            ],
-            cwd=Path(folder),
-        )
+    done = uv_environment.print_indexes(uv_environment.environment())
     if done.returncode != 0:
         raise PipelineError(
             "uv cannot tell which package indexes are configured",
             fix="correct uv's configuration: the variables UV_* and the file uv.toml",
-            details=done.stderr.strip()[-600:],
+            details=without_logins(done.stderr.strip()[-600:]),
         )
-    return from_options(done.stdout, client)
+    return from_options(done.stdout, client, logins=index_logins.of_names(os.environ))
 
 
-def from_options(text: str, client: IndexClient | None = None) -> PackageIndex:
+def from_options(
+    text: str, client: IndexClient | None = None, *, logins: Mapping[str, tuple[str, str]] | None = None
+) -> PackageIndex:
     """Return the indexes and directories that options of pip name, as uv writes them into a requirements file.
 
     Args:
         text: The requirements file.
         client: Sends the requests; a client of its own if None.
+        logins: Index → user and password, for those whose address has none.
     """
     default: list[str] = []
     extra: list[str] = []
@@ -205,7 +227,8 @@ def from_options(text: str, client: IndexClient | None = None) -> PackageIndex:
         elif option == "--find-links":
             links += values
     # uv searches the default index last; with ``no-index`` it names none.
-    return PackageIndex([*extra, *default], links, client=client)
+    indexes = [index_logins.with_login(index, logins or {}) for index in (*extra, *default)]
+    return PackageIndex(indexes, links, client=client)
 
 
 def files_of(packages: Iterable[DistributionPackage]) -> tuple[File, ...]:

@@ -11,7 +11,7 @@ import netrc
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from build.system.http import HttpClient
 from build.system.http_response import Response
@@ -89,6 +89,20 @@ def split_login(url: str) -> tuple[str, dict[str, str]]:
     if login is None:
         return bare, {}
     return bare, {"Authorization": f"Basic {base64.b64encode(':'.join(login).encode()).decode()}"}
+
+
+def with_netrc_login(url: str) -> str:
+    """Return a URL with the login that netrc has for its host; one that is in the URL already stays.
+
+    Args:
+        url: ``https://index.example/simple/``.
+    """
+    parts = urlsplit(url)
+    login = None if "@" in parts.netloc else _netrc_login(parts.hostname or "")
+    if login is None:
+        return url
+    user, password = (quote(text, safe="") for text in login)
+    return parts._replace(netloc=f"{user}:{password}@{parts.netloc}").geturl()
 
 
 def _netrc_login(host: str) -> tuple[str, str] | None:

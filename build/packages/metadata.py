@@ -18,7 +18,9 @@ from urllib.parse import unquote, urlsplit
 from remotezip import RemoteIOError, RemoteZip, RemoteZipError
 
 from build.errors import NetworkError, PipelineError
+from build.packages.index import configured
 from build.packages.index_client import IndexClient
+from build.packages.index_logins import with_login_of
 from build.system.http_failures import HttpError, shown
 
 
@@ -64,6 +66,7 @@ def _client() -> IndexClient:
 
 def _served(url: str) -> str:
     """Return the metadata of a wheel on a server."""
+    url = with_login_of(url, configured().indexes)
     answer = _client().read(f"{url}.metadata")
     if answer.ok and answer.content.startswith(b"Metadata-Version:"):
         return answer.text

@@ -9,7 +9,7 @@ from build.plan.states import State, ToBuild, ToMove, ToTest, Unknown, UpToDate
 from build.publish.publication import Published
 from build.publish.release import Release
 from build.registry.address import Registry
-from build.registry.manifests import Manifest, size_of
+from build.registry.manifests import Manifest, compression_of, size_of
 from build.registry.tags import LATEST
 
 
@@ -30,19 +30,24 @@ def decide(question: Question, registered: Registered, registry: Registry, *, si
     stored = answer.stored
     assert stored is not None
     digest = stored.manifest.digest
+    compression = compression_of(stored.manifest)
     ids = frozenset({digest, str(stored.config)})
     if answer.verified != digest:
         reason = "it has no report of today's tests" if answer.verified is None else "the report is about another image"
-        return ToTest(name=question.name, digest=digest, ids=ids, reason=reason)
+        return ToTest(name=question.name, digest=digest, ids=ids, compression=compression, reason=reason)
     release = registered.release
     if release is None or answer.released is None or answer.released.digest != digest:
-        return ToMove(name=question.name, digest=digest, ids=ids, reason=_not_released(release))
+        return ToMove(
+            name=question.name, digest=digest, ids=ids, compression=compression, reason=_not_released(release)
+        )
     tag = answer.released.tag(release.number)
     moved = [name for name, actual in _tags(question, answer, tag).items() if actual != digest]
     if moved:
-        return ToMove(name=question.name, digest=digest, ids=ids, reason=f"not on it: {', '.join(moved)}")
+        return ToMove(
+            name=question.name, digest=digest, ids=ids, compression=compression, reason=f"not on it: {', '.join(moved)}"
+        )
     published = _published(question, release, tag, digest, stored.manifest, registry)
-    return UpToDate(name=question.name, digest=digest, ids=ids, published=published)
+    return UpToDate(name=question.name, digest=digest, ids=ids, compression=compression, published=published)
 
 
 def _why_build(question: Question, answer: Answer, release: Release | None) -> str:

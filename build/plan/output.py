@@ -25,9 +25,27 @@ def print_plan(plan: Plan) -> None:
             soft_wrap=True,
             markup=False,
         )
-    for line in base_lines(plan):
+    for line in notes(plan):
         console.out.print(line, soft_wrap=True, markup=False, highlight=False)
     console.out.print(totals(plan), soft_wrap=True, markup=False)
+
+
+def notes(plan: Plan) -> list[str]:
+    """Say what is not as the committed files say, and stays so: bases, and the compression of published layers."""
+    return [*base_lines(plan), *compression_lines(plan)]
+
+
+def compression_lines(plan: Plan) -> list[str]:
+    """Say which published images have layers of another compression than the matrix chooses."""
+    others: dict[str, list[str]] = {}
+    for state in plan.states if plan.compression else ():
+        if isinstance(state, Present) and state.compression not in ("", plan.compression):
+            others.setdefault(state.compression, []).append(state.name)
+    return [
+        f"matrix.yaml chooses {plan.compression} layers for {plan.registry}; the images that it has with {found} "
+        f"layers stay so (docs/registries.md#compression): {console.some(names)}"
+        for found, names in others.items()
+    ]
 
 
 def base_lines(plan: Plan) -> list[str]:
@@ -96,6 +114,8 @@ def to_json(plan: Plan) -> str:
 
 def _row(state: State) -> dict[str, Any]:
     row: dict[str, Any] = {"name": state.name, "plan": state.word, "reason": state.reason}
+    if isinstance(state, Present):
+        row["compression"] = state.compression
     match state:
         case UpToDate(published=published):
             row |= {"reference": published.pull, "digest": published.digest}
@@ -114,7 +134,7 @@ def to_markdown(plan: Plan) -> str:
         f"**{_escaped(totals(plan))}**",
         *(["\n".join(table)] if rows else []),
         *([gone] if plan.not_in_matrix else []),
-        *(_escaped(line) for line in base_lines(plan)),
+        *(_escaped(line) for line in notes(plan)),
     ]
     return "\n\n".join(parts) + "\n"
 

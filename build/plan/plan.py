@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from build.bases import prepare, published
 from build.bases.published_note import PublishedBases
-from build.builder import image_recipes
+from build.builder import compression, image_recipes
 from build.checkout.project import Project
 from build.errors import LeftOut, RegistryError
 from build.images.image import Image
+from build.matrix.values import Compression
 from build.plan.answers import Registered, ask
 from build.plan.decide import decide
 from build.plan.question import Question, questions
@@ -47,6 +48,8 @@ class Plan:
     base_differences: Mapping[str, Sequence[str]]
     #: Bytes of the packages of the images to build, each file once, as far as the index tells.
     bytes: int
+    #: The compression that the matrix chooses for the registry; None if it has no entry for it.
+    compression: Compression | None = None
     #: Why the images that would replace newer ones are blocked: the checkout is older than the release.
     older: RegistryError | None = None
 
@@ -166,6 +169,7 @@ def make_plan(
         bases=bases,
         base_differences=published.differences(project, bases or {}),
         bytes=sum(packages.values()),
+        compression=compression.named(project.matrix, registry),
         older=older.failure if older else None,
     )
 

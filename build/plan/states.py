@@ -18,6 +18,8 @@ class Present:
     digest: str
     #: The digests by which engines know it: its manifest's, or its configuration's (classic image store).
     ids: frozenset[str]
+    #: That of its layers in the registry: ``gzip``, ``zstd``, ``gzip and zstd``; empty if that is not known.
+    compression: str = ""
     #: Why something is left to do; empty if nothing is.
     reason: str = ""
 

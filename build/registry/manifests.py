@@ -118,6 +118,16 @@ def layers_of(manifest: Manifest) -> tuple[str, ...]:
     return tuple(named_blobs(manifest) or ())[1:]
 
 
+def compression_of(manifest: Manifest) -> str:
+    """How the layers of an image are compressed: ``gzip``, ``zstd``, ``gzip and zstd``; empty if that is not known."""
+    try:
+        types = [str(layer["mediaType"]) for layer in manifest.document["layers"]]
+    except (ValueError, LookupError, TypeError):
+        return ""
+    # Docker's own types write `.tar.gzip`, those of OCI `.tar+gzip`.
+    return " and ".join(name for name in ("gzip", "zstd") if any(each.endswith(name) for each in types))
+
+
 def size_of(manifest: Manifest) -> int:
     """The bytes of the layers and the configuration that an image's manifest names, as stored."""
     return sum((named_blobs(manifest) or {}).values())

@@ -20,7 +20,6 @@ import urllib3
 from build.system import console, retries
 from build.system.http_connections import new_manager, proxy_of
 from build.system.http_failures import (
-    PROXY_FIX,
     HttpError,
     NoAnswerError,
     ProxyFailedError,
@@ -30,6 +29,7 @@ from build.system.http_failures import (
     host_of,
 )
 from build.system.http_response import Response, Stream, status_text
+from build.system.proxies import PROXY_FIX
 from build.system.retries import IDEMPOTENT, RetryPolicy
 
 #: Seconds to connect.

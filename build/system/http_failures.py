@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 import socket
 import ssl
 from typing import Literal
@@ -11,8 +13,12 @@ import urllib3.exceptions
 
 from build.errors import NetworkError
 from build.system.certificates import VARIABLES, describe_ca_bundle
+from build.system.proxies import PROXY_FIX, PROXY_LOGIN_FIX
 
-PROXY_FIX = "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+#: ``user:password@``, wherever it is: what is no address may have one too.
+_LOGIN = re.compile(r"[^\s/'\"`@]+:[^\s/'\"`@]*@")
+#: Words of Python's http.client about a proxy that refuses a tunnel.
+_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
 
 CertificateProblem = Literal["unknown CA", "self-signed", "expired", "not yet valid", "wrong host", "not valid"]
 
@@ -97,12 +103,26 @@ def shown(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return "(not an address)"
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    return without_logins(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl())
+
+
+def without_logins(text: str) -> str:
+    """A text, such as another program's words about an address that is not valid, without users and passwords."""
+    return _LOGIN.sub("****@", text)
 
 
 def host_of(url: str) -> str:
     """The host and port of a URL, as messages name it."""
     return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def is_only_here(url: str) -> bool:
+    """Tell whether an address means this machine itself: in a container, it is the container, or no file at all."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return url.startswith("file:") or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def from_library(failure: Exception, url: str, *, timeout: float) -> HttpError:
@@ -120,13 +140,7 @@ def from_library(failure: Exception, url: str, *, timeout: float) -> HttpError:
     if any(
         isinstance(cause, urllib3.exceptions.ProxyError | urllib3.exceptions.ProxySchemeUnknown) for cause in causes
     ):
-        return ProxyFailedError(
-            f"the proxy for {host} cannot be used",
-            url=url,
-            fix=PROXY_FIX,
-            details=words,
-            again=True,
-        )
+        return _proxy(url, words)
     # A timeout of the connection is a ConnectTimeoutError; NewConnectionError is one too, by inheritance.
     if any(
         isinstance(cause, urllib3.exceptions.TimeoutError)
@@ -143,6 +157,20 @@ def from_library(failure: Exception, url: str, *, timeout: float) -> HttpError:
     if any(isinstance(cause, urllib3.exceptions.LocationValueError) for cause in causes):
         return HttpError("this is not a usable address", url=url, fix="check the address", details=words)
     return NoAnswerError(f"the connection to {host} failed", url=url, details=words, again=True)
+
+
+def _proxy(url: str, words: str) -> ProxyFailedError:
+    host = host_of(url)
+    refused = _TUNNEL.search(words)
+    if refused and refused[1] == "407":
+        what, fix = f"the proxy for {host} asks for a login, or refuses it", PROXY_LOGIN_FIX
+    elif refused and refused[1].startswith("4"):
+        what, fix = f"the proxy refuses to connect to {host}", f"have the proxy allow {host}; {PROXY_FIX}"
+    else:
+        return ProxyFailedError(
+            f"the proxy for {host} cannot be used", url=url, fix=PROXY_FIX, details=words, again=True
+        )
+    return ProxyFailedError(what, url=url, fix=fix, details=words)
 
 
 def _tls(causes: list[BaseException], url: str, words: str) -> TlsError:

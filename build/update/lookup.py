@@ -36,10 +36,11 @@ def look_up(facts: Facts, pins: Sequence[Pin]) -> Files:
         pin, variant = question
         distribution = facts.distribution(variant, pin.name)
         if not distribution.places and not facts.needs_source(variant, pin.text):
+            why = facts.default.not_reached(distribution)
             raise NetworkError(
-                f"the package index does not answer: no files of {pin.name} are known",
-                where=", ".join(distribution.not_reached) or facts.project.loaded.where(*pin.keys),
-                fix="check the network, then run it again; nothing was written",
+                why.what,
+                where=why.where or facts.project.loaded.where(*pin.keys),
+                fix=f"{why.fix}; nothing was written",
             )
         return distribution
 

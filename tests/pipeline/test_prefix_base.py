@@ -12,6 +12,7 @@ import pytest
 from build.bases import prefix, prefix_archive
 from build.bases.prefix import PrefixNotFoundError
 from build.builder.bake import build_environment
+from build.builder.network import of_machine
 from build.engine.connect import Connection
 from build.locks import prefix_python
 from build.locks.prefix_python import RecordedPython
@@ -102,7 +103,7 @@ def test_plain_bake_builds_it_from_the_committed_files(
     done = subprocess.run(
         command,
         cwd=checkout.root,
-        env={**os.environ, **build_environment(connection)},
+        env={**os.environ, **build_environment(connection, of_machine())},
         capture_output=True,
         text=True,
         check=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import dataclasses
 import http.server
@@ -115,7 +116,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         time.sleep(answer.seconds)
         self.wfile.write(answer.body[half:])
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = _answer
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_CONNECT = _answer
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Give what is no HTTP a status line too: by it the engine knows that this server does not speak TLS."""
@@ -124,6 +125,23 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+def guarded(respond: Respond, login: str) -> Respond:
+    """Answer only requests with a login, and others with status 401.
+
+    Args:
+        respond: Gives the answer to a request with the login.
+        login: ``user:password``.
+    """
+    authorization = f"Basic {base64.b64encode(login.encode()).decode()}"
+
+    def answer(request: Request) -> Answer:
+        if request.headers.get("authorization") == authorization:
+            return respond(request)
+        return Answer(status=401, headers={"WWW-Authenticate": 'Basic realm="index"'})
+
+    return answer
 
 
 @contextlib.contextmanager

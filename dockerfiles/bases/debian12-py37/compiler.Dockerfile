@@ -4,4 +4,5 @@
 FROM builder AS compiler
 RUN --mount=type=bind,from=scripts,target=/scripts \
     --mount=type=secret,id=ca-bundle \
+    --mount=type=secret,id=network \
     /scripts/setup-compiler

@@ -5,6 +5,7 @@ FROM ubuntu:18.04@sha256:152dc042452c496007f07ca9127571cb9c29697f42acbfad72324b2
 USER 0
 RUN --mount=type=bind,from=scripts,source=install-packages,target=/install-packages \
     --mount=type=secret,id=ca-bundle \
+    --mount=type=secret,id=network \
     /install-packages ca-certificates libgomp1 python3.7 python3.7-venv tzdata
 RUN python3.7 -m venv --without-pip /opt/venv
 COPY --from=tools bin/uv /usr/local/bin/uv

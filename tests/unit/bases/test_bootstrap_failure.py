@@ -26,6 +26,27 @@ E: Failed to fetch http://mirror.example/debian/dists/trixie/InRelease  Could no
 """
 
 
+REFUSED = """Err:1 http://mirror.example/debian bookworm InRelease
+  {status}  {words} [IP: 192.0.2.1 80]
+E: Failed to fetch http://mirror.example/debian/dists/bookworm/InRelease  {status}  {words} [IP: 192.0.2.1 80]
+"""
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "what", "fix"),
+    [
+        (401, "Unauthorized", "http://mirror.example/debian asks for a login", "INFERENCE_IMAGES_APT_MIRRORS="),
+        (403, "Forbidden", "http://mirror.example/debian, or the proxy in front of it, refuses", "NO_PROXY"),
+        (407, "Proxy Authentication Required", "the proxy for http://mirror.example/debian asks", "HTTPS_PROXY="),
+    ],
+)
+def test_a_mirror_or_a_proxy_that_refuses_is_named(status: int, words: str, what: str, fix: str) -> None:
+    failure = bootstrap_failure.explain(REFUSED.format(status=status, words=words), "a-base", LOG)
+    assert isinstance(failure, NetworkError)
+    assert failure.what.startswith(what)
+    assert fix in str(failure.fix)
+
+
 @pytest.mark.parametrize(
     ("text", "mirror"), [(SIZE, "http://mirror.example/debian"), (HASH, "https://mirror.example:8443")]
 )

@@ -73,3 +73,18 @@ def test_an_index_that_the_build_does_not_reach_is_a_failure_of_the_network(tmp_
         assert type(failure) is kind
         assert failure.exit_code == code
         assert failure.what.startswith("its layer numpy-2.4.6 failed")
+
+
+APT_REFUSED = "E: Failed to fetch http://mirror.example/debian/dists/bookworm/InRelease  401  Unauthorized [IP: ::1 80]"
+
+
+def test_a_mirror_of_apt_that_refuses_is_a_failure_of_the_network(tmp_path: Path) -> None:
+    of_compiler = Failure(target="compiler-debian13-py313", stage="compiler", lines=APT_REFUSED)
+    layer = blame.failure_of(PROJECT, LEFT[ON_13], of_compiler, tmp_path)
+    base = blame.base_failure(PROJECT, "debian12-py311", of_compiler, tmp_path)
+    for failure in (layer, base):
+        assert isinstance(failure, NetworkError)
+        assert failure.what.endswith(": http://mirror.example/debian asks for a login, or refuses it")
+        assert "INFERENCE_IMAGES_APT_MIRRORS" in str(failure.fix)
+    other = blame.base_failure(PROJECT, "debian12-py311", Failure(target=None, stage=None, lines="E: x"), tmp_path)
+    assert type(other) is BuildError

@@ -129,12 +129,12 @@ def test_a_certificate_of_no_public_ca_names_the_file_that_builds_get() -> None:
 
 def test_an_index_that_only_this_machine_reaches_is_a_warning() -> None:
     urls = ["https://user:secret@index.example/simple"]
-    plain = index.judge(urls, [], {})
-    assert plain == ok("package index", "https://index.example/simple answers")
-    assert index.judge(urls, urls, {}).state == "warning"
-    named = index.judge(urls, [], {"UV_DEFAULT_INDEX": urls[0]})
-    assert "UV_DEFAULT_INDEX" in named.text
-    assert "secret" not in named.text
+    assert index.judge(urls) == ok("package index", "https://index.example/simple answers")
+    assert index.judge(urls, ["http://proxy.example:3128"]).state == "ok"
+    for local in (index.judge(["http://user:secret@localhost:8080/simple"]), index.judge(urls, ["http://127.0.0.1:1"])):
+        assert local.state == "warning"
+        assert "builds do not reach http://" in local.text
+        assert "secret" not in local.text
 
 
 def test_a_prefix_is_missing_where_a_selected_image_needs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,13 +8,18 @@ from pathlib import Path
 
 import pytest
 import uv
+from tiny_package import TinyPackage
 
 from build.errors import NetworkError
+from build.locks import lock as locks
 from build.locks import resolve
 from build.locks.resolve import UnsatisfiableError
+from build.packages import metadata
 from build.packages.target import Target, supported_tags
 from build.system.certificates import VARIABLES
-from tests.unit.http_servers import Answer, in_turn, new_authority, serving
+from tests.connect_proxy import connect_proxy
+from tests.pipeline.local_index import LocalIndex, Release
+from tests.unit.http_servers import Answer, guarded, in_turn, new_authority, serving
 
 TARGET = Target(python="3.11", glibc="2.36", exclude_newer="2026-11-19")
 
@@ -121,3 +126,34 @@ def test_uv_trusts_the_certificates_that_each_variable_names(
             resolve.resolve(["some-package==1.0"], TARGET)
 
     assert server.requests[0].path == "/simple/some-package/"
+
+
+def test_a_lock_that_was_made_through_a_mirror_and_a_proxy_names_neither(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = new_authority(tmp_path)
+    release = Release(package=TinyPackage(name="some_package", version="1.0"), uploaded="2026-01-01")
+    for each in ("UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX", "https_proxy"):
+        monkeypatch.delenv(each, raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    index = guarded(LocalIndex(releases=[release]), "index-user:index-password")
+
+    with (
+        serving(index, authority.context("index", "DNS:mirror.example")) as mirror,
+        connect_proxy("proxy-user:proxy-password", {"mirror.example:443": mirror.server_address[1]}) as proxy,
+    ):
+        monkeypatch.setenv("UV_DEFAULT_INDEX", "https://index-user:index-password@mirror.example/simple")
+        monkeypatch.setenv("HTTPS_PROXY", f"http://proxy-user:proxy-password@{proxy.host}")
+        lock = resolve.lock("some", ("some-package",), TARGET)
+        (found,) = lock.packages
+        assert metadata.requires(str(found.url)) == ()
+        with pytest.raises(NetworkError, match=r"the proxy for mirror\.example asks for a login"):
+            monkeypatch.setenv("HTTPS_PROXY", f"http://proxy-user:other-password@{proxy.host}")
+            resolve.resolve(["other-package"], TARGET)
+
+    assert proxy.connected
+    assert found.version == "1.0"
+    text = locks.to_text(lock)
+    for word in ("example", "password", "user", proxy.host, mirror.host):
+        assert word not in text

@@ -19,7 +19,10 @@ from build.registry.manifests import MANIFEST, to_manifest
 
 RECIPE, SUITE = "a" * 64, "b" * 64
 LAYER = "sha256:" + "1" * 64
-IMAGE = to_manifest({"config": {"digest": "sha256:c", "size": 10}, "layers": [{"digest": LAYER, "size": 90}]}, MANIFEST)
+ZSTD = {"mediaType": "application/vnd.oci.image.layer.v1.tar+zstd"}
+IMAGE = to_manifest(
+    {"config": {"digest": "sha256:c", "size": 10}, "layers": [{**ZSTD, "digest": LAYER, "size": 90}]}, MANIFEST
+)
 OTHER = "sha256:" + "0" * 64
 QUESTION = Question(name="one", repository="azureml/one", stand_in="", recipe=RECIPE, suite=SUITE, rolling=True)
 RELEASED = ReleasedImage(
@@ -63,6 +66,7 @@ def test_an_image_with_all_tags_and_today_s_report_is_up_to_date() -> None:
     assert state.published.pull == f"registry.example/team/one:20261126.v2@{IMAGE.digest}"
     assert (state.published.size, state.published.bytes_sent) == (100, 0)
     assert state.published.tags == ("20261126.v2", "latest")
+    assert state.compression == "zstd"
 
 
 @pytest.mark.parametrize(

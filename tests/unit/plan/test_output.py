@@ -9,6 +9,7 @@ import pytest
 from build.bases.published_note import PublishedRootfs
 from build.bases.rootfs_image import RootfsImage
 from build.errors import PipelineError, RegistryError
+from build.matrix.values import Compression
 from build.plan import output
 from build.plan.plan import Plan
 from build.plan.states import Blocked, State, ToBuild, ToTest, Unknown
@@ -25,6 +26,7 @@ def plan(
     is_running: bool = True,
     not_in_matrix: tuple[str, ...] = (),
     differences: tuple[str, ...] = (),
+    compression: Compression | None = None,
 ) -> Plan:
     return Plan(
         registry=Registry(host="registry.example", namespace="team"),
@@ -36,6 +38,7 @@ def plan(
         bases={"debian12": BASE},
         base_differences={"debian12": differences} if differences else {},
         bytes=2_000_000,
+        compression=compression,
     )
 
 
@@ -65,6 +68,25 @@ def test_each_reason_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None
     assert "to build: it is not published yet: a, b" in lines
     assert "blocked: it has | no <lock> (locks/d.txt); nox -s lock: d" in lines
     assert any("not in the matrix: gone" in line for line in lines)
+
+
+def test_published_images_of_another_compression_stay_so_and_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    def published(name: str, compression: str) -> ToTest:
+        return ToTest(name=name, digest="sha256:1", ids=frozenset(), compression=compression)
+
+    states = [published("a", "zstd"), published("b", "gzip"), published("c", "zstd"), published("d", "")]
+    output.print_plan(plan(*states, compression="gzip"))
+    line = (
+        "matrix.yaml chooses gzip layers for registry.example/team; the images that it has with zstd layers stay so "
+        "(docs/registries.md#compression): a, c"
+    )
+    assert line in capsys.readouterr().out.splitlines()
+    assert line in output.to_markdown(plan(*states, compression="gzip"))
+    assert [row.get("compression") for row in json.loads(output.to_json(plan(*states)))["images"]][:2] == [
+        "zstd",
+        "gzip",
+    ]
+    assert output.compression_lines(plan(*states)) == [], "a registry without an entry"
 
 
 def test_the_markdown_has_a_row_for_each_image_with_work() -> None:

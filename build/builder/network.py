@@ -1,0 +1,117 @@
+"""The package indexes, proxies and apt mirrors of this machine, as builds get them: a secret.
+
+A build gets one secret, lines ``NAME=value``; ``image/scripts/install-layer`` and ``install-packages`` read it. A
+secret is in no layer, no label, no history and no cache key, so that an image is the same on a machine with a mirror.
+
+Effects: ``of_machine`` asks uv and pip for their indexes, and reads netrc.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from build.packages.index import configured
+from build.packages.index_client import with_netrc_login
+from build.system import apt_mirrors, proxies
+
+#: The environment variable of buildx from which the bake file makes the secret.
+VARIABLE = "BUILD_NETWORK"
+#: What else uv does in builds as it does here.
+_PASSED_ON = ("UV_INDEX_STRATEGY", "UV_INSECURE_HOST", "UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES")
+#: The logins of apt's mirrors: address, user and password, separated by spaces.
+_APT_LOGINS = "INFERENCE_IMAGES_APT_LOGINS"
+_HIDDEN = "****"
+#: The fewest characters of a password that is hidden without its user: a shorter one may be a part of any word.
+_SHORTEST = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildNetwork:
+    """How builds reach package indexes and archives."""
+
+    #: The indexes, possibly with user and password, in the order in which uv searches them.
+    indexes: Sequence[str]
+    #: The lines of the secret: variable → value.
+    variables: Mapping[str, str]
+
+    @property
+    def secret(self) -> str:
+        """The text of the secret."""
+        return "".join(f"{name}={value}\n" for name, value in self.variables.items())
+
+    def without_passwords(self, text: str) -> str:
+        """Return a text in which no login of an index, a proxy or a mirror is readable.
+
+        Args:
+            text: Output of a build: a program in it could print its environment.
+        """
+        for word in self._hidden:
+            text = text.replace(word, _HIDDEN)
+        return text
+
+    @functools.cached_property
+    def _hidden(self) -> list[str]:
+        words = (word for name, value in self.variables.items() if name != _APT_LOGINS for word in value.split())
+        hidden: set[str] = set()
+        for login in filter(None, map(_login, words)):
+            hidden |= {login, unquote(login)}
+            password = login.partition(":")[2]
+            hidden |= {each for each in (password, unquote(password)) if len(each) >= _SHORTEST}
+        hidden |= {each for each in self.variables.get(_APT_LOGINS, "").split()[2::3] if len(each) >= _SHORTEST}
+        # The longest first: one may contain another.
+        return sorted(hidden, key=len, reverse=True)
+
+
+def of_machine(environ: Mapping[str, str] = os.environ) -> BuildNetwork:
+    """Return how builds reach package indexes and archives: as this machine does.
+
+    Args:
+        environ: The environment variables of this process.
+
+    Raises:
+        PipelineError: uv's configuration is not valid.
+        UsageError: The variable with apt's mirrors is not valid.
+    """
+    index = configured()
+    return of(index.indexes, index.links, environ)
+
+
+def of(indexes: Iterable[str], links: Iterable[object], environ: Mapping[str, str]) -> BuildNetwork:
+    """Return how builds reach package indexes and archives, as `of_machine` does.
+
+    Args:
+        indexes: uv's indexes in the order of the search, the default one last.
+        links: uv's wheel directories, and pages of links to wheels.
+        environ: The environment variables.
+    """
+    # A build does not see directories of this machine.
+    reached = [with_netrc_login(index) for index in indexes if _is_remote(index)]
+    pages = [with_netrc_login(link) for link in links if isinstance(link, str) and _is_remote(link)]
+    variables = {name: environ[name] for name in _PASSED_ON if environ.get(name)}
+    variables |= proxies.in_both_cases(environ)
+    if reached:
+        variables["UV_DEFAULT_INDEX"] = reached[-1]
+    if reached[:-1]:
+        variables["UV_INDEX"] = " ".join(reached[:-1])
+    if pages:
+        variables["UV_FIND_LINKS"] = " ".join(pages)
+    if mirrors := apt_mirrors.from_environment(environ):
+        variables[apt_mirrors.VARIABLE] = " ".join(f"{each.archive}={each.address}" for each in mirrors)
+        logins = (f"{each.address} {' '.join(each.login)}" for each in mirrors if each.login)
+        variables[_APT_LOGINS] = " ".join(logins)
+    return BuildNetwork(indexes=tuple(reached), variables=variables)
+
+
+def _is_remote(url: str) -> bool:
+    return url.startswith(("http://", "https://"))
+
+
+def _login(url: str) -> str:
+    """Return ``user:password`` of an address, an empty text if it has none."""
+    if "://" not in url:
+        return ""
+    return url.partition("://")[2].partition("/")[0].rpartition("@")[0]

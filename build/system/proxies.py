@@ -1,0 +1,24 @@
+"""The proxies that the environment names, and what to do about one that fails.  Pure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+PROXY_FIX = "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+PROXY_LOGIN_FIX = (
+    "write user and password into its address: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT (special characters as %40)"
+)
+
+#: apt reads the lower-case names alone, others both.
+_NAMES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+def in_both_cases(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the variables that name proxies, each in lower and in upper case: some programs read only one of the two.
+
+    Args:
+        environ: Where both are set, the lower-case one counts, as in curl and Python; an empty one means no proxy.
+    """
+    values = {name: environ.get(name, environ.get(name.upper(), "")) for name in _NAMES}
+    return {case: value for name, value in values.items() if value for case in (name, name.upper())}
