@@ -26,6 +26,8 @@ from build.engine.model import OWN_SOURCE, START, Engine, check, folders
 from build.errors import EngineError
 from build.platforms import GO_NAMES
 
+#: The name of Docker's own context: the default socket, or ``DOCKER_HOST``.
+DEFAULT_CONTEXT = "default"
 #: Where Docker's client looks when nothing else is configured.
 DEFAULT_SOCKET = Path("/var/run/docker.sock")
 #: Seconds that an engine has for an answer to "who are you"; it also answers under a build's full load.
@@ -139,7 +141,7 @@ def _context(environ: Mapping[str, str]) -> Candidate | None:
             where=source,
             fix="docker context ls lists the existing ones; docker context use default selects the default one",
         )
-    if context.name == "default" or not context.Host:
+    if context.name == DEFAULT_CONTEXT or not context.Host:
         return None
     return Candidate(
         host=str(context.Host),
@@ -148,6 +150,21 @@ def _context(environ: Mapping[str, str]) -> Candidate | None:
         context=str(context.name),
         tls=context.TLSConfig,
     )
+
+
+def has_context(name: str) -> bool:
+    """Tell whether a Docker context has this name; buildx has a builder of each context's name.
+
+    Raises:
+        EngineError: The contexts cannot be read.
+    """
+    try:
+        return ContextAPI.get_context(name) is not None
+    except Exception as error:
+        # The SDK raises a bare Exception for a context file it cannot read.
+        raise EngineError(
+            f"the Docker context '{name}' cannot be read", fix=f"docker context rm {name}", details=str(error)
+        ) from error
 
 
 def _search(to_ask: Sequence[Candidate]) -> tuple[Engine | None, tuple[tuple[Candidate, str], ...]]:

@@ -86,7 +86,7 @@ def test_what_a_layer_plants_is_found(verified: Checkout, connection: Connection
     try:
         local = find(client, reference)
         assert local is not None
-        target = dataclasses.replace(good, built=dataclasses.replace(good.built, result=local))
+        target = dataclasses.replace(good, built=dataclasses.replace(good.built, local=local))
         (result,) = verify.run(
             [target],
             docker_host=connection.engine.host,

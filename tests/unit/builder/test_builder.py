@@ -52,7 +52,13 @@ def run(steps: Steps, images: list[Any], monkeypatch: pytest.MonkeyPatch) -> lis
     monkeypatch.setattr(Builder, "_build_batches", lambda self, images: steps.build(images))
     nothing = cast(Any, None)
     builder = Builder(
-        project=nothing, connection=nothing, options=Options(), progress=nothing, log=Path(), store=nothing
+        project=nothing,
+        connection=nothing,
+        place=nothing,
+        options=Options(),
+        progress=nothing,
+        log=Path(),
+        store=nothing,
     )
     return builder.build(images)
 
