@@ -91,7 +91,7 @@ def engine_of(name: str) -> EngineBuilder:
     Raises:
         EngineError: Docker's contexts cannot be read.
     """
-    return EngineBuilder(context=name) if name and has_context(name) else EngineBuilder()
+    return EngineBuilder(context=name) if name and has_context(name, "the builder's name") else EngineBuilder()
 
 
 def find_builder(name: str) -> Builder:
@@ -103,7 +103,7 @@ def find_builder(name: str) -> Builder:
     Raises:
         EngineError: It does not exist, does not answer, is too old, or is for another platform; or there is no buildx.
     """
-    if not name or has_context(name):
+    if not name or has_context(name, "the builder's name"):
         return engine_of(name)
     buildx = find_buildx()
     return Standalone(name=name, driver=_read(buildx, name), buildx=buildx)

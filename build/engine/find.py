@@ -7,6 +7,7 @@ Order of the search: ``DOCKER_HOST``, the current Docker context, the default so
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from typing import Any
 
 import requests
 import urllib3
-from docker.context import ContextAPI
+from docker.context import Context, ContextAPI
 from docker.context.config import get_current_context_name
 from docker.errors import DockerException
 from docker.tls import TLSConfig
@@ -125,19 +126,11 @@ def _context(environ: Mapping[str, str]) -> Candidate | None:
     """Return the Docker context in use, or None where that is the default one (the default socket)."""
     asked = environ.get("DOCKER_CONTEXT")
     source = "DOCKER_CONTEXT" if asked else "Docker's config.json"
-    try:
-        context = ContextAPI.get_context(asked or get_current_context_name())
-    except Exception as error:
-        # The SDK raises a bare Exception for a context file it cannot read.
-        raise EngineError(
-            "the current Docker context cannot be read",
-            where=source,
-            fix="docker context use default",
-            details=str(error),
-        ) from error
+    name = asked or get_current_context_name()
+    context = _load_context(name, source)
     if context is None:
         raise EngineError(
-            f"the Docker context '{asked or get_current_context_name()}' does not exist",
+            f"the Docker context '{name}' does not exist",
             where=source,
             fix="docker context ls lists the existing ones; docker context use default selects the default one",
         )
@@ -152,19 +145,46 @@ def _context(environ: Mapping[str, str]) -> Candidate | None:
     )
 
 
-def has_context(name: str) -> bool:
-    """Tell whether a Docker context has this name; buildx has a builder of each context's name.
+def _load_context(name: str, source: str) -> Context | None:
+    """Read a Docker context; None if it does not exist.
 
-    Raises:
-        EngineError: The contexts cannot be read.
+    Args:
+        name: Its name.
+        source: Where the name is from.
     """
     try:
-        return ContextAPI.get_context(name) is not None
+        context = ContextAPI.get_context(name)
     except Exception as error:
         # The SDK raises a bare Exception for a context file it cannot read.
         raise EngineError(
-            f"the Docker context '{name}' cannot be read", fix=f"docker context rm {name}", details=str(error)
+            f"the Docker context '{name}' cannot be read",
+            where=source,
+            fix=f"remove it (docker context rm {name}), or do not use it (docker context use default)",
+            details=str(error),
         ) from error
+    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    meta = folder / "contexts" / "meta" / hashlib.sha256(name.encode()).hexdigest()
+    if context is None and meta.is_dir() and not (folder / "config.json").exists():
+        # Docker's client needs no such file; the SDK looks for contexts next to it.
+        raise EngineError(
+            f"the Docker context '{name}' cannot be read: Docker's configuration has no config.json",
+            where=str(folder),
+            fix=f"echo '{{}}' > {folder / 'config.json'}",
+        )
+    return context
+
+
+def has_context(name: str, source: str) -> bool:
+    """Tell whether a Docker context has this name; buildx has a builder of each context's name.
+
+    Args:
+        name: The name.
+        source: Where it is from, for messages.
+
+    Raises:
+        EngineError: The context cannot be read.
+    """
+    return _load_context(name, source) is not None
 
 
 def _search(to_ask: Sequence[Candidate]) -> tuple[Engine | None, tuple[tuple[Candidate, str], ...]]:
