@@ -84,7 +84,7 @@ def failure_of(project: Project, image: Image, failure: Failure, log: Path) -> P
         return NetworkError(
             f"{what}: the package index cannot be reached from the build",
             where=str(log),
-            fix="check the network of the engine's machine: builds use neither UV_DEFAULT_INDEX nor HTTPS_PROXY, so "
+            fix="check the network of the machine that builds: it uses neither UV_DEFAULT_INDEX nor HTTPS_PROXY, so "
             "they need a direct route to the index, or a wheel source of matrix.yaml that is a directory",
             details=failure.lines,
         )

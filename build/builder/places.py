@@ -19,12 +19,12 @@ from build.engine.connect import Connection
 from build.engine.images import find, reference_of
 from build.engine.model import Engine
 from build.engine.pull import pull
-from build.errors import EngineError, PipelineError
+from build.errors import EngineError, PipelineError, UsageError
 from build.images.image import Image
 from build.images.recipe import Recipe
 from build.locks.lock import UNKNOWN_UPLOAD
 from build.registry import push_failures
-from build.registry.address import Registry
+from build.registry.address import REGISTRY_VARIABLE, Registry
 from build.registry.tags import LATEST
 from build.system import console
 
@@ -202,6 +202,7 @@ class PushedToRegistry:
             reference, words = refused[1], push_failures.shortened(refused[2])
             failure = push_failures.explain(reference.rpartition("/")[2], reference, self.registry, words)
             failure.where = f"{failure.where or self.registry}, pushed to by the builder {self.builder}"
+            failure.fix = f"{failure.fix}; the builder must reach it and gets docker's login: docs/builders.md"
             return failure
         kind = failures.classify(log)
         if kind == "full":
@@ -224,6 +225,15 @@ class PushedToRegistry:
         if has_another_cause or failures.ends_otherwise(log):
             return None
         return EngineError(f"the connection to the builder {self.builder} broke, and it answers again", fix=again)
+
+
+def needs_registry(builder: Standalone) -> UsageError:
+    """Return the failure that no registry is named to which a builder can push."""
+    return UsageError(
+        f"the builder {builder} keeps no images: it needs a registry to push to, and cannot reach the embedded one",
+        fix=f"name one that both the builder and the engine reach: {REGISTRY_VARIABLE}=host[:port][/namespace]; "
+        "or build with the engine, without --builder",
+    )
 
 
 def output(engine: Engine, *, created: str = UNKNOWN_UPLOAD) -> str:

@@ -8,14 +8,12 @@ from typing import Any
 import click
 
 from build.builder.options import Options
-from build.builder.places import EngineStore, Place, PushedToRegistry
+from build.builder.places import EngineStore, Place, PushedToRegistry, needs_registry
 from build.commands.options import Command
 from build.commands.run import Run
 from build.engine.buildx_builder import VARIABLE, EngineBuilder, Standalone
-from build.errors import UsageError
 from build.publish.rights import check_rights
 from build.registry import address
-from build.registry.address import REGISTRY_VARIABLE
 from build.registry.client import Client
 
 
@@ -70,12 +68,7 @@ def place_of(run: Run) -> Place:
         case Standalone() as builder:
             registry = address.from_environment()
             if registry.embedded:
-                raise UsageError(
-                    f"the builder {builder} keeps no images: it needs a registry to push them to, "
-                    "and cannot reach the embedded one",
-                    fix=f"name one that both the builder and the engine reach: {REGISTRY_VARIABLE}=host[:port]"
-                    "[/namespace]; or build with the engine, without --builder",
-                )
+                raise needs_registry(builder)
             return PushedToRegistry(builder=builder, registry=registry, connection=run.connection)
 
 

@@ -202,7 +202,7 @@ def _search(to_ask: Sequence[Candidate]) -> tuple[Engine | None, tuple[tuple[Can
                 + (
                     "unset DOCKER_HOST"
                     if candidate.context is None
-                    else "docker context use default, unset DOCKER_CONTEXT"
+                    else "docker context use default, unset DOCKER_CONTEXT and BUILDX_BUILDER, no --builder"
                 )
                 + f") and run {START}",
             )
