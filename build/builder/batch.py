@@ -123,9 +123,10 @@ class Batch:
 
     def _export_largest(self) -> None:
         """Export the image with the most layers, and build the stages of the others."""
-        largest = max(self._remaining, key=lambda target: len(self._remaining[target].layers))
-        if self._export([largest]):
+        largest = max(self._remaining.values(), key=lambda image: len(image.layers))
+        if self._export([largest.target]):
             self._largest_first = False
+            self._job.place.share(largest, self._digests[largest.target], self._remaining.values())
 
     def _export(self, targets: Sequence[str]) -> bool:
         """Export images, and build the others' stages if they are not built yet; return whether that succeeded."""

@@ -5,9 +5,10 @@ A `Place` says how bake exports images for it, and brings back what was exported
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,12 +20,14 @@ from build.engine.connect import Connection
 from build.engine.images import find, reference_of
 from build.engine.model import Engine
 from build.engine.pull import pull
-from build.errors import EngineError, PipelineError, UsageError
+from build.errors import EngineError, PipelineError, RegistryError, UsageError
 from build.images.image import Image
 from build.images.recipe import Recipe
 from build.locks.lock import UNKNOWN_UPLOAD
 from build.registry import push_failures
 from build.registry.address import REGISTRY_VARIABLE, Registry
+from build.registry.client import Client
+from build.registry.manifests import layers_of
 from build.registry.tags import LATEST
 from build.system import console
 
@@ -71,6 +74,15 @@ class Place(Protocol):
 
     def export(self, image: Image, recipe: Recipe) -> dict[str, list[str]]:
         """Return the overrides with which bake exports an image."""
+
+    def share(self, image: Image, digest: str, others: Iterable[Image]) -> None:
+        """Let the exports of other images find the layers of one that was exported just now.
+
+        Args:
+            image: The image.
+            digest: What buildx reports.
+            others: The images that are exported next.
+        """
 
     def exported(self, image: Image, recipe: Recipe, digest: str) -> BuiltImage | None:
         """Return an image that was exported just now; the engine has it then. None if it is not found.
@@ -130,6 +142,9 @@ class EngineStore:
             "output": [output(self.connection.engine, created=image.lock.newest)],
         }
 
+    def share(self, image: Image, digest: str, others: Iterable[Image]) -> None:
+        """The store has every layer once."""
+
     def exported(self, image: Image, recipe: Recipe, digest: str) -> BuiltImage | None:
         return find_one(self.connection.client, image, recipe)
 
@@ -184,6 +199,22 @@ class PushedToRegistry:
         name = f"{self.registry.host}/{self.registry.repository(image.variant.repository)}"
         return {"tags": [name], "output": [",".join(options)]}
 
+    def share(self, image: Image, digest: str, others: Iterable[Image]) -> None:
+        """Mount the layers that images have in common: BuildKit mounts none with zstd (util/push/push.go)."""
+        repository, names = image.variant.repository, _layer_names(image)
+        with contextlib.suppress(RegistryError), Client(self.registry) as remote:  # then they are sent
+            layers = layers_of(remote.manifest(repository, digest))
+            if len(layers) < len(names):
+                return
+            own = dict(zip(names, layers[-len(names) :], strict=True))
+            for other in others:
+                if not _have_one_base(image, other):
+                    continue
+                shared = (own[name] for name in _layer_names(other) if name in own)
+                for layer in (*layers[: -len(names)], *shared):
+                    if not remote.mount(other.variant.repository, layer, repository):
+                        return
+
     def exported(self, image: Image, recipe: Recipe, digest: str) -> BuiltImage | None:
         if not digest:
             return None
@@ -225,6 +256,24 @@ class PushedToRegistry:
         if has_another_cause or failures.ends_otherwise(log):
             return None
         return EngineError(f"the connection to the builder {self.builder} broke, and it answers again", fix=again)
+
+
+def _have_one_base(one: Image, other: Image) -> bool:
+    """Tell whether two images have the same base image, and layers with the same names the same content."""
+    return (one.variant.base_image_name, one.variant.base_name, one.variant.build_base_name) == (
+        other.variant.base_image_name,
+        other.variant.base_name,
+        other.variant.build_base_name,
+    )
+
+
+def _layer_names(image: Image) -> list[str]:
+    """Return the stages of an image's own layers, in their order in the image (image.Dockerfile.j2)."""
+    names = [layer.name for layer in image.layers]
+    if image.cuda_links:
+        last = max(number for number, layer in enumerate(image.layers) if layer.is_cuda)
+        names.insert(last + 1, image.cuda_links)
+    return names
 
 
 def needs_registry(builder: Standalone) -> UsageError:

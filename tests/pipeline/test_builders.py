@@ -19,7 +19,7 @@ from tests.conftest import Checkout, wait_until
 from tests.pipeline.builders import RelayedBuilder, RemoteBuilder, create, docker_context, relayed, remote_builder
 from tests.pipeline.helpers import change_recipes, local_image, reference
 from tests.pipeline.registries import Running, log_in
-from tests.pipeline.rows import MINIMAL
+from tests.pipeline.rows import MINIMAL, SKLEARN
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("bases_here")]
 
@@ -40,30 +40,36 @@ def far(connection: Connection, folder: Path) -> Iterator[RelayedBuilder]:
         yield builder
 
 
-def forget(client: docker.DockerClient, checkout: Checkout) -> None:
-    """Remove an image of a checkout from the engine; what it was built from stays in BuildKit's cache."""
-    client.images.remove(reference(checkout, MINIMAL))
-    client.images.remove(f"{REPOSITORY}:latest")
+def forget(client: docker.DockerClient, checkout: Checkout, *names: str) -> None:
+    """Remove images of a checkout from the engine; what they were built from stays in BuildKit's cache."""
+    for name in names:
+        client.images.remove(reference(checkout, name))
+        client.images.remove(f"azureml/{name}:latest")
 
 
-def test_a_builder_without_a_store_gives_the_image_that_the_engine_builds(
+def test_a_builder_without_a_store_gives_the_images_that_the_engine_builds(
     checkout: Checkout, engine_client: docker.DockerClient, far: RelayedBuilder, there: Running
 ) -> None:
+    names = (MINIMAL, SKLEARN)
     change_recipes(checkout)
-    assert checkout.run("build", MINIMAL).code == 0
-    expected = local_image(engine_client, checkout, MINIMAL)
-    forget(engine_client, checkout)
+    assert checkout.run("build", *names).code == 0
+    expected = {name: local_image(engine_client, checkout, name) for name in names}
+    forget(engine_client, checkout, *names)
 
-    done = checkout.run("build", MINIMAL, "--builder", far.name, env={**far.environment, **there.environment})
+    done = checkout.run("build", *names, "--builder", far.name, env={**far.environment, **there.environment})
 
     assert done.code == 0, done.text
     assert "with the builder far (driver remote), pushing to" in done.err
     assert far.relay.accepted > 0, "another builder was used"
-    built = local_image(engine_client, checkout, MINIMAL)
-    assert (built.id, built.layers, built.labels) == (expected.id, expected.layers, expected.labels)
-    names = engine_client.images.get(built.id).tags
-    assert sorted(names) == sorted([reference(checkout, MINIMAL), f"{REPOSITORY}:latest"])
-    assert there.tags(REPOSITORY) == [], "an image has a tag before it is tested"
+    for name in names:
+        built = local_image(engine_client, checkout, name)
+        wanted = expected[name]
+        assert (built.id, built.layers, built.labels) == (wanted.id, wanted.layers, wanted.labels)
+        tags = engine_client.images.get(built.id).tags
+        assert sorted(tags) == sorted([reference(checkout, name), f"azureml/{name}:latest"])
+        assert there.tags(f"azureml/{name}") == [], "an image has a tag before it is tested"
+    layers = {digest for image in expected.values() for digest, _ in image.layers}
+    assert there.uploads() == len(layers) + len(names), "a shared layer was sent twice"
     again = checkout.run("build", MINIMAL, env={"BUILDX_BUILDER": far.name, **far.environment, **there.environment})
     assert again.code == 0, again.text
     assert "up to date" in again.out
@@ -207,7 +213,7 @@ def test_a_buildkit_of_its_own_gives_the_same_layers(
     change_recipes(checkout)
     assert checkout.run("build", MINIMAL).code == 0
     expected = local_image(engine_client, checkout, MINIMAL)
-    forget(engine_client, checkout)
+    forget(engine_client, checkout, MINIMAL)
 
     done = checkout.run(
         "build", MINIMAL, "--builder", buildkitd.name, env={**buildkitd.environment, **there.environment}

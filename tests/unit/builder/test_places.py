@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from build.builder.places import PushedToRegistry, output
+from build.builder.places import PushedToRegistry, _layer_names, output
+from build.checkout.project import open_project
 from build.engine.buildx import Buildx
 from build.engine.buildx_builder import Standalone
 from build.errors import EngineError, RegistryError
+from build.images import file_names
 from build.registry.address import parse
 from tests.unit.engine.fixture_engine import ENGINE
+from tests.unit.fixture_project import PROJECT, copy_project
 
 NOTHING = cast(Any, None)
 CREATED = "2026-11-17T15:30:41Z"
@@ -96,3 +100,13 @@ def test_a_full_disk_and_other_failures() -> None:
     assert isinstance(failure, EngineError)
     assert "docker buildx prune --builder far" in str(failure.fix)
     assert place().explain("ERROR: failed to solve: process did not complete\n", has_another_cause=True) is None
+
+
+def test_the_layers_of_an_image_are_known_by_their_stages(tmp_path: Path) -> None:
+    """In the order of the generated Dockerfile: by it, the layers that two images share are found in a manifest."""
+    paths = copy_project(tmp_path / "project")
+    images = open_project(paths).images(PROJECT.variants)
+    assert any(image.cuda_links for image in images)
+    for each in images:
+        text = (paths.root / file_names.image_dockerfile(each.variant.name)).read_text(encoding="utf-8")
+        assert _layer_names(each) == re.findall(r"^COPY --link --from=(\S+) /layer /$", text, re.MULTILINE)
