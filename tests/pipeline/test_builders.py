@@ -89,11 +89,10 @@ def test_the_pipeline_publishes_what_a_builder_without_a_store_pushed(
     built = local_image(engine_client, checkout, MINIMAL)
     assert published["digest"] == built.id
     assert there.tag(REPOSITORY, "latest") == built.id
-    sent = [line for line in there.container.logs().decode().splitlines() if f"PUT /v2/{REPOSITORY}/blobs/" in line]
-    assert all("docker/" not in line for line in sent), "the engine sent a layer again"
+    assert published["status"] == "published"
     again = checkout.run("pipeline", MINIMAL, "--builder", far.name, env=environment)
     assert again.code == 0, again.text
-    assert "already published" in again.out or "up to date" in again.text
+    assert "already published" in again.out
 
 
 def test_a_builder_without_a_store_needs_a_registry(checkout: Checkout, far: RelayedBuilder) -> None:
@@ -221,5 +220,5 @@ def test_a_buildkit_of_its_own_gives_the_same_layers(
 
     assert done.code == 0, done.text
     built = local_image(engine_client, checkout, MINIMAL)
-    assert [digest for digest, _ in built.layers] == [digest for digest, _ in expected.layers]
+    assert built.layers == expected.layers  # the manifests are equal only where the versions of BuildKit are
     assert built.recipe == expected.recipe
