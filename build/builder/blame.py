@@ -85,7 +85,7 @@ def failure_of(project: Project, image: Image, failure: Failure, log: Path) -> P
             f"{what}: the package index cannot be reached from the build",
             where=str(log),
             fix="check the network of the machine that builds: it uses neither UV_DEFAULT_INDEX nor HTTPS_PROXY, so "
-            "they need a direct route to the index, or a wheel source of matrix.yaml that is a directory",
+            "it needs a direct route to the index, or a wheel source of matrix.yaml that is a directory",
             details=failure.lines,
         )
     return BuildError(what, where=str(log), details=failure.lines)
