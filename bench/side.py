@@ -19,6 +19,7 @@ from build.builder.options import Options
 from build.builder.outcomes import built_images
 from build.commands.build import build_images
 from build.commands.build import report as report_build
+from build.commands.building import place_of
 from build.commands.generated_files import check_drift
 from build.commands.run import opened
 from build.errors import INTERRUPTED_EXIT_CODE, PipelineError
@@ -41,7 +42,7 @@ def build_and_publish(report: Path) -> None:
     began = time.monotonic()
     with opened(Selection(group=GROUP)) as run:
         check_drift(run.project)
-        outcomes = build_images(run, Options(), {})
+        outcomes = build_images(run, place_of(run), Options(), {})
         run.finish(report_build(outcomes))
         built_after = time.monotonic()
         published = publish.publish(

@@ -6,7 +6,6 @@ One solve over all targets shares every stage that two images have in common.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from typing import IO, Any
 
 from build.builder.buildx_log import EXPORT, Parser, Step
 from build.builder.network import VARIABLE, BuildNetwork
-from build.engine.connect import Connection
+from build.engine.buildx import Buildx
 from build.paths import Paths
 from build.system import processes
 from build.system.certificates import ca_bundle
@@ -26,6 +25,9 @@ _BUILDX = {"BUILDX_NO_DEFAULT_ATTESTATIONS": "1", "BUILDX_NO_DEFAULT_LOAD": "1"}
 
 #: buildx makes a build argument of this variable, which would change each step; the outputs have times of their own.
 _EPOCH = "SOURCE_DATE_EPOCH"
+
+#: The key of a manifest's digest in the metadata of a build (exporter/containerimage/exptypes in BuildKit's source).
+_DIGEST = "containerimage.digest"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,14 +51,18 @@ class Result:
     exported_after: Mapping[str, float]
     #: Seconds of the whole call.
     seconds: float
+    #: Target → digest of the manifest that was exported, as buildx reports it; empty if the call failed.
+    digests: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Baker:
-    """buildx with an engine, at the root of a checkout."""
+    """buildx with a builder, at the root of a checkout."""
 
     paths: Paths
-    connection: Connection
+    buildx: Buildx
+    #: The environment in which buildx uses the builder.
+    environment: Mapping[str, str]
     network: BuildNetwork
     #: All output is appended to this file.
     log: Path
@@ -73,9 +79,9 @@ class Baker:
 
         Raises:
             KeyboardInterrupt: Ctrl-C; buildx is stopped and waited for.
-            EngineError: No buildx is found.
         """
         command = self._command(request)
+        self._metadata.unlink(missing_ok=True)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("a", encoding="utf-8", buffering=1) as log:  # by lines: people read it while it grows
             log.write(f"$ {' '.join(command)}\n")
@@ -85,7 +91,7 @@ class Baker:
                 on_step=on_step,
                 network=self.network,
             )
-            environment = {**os.environ, **build_environment(self.connection, self.network), **_BUILDX}
+            environment = {**build_environment(self.environment, self.network), **_BUILDX}
             environment.pop(_EPOCH, None)
             returncode = processes.follow(command, follower.line, cwd=self.paths.root, environment=environment)
         return Result(
@@ -93,7 +99,24 @@ class Baker:
             log="".join(follower.lines),
             exported_after=follower.exported_after,
             seconds=follower.elapsed(),
+            digests=self._digests() if returncode == 0 else {},
         )
+
+    @property
+    def _metadata(self) -> Path:
+        return self.paths.state / "bake" / "metadata.json"
+
+    def _digests(self) -> dict[str, str]:
+        """Read the digests from the file that buildx writes at the end: target → what its exporter reports."""
+        try:
+            exported = json.loads(self._metadata.read_text(encoding="utf-8"))
+        except FileNotFoundError:  # nothing was exported
+            return {}
+        return {
+            target: about[_DIGEST]
+            for target, about in exported.items()
+            if isinstance(about, dict) and isinstance(about.get(_DIGEST), str)
+        }
 
     def _command(self, request: Request) -> list[str]:
         """Write the overrides to a bake file and return the command line."""
@@ -102,7 +125,7 @@ class Baker:
         overrides.write_text(json.dumps({"target": dict(request.overrides)}, indent=2), encoding="utf-8")
         files = (self.paths.bake_file, overrides)
         return [
-            *(*self.connection.buildx.command, "bake", "--progress=plain"),
+            *(*self.buildx.command, "bake", "--progress=plain", "--metadata-file", str(self._metadata)),
             *(word for file in files for word in ("--file", str(file))),
             *(["--no-cache"] if request.no_cache else []),
             *request.targets,
@@ -136,6 +159,11 @@ class _Follower:
         self.on_step(step)
 
 
-def build_environment(connection: Connection, network: BuildNetwork) -> dict[str, str]:
-    """Return the environment of buildx: the engine, and what becomes build secrets, the CA bundle and the network."""
-    return {**connection.environment, "CA_BUNDLE": str(ca_bundle() or ""), VARIABLE: network.secret}
+def build_environment(environment: Mapping[str, str], network: BuildNetwork) -> dict[str, str]:
+    """Return the environment of a build: that of buildx, and what becomes build secrets, the CA bundle and the network.
+
+    Args:
+        environment: The environment in which buildx uses a builder.
+        network: How the build reaches package indexes and archives.
+    """
+    return {**environment, "CA_BUNDLE": str(ca_bundle() or ""), VARIABLE: network.secret}

@@ -1,4 +1,4 @@
-"""Build a batch of images in one engine."""
+"""Build a batch of images."""
 
 from __future__ import annotations
 
@@ -11,19 +11,16 @@ from build.builder import blame, overrides
 from build.builder.bake import Baker, Request, Result
 from build.builder.buildx_log import Failure, Step, failure
 from build.builder.events import Event, event
-from build.builder.existing import find_one
 from build.builder.network import BuildNetwork
 from build.builder.options import Options
 from build.builder.outcomes import Built, Failed, Outcome
 from build.builder.overrides import BaseImage
+from build.builder.places import Place
 from build.checkout.project import Project
-from build.engine.connect import Connection
-from build.engine.failures import explain
-from build.engine.images import LocalImage, find
-from build.errors import PipelineError
+from build.engine.buildx import Buildx
+from build.errors import PipelineError, RegistryError
 from build.images.image import Image
 from build.images.recipe import Recipe
-from build.matrix.values import Compression
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +28,8 @@ class Job:
     """The inputs that all batches of a build share."""
 
     project: Project
-    connection: Connection
+    buildx: Buildx
+    place: Place
     options: Options
     #: Called with each event of the build.
     progress: Callable[[Event], None]
@@ -39,8 +37,6 @@ class Job:
     log: Path
     #: How builds reach package indexes and archives.
     network: BuildNetwork
-    #: That of the images' layers.
-    compression: Compression
     #: Image name → recipe.
     recipes: Mapping[str, Recipe]
     #: Name → base image, for every base image below the images.
@@ -48,7 +44,13 @@ class Job:
 
     @property
     def baker(self) -> Baker:
-        return Baker(paths=self.project.paths, connection=self.connection, network=self.network, log=self.log)
+        return Baker(
+            paths=self.project.paths,
+            buildx=self.buildx,
+            environment=self.place.environment,
+            network=self.network,
+            log=self.log,
+        )
 
 
 class Batch:
@@ -56,17 +58,17 @@ class Batch:
 
     1. While base images are new, they are built, and the stages of their images with them.  Their digests go into the
        images' labels.
-    2. In containerd's image store, the image with the most layers is exported alone: exports at the same time would
-       each unpack the layers that the images share.
+    2. Except in the classic image store, the image with the most layers is exported alone: exports at the same time
+       would each unpack or send the layers that the images share.
     3. All other images are exported.
 
     Args:
         job: The inputs that all batches share.
         images: The images of this batch.
-        new_bases: The names of the base images that the engine does not have.
+        base_digests: The names of the base images that need not be built, with their digests.
     """
 
-    def __init__(self, job: Job, images: Sequence[Image], new_bases: set[str]) -> None:
+    def __init__(self, job: Job, images: Sequence[Image], base_digests: Mapping[str, str]) -> None:
         self._job = job
         self._images = images
         #: Bake target → image, for those that are neither exported nor failed.
@@ -74,19 +76,21 @@ class Batch:
         variants = [image.variant for image in images]
         self._base_names = job.project.base_image_names(variants)
         self._used_bases = job.project.build_base_names(variants)
-        self._new_bases = [job.base_images[name] for name in self._base_names if name in new_bases]
+        self._new_bases = [job.base_images[name] for name in self._base_names if name not in base_digests]
         #: One by one once one of them has failed.
         self._bases_at_once = len(self._new_bases)
-        self._largest_first = len(images) > 1 and job.connection.engine.containerd_store
+        self._largest_first = len(images) > 1 and job.place.exports_largest_first
         self._stages_built = False
         self._no_cache = job.options.no_cache
         self._image_overrides: dict[str, Any] = {}
         #: Bake target → seconds from the start of the batch to the end of its export.
         self._exported_after: dict[str, float] = {}
+        #: Bake target → what buildx reports as the digest of its manifest.
+        self._digests: dict[str, str] = {}
         self._seconds = 0.0
         self._failed: list[Failed] = []
-        #: The names of the base images that this batch has built.
-        self.built_bases: set[str] = set()
+        #: The names of the base images that exist now, with their digests.
+        self.base_digests = dict(base_digests)
         #: The base images that failed to build, by name, with the reason.
         self.failed_bases: dict[str, PipelineError] = {}
 
@@ -94,7 +98,7 @@ class Batch:
         """Build the batch and return an outcome for each of its images.
 
         Raises:
-            PipelineError: The engine failed, which concerns all images.
+            PipelineError: The engine, the builder or the registry failed, which concerns all images.
         """
         while self._remaining:
             if self._new_bases:
@@ -104,7 +108,7 @@ class Batch:
             else:
                 self._export(list(self._remaining))
         exported = [image for image in self._images if image.target in self._exported_after]
-        return [*self._failed, *(self._built(image) for image in exported)]
+        return [*self._failed, *(self._outcome(image) for image in exported)]
 
     # ---- the states
 
@@ -118,19 +122,20 @@ class Batch:
         result = self._bake(
             targets=[*(base.target for base in bases), *images],
             images=self._stage_overrides(images),
-            bases=overrides.of_base_images(bases, self._job.connection.engine),
+            bases=overrides.of_base_images(bases, self._job.place),
         )
         if result.returncode != 0:
             self._drop_failed(result)
             return
-        self.built_bases |= {base.name for base in bases}
+        self.base_digests |= {base.name: self._digest_of(base, result) for base in bases}
         self._new_bases = [base for base in self._new_bases if base not in bases]
 
     def _export_largest(self) -> None:
         """Export the image with the most layers, and build the stages of the others."""
-        largest = max(self._remaining, key=lambda target: len(self._remaining[target].layers))
-        if self._export([largest]):
+        largest = max(self._remaining.values(), key=lambda image: len(image.layers))
+        if self._export([largest.target]):
             self._largest_first = False
+            self._job.place.share(largest, self._digests[largest.target], self._remaining.values())
 
     def _export(self, targets: Sequence[str]) -> bool:
         """Export images, and build the others' stages if they are not built yet; return whether that succeeded."""
@@ -151,6 +156,7 @@ class Batch:
             return False
         for target in targets:
             self._exported_after[target] = began + result.exported_after.get(target, result.seconds)
+            self._digests[target] = result.digests.get(target, "")
             del self._remaining[target]
         return True
 
@@ -184,27 +190,26 @@ class Batch:
         return overrides.of_images(
             job.project,
             [(image, job.recipes[image.variant.name]) for image in self._remaining.values()],
-            {name: self._base_in_engine(name) for name in self._base_names if name not in self.failed_bases},
-            job.connection.engine,
-            job.compression,
+            {name: (job.base_images[name], digest) for name, digest in self.base_digests.items()},
+            job.place,
         )
 
-    def _base_in_engine(self, name: str) -> LocalImage:
-        reference = self._job.base_images[name].reference
-        local = find(self._job.connection.client, reference)
-        if local is None:
-            raise PipelineError(f"the engine does not have {reference} after its build", where=str(self._job.log))
-        return local
+    def _digest_of(self, base: BaseImage, result: Result) -> str:
+        """Return the digest of a base image that was built just now."""
+        digest = self._job.place.exported_base(base.reference, result.digests.get(base.target, ""))
+        if digest is None:
+            raise PipelineError(f"{base.reference} is missing after its build", where=str(self._job.log))
+        return digest
 
     def _drop_failed(self, result: Result) -> None:
         """Remove the images that failed from the batch, and the base images without which they cannot be built.
 
         Raises:
-            PipelineError: The engine failed, or something that belongs to no image.
+            PipelineError: The engine, the builder or the registry failed, or something that belongs to no image.
         """
         job = self._job
         cause = failure(result.log)
-        if explained := explain(result.log, job.connection.engine, has_another_cause=cause.stage is not None):
+        if explained := job.place.explain(result.log, has_another_cause=cause.stage is not None):
             raise explained
         targets = blame.failed_targets(cause, self._remaining)
         if self._new_bases and not any(cause.stage in blame.own_stages(self._remaining[target]) for target in targets):
@@ -234,9 +239,13 @@ class Batch:
     def _drop(self, target: str, why: PipelineError) -> None:
         self._failed.append(Failed(name=self._remaining.pop(target).variant.name, why=why))
 
-    def _built(self, image: Image) -> Built:
-        job = self._job
-        built = find_one(job.connection.client, image, job.recipes[image.variant.name])
+    def _outcome(self, image: Image) -> Outcome:
+        """Return the outcome of an image that was exported."""
+        job, name = self._job, image.variant.name
+        try:
+            built = job.place.exported(image, job.recipes[name], self._digests[image.target])
+        except RegistryError as failure:
+            return Failed(name=name, why=failure)
         if built is None:
-            raise PipelineError(f"the engine does not have {image.variant.name} after its build", where=str(job.log))
+            raise PipelineError(f"{name} is missing after its build", where=str(job.log))
         return Built(built=built, seconds=self._exported_after[image.target])

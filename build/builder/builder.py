@@ -15,20 +15,22 @@ from build.builder.existing import find_built
 from build.builder.options import Options
 from build.builder.outcomes import Failed, Outcome, Skipped, UpToDate
 from build.builder.overrides import base_image
+from build.builder.places import Place
 from build.checkout.project import Project
 from build.engine.connect import Connection
-from build.engine.images import find
 from build.errors import PipelineError
 from build.images.image import Image
-from build.matrix.values import Compression
 
 
 @dataclass(frozen=True, kw_only=True)
 class Builder:
-    """Builds images of a checkout in an engine."""
+    """Builds images of a checkout, which an engine has then."""
 
     project: Project
+    #: The engine.
     connection: Connection
+    #: Where the images are kept that are built.
+    place: Place
     options: Options
     #: Called with each event of the build.
     progress: Callable[[Event], None]
@@ -36,8 +38,6 @@ class Builder:
     log: Path
     #: Where root file systems are found that need not be bootstrapped.
     store: RootfsStore
-    #: That of the images' layers.
-    compression: Compression
 
     def build(self, images: Sequence[Image]) -> list[Outcome]:
         """Build the images that the engine does not have, and return an outcome for each, in their order.
@@ -88,7 +88,7 @@ class Builder:
         return {
             name: UpToDate(built=built)
             for name, built in find_built(self.connection.client, images, recipes).items()
-            if compression.fits(self.connection.client, self.connection.engine, built, self.compression)
+            if compression.fits(self.connection.client, self.connection.engine, built, self.place.compression)
         }
 
     def _prepare(self, images: Sequence[Image]) -> tuple[dict[str, Outcome], Collection[str]]:
@@ -115,34 +115,33 @@ class Builder:
         return {name: Skipped(name=name, why=failure) for name, failure in failures.items()}, bases
 
     def _build_batches(self, images: Sequence[Image]) -> dict[str, Outcome]:
-        project, client = self.project, self.connection.client
+        project, place = self.project, self.place
         base_recipes = image_recipes.of_base_images(
             project, project.base_image_names([image.variant for image in images])
         )
         job = Job(
             project=project,
-            connection=self.connection,
+            buildx=self.connection.buildx,
+            place=place,
             options=self.options,
             progress=self.progress,
             log=self.log,
             network=network.of_machine(),
-            compression=self.compression,
             recipes=image_recipes.of(project, images).known,
             base_images={name: base_image(project, name, recipe) for name, recipe in base_recipes.items()},
         )
-        new_bases = {
-            name
-            for name, base in job.base_images.items()
-            if self.options.no_cache or find(client, base.reference) is None
-        }
+        base_digests: dict[str, str] = {}
+        if not self.options.no_cache:
+            found = {name: place.find_base(base.reference) for name, base in job.base_images.items()}
+            base_digests = {name: digest for name, digest in found.items() if digest is not None}
         outcomes: dict[str, Outcome] = {}
         broken: dict[str, PipelineError] = {}
         for start in range(0, len(images), self.options.jobs):
             some = images[start : start + self.options.jobs]
             on_broken = {each.variant.name: broken.get(each.variant.base_image_name) for each in some}
             outcomes |= {name: Failed(name=name, why=why) for name, why in on_broken.items() if why is not None}
-            batch = Batch(job, [each for each in some if on_broken[each.variant.name] is None], new_bases)
+            batch = Batch(job, [each for each in some if on_broken[each.variant.name] is None], base_digests)
             outcomes |= {outcome.name: outcome for outcome in batch.run()}
-            new_bases -= batch.built_bases
+            base_digests = batch.base_digests
             broken |= batch.failed_bases
         return outcomes

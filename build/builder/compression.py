@@ -22,12 +22,13 @@ from build.matrix.values import Compression
 from build.registry.address import Registry
 
 _GZIP = "gzip"
-_DEFAULT: Compression = "zstd"
+#: For registries that the matrix does not name.
+DEFAULT: Compression = "zstd"
 
 
 def chosen(matrix: Matrix, registry: Registry) -> Compression:
     """Return the compression for a registry: that of the matrix, else zstd."""
-    return named(matrix, registry) or _DEFAULT
+    return named(matrix, registry) or DEFAULT
 
 
 def named(matrix: Matrix, registry: Registry) -> Compression | None:

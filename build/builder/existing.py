@@ -36,4 +36,4 @@ def find_one(client: docker.DockerClient, image: Image, recipe: Recipe) -> Built
     local = find(client, reference_of(image.variant.repository, recipe))
     if local is None or local.recipe != recipe.digest:
         return None
-    return BuiltImage(image=image, recipe=recipe, result=local)
+    return BuiltImage(image=image, recipe=recipe, local=local)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from build.bases import builder_context
 from build.bases.local import local_base
-from build.builder.compression import marker
+from build.builder.places import Place
 from build.checkout.project import Project
-from build.engine.images import LocalImage, reference_of
-from build.engine.model import Engine
+from build.engine.images import reference_of
 from build.images import layers
 from build.images.image import Image, bake_target
 from build.images.labels import LABEL, image_labels
 from build.images.recipe import Recipe
-from build.locks.lock import UNKNOWN_UPLOAD
-from build.matrix.values import Compression
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,73 +39,36 @@ def base_image(project: Project, name: str, recipe: Recipe) -> BaseImage:
     return BaseImage(name=name, recipe=recipe, reference=reference_of(repository, recipe))
 
 
-def output(engine: Engine, *, created: str = UNKNOWN_UPLOAD, compression: Compression = "zstd") -> str:
-    """Return bake's output for this engine: layers are compressed where its store keeps them so.
-
-    zstd at build time takes a tenth of the time that gzip takes at push time.
-
-    Args:
-        engine: The engine.
-        compression: That of the layers; the classic image store compresses only while it pushes, with gzip.
-        created: The time in the image's configuration and history, instead of that of the build: ISO 8601, UTC. It is
-            an option of the output, since the build argument ``SOURCE_DATE_EPOCH`` is a part of each step: images with
-            other times would share no step.
-    """
-    epoch = int(datetime.datetime.fromisoformat(created).timestamp())
-    if engine.containerd_store:
-        store = f"type=image,compression={compression},force-compression=true,oci-mediatypes=true,unpack=true"
-    else:
-        store = "type=docker"
-    return f"{store},source-date-epoch={epoch}"
-
-
 def of_images(
-    project: Project,
-    images: Iterable[tuple[Image, Recipe]],
-    base_images: Mapping[str, LocalImage],
-    engine: Engine,
-    compression: Compression = "zstd",
+    project: Project, images: Iterable[tuple[Image, Recipe]], bases: Mapping[str, tuple[BaseImage, str]], place: Place
 ) -> dict[str, Any]:
     """Return the overrides of images that are exported.
 
     Args:
         project: The checkout.
         images: Each image and its recipe.
-        base_images: Name → base image in the engine.
-        engine: The engine.
-        compression: That of their layers.
+        bases: Name → base image, and its digest.
+        place: Where the images are kept.
 
     Returns:
         Bake target → overrides.
     """
     return {
-        image.target: _of_image(project, image, recipe, base_images[image.variant.base_image_name], compression)
-        | {"output": [output(engine, created=image.lock.newest, compression=compression)]}
+        image.target: _of_image(project, image, recipe, *bases[image.variant.base_image_name])
+        | place.export(image, recipe)
         for image, recipe in images
     }
 
 
-def _of_image(
-    project: Project, image: Image, recipe: Recipe, base: LocalImage, compression: Compression
-) -> dict[str, Any]:
-    variant = image.variant
+def _of_image(project: Project, image: Image, recipe: Recipe, base: BaseImage, base_digest: str) -> dict[str, Any]:
     labels = {
         "org.opencontainers.image.base.name": base.reference,
-        "org.opencontainers.image.base.digest": base.id,
+        "org.opencontainers.image.base.digest": base_digest,
         f"{LABEL}.recipe": recipe.digest,
     }
-    tags = [reference_of(variant.repository, recipe)]
-    if compression == "gzip":
-        tags.append(marker(variant.repository, recipe))
-    if variant.stand_in is None:
-        tags.append(f"{variant.repository}:latest")
-    else:
+    if image.variant.stand_in is not None:
         labels = image_labels(image, project.matrix.project) | labels  # its Dockerfile has those of its own base
-    return {
-        "labels": labels,
-        "tags": tags,
-        "contexts": stand_in_contexts(image),
-    }
+    return {"labels": labels, "contexts": stand_in_contexts(image)}
 
 
 def of_stages(image: Image) -> dict[str, Any]:
@@ -117,13 +76,12 @@ def of_stages(image: Image) -> dict[str, Any]:
     return {"contexts": stand_in_contexts(image), "output": ["type=cacheonly"]}
 
 
-def of_base_images(new: Iterable[BaseImage], engine: Engine) -> dict[str, Any]:
+def of_base_images(new: Iterable[BaseImage], place: Place) -> dict[str, Any]:
     """Return the overrides of base images that are built: bake target → overrides."""
     return {
         base.target: {
-            "tags": [base.reference],
             "labels": {f"{LABEL}.recipe": base.recipe.digest, f"{LABEL}.base": base.name},
-            "output": [output(engine)],
+            **place.export_base(base.reference),
         }
         for base in new
     }

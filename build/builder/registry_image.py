@@ -9,10 +9,9 @@ from build.bases.engine_rootfs import RootfsStore
 from build.builder import network
 from build.builder.bake import Baker, Request
 from build.builder.buildx_log import failure
-from build.builder.overrides import output
+from build.builder.places import EngineStore
 from build.checkout.project import Project
 from build.engine.connect import Connection
-from build.engine.failures import explain
 from build.engine.images import find, reference_of
 from build.errors import PipelineError
 from build.images import dockerfiles, recipe
@@ -45,16 +44,21 @@ def build_registry(project: Project, *, connection: Connection, log: Path) -> st
     console.info("building the embedded registry's image (once)")
     store = RootfsStore.of(project, connection.client, address.from_environment())
     prepare.prepare(project, [dockerfiles.registry_base(project.matrix)], locked=False, refresh=False, store=store)
-    result = Baker(paths=project.paths, connection=connection, network=network.of_machine(), log=log).run(
-        Request(
-            targets=["registry"],
-            overrides={"registry": {"tags": [reference], "output": [output(connection.engine)]}},
-        ),
+    place = EngineStore(connection=connection)  # it runs in the engine, whatever builds the images
+    baker = Baker(
+        paths=project.paths,
+        buildx=connection.buildx,
+        environment=place.environment,
+        network=network.of_machine(),
+        log=log,
+    )
+    result = baker.run(
+        Request(targets=["registry"], overrides={"registry": place.export_base(reference)}),
         on_step=lambda step: None,
     )
     if result.returncode != 0:
         cause = failure(result.log)
-        raise explain(result.log, connection.engine, has_another_cause=cause.stage is not None) or PipelineError(
+        raise place.explain(result.log, has_another_cause=cause.stage is not None) or PipelineError(
             "the embedded registry's image failed to build", where=str(log), details=cause.lines
         )
     return reference

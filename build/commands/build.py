@@ -12,12 +12,12 @@ import click
 from build.bases import published
 from build.bases.engine_rootfs import RootfsStore
 from build.bases.published_note import PublishedBases
-from build.builder import compression
 from build.builder.builder import Builder
 from build.builder.options import Options
 from build.builder.outcomes import Built, Failed, Outcome, Skipped, UpToDate, built_images, left_out
+from build.builder.places import Place, PushedToRegistry
 from build.builder.progress import Display
-from build.commands.building import building
+from build.commands.building import builder_option, building, check_registry, place_of
 from build.commands.options import Session, Shown, json_option, selecting
 from build.commands.pull import ask_registry
 from build.commands.run import Run, checked, opened, warn_of
@@ -31,26 +31,33 @@ from build.variants.select import Selection
 
 @click.command("build", cls=Session)
 @building
+@builder_option
 @click.option("--no-pull", is_flag=True, help="Also build the images that the registry has.")
 @json_option
 @selecting
-def build(selection: Selection, options: Options, no_pull: bool, as_json: bool) -> None:
+def build(selection: Selection, options: Options, builder: str, no_pull: bool, as_json: bool) -> None:
     """Bring images into the engine: those that the registry has are pulled, the others are built.
+
+    A builder that keeps no images pushes them to the registry, without a tag, and the engine pulls them.
 
     IMAGE is a name or a glob; the default is the group 'default'.
     """
-    with state.exclusive(repository(), "build"), opened(selection) as unchecked:
+    with state.exclusive(repository(), "build"), opened(selection, builder) as unchecked:
         run = checked(unchecked)
+        place = place_of(run)
+        if isinstance(place, PushedToRegistry):
+            check_registry(run)
         pulls = not (no_pull or options.no_cache or options.refresh_bases)
         bases = ask_registry(run, pulls=pulls, locked=options.locked)
-        run.finish(report(build_images(run, options, bases), "json" if as_json else "table"))
+        run.finish(report(build_images(run, place, options, bases), "json" if as_json else "table"))
 
 
-def build_images(run: Run, options: Options, bases: PublishedBases | None) -> list[Outcome]:
+def build_images(run: Run, place: Place, options: Options, bases: PublishedBases | None) -> list[Outcome]:
     """Build the images that are missing, and show the progress; a failed image is an outcome.
 
     Args:
         run: The command's setting.
+        place: Where the images are kept.
         options: The options of building.
         bases: The bases in the registry; None if it did not answer.
 
@@ -62,17 +69,17 @@ def build_images(run: Run, options: Options, bases: PublishedBases | None) -> li
     names = run.project.build_base_names([image.variant for image in run.images])
     known = published.settle(run.project, names, bases, again=options.refresh_bases)
     stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
-    console.step(f"build: {console.count(len(run.images), 'image')} with the engine at {run.connection.engine.host}")
+    console.step(f"build: {console.count(len(run.images), 'image')} with {place.in_words}")
     with Display(len(run.images)) as progress:
         registry = address.from_environment()
         builder = Builder(
             project=run.project,
             connection=run.connection,
+            place=place,
             options=options,
             progress=progress,
             log=run.project.paths.logs / f"build-{stamp}.log",
             store=RootfsStore.of(run.project, run.connection.client, registry, known),
-            compression=compression.chosen(run.project.matrix, registry),
         )
         return builder.build(run.images)
 

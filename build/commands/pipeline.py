@@ -16,12 +16,12 @@ from build.bases import published as published_bases
 from build.builder.options import Options
 from build.builder.outcomes import built_images
 from build.commands.build import build_images, report
-from build.commands.building import building
+from build.commands.building import builder_option, building, check_registry, place_of
 from build.commands.options import PublishOptions, Session, Shown, publishing, selecting
 from build.commands.plan import fail_if_unknown, plan_of
 from build.commands.publish import finish_release, publish_images
 from build.commands.pull import pull_published, take_over_foundations
-from build.commands.run import Chosen, Run, checked, choose, connected
+from build.commands.run import Chosen, checked, choose, connected
 from build.commands.verify import verify_images
 from build.engine.built import BuiltImage
 from build.errors import LeftOut, UsageError
@@ -32,15 +32,13 @@ from build.plan.plan import Plan
 from build.plan.states import ToMove, ToTest, UpToDate
 from build.publish import output
 from build.publish.publication import Published
-from build.publish.rights import check_rights
-from build.registry import address
-from build.registry.client import Client
 from build.system import console, state
 from build.variants.select import Selection
 
 
 @click.command("pipeline", cls=Session)
 @building
+@builder_option
 @click.option(
     "--workers", type=click.IntRange(1), help="Number of tests that run at a time.  [default: the number of CPUs]"
 )
@@ -57,6 +55,7 @@ from build.variants.select import Selection
 def pipeline(
     selection: Selection,
     options: Options,
+    builder: str,
     workers: int | None,
     publish_options: PublishOptions,
     dry_run: bool,
@@ -106,6 +105,7 @@ def pipeline(
             plan,
             options,
             publish_options,
+            builder,
             workers,
             verbose=verbose,
             check=not force,
@@ -128,6 +128,7 @@ def _bring(
     plan: Plan,
     options: Options,
     publish_options: PublishOptions,
+    builder: str,
     workers: int | None,
     *,
     verbose: bool,
@@ -141,12 +142,13 @@ def _bring(
     """
     if not chosen.images:
         return (), ()
-    with connected(chosen) as run:
+    with connected(chosen, builder) as run:
+        place = place_of(run)
         if check:
-            _check_registry(run)
+            check_registry(run)
         if not (options.no_cache or options.refresh_bases):
             pull_published(run, plan, {each.name: each for each in plan.states if isinstance(each, ToTest | ToMove)})
-        outcomes = build_images(run, options, plan.bases)
+        outcomes = build_images(run, place, options, plan.bases)
         left_out = report(outcomes, shown)
         images = built_images(outcomes)
         if not images:
@@ -159,16 +161,6 @@ def _bring(
                 console.out.print(line, markup=False, soft_wrap=True)
             console.out.print()
         return published, left_out
-
-
-def _check_registry(run: Run) -> None:
-    """Find out before minutes of building whether the login may push."""
-    registry = address.from_environment()
-    if registry.embedded:  # it may not run yet; publishing reports the same
-        return
-    with Client(registry) as client:
-        client.check()
-        check_rights(client, run.project, [image.variant for image in run.images])
 
 
 def release_notes(images: Sequence[BuiltImage], published: Sequence[Published]) -> list[str]:

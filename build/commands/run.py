@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -13,6 +14,8 @@ from build.builder import image_recipes
 from build.builder.existing import find_built
 from build.checkout.project import DEFAULT_GROUP, Project, open_project
 from build.commands.generated_files import images_with_stale_locks, stale_images
+from build.engine import buildx_builder
+from build.engine.buildx_builder import Builder, EngineBuilder, Standalone
 from build.engine.built import BuiltImage
 from build.engine.connect import Connection, connect
 from build.engine.failures import explaining
@@ -57,21 +60,25 @@ class Chosen:
 class Run(Chosen):
     """What the steps of a command with an engine have in common."""
 
+    #: The engine: it has the images, and runs their tests.
     connection: Connection
+    #: What builds images.
+    builder: Builder
 
 
 @contextlib.contextmanager
-def opened(selection: Selection) -> Iterator[Run]:
+def opened(selection: Selection, builder: str | None = None) -> Iterator[Run]:
     """Read the matrix, select images, and connect to the engine, whose failures in the body are explained.
 
     Args:
         selection: The options of the command.
+        builder: As for `connected`.
 
     Raises:
         PipelineError: The matrix is wrong, nothing is selected, or no engine answers.
         EngineError: The engine stops answering, or its disk is full.
     """
-    with connected(choose(selection)) as run:
+    with connected(choose(selection), builder) as run:
         yield run
 
 
@@ -96,15 +103,36 @@ def choose(selection: Selection) -> Chosen:
 
 
 @contextlib.contextmanager
-def connected(chosen: Chosen) -> Iterator[Run]:
+def connected(chosen: Chosen, builder: str | None = None) -> Iterator[Run]:
     """Connect to the engine, whose failures in the body are explained.
 
+    Args:
+        chosen: The images.
+        builder: The name of the builder of a command that builds; empty: the engine. None: the command builds nothing,
+            and only the engine that ``BUILDX_BUILDER`` may name matters.
+
     Raises:
-        EngineError: No engine answers, it stops answering, or its disk is full.
+        EngineError: No engine answers, it stops answering, or its disk is full; or the builder does not exist, or does
+            not answer.
     """
-    engine = require()
+    found: Builder
+    if builder is None:
+        found = buildx_builder.engine_of(os.environ.get(buildx_builder.VARIABLE, ""))
+    else:
+        found = buildx_builder.find_builder(builder)
+    match found:
+        case EngineBuilder():
+            engine = require(found.engine_environment())
+        case Standalone():
+            engine = require()
     with explaining(engine), contextlib.closing(connect(engine)) as connection:
-        yield Run(project=chosen.project, images=chosen.images, left_out=chosen.left_out, connection=connection)
+        yield Run(
+            project=chosen.project,
+            images=chosen.images,
+            left_out=chosen.left_out,
+            connection=connection,
+            builder=found,
+        )
 
 
 AnyChosen = TypeVar("AnyChosen", bound=Chosen)

@@ -29,6 +29,7 @@ class Check:
 CHECKS = (
     Check(name="engine", run=engine.check_engine),
     Check(name="buildx", run=engine.check_buildx),
+    Check(name="builder", run=engine.check_builder),
     Check(name="mmdebstrap", run=bootstrap.check),
     Check(name="disk of the engine", run=disk.check_engine_data),
     Check(name="disk of the clone", run=disk.check_clone),

@@ -28,7 +28,7 @@ def check_engine_data(setting: Setting) -> Sequence[Finding]:
     """
     name = "disk of the engine"
     needed = _ENGINE_GPU if setting.has_gpu_images else _ENGINE
-    engine = find(setting.environ)
+    engine = find(setting.engine_environ)
     if engine is None:
         return [judge(name, *_free(folders(setting.environ).images), needed)]
     free = free_bytes(engine)

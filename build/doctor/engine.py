@@ -1,12 +1,14 @@
-"""The checks of the engine, of its image store, and of buildx."""
+"""The checks of the engine, of its image store, of buildx, and of the builder that the environment names."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from build.doctor.finding import Finding, ok, warning
+from build.builder.places import needs_registry
+from build.doctor.finding import Finding, of_failure, ok, warning
 from build.doctor.setting import Setting
 from build.engine.buildx import find_buildx
+from build.engine.buildx_builder import VARIABLE, EngineBuilder, Standalone, find_builder
 from build.engine.find import require
 from build.engine.model import Engine
 
@@ -17,7 +19,7 @@ def check_engine(setting: Setting) -> Sequence[Finding]:
     Raises:
         EngineError: None answers, or one that cannot build these images.
     """
-    return judge(require(setting.environ))
+    return judge(require(setting.engine_environ))
 
 
 def judge(engine: Engine) -> Sequence[Finding]:
@@ -43,3 +45,18 @@ def check_buildx(setting: Setting) -> Sequence[Finding]:
     del setting
     buildx = find_buildx()
     return [ok("buildx", f"{buildx.version} ({' '.join(buildx.command)})")]
+
+
+def check_builder(setting: Setting) -> Sequence[Finding]:
+    """Look for the builder that the environment names, if it names one that is not an engine.
+
+    Raises:
+        EngineError: It does not exist, does not answer, or cannot build these images.
+    """
+    match find_builder(setting.environ.get(VARIABLE, "")):
+        case EngineBuilder():
+            return []
+        case Standalone() as builder if setting.registry.embedded:
+            return [of_failure("builder", needs_registry(builder))]
+        case Standalone() as builder:
+            return [ok("builder", f"{builder}, which pushes to {setting.registry}")]

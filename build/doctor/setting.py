@@ -1,4 +1,4 @@
-"""What the checks are about: the selected images, the registry, the environment.  Pure."""
+"""What the checks are about: the selected images, the registry, the environment.  Reads Docker's contexts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from build.bases.local import LocalBase, local_base
 from build.checkout.project import Project
+from build.engine.buildx_builder import VARIABLE, engine_of
 from build.registry.address import Registry
 from build.variants.variant import Variant
 
@@ -22,6 +23,15 @@ class Setting:
     registry: Registry
     #: The environment variables.
     environ: Mapping[str, str]
+
+    @property
+    def engine_environ(self) -> dict[str, str]:
+        """The variables with which the engine is found.
+
+        Raises:
+            EngineError: The builder is a Docker context that cannot be read.
+        """
+        return engine_of(self.environ.get(VARIABLE, "")).engine_environment(self.environ)
 
     @functools.cached_property
     def base_names(self) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ def explain(
         return None
     if engine is None or not answers(engine.host, engine.tls):
         return _gone(engine)
-    return None if has_another_cause or _ends_otherwise(failure) else _broke_off(engine)
+    return None if has_another_cause or ends_otherwise(failure) else _broke_off(engine)
 
 
 @contextlib.contextmanager
@@ -107,7 +107,7 @@ def explaining(engine: Engine) -> Iterator[None]:
         raise explanation from error
 
 
-def _ends_otherwise(failure: BaseException | str) -> bool:
+def ends_otherwise(failure: BaseException | str) -> bool:
     """Tell whether the last error in a program's output, the one that ended it, is not that of the connection."""
     errors = re.findall(r"^ERROR: .*$", failure, re.MULTILINE) if isinstance(failure, str) else []
     return bool(errors) and classify(errors[-1]) is None

@@ -7,6 +7,7 @@ Order of the search: ``DOCKER_HOST``, the current Docker context, the default so
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from typing import Any
 
 import requests
 import urllib3
-from docker.context import ContextAPI
+from docker.context import Context, ContextAPI
 from docker.context.config import get_current_context_name
 from docker.errors import DockerException
 from docker.tls import TLSConfig
@@ -26,6 +27,8 @@ from build.engine.model import OWN_SOURCE, START, Engine, check, folders
 from build.errors import EngineError
 from build.platforms import GO_NAMES
 
+#: The name of Docker's own context: the default socket, or ``DOCKER_HOST``.
+DEFAULT_CONTEXT = "default"
 #: Where Docker's client looks when nothing else is configured.
 DEFAULT_SOCKET = Path("/var/run/docker.sock")
 #: Seconds that an engine has for an answer to "who are you"; it also answers under a build's full load.
@@ -123,23 +126,15 @@ def _context(environ: Mapping[str, str]) -> Candidate | None:
     """Return the Docker context in use, or None where that is the default one (the default socket)."""
     asked = environ.get("DOCKER_CONTEXT")
     source = "DOCKER_CONTEXT" if asked else "Docker's config.json"
-    try:
-        context = ContextAPI.get_context(asked or get_current_context_name())
-    except Exception as error:
-        # The SDK raises a bare Exception for a context file it cannot read.
-        raise EngineError(
-            "the current Docker context cannot be read",
-            where=source,
-            fix="docker context use default",
-            details=str(error),
-        ) from error
+    name = asked or get_current_context_name()
+    context = _load_context(name, source)
     if context is None:
         raise EngineError(
-            f"the Docker context '{asked or get_current_context_name()}' does not exist",
+            f"the Docker context '{name}' does not exist",
             where=source,
             fix="docker context ls lists the existing ones; docker context use default selects the default one",
         )
-    if context.name == "default" or not context.Host:
+    if context.name == DEFAULT_CONTEXT or not context.Host:
         return None
     return Candidate(
         host=str(context.Host),
@@ -148,6 +143,48 @@ def _context(environ: Mapping[str, str]) -> Candidate | None:
         context=str(context.name),
         tls=context.TLSConfig,
     )
+
+
+def _load_context(name: str, source: str) -> Context | None:
+    """Read a Docker context; None if it does not exist.
+
+    Args:
+        name: Its name.
+        source: Where the name is from.
+    """
+    try:
+        context = ContextAPI.get_context(name)
+    except Exception as error:
+        # The SDK raises a bare Exception for a context file it cannot read.
+        raise EngineError(
+            f"the Docker context '{name}' cannot be read",
+            where=source,
+            fix=f"remove it (docker context rm {name}), or do not use it (docker context use default)",
+            details=str(error),
+        ) from error
+    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    meta = folder / "contexts" / "meta" / hashlib.sha256(name.encode()).hexdigest()
+    if context is None and meta.is_dir() and not (folder / "config.json").exists():
+        # Docker's client needs no such file; the SDK looks for contexts next to it.
+        raise EngineError(
+            f"the Docker context '{name}' cannot be read: Docker's configuration has no config.json",
+            where=str(folder),
+            fix=f"echo '{{}}' > {folder / 'config.json'}",
+        )
+    return context
+
+
+def has_context(name: str, source: str) -> bool:
+    """Tell whether a Docker context has this name; buildx has a builder of each context's name.
+
+    Args:
+        name: The name.
+        source: Where it is from, for messages.
+
+    Raises:
+        EngineError: The context cannot be read.
+    """
+    return _load_context(name, source) is not None
 
 
 def _search(to_ask: Sequence[Candidate]) -> tuple[Engine | None, tuple[tuple[Candidate, str], ...]]:
@@ -165,7 +202,7 @@ def _search(to_ask: Sequence[Candidate]) -> tuple[Engine | None, tuple[tuple[Can
                 + (
                     "unset DOCKER_HOST"
                     if candidate.context is None
-                    else "docker context use default, unset DOCKER_CONTEXT"
+                    else "docker context use default, unset DOCKER_CONTEXT and BUILDX_BUILDER, no --builder"
                 )
                 + f") and run {START}",
             )

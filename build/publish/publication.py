@@ -39,6 +39,8 @@ class Publication:
     recipe: str
     #: The base that stands in for its own: a part of its immutable tag.
     stand_in: str | None = None
+    #: The digest under which the registry was given it already, without a tag, by the builder; else empty.
+    pushed: str = ""
     #: Whether ``latest`` moves to it.
     rolling: bool = True
     #: The report of its tests; attached to the image before a tag moves.
@@ -62,6 +64,7 @@ class Publication:
             local_reference=built.local.id,
             recipe=built.recipe.digest,
             stand_in=variant.stand_in,
+            pushed=built.pushed,
             rolling=variant.stand_in is None or latest_for_stand_ins,
             report=report,
             inputs=built.recipe.document,

@@ -18,6 +18,7 @@ from build.errors import RegistryError
 from build.publish import plan as plans_of
 from build.publish import records, status, targets
 from build.publish import release as releases
+from build.publish import stored as stored_images
 from build.publish.bases import BasesOf, PushedBase, push_bases, tag_bases
 from build.publish.documents import attach_documents
 from build.publish.ends import attach_ends, ended
@@ -37,6 +38,7 @@ from build.publish.targets import Rules, Target
 from build.publish.writes import Writes
 from build.registry.address import Registry
 from build.registry.client import Client
+from build.registry.known_blobs import KnownBlobs
 from build.registry.manifests import Manifest
 from build.registry.tags import LATEST
 from build.system import console
@@ -287,12 +289,16 @@ def _result(
 def _push_missing(plans: list[Plan], remote: Client, client: DockerClient, progress: Progress | None) -> None:
     """Push what is missing; the digests are written into ``plans``, where a failure finds what was done."""
     layers = Layers(remote, plans)
+    writes = Writes(remote)
     # One after the other: the engine sends five layers of an image at a time anyway, and a layer that two images
     # share is in the registry before the second asks for it.
     for number, plan in enumerate(plans):
         if plan.digest is not None:
             continue
         started = time.monotonic()
+        if _tag_pushed(plan.item, remote, writes):
+            plans[number] = replace(plan, digest=plan.item.pushed, pushed=True, seconds=time.monotonic() - started)
+            continue
         image = local_image(client, plan.item.upload)
         layers.mount(plan.item.repository, image)
         sent = push(plan.item.upload, image, remote, client, progress)
@@ -314,3 +320,14 @@ def _push_missing(plans: list[Plan], remote: Client, client: DockerClient, progr
             seconds=time.monotonic() - started,
         )
         layers.add(plan.item.repository, blobs)
+
+
+def _tag_pushed(item: Publication, remote: Client, writes: Writes) -> bool:
+    """Give an image that the builder pushed its recipe's tag; False if it pushed none, or the registry lost it."""
+    if not item.pushed:
+        return False
+    stored = stored_images.find(remote, item.repository, item.pushed, KnownBlobs(remote))
+    if stored is None or not stored.is_of(item.recipe):
+        return False
+    writes.put(item.repository, item.recipe_tag, stored.manifest)
+    return True

@@ -15,8 +15,8 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.models.images import Image
 
 from build.errors import EngineError
-from build.publish import push_failures
 from build.publish.publication import Upload
+from build.registry import push_failures
 from build.registry.address import Registry
 from build.registry.client import Client
 from build.registry.credentials import credentials
@@ -122,7 +122,9 @@ def push(
                 limited = push_failures.is_rate_limit(words)
                 pause = _POLICY.wait(attempt, limited=limited) if push_failures.is_temporary(words) else None
                 if pause is None:
-                    raise push_failures.explain(item, registry, words)
+                    raise push_failures.explain(
+                        item.name, registry.reference(item.repository, item.tag), registry, words
+                    )
                 attempt += 1
                 transfer.repeat()
                 console.warn(

@@ -91,7 +91,7 @@ def test_what_a_layer_plants_is_found(verified: Checkout, connection: Connection
     try:
         local = find(client, reference)
         assert local is not None
-        target = dataclasses.replace(good, built=dataclasses.replace(good.built, result=local))
+        target = dataclasses.replace(good, built=dataclasses.replace(good.built, local=local))
         (result,) = verify.run(
             [target],
             docker_host=connection.engine.host,
@@ -118,7 +118,7 @@ def test_changed_bytecode_and_settings_are_found(verified: Checkout, connection:
     try:
         local = find(client, reference)
         assert local is not None
-        changed = dataclasses.replace(good, built=dataclasses.replace(good.built, result=local))
+        changed = dataclasses.replace(good, built=dataclasses.replace(good.built, local=local))
         before, after = (
             verify.run(
                 [target],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -103,7 +102,7 @@ def test_plain_bake_builds_it_from_the_committed_files(
     done = subprocess.run(
         command,
         cwd=checkout.root,
-        env={**os.environ, **build_environment(connection, of_machine())},
+        env=build_environment(connection.environment, of_machine()),
         capture_output=True,
         text=True,
         check=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ from docker import DockerClient
 from build.engine import embedded_registry
 from build.errors import EngineError, RegistryError
 from build.publish.publication import Publication
+from build.publish.push import local_image, push
 from build.registry.address import PORT_VARIABLE, Registry, parse
 from build.registry.client import Client
 from build.system.retries import RetryPolicy
@@ -55,6 +57,29 @@ def test_images_arrive_under_three_tags_of_one_digest(engine_client: DockerClien
     # The engine can pull the image again.
     engine_client.images.pull(f"{there.registry.host}/azureml/one", tag="20261123.v1")
     engine_client.images.remove(f"{there.registry.host}/azureml/one:20261123.v1", force=True)
+
+
+def test_what_a_builder_pushed_gets_the_tags_and_is_not_pushed_again(
+    engine_client: DockerClient, there: Running, load: Load
+) -> None:
+    """The engine's image is another one here, which shows whose digest is published."""
+    item, other = load("one", [random_layer(50_000)]), load("two", [random_layer(70_000)])
+    with Client(there.registry) as remote:
+        for each in (item, other):
+            upload = dataclasses.replace(each.upload, repository=item.repository, tag=f"of-{each.name}")
+            push(upload, local_image(engine_client, upload), remote, engine_client, None)
+    digest, of_another_recipe = (str(there.tag(item.repository, tag)) for tag in ("of-one", "of-two"))
+
+    built = dataclasses.replace(item, local_reference=other.local_reference, pushed=digest)
+    (result,) = publish([built], there.registry, engine_client, MONDAY)
+    assert (result.digest, result.status, result.bytes_sent) == (digest, "published", 0)
+    assert {there.tag(item.repository, tag) for tag in ("latest", "20261123.v1", item.recipe_tag)} == {digest}
+
+    for lost in (f"sha256:{'0' * 64}", of_another_recipe):
+        built = dataclasses.replace(load("one", [random_layer(1000)]), pushed=lost)
+        (result,) = publish([built], there.registry, engine_client, MONDAY)
+        assert result.status == "published"
+        assert result.digest not in (digest, lost), "it is not of this recipe"
 
 
 def test_the_engine_keeps_no_further_names(engine_client: DockerClient, there: Running, load: Load) -> None:

@@ -54,11 +54,11 @@ def run(steps: Steps, images: list[Any], monkeypatch: pytest.MonkeyPatch) -> lis
     builder = Builder(
         project=nothing,
         connection=nothing,
+        place=nothing,
         options=Options(),
         progress=nothing,
         log=Path(),
         store=nothing,
-        compression="zstd",
     )
     return builder.build(images)
 

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from build.builder import compression, overrides
+from build.builder import compression, places
 from build.matrix.model import Matrix
 from build.matrix.values import Compression
 from build.registry.address import parse
@@ -51,8 +51,8 @@ def test_a_registry_without_a_namespace_has_that_of_the_matrix() -> None:
 @pytest.mark.parametrize("choice", ["gzip", "zstd"])
 def test_only_the_containerd_store_compresses_at_build_time(choice: Compression) -> None:
     classic = dataclasses.replace(ENGINE, containerd_store=False)
-    assert f"compression={choice}," in overrides.output(ENGINE, compression=choice)
-    assert "compression" not in overrides.output(classic, compression=choice)
+    assert f"compression={choice}," in places.output(ENGINE, compression=choice)
+    assert "compression" not in places.output(classic, compression=choice)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -162,3 +163,18 @@ def test_a_source_is_searched_in_directories(tmp_path: Path) -> None:
     (tmp_path / "torch-2.0-py3-none-any.whl").touch()
     assert wheels._search(["torch==2.0"], [tmp_path], None) == ([], [str(tmp_path)])
     assert wheels._search(["torch==2.1"], [tmp_path], None) == (["torch==2.1"], [str(tmp_path)])
+
+
+def test_a_builder_that_does_not_exist_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    docker = tmp_path / "docker"
+    docker.write_text(
+        '#!/bin/sh\n[ "$2" = version ] && echo "github.com/docker/buildx v0.13.1 x" && exit\n'
+        "echo 'ERROR: no builder \"far\" found' >&2; exit 1\n"
+    )
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    assert engine.check_builder(SETTING) == []
+    named = dataclasses.replace(SETTING, environ={"BUILDX_BUILDER": "far"})
+    (found,) = run_all(named, [Check(name="builder", run=engine.check_builder)])
+    assert (found.state, found.text) == ("missing", "the buildx builder 'far' does not exist")

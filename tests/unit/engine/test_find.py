@@ -42,7 +42,7 @@ def test_a_broken_context_file_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_
     config = _contexts(tmp_path, "work", "tcp://work:2375")
     next(config.rglob("meta.json")).write_text("{")
     monkeypatch.setenv("DOCKER_CONFIG", str(config))
-    with pytest.raises(EngineError, match="Docker context cannot be read"):
+    with pytest.raises(EngineError, match="Docker context 'work' cannot be read"):
         find.find({})
 
 

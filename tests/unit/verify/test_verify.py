@@ -118,7 +118,7 @@ def target(
     local = LocalImage(
         reference=reference, id=image_id, recipe=None, size=0, layers=tuple((one, 1) for one in layers), labels=()
     )
-    return Target(built=BuiltImage(image=image, recipe=Recipe(inputs={"of": name}), result=local))
+    return Target(built=BuiltImage(image=image, recipe=Recipe(inputs={"of": name}), local=local))
 
 
 def with_image(target: Target, image: Image) -> Target:
@@ -237,7 +237,7 @@ def test_the_suite_of_an_image_includes_its_expectations() -> None:
     tests = tool().image_tests
     first = target(GOOD)
     image = first.built.image
-    tagged = replace(first.built, result=replace(first.built.local, reference="another:tag"))
+    tagged = replace(first.built, local=replace(first.built.local, reference="another:tag"))
     assert suite_of(first, tests) == suite_of(replace(first, built=tagged), tests)
     for other in (
         with_image(first, replace(image, lock=replace(image.lock, packages=image.lock.packages[1:]))),
@@ -609,6 +609,6 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 def test_images_with_other_variables_have_other_foundations() -> None:
     one = target(GOOD, "sha256:1", "one:1")
-    changed = replace(one.built, result=replace(one.built.local, settings="another PATH"))
+    changed = replace(one.built, local=replace(one.built.local, settings="another PATH"))
     assert foundation.digest_of(one.built) == foundation.digest_of(target(BAD, "sha256:2", "two:1").built) is not None
     assert foundation.digest_of(changed) != foundation.digest_of(one.built)

@@ -1,11 +1,10 @@
-"""The failures of a push, read from the engine's words.  Pure, but for the stored login."""
+"""The failures of a push, read from the words of the engine or builder that pushes.  Pure, but for the stored login."""
 
 from __future__ import annotations
 
 import re
 
 from build.errors import RegistryError
-from build.publish.publication import Upload
 from build.registry import failures
 from build.registry.address import Registry
 from build.registry.credentials import credentials
@@ -34,17 +33,18 @@ def is_temporary(words: str) -> bool:
     return _has(words, _TEMPORARY)
 
 
-def explain(item: Upload, registry: Registry, words: str) -> RegistryError:
-    """The failure that the engine's words mean.
+def explain(name: str, reference: str, registry: Registry, words: str) -> RegistryError:
+    """The failure that the words of an engine or a builder mean.
 
     Args:
-        item: The image.
+        name: The image, as messages name it.
+        reference: Where it was pushed to.
         registry: The registry.
-        words: The engine's, which contain the registry's.
+        words: Those of the engine or builder, which contain the registry's.
     """
     if is_rate_limit(words):
         logged_in = credentials(registry) is not None
-        return failures.rate_limited(registry, f"pushing {item.name}", logged_in=logged_in, details=words)
+        return failures.rate_limited(registry, f"pushing {name}", logged_in=logged_in, details=words)
     if _has(words, _TLS):
         return failures.tls_failed(registry, words)
     if _has(words, _LOGIN):
@@ -52,9 +52,9 @@ def explain(item: Upload, registry: Registry, words: str) -> RegistryError:
     if _has(words, _NO_ANSWER) and not _has(words, _SERVER):
         return failures.not_there(registry, words)
     return RegistryError(
-        f"the registry {registry.host} did not take {item.name}",
-        where=registry.reference(item.repository, item.tag),
-        fix="publish again: what was pushed is kept; look at the registry's own log",
+        f"the registry {registry.host} did not take {name}",
+        where=reference,
+        fix="run it again: what was pushed is kept; look at the registry's own log",
         details=words,
     )
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from build.publish.publication import Upload
-from build.publish.push_failures import explain, is_temporary
 from build.registry.address import Registry
+from build.registry.push_failures import explain, is_temporary
 
-ITEM = Upload(name="one", repository="azureml/one", local_reference="one:x", tag="x")
 REGISTRY = Registry(host="registry.example:5000")
 
 
@@ -55,7 +53,7 @@ def test_temporary_failures_are_repeated(words: str) -> None:
     ],
 )
 def test_each_failure_is_told_apart_and_keeps_the_registrys_words(words: str, what: str) -> None:
-    failure = explain(ITEM, REGISTRY, words)
+    failure = explain("one", "registry.example:5000/azureml/one:x", REGISTRY, words)
 
     assert what in failure.what
     assert failure.details == words

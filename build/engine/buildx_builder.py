@@ -1,0 +1,183 @@
+"""Find the buildx builder that a user names: the BuildKit of an engine, or one that keeps no images.
+
+Runs ``buildx inspect`` and changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from packaging.version import Version
+
+from build.engine.buildx import Buildx, find_buildx
+from build.engine.find import DEFAULT_CONTEXT, has_context
+from build.engine.model import parse_version
+from build.errors import EngineError
+from build.platforms import LINUX_AMD64
+from build.system import processes
+
+#: The variable with which buildx itself is given a builder (docs.docker.com, "Build variables").
+VARIABLE = "BUILDX_BUILDER"
+#: The first BuildKit whose outputs take ``source-date-epoch`` (exporter/util/epoch in its source).
+MINIMUM_BUILDKIT = Version("0.11")
+#: Seconds that ``buildx inspect`` may take: buildx itself waits 20 s for a remote builder.
+_TIMEOUT = 60
+#: The states of a node (driver/driver.go in the source of buildx) that cannot build; buildx starts those of the other
+#: drivers when they are needed.
+_UNREACHABLE = {"remote": ("inactive", "stopped")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineBuilder:
+    """The BuildKit of an engine (driver ``docker``); the images are in the engine's store."""
+
+    #: The Docker context that names the engine; empty: the engine is searched for as usual.
+    context: str = ""
+
+    def engine_environment(self, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """Return the variables with which ``build.engine.find`` finds the engine.
+
+        Args:
+            environ: The variables to start from.
+        """
+        variables = dict(environ)
+        if self.context and self.context != DEFAULT_CONTEXT:
+            variables.pop("DOCKER_HOST", None)  # it would come first
+        return variables | ({"DOCKER_CONTEXT": self.context} if self.context else {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standalone:
+    """A builder of any other driver: it has no image store, and pushes what it builds to a registry."""
+
+    name: str
+    #: ``docker-container``, ``kubernetes``, ``remote``, …
+    driver: str
+    buildx: Buildx
+
+    def __str__(self) -> str:
+        return f"{self.name} (driver {self.driver})"
+
+    def environment(self, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """Return the environment in which buildx uses this builder.
+
+        Args:
+            environ: The variables to start from: those for Docker may be what the builder's machine is found with.
+        """
+        return {**environ, VARIABLE: self.name}
+
+    def check(self) -> None:
+        """Check that it answers and can build these images.
+
+        Raises:
+            EngineError: It does not; or it is gone, too old, or for another platform.
+        """
+        _read(self.buildx, self.name)
+
+
+Builder = EngineBuilder | Standalone
+
+
+def engine_of(name: str) -> EngineBuilder:
+    """Return the builder of the engine in which images of a builder are tested.
+
+    Args:
+        name: The builder's name, or an empty text. Only Docker contexts name engines.
+
+    Raises:
+        EngineError: Docker's contexts cannot be read.
+    """
+    return EngineBuilder(context=name) if name and has_context(name, "the builder's name") else EngineBuilder()
+
+
+def find_builder(name: str) -> Builder:
+    """Find a builder by name.
+
+    Args:
+        name: A Docker context, ``default``, or what ``docker buildx create`` made. Empty: the usual engine builds.
+
+    Raises:
+        EngineError: It does not exist, does not answer, is too old, or is for another platform; or there is no buildx.
+    """
+    if not name or has_context(name, "the builder's name"):
+        return engine_of(name)
+    buildx = find_buildx()
+    return Standalone(name=name, driver=_read(buildx, name), buildx=buildx)
+
+
+def _read(buildx: Buildx, name: str) -> str:
+    """Return the driver of a builder that is not of a Docker context, once it is checked."""
+    try:
+        done = processes.run([*buildx.command, "inspect", name], timeout=_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        raise _silent(name, f"no answer in {_TIMEOUT} s") from None
+    if done.returncode != 0:
+        # Before its error, buildx reports contexts whose engines do not answer.
+        words = next((line for line in reversed(done.stderr.splitlines()) if line.startswith("ERROR: ")), done.stderr)
+        if f'no builder "{name}" found' in words and f"failed to initialize builder {name} " not in done.stderr:
+            raise _missing(buildx, name)
+        raise _silent(name, done.stderr.strip())
+    return checked_driver(name, done.stdout)
+
+
+def checked_driver(name: str, text: str) -> str:
+    """Return a builder's driver from what ``buildx inspect`` prints, once its nodes are checked.
+
+    Args:
+        name: The builder's name.
+        text: Lines ``Key: value``: the builder, then each of its nodes.
+
+    Raises:
+        EngineError: No node can build: it does not answer, is too old, or is for another platform.
+    """
+
+    def values(key: str) -> list[str]:
+        return re.findall(rf"^{key}:[ \t]*(\S.*?)[ \t]*$", text, re.MULTILINE | re.IGNORECASE)
+
+    driver = next(iter(values("Driver")), "")
+    if errors := values("Error"):
+        raise _silent(name, errors[0])
+    statuses, endpoints = values("Status"), values("Endpoint")
+    if statuses and all(status in _UNREACHABLE.get(driver, ()) for status in statuses):
+        raise _silent(name, f"{', '.join(endpoints)}: {statuses[0]}")
+    platforms = {platform.strip(" *") for line in values("Platforms") for platform in line.split(",")}
+    if platforms and LINUX_AMD64.oci not in platforms:
+        raise EngineError(
+            f"the builder {name} builds for {', '.join(sorted(platforms))}, but these images are for {LINUX_AMD64.oci}",
+            where=", ".join(endpoints),
+            fix=f"name a builder with a node on {LINUX_AMD64.oci}: docker buildx ls",
+        )
+    versions = [parse_version(version) for version in values("Build[kK]it(?: version)?")]
+    if any(
+        Version("0") < version < MINIMUM_BUILDKIT for version in versions
+    ):  # one built from source has only a commit
+        raise EngineError(
+            f"the BuildKit of the builder {name} is too old: {min(versions)}; it must be {MINIMUM_BUILDKIT} or newer",
+            where=", ".join(endpoints),
+            fix="upgrade it, or name another builder: docker buildx ls",
+        )
+    return driver
+
+
+def _missing(buildx: Buildx, name: str) -> EngineError:
+    listed = processes.run([*buildx.command, "ls"], timeout=_TIMEOUT).stdout.splitlines()[1:]
+    # Nodes are indented; the current builder has an asterisk.
+    names = [line.split()[0].rstrip("*") for line in listed if line and not line.startswith(" ")]
+    return EngineError(
+        f"the buildx builder '{name}' does not exist",
+        fix="docker buildx ls lists the existing ones"
+        + (f": {', '.join(names)}" if names else "")
+        + "; docker buildx create makes one",
+    )
+
+
+def _silent(name: str, details: str) -> EngineError:
+    return EngineError(
+        f"the builder {name} does not answer",
+        fix=f"see what `docker buildx inspect --bootstrap {name}` reports and start it again; or build without it",
+        details=details,
+    )

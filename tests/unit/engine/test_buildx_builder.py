@@ -1,0 +1,150 @@
+"""The search for a buildx builder, and the checks of what `buildx inspect` prints of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from build.engine.buildx_builder import EngineBuilder, Standalone, checked_driver, engine_of, find_builder
+from build.errors import EngineError
+
+REMOTE = """\
+Name:          far
+Driver:        remote
+Last Activity: 2026-11-27 07:17:06 +0000 UTC
+
+Nodes:
+Name:             far0
+Endpoint:         tcp://build.example:1234
+Status:           running
+BuildKit version: v0.13.2
+Platforms:        linux/amd64*, linux/amd64/v2, linux/386
+Labels:
+ org.mobyproject.buildkit.worker.executor:         oci
+GC Policy rule#0:
+ All:           false
+"""
+
+
+@pytest.fixture
+def contexts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A configuration of Docker with the context 'work'."""
+    place = tmp_path / "contexts/meta" / hashlib.sha256(b"work").hexdigest()
+    place.mkdir(parents=True)
+    meta = {"Name": "work", "Metadata": {}, "Endpoints": {"docker": {"Host": "tcp://work:2375"}}}
+    (place / "meta.json").write_text(json.dumps(meta))
+    (tmp_path / "config.json").write_text("{}")
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    return tmp_path
+
+
+def buildx(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *, inspect: str = "", errors: str = "", code: int = 0
+) -> None:
+    """Put a program on PATH that answers as `docker buildx` does."""
+    (folder / "inspect").write_text(inspect)
+    (folder / "errors").write_text(errors)
+    program = folder / "docker"
+    program.write_text(f"""#!/bin/sh
+case "$2" in
+version) echo "github.com/docker/buildx v0.13.1 x";;
+ls) printf 'NAME/NODE DRIVER/ENDPOINT\\nfar remote\\n \\\\_ far0 tcp://build.example:1234\\ndefault* docker\\n';;
+inspect) /bin/cat {folder}/errors >&2; /bin/cat {folder}/inspect; [ -s {folder}/inspect ];;
+esac
+""")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+
+
+def test_without_a_name_the_engine_builds() -> None:
+    assert find_builder("") == engine_of("") == EngineBuilder()
+    assert EngineBuilder().engine_environment({"DOCKER_HOST": "x"}) == {"DOCKER_HOST": "x"}
+
+
+def test_a_docker_context_is_the_builder_of_its_engine(contexts: Path) -> None:
+    builder = find_builder("work")
+    assert builder == engine_of("work") == EngineBuilder(context="work")
+    environ = {"DOCKER_HOST": "unix:///other", "DOCKER_CONTEXT": "third", "HOME": "/h"}
+    assert builder.engine_environment(environ) == {"DOCKER_CONTEXT": "work", "HOME": "/h"}
+
+
+def test_the_default_builder_is_that_of_docker_host(contexts: Path) -> None:
+    builder = find_builder("default")
+    assert isinstance(builder, EngineBuilder)
+    environ = builder.engine_environment({"DOCKER_HOST": "unix:///other", "DOCKER_CONTEXT": "work"})
+    assert environ == {"DOCKER_HOST": "unix:///other", "DOCKER_CONTEXT": "default"}
+
+
+def test_a_broken_context_is_an_error(contexts: Path) -> None:
+    next(contexts.rglob("meta.json")).write_text("{")
+    with pytest.raises(EngineError, match="the Docker context 'work' cannot be read"):
+        find_builder("work")
+
+
+def test_a_context_without_the_file_next_to_it_is_an_error(contexts: Path) -> None:
+    """Docker's SDK does not find it then, and it would be taken for a builder without an engine."""
+    (contexts / "config.json").unlink()
+    with pytest.raises(EngineError, match=r"has no config\.json") as caught:
+        find_builder("work")
+    assert str(caught.value.fix) == f"echo '{{}}' > {contexts}/config.json"
+
+
+def test_any_other_builder_is_inspected(contexts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    buildx(tmp_path, monkeypatch, inspect=REMOTE, errors="Cannot load builder work: no daemon\n")
+    builder = find_builder("far")
+    assert isinstance(builder, Standalone)
+    assert str(builder) == "far (driver remote)"
+    assert builder.environment({"BUILDX_BUILDER": "x", "HOME": "/h"}) == {"BUILDX_BUILDER": "far", "HOME": "/h"}
+    assert engine_of("far") == EngineBuilder(), "its images are tested in another engine"
+
+
+def test_a_builder_that_does_not_exist(contexts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    errors = 'Cannot load builder work: no daemon\nERROR: no builder "near" found\n'
+    buildx(tmp_path, monkeypatch, errors=errors)
+    with pytest.raises(EngineError, match="the buildx builder 'near' does not exist") as caught:
+        find_builder("near")
+    assert "existing ones: far, default; docker buildx create" in str(caught.value.fix)
+
+
+def test_a_builder_whose_machine_is_gone(contexts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    errors = 'ERROR: failed to initialize builder far (far0): no daemon\nERROR: no builder "far" found\n'
+    buildx(tmp_path, monkeypatch, errors=errors)
+    with pytest.raises(EngineError, match="the builder far does not answer") as caught:
+        find_builder("far")
+    assert "no daemon" in str(caught.value.details)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ("Status:           running", "Status:           inactive", "does not answer"),
+        ("Status:           running", "Error:            context deadline exceeded", "does not answer"),
+        ("linux/amd64*, linux/amd64/v2, linux/386", "linux/arm64*", "builds for linux/arm64, but these images are for"),
+        ("v0.13.2", "v0.10.6", "the BuildKit of the builder far is too old: 0.10.6; it must be 0.11 or newer"),
+        ("BuildKit version: v0.13.2", "Buildkit:         v0.10.6", "is too old"),
+    ],
+)
+def test_a_builder_that_cannot_build_these_images(old: str, new: str, what: str) -> None:
+    assert old in REMOTE
+    with pytest.raises(EngineError, match=what):
+        checked_driver("far", REMOTE.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("v0.13.2", "v0.0.0+unknown"),  # built from source
+        ("BuildKit version: v0.13.2\n", ""),
+        ("Name:             far0", "Name: far1\nEndpoint: tcp://other:1\nStatus: inactive\n\nName: far0"),
+    ],
+)
+def test_a_builder_of_which_less_is_known_is_tried(old: str, new: str) -> None:
+    assert checked_driver("far", REMOTE.replace(old, new)) == "remote"
+
+
+def test_buildx_starts_a_container_that_does_not_run() -> None:
+    text = "Name: c\nDriver: docker-container\n\nNodes:\nName: c0\nEndpoint: default\nStatus: inactive\n"
+    assert checked_driver("c", text) == "docker-container"
