@@ -73,6 +73,12 @@ class VerifyError(PipelineError):
     exit_code = 1
 
 
+class NotReadyError(PipelineError):
+    """The registry does not have an image with a report of today's tests, so that no tag moves."""
+
+    exit_code = 1
+
+
 class EngineError(PipelineError):
     """There is no engine, it is too old, or it stopped answering."""
 

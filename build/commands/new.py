@@ -13,6 +13,7 @@ from packaging.version import Version
 from build.checkout.project import Project, open_project
 from build.commands import generated_files
 from build.commands.lock import lock_command
+from build.commands.subcommands import Group
 from build.errors import NetworkError, PipelineError, UsageError
 from build.matrix import insert
 from build.matrix.values import NAME, PATTERNS
@@ -28,24 +29,7 @@ from build.system import console, state
 from build.variants.variant import Variant
 
 
-class _Subcommand(click.Command):
-    """A command whose usage line is what people type."""
-
-    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        assert ctx.parent is not None, "it is part of `new`"
-        formatter.write_usage(f"{ctx.parent.command_path} -- {ctx.info_name}", " ".join(self.collect_usage_pieces(ctx)))
-
-
-class _Group(click.Group):
-    """The group of them."""
-
-    command_class = _Subcommand
-
-    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        formatter.write_usage(ctx.command_path, "-- framework|version [OPTIONS] NAME ...")
-
-
-@click.group("new", cls=_Group)
+@click.group("new", cls=Group)
 def new() -> None:
     """Add a framework, or a version of one, to the matrix.
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import Literal
 
 import click
 
@@ -19,9 +20,10 @@ from build.commands.build import build_images, report
 from build.commands.building import building
 from build.commands.options import PublishOptions, Session, Shown, publishing, selecting
 from build.commands.plan import fail_if_unknown, plan_of
-from build.commands.publish import finish_release, publish_images
+from build.commands.publish import finish_release, publish_images, push_images
 from build.commands.pull import pull_published
 from build.commands.run import Chosen, Run, checked, choose, connected
+from build.commands.sharding import disk_option, only_shard
 from build.commands.verify import verify_images
 from build.engine.built import BuiltImage
 from build.errors import LeftOut, UsageError
@@ -31,12 +33,18 @@ from build.plan import output as plan_output
 from build.plan.plan import Plan
 from build.plan.states import ToMove, ToTest, UpToDate
 from build.publish import output
+from build.publish.plan import Plan as Pushed
 from build.publish.publication import Published
 from build.publish.rights import check_rights
 from build.registry import address
 from build.registry.client import Client
 from build.system import console, state
 from build.variants.select import Selection
+
+#: What a run writes to the registry at its end.
+Writes = Literal["release", "images", "nothing"]
+#: What is done with images that are built and tested.
+End = Callable[[Run, Sequence[BuiltImage]], None]
 
 
 @click.command("pipeline", cls=Session)
@@ -45,6 +53,14 @@ from build.variants.select import Selection
     "--workers", type=click.IntRange(1), help="Number of tests that run at a time.  [default: the number of CPUs]"
 )
 @publishing
+@click.option(
+    "--no-tags",
+    is_flag=True,
+    help="Push images under their recipes, and move no tag: `publish --tags-only` does that when all are there.",
+)
+@click.option("--no-push", is_flag=True, help="Build and test what the registry does not have, and push nothing.")
+@click.option("--shard", metavar="K/N", help="Only the images of this shard (`plan --github` names them).")
+@disk_option
 @click.option("--dry-run", is_flag=True, help="Print the plan, and do nothing else.")
 @click.option("--force", is_flag=True, help="Go on although the registry does not say what it has.")
 @click.option(
@@ -59,6 +75,10 @@ def pipeline(
     options: Options,
     workers: int | None,
     publish_options: PublishOptions,
+    no_tags: bool,
+    no_push: bool,
+    shard: str | None,
+    disk: int,
     dry_run: bool,
     force: bool,
     verbose: bool,
@@ -71,10 +91,15 @@ def pipeline(
     """
     if verbose and as_json:
         raise UsageError("--verbose and --json contradict each other", fix="use one of them; JSON has everything")
+    if no_tags and no_push:
+        raise UsageError("--no-tags and --no-push contradict each other", fix="use one of them")
+    writes: Writes = "nothing" if no_push else "images" if no_tags else "release"
     with state.exclusive(repository(), "pipeline"):
         began = time.monotonic()
         console.step("check: the committed files against the matrix")
         chosen = checked(choose(selection))
+        if shard is not None:
+            chosen = only_shard(chosen, shard, disk)
         plan = plan_of(chosen, publish_options, locked=options.locked)
         if dry_run and as_json:
             click.echo(plan_output.to_json(plan))
@@ -86,7 +111,7 @@ def pipeline(
             console.info(plan_output.totals(plan))
         if not force:
             fail_if_unknown(plan)
-        if plan.older and not dry_run:
+        if plan.older and not dry_run and writes != "nothing":
             raise plan.older
         again = options.no_cache or options.refresh_bases
         if dry_run:
@@ -99,48 +124,70 @@ def pipeline(
             plan.bases,
             again=options.refresh_bases,
         )
-        done = {} if again else {each.name: each.published for each in plan.states if isinstance(each, UpToDate)}
-        images = tuple(image for image in chosen.images if image.variant.name not in done)
-        results, left_out = _bring(
-            dataclasses.replace(chosen, images=images),
-            plan,
-            options,
-            publish_options,
-            workers,
-            verbose=verbose,
-            check=not force,
-            shown="nothing" if as_json else "table",
-        )
-        if plan.differences and not publish_options.no_latest:
-            finish_release(chosen.project, publish_options)
-        every = {**done, **{each.name: each for each in results}}
-        published = [every[image.variant.name] for image in chosen.images if image.variant.name in every]
-        if as_json:
-            click.echo(output.to_json(published))
+        shown: Shown = "nothing" if as_json else "table"
+        if writes != "release":
+            done = () if again else tuple(each.name for each in plan.states if isinstance(each, UpToDate | ToMove))
+            pushed: list[Pushed] = []
+
+            def push(run: Run, images: Sequence[BuiltImage]) -> None:
+                if writes == "images":
+                    pushed.extend(push_images(run, images, publish_options))
+
+            check = writes == "images" and not force
+            left_out = _bring(_without(chosen, done), plan, options, workers, push, check=check, shown=shown)
+            if as_json:
+                click.echo(output.pushed_to_json(pushed))
+            else:
+                output.print_pushed(pushed, plan.registry)
         else:
-            output.print_results(published, verbose=verbose)
+            published = (
+                {} if again else {each.name: each.published for each in plan.states if isinstance(each, UpToDate)}
+            )
+
+            def publish(run: Run, images: Sequence[BuiltImage]) -> None:
+                results = publish_images(run, images, publish_options)
+                published.update((each.name, each) for each in results)
+                if verbose:
+                    for line in release_notes(images, results):
+                        console.out.print(line, markup=False, soft_wrap=True)
+                    console.out.print()
+
+            images = _without(chosen, published)
+            left_out = _bring(images, plan, options, workers, publish, check=not force, shown=shown)
+            if plan.differences and not publish_options.no_latest:
+                finish_release(chosen.project, publish_options)
+            results = [published[name] for image in chosen.images if (name := image.variant.name) in published]
+            if as_json:
+                click.echo(output.to_json(results))
+            else:
+                output.print_results(results, verbose=verbose)
+        if not as_json:
             console.out.print(f"\npipeline finished in {console.seconds(time.monotonic() - began)}")
         chosen.finish(left_out)
+
+
+def _without(chosen: Chosen, done: Collection[str]) -> Chosen:
+    """Leave out images for which nothing is left to do."""
+    return dataclasses.replace(chosen, images=tuple(image for image in chosen.images if image.variant.name not in done))
 
 
 def _bring(
     chosen: Chosen,
     plan: Plan,
     options: Options,
-    publish_options: PublishOptions,
     workers: int | None,
+    end: End,
     *,
-    verbose: bool,
     check: bool,
     shown: Shown,
-) -> tuple[Sequence[Published], Sequence[LeftOut]]:
-    """Build, verify and publish images that the registry does not have, or not as they should be.
+) -> Sequence[LeftOut]:
+    """Build and verify images that the registry does not have, or not as they should be, and end with them.
 
     Returns:
-        The results of publishing, and the images that the build left out.
+        The images that the build left out.
     """
     if not chosen.images:
-        return (), ()
+        return ()
     with connected(chosen) as run:
         if check:
             _check_registry(run)
@@ -149,15 +196,10 @@ def _bring(
         outcomes = build_images(run, options, plan.bases)
         left_out = report(outcomes, shown)
         images = built_images(outcomes)
-        if not images:
-            return (), left_out
-        verify_images(run, images, force=False, workers=workers, shown=shown)
-        published = publish_images(run, images, publish_options)
-        if verbose:
-            for line in release_notes(images, published):
-                console.out.print(line, markup=False, soft_wrap=True)
-            console.out.print()
-        return published, left_out
+        if images:
+            verify_images(run, images, force=False, workers=workers, shown=shown)
+            end(run, images)
+        return left_out
 
 
 def _check_registry(run: Run) -> None:
