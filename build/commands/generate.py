@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
-from build.checkout.project import open_project
+from build.checkout.project import Project, open_project
 from build.commands.generated_files import write
 from build.commands.options import Session
+from build.errors import PipelineError
 from build.paths import repository
 from build.system import console, state
 
@@ -22,9 +23,29 @@ def generate() -> None:
     docs/matrix.md.  They are made from matrix.yaml and the locks; no network is needed.
     """
     with state.exclusive(repository(), "generate"):
-        changed = write(open_project(repository()))
+        project = open_project(repository())
+        changed = write(project)
+        _link(project)
     for path in changed[:_NAMED]:
         console.info(path)
     if len(changed) > _NAMED:
         console.info(f"and {len(changed) - _NAMED} more")
     click.echo(f"{len(changed)} files written" if changed else "nothing to write: all files are up to date")
+
+
+def _link(project: Project) -> None:
+    """Give another repository a link to the tool's ``image/``, in which the bake file names build contexts.
+
+    Raises:
+        PipelineError: It has something else of that name.
+    """
+    link, wanted = project.paths.image, project.tool.image
+    if link.exists() and link.samefile(wanted):
+        return
+    if link.is_symlink():  # to another clone of the tool
+        link.unlink()
+    elif link.exists():
+        raise PipelineError(
+            "the name is needed for a link to the tool's files", where=str(link), fix="rename it, or remove it"
+        )
+    link.symlink_to(wanted, target_is_directory=True)

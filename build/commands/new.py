@@ -64,8 +64,9 @@ def new_framework(
         bases = project.matrix.axes.base
         release = choose(found, {base: _target(project, base) for base in bases}, wanted)
         title = title or name
-        file = project.tool.image_tests / "scoring" / f"{name}.py"
-        place = f"tests/images/scoring/{file.name}"
+        is_other = paths.root != project.tool.root
+        file = (paths.scoring if is_other else project.tool.scoring) / f"{name}.py"
+        place = str(file.relative_to(paths.root))
         _say(release, f"frameworks.{name}")
         text = script.skeleton(title, module or found.name.replace("-", "_"), place)
         lines = ["", *entry.framework(name, title, release)]
