@@ -21,7 +21,8 @@ from tests.conftest import ROOT
 FOLDER = ROOT / ".github/workflows"
 
 Result = Literal["success", "failure", "skipped"]
-#: Runs a `run:` line of a job with variables; returns whether it succeeded, and its outputs.
+#: Runs a `run:` line of a job, `images (1/2)` in a job matrix, with variables; returns whether it succeeded, and its
+#: outputs.
 RunLine = Callable[[str, str, Mapping[str, str]], tuple[bool, dict[str, str]]]
 
 _EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
@@ -131,7 +132,9 @@ class Run:
         self.matrix[name] = {
             value: "success"
             if before.get(value) == "success"
-            else self._steps(name, job, {**contexts, "matrix": {key: value}, "strategy": {"job-index": number}})
+            else self._steps(
+                f"{name} ({value})", job, {**contexts, "matrix": {key: value}, "strategy": {"job-index": number}}
+            )
             for number, value in enumerate(each)
         }
         return "failure" if "failure" in self.matrix[name].values() else "success"

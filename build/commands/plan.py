@@ -10,7 +10,7 @@ from build.commands import in_github
 from build.commands.options import PublishOptions, Session, publishing, selecting
 from build.commands.run import Chosen, checked, choose
 from build.commands.sharding import disk_option, shards_of
-from build.errors import LeftOut, LeftOutError, PipelineError, RegistryError
+from build.errors import LeftOut, NotReadyError, PipelineError, RegistryError
 from build.paths import write_atomically
 from build.plan import output
 from build.plan.plan import Options, Plan, make_plan
@@ -119,7 +119,7 @@ def _fail_if_blocked(made: Plan) -> None:
     """Raise if an image cannot be made: then no job need begin, since a release is of all images."""
     blocked = [LeftOut(name=each.name, why=each.why) for each in made.states if isinstance(each, Blocked)]
     if blocked:
-        raise LeftOutError(blocked, len(made.states))
+        raise NotReadyError(blocked, len(made.states), "correct that, or take them out of the selection")
 
 
 def _write(file: Path, text: str) -> None:

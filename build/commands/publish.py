@@ -17,7 +17,7 @@ from build.commands.run import Run, checked, choose, find_images, opened
 from build.commands.verify import target
 from build.engine import embedded_registry
 from build.engine.built import BuiltImage
-from build.errors import LeftOut, LeftOutError, NotReadyError, UsageError, VerifyError
+from build.errors import LeftOut, NotReadyError, PipelineError, UsageError, VerifyError
 from build.paths import repository
 from build.plan.plan import Plan
 from build.plan.states import Blocked, ToMove, UpToDate
@@ -108,12 +108,14 @@ def _publish_tags(selection: Selection, options: PublishOptions, *, verbose: boo
 def _fail_if_missing(plan: Plan) -> None:
     """Raise unless the registry has all images, with reports of today's tests: a release is of all of them."""
     missing = [
-        LeftOut(name=each.name, why=each.why if isinstance(each, Blocked) else NotReadyError(each.reason))
+        LeftOut(name=each.name, why=each.why if isinstance(each, Blocked) else PipelineError(each.reason))
         for each in plan.states
         if not isinstance(each, UpToDate | ToMove)
     ]
     if missing:
-        raise LeftOutError(missing, len(plan.states))
+        raise NotReadyError(
+            missing, len(plan.states), "build, test and push them: nox -s pipeline -- --no-tags; no tag was moved"
+        )
 
 
 def _publication(plan: Plan, name: str) -> Publication:

@@ -77,8 +77,8 @@ def test_the_smallest_are_put_together_where_there_are_too_many() -> None:
     cells = [cell(number, base="one", size=number * MB, gpu=True) for number in range(12)]
     divided = shards.divide(cells, most=10)
     assert [shard.images for shard in divided if len(shard.images) > 1] == [
-        ("image-0000", "image-0001"),
         ("image-0002", "image-0003"),
+        ("image-0000", "image-0001"),
     ]
 
 
