@@ -8,7 +8,7 @@ import click
 
 from build.commands.subcommands import Group
 from build.errors import UsageError
-from build.github import files, issue, job
+from build.github import changes, files, issue, job
 from build.github import pull_request as pull_requests
 from build.paths import repository
 from build.system import console
@@ -19,26 +19,32 @@ def github() -> None:
     """For jobs of GitHub Actions: a pull request for changed files, an issue for a failure (docs/ci.md)."""
 
 
+@github.command("changes")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def write_changes(folder: Path) -> None:
+    """Write what is changed in this checkout into FOLDER, for `pull-request` in a job that may push."""
+    changes.write_patch(repository().root, folder)
+
+
 @github.command("pull-request")
 @click.option("--branch", required=True, help="The branch that is pushed, and kept up to date.")
 @click.option("--title", required=True, help="The title of the pull request, and the message of its commit.")
-@click.option(
-    "--body",
-    required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="A file with the description of the pull request, Markdown.",
-)
-def pull_request(branch: str, title: str, body: Path) -> None:
-    """Open or update a pull request with what is changed in this checkout; without changes, do nothing."""
+@click.option("--artifact", metavar="NAME", help="Download FOLDER first: an artifact of this run.")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def pull_request(branch: str, title: str, artifact: str | None, folder: Path) -> None:
+    """Open or update a pull request with the changes in FOLDER, whose summary.md describes it."""
+    this_job, root = job.from_environment(), repository().root
+    if artifact is not None:
+        changes.download(this_job, artifact, folder)
+    changes.apply_patch(root, folder)
+    summary = folder / changes.SUMMARY
     try:
-        text = body.read_text(encoding="utf-8")
+        text = summary.read_text(encoding="utf-8")
     except OSError as failure:
-        raise UsageError(
-            "the description cannot be read", where=str(body), fix="nox -s update -- --summary FILE"
-        ) from failure
-    address = pull_requests.propose(
-        repository().root, job.from_environment(), branch=branch, title=title, body=files.cut(text, files.BODY_LIMIT)
-    )
+        fix = f"nox -s update -- --summary {summary}"
+        raise UsageError("the description cannot be read", where=str(summary), fix=fix) from failure
+    body = files.cut(text, files.BODY_LIMIT)
+    address = pull_requests.propose(root, this_job, branch=branch, title=title, body=body)
     console.out.print(address or "nothing has changed: no pull request", soft_wrap=True, markup=False)
     files.add_summary(f"{text}\n\n{address}\n" if address else "Nothing has changed: no pull request.\n")
 

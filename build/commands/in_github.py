@@ -13,7 +13,6 @@ from build.github import files
 from build.plan import output, shards
 from build.plan.plan import Plan
 from build.plan.shards import Shard
-from build.plan.states import ToBuild, ToTest, Unknown
 from build.publish.publication import Published
 from build.publish.release import repository_of
 from build.registry.address import Registry
@@ -34,7 +33,7 @@ def write_plan(plan: Plan, divided: Sequence[Shard], disk: int) -> None:
     Raises:
         PipelineError: This is not a job of GitHub Actions, or a file cannot be written.
     """
-    names = [each.name for each in plan.states if isinstance(each, ToBuild | ToTest | Unknown)]
+    names = output.to_make(plan)
     busy = shards.with_work(divided, names)
     for shard in shards.too_large(busy, disk):
         console.warn(

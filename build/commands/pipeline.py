@@ -23,7 +23,7 @@ from build.commands.plan import fail_if_unknown, plan_of
 from build.commands.publish import finish_release, publish_images, push_images
 from build.commands.pull import pull_published
 from build.commands.run import Chosen, Run, checked, choose, connected
-from build.commands.sharding import disk_option, only_shard
+from build.commands.sharding import disk_option, only_shard, shards_of
 from build.commands.verify import verify_images
 from build.engine.built import BuiltImage
 from build.errors import LeftOut, UsageError
@@ -98,11 +98,12 @@ def pipeline(
         began = time.monotonic()
         console.step("check: the committed files against the matrix")
         chosen = checked(choose(selection))
+        divided = shards_of(chosen, disk)
         if shard is not None:
-            chosen = only_shard(chosen, shard, disk)
+            chosen = only_shard(chosen, shard, divided)
         plan = plan_of(chosen, publish_options, locked=options.locked)
         if dry_run and as_json:
-            click.echo(plan_output.to_json(plan))
+            click.echo(plan_output.to_json(plan, divided))
         elif dry_run:
             plan_output.print_plan(plan)
         else:

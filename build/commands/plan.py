@@ -54,14 +54,15 @@ def plan(
     """
     chosen = checked(choose(selection))
     made = plan_of(chosen, publish_options)
+    divided = shards_of(chosen, disk)
     if as_json:
-        click.echo(output.to_json(made))
+        click.echo(output.to_json(made, divided))
     else:
         output.print_plan(made)
     if summary is not None:
         _write(summary, output.to_markdown(made))
     if github:
-        in_github.write_plan(made, shards_of(chosen, disk), disk)
+        in_github.write_plan(made, divided, disk)
     if not (github and force):
         fail_if_unknown(made)
     if github:

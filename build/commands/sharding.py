@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import click
 
@@ -36,17 +37,17 @@ def shards_of(chosen: Chosen, disk: int) -> tuple[Shard, ...]:
     return shards.divide(shards.cells(chosen.images), disk=disk)
 
 
-def only_shard(chosen: Chosen, text: str, disk: int) -> Chosen:
+def only_shard(chosen: Chosen, text: str, divided: Sequence[Shard]) -> Chosen:
     """Return the images of one shard; images that cannot be made are in none.
 
     Args:
         chosen: All selected images.
         text: The shard: ``3/12``.
-        disk: Gigabytes that a shard may take.
+        divided: All shards.
 
     Raises:
         UsageError: There is no such shard.
     """
-    names = shards.find(shards_of(chosen, disk), text).images
+    names = shards.find(divided, text).images
     images = tuple(image for image in chosen.images if image.variant.name in names)
     return dataclasses.replace(chosen, images=images, left_out=())

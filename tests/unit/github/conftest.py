@@ -37,6 +37,10 @@ class Gh:
     def answer(self, answers: dict[str, Any]) -> None:
         (self.folder / "answers").write_text(json.dumps(answers), encoding="utf-8")
 
+    def program(self, text: str) -> None:
+        """Replace it by a shell script."""
+        (self.folder / "gh").write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+
     @property
     def requests(self) -> list[list[Any]]:
         file = self.folder / "requests"
