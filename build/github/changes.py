@@ -15,6 +15,9 @@ from build.system import processes
 
 #: The files in the folder.
 PATCH, SUMMARY = "changes.patch", "summary.md"
+#: What an update writes. A patch of anything else could be code that runs in the job that may push.
+_FILES = ("matrix.yaml", "matrix.schema.json", "docker-bake.hcl", "docs/images.md", "docs/matrix.md")
+_FOLDERS = ("locks/", "dockerfiles/", "environments/")
 
 
 def write_patch(root: Path, folder: Path) -> None:
@@ -27,21 +30,32 @@ def write_patch(root: Path, folder: Path) -> None:
     _git(root, "add", "--all", "--intent-to-add")
     # Git writes the file: as text, line ends and bytes that are no UTF-8 would be lost.
     output = f"--output={(folder / PATCH).resolve()}"
-    _git(root, "diff", "--binary", "--no-color", "--no-ext-diff", output, "HEAD")
+    _git(root, "diff", "--binary", "--no-color", "--no-ext-diff", "--no-renames", output, "HEAD")
 
 
 def apply_patch(root: Path, folder: Path) -> None:
     """Make the changes of a patch in a checkout of the same commit.
 
     Raises:
-        UsageError: The folder has no patch.
+        UsageError: The folder has no patch, or it changes files that no update changes.
         PipelineError: Git failed: the checkout is of another commit.
     """
     file = (folder / PATCH).resolve()
     if not file.is_file():
         raise UsageError("no patch is found", where=str(file), fix="write it with: nox -s github -- changes FOLDER")
-    if file.stat().st_size:
-        _git(root, "apply", "--whitespace=nowarn", str(file))
+    if not file.stat().st_size:
+        return
+    # One file a line, `added<tab>deleted<tab>path`; a rename has two paths, and none is made.
+    lines = _git(root, "apply", "--numstat", "-z", str(file)).split("\0")
+    paths = [line.split("\t", 2)[-1] for line in lines if line]
+    others = [path for path in paths if path not in _FILES and not path.startswith(_FOLDERS)]
+    if others:
+        raise UsageError(
+            f"the patch changes files that no update changes: {', '.join(others)}",
+            where=str(file),
+            fix="look at what the job before this one did; nothing was changed",
+        )
+    _git(root, "apply", "--whitespace=nowarn", str(file))
 
 
 def download(job: Job, artifact: str, folder: Path) -> None:
@@ -66,7 +80,8 @@ def download(job: Job, artifact: str, folder: Path) -> None:
         )
 
 
-def _git(root: Path, *arguments: str) -> None:
+def _git(root: Path, *arguments: str) -> str:
     done = processes.run(["git", *arguments], cwd=root)
     if done.returncode != 0:
         raise PipelineError(f"git {arguments[0]} failed", where=str(root), details=done.stderr.strip())
+    return done.stdout

@@ -109,7 +109,7 @@ def tags(registry: str) -> dict[str, dict[str, str | None]]:
 
 def contexts(registry: str) -> dict[str, object]:
     return {
-        "github": {"repository": "acme/images", "repository_owner": "acme", "token": ""},
+        "github": {"repository": "acme/images", "token": ""},
         "vars": {"REGISTRY": registry},
         "secrets": {},
         "inputs": {"tool-repository": "acme/tool", "tool-commit": "0" * 40},

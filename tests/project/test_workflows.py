@@ -21,8 +21,9 @@ SESSIONS = COMMANDS.keys() | {"lint", "unit", "tests"}
 #: One session, and nothing that a shell would make a second command of.
 LINE = re.compile(r'nox -s ([a-z]+)( -- (?:[\w./=-]+|"\$[A-Z_]+"|"[\w ]+")(?: (?:[\w./=-]+|"\$[A-Z_]+"|"[\w ]+"))*)?')
 PINNED = re.compile(r"uses: (actions/[a-z-]+)@[0-9a-f]{40}  # v[0-9.]+")
+GHCR = "ghcr.io/Acme/images"
 CONTEXTS = {
-    "github": {"repository": "Acme/images", "repository_owner": "Acme", "token": "t", "event_name": "push"},
+    "github": {"repository": "Acme/images", "token": "t", "event_name": "push"},
     "vars": {},
     "secrets": {},
     "inputs": {},
@@ -162,7 +163,7 @@ class Sessions:
         self.lines: list[str] = []
 
     def __call__(self, job: str, line: str, variables: Mapping[str, str]) -> tuple[bool, dict[str, str]]:
-        assert variables.get("REGISTRY", "ghcr.io/Acme") == "ghcr.io/Acme"
+        assert variables.get("REGISTRY", GHCR) == GHCR
         shown = line.replace('"$SHARD"', variables.get("SHARD", "")).replace('"$GROUP"', variables.get("GROUP", ""))
         self.lines.append(shown)
         failed = next((text for text in self.failing if text in shown), None)
@@ -239,8 +240,8 @@ def test_pull_requests_build_what_they_change() -> None:
 
 
 def test_one_variable_names_another_registry() -> None:
-    expression = "vars.REGISTRY || format('ghcr.io/{0}', github.repository_owner)"
+    expression = "vars.REGISTRY || format('ghcr.io/{0}', github.repository)"
     count = sum((FOLDER / name).read_text(encoding="utf-8").count(f"${{{{ {expression} }}}}") for name in names())
     assert count == sum((FOLDER / name).read_text(encoding="utf-8").count("REGISTRY: ") for name in names()) > 0
     assert evaluate(expression, {"vars": {"REGISTRY": "registry.example/team"}}, {}) == "registry.example/team"
-    assert evaluate(expression, CONTEXTS, {}) == "ghcr.io/Acme"
+    assert evaluate(expression, CONTEXTS, {}) == GHCR

@@ -41,7 +41,7 @@ def test_the_changes_of_one_job_are_the_pull_request_of_the_next(
 ) -> None:
     changes = tmp_path / "changes"
     first, second = repository.clone("job"), repository.clone("next-job")
-    (first / "file").write_text("two", encoding="utf-8")
+    (first / "matrix.yaml").write_text("two", encoding="utf-8")
     monkeypatch.setenv(PROJECT_VARIABLE, str(first))
     assert main(["github", "changes", str(changes)]) == 0
     (changes / "summary.md").write_text("# What moves\n" + "a line\n" * 20_000, encoding="utf-8")
@@ -50,7 +50,7 @@ def test_the_changes_of_one_job_are_the_pull_request_of_the_next(
     command = ["github", "pull-request", "--branch", "update", "--title", "Update", str(changes)]
     assert main(command) == 0
     assert URL in capsys.readouterr().out
-    assert git(repository.remote, "show", "update:file") == "two"
+    assert git(repository.remote, "show", "update:matrix.yaml") == "two"
     body = gh.requests[-1][2]["body"]
     assert body.startswith("# What moves") and len(body) <= 60_000 and "cut here" in body.splitlines()[-1]
     assert (tmp_path / "summary").read_text().rstrip().endswith(URL)

@@ -17,19 +17,19 @@ __all__ = ["repository"]
 
 def test_every_kind_of_change_arrives(repository: Repository, tmp_path: Path) -> None:
     first = repository.clone("base")
-    (first / "gone").write_text("gone", encoding="utf-8")
+    (first / "matrix.schema.json").write_text("gone", encoding="utf-8")
     repository.commit(first, "one")
     root = repository.clone("job")
-    (root / "file").write_bytes(b"two\r\n\xff")
-    (root / "folder").mkdir()
-    (root / "folder/new").write_text("new", encoding="utf-8")
-    (root / "gone").unlink()
+    (root / "matrix.yaml").write_bytes(b"two\r\n\xff")
+    (root / "locks").mkdir()
+    (root / "locks/new").write_text("new", encoding="utf-8")
+    (root / "matrix.schema.json").unlink()
     changes.write_patch(root, tmp_path / "changes")
     other = repository.clone("next-job")
     changes.apply_patch(other, tmp_path / "changes")
-    assert (other / "file").read_bytes() == b"two\r\n\xff"
-    assert (other / "folder/new").read_text() == "new"
-    assert not (other / "gone").exists()
+    assert (other / "matrix.yaml").read_bytes() == b"two\r\n\xff"
+    assert (other / "locks/new").read_text() == "new"
+    assert not (other / "matrix.schema.json").exists()
 
 
 def test_no_change_is_an_empty_patch(repository: Repository, tmp_path: Path) -> None:
@@ -40,15 +40,37 @@ def test_no_change_is_an_empty_patch(repository: Repository, tmp_path: Path) -> 
     assert git(other, "status", "--porcelain") == ""
 
 
-def test_a_patch_that_does_not_fit_changes_nothing(repository: Repository, tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", ["build/code.py", ".github/workflows/new.yml", "docs/other.md", "matrix.yaml.py"])
+def test_a_patch_of_anything_else_is_refused(repository: Repository, tmp_path: Path, path: str) -> None:
     root = repository.clone("job")
-    (root / "file").write_text("two", encoding="utf-8")
+    for name in ("matrix.yaml", path):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("new", encoding="utf-8")
     changes.write_patch(root, tmp_path / "changes")
     other = repository.clone("next-job")
-    (other / "file").write_text("three", encoding="utf-8")
+    with pytest.raises(UsageError, match=f"files that no update changes: {path}"):
+        changes.apply_patch(other, tmp_path / "changes")
+    assert git(other, "status", "--porcelain") == ""
+
+
+def test_a_renamed_file_is_not_a_way_around(repository: Repository, tmp_path: Path) -> None:
+    root = repository.clone("job")
+    git(root, "mv", "matrix.yaml", "noxfile.py")
+    (tmp_path / "changes").mkdir()
+    git(root, "diff", "--find-renames", f"--output={tmp_path}/changes/{changes.PATCH}", "HEAD")
+    with pytest.raises(UsageError, match="noxfile"):
+        changes.apply_patch(repository.clone("next-job"), tmp_path / "changes")
+
+
+def test_a_patch_that_does_not_fit_changes_nothing(repository: Repository, tmp_path: Path) -> None:
+    root = repository.clone("job")
+    (root / "matrix.yaml").write_text("two", encoding="utf-8")
+    changes.write_patch(root, tmp_path / "changes")
+    other = repository.clone("next-job")
+    (other / "matrix.yaml").write_text("three", encoding="utf-8")
     with pytest.raises(PipelineError, match="git apply failed"):
         changes.apply_patch(other, tmp_path / "changes")
-    assert (other / "file").read_text() == "three"
+    assert (other / "matrix.yaml").read_text() == "three"
     shutil.rmtree(tmp_path / "changes")
     with pytest.raises(UsageError, match="no patch is found"):
         changes.apply_patch(other, tmp_path / "changes")

@@ -37,7 +37,7 @@ class Repository:
 
     def commit(self, root: Path, text: str, branch: str = "main") -> None:
         """A commit of a person."""
-        (root / "file").write_text(text, encoding="utf-8")
+        (root / "matrix.yaml").write_text(text, encoding="utf-8")
         git(root, "add", "--all")
         git(root, *PERSON, "commit", "--quiet", "--message=mine")
         git(root, "push", "--quiet", "origin", f"HEAD:{branch}")
@@ -63,11 +63,11 @@ def proposed(repository: Repository, root: Path, *, body: str = "what moves") ->
 
 def test_a_change_is_one_commit_with_a_pull_request(repository: Repository, gh: Gh) -> None:
     root = repository.clone("job")
-    (root / "file").write_text("two", encoding="utf-8")
+    (root / "matrix.yaml").write_text("two", encoding="utf-8")
     (root / "new").write_text("new", encoding="utf-8")
     gh.answer({f"GET {PULLS}": [], f"POST {PULLS}": {"html_url": URL}})
     assert proposed(repository, root) == URL
-    assert git(repository.remote, "show", "update:file") == "two"
+    assert git(repository.remote, "show", "update:matrix.yaml") == "two"
     assert git(repository.remote, "show", "update:new") == "new"
     assert repository.show("%P") == git(repository.remote, "rev-parse", "main")
     assert repository.show("%s by %an") == "Update by github-actions[bot]"
@@ -86,9 +86,9 @@ def test_the_next_run_replaces_the_branch_and_updates_the_pull_request(repositor
     gh.answer({f"GET {PULLS}": [{"number": 5}], f"PATCH {PULLS}/5": {"html_url": URL}})
     for number in ("two", "three"):
         root = repository.clone(number)
-        (root / "file").write_text(number, encoding="utf-8")
+        (root / "matrix.yaml").write_text(number, encoding="utf-8")
         assert proposed(repository, root, body=number) == URL
-        assert git(repository.remote, "show", "update:file") == number
+        assert git(repository.remote, "show", "update:matrix.yaml") == number
         assert git(repository.remote, "rev-list", "--count", "main..update") == "1"
         assert gh.requests[-1] == ["PATCH", f"{PULLS}/5", {"title": "Update", "body": number}]
 
@@ -99,13 +99,13 @@ def test_the_same_change_is_not_pushed_again(repository: Repository, gh: Gh, mon
     for day, name in enumerate(("first-job", "second-job"), start=1):
         monkeypatch.setenv("GIT_COMMITTER_DATE", f"2026-11-0{day}T12:00:00Z")  # else both would be the same commit
         root = repository.clone(name)
-        (root / "file").write_text("two", encoding="utf-8")
+        (root / "matrix.yaml").write_text("two", encoding="utf-8")
         proposed(repository, root)
         commits.add(repository.show("%H"))
     assert len(commits) == 1
     repository.commit(repository.clone("other"), "one and a half")
     root = repository.clone("third-job")
-    (root / "file").write_text("two", encoding="utf-8")
+    (root / "matrix.yaml").write_text("two", encoding="utf-8")
     proposed(repository, root)
     assert repository.show("%P") == git(repository.remote, "rev-parse", "main"), "it is not on the newest commit"
 
@@ -113,16 +113,16 @@ def test_the_same_change_is_not_pushed_again(repository: Repository, gh: Gh, mon
 def test_the_commit_of_a_person_is_not_replaced(repository: Repository, gh: Gh) -> None:
     gh.answer({f"GET {PULLS}": [{"number": 5}], f"PATCH {PULLS}/5": {"html_url": URL}})
     root = repository.clone("job")
-    (root / "file").write_text("two", encoding="utf-8")
+    (root / "matrix.yaml").write_text("two", encoding="utf-8")
     proposed(repository, root)
     person = repository.clone("person")
     git(person, "checkout", "--quiet", "origin/update")
     repository.commit(person, "two, corrected", branch="update")
     root = repository.clone("next-job")
-    (root / "file").write_text("three", encoding="utf-8")
+    (root / "matrix.yaml").write_text("three", encoding="utf-8")
     with pytest.raises(PipelineError, match=r"person@example\.com pushed to the branch 'update'"):
         proposed(repository, root)
-    assert git(repository.remote, "show", "update:file") == "two, corrected"
+    assert git(repository.remote, "show", "update:matrix.yaml") == "two, corrected"
 
 
 def test_a_push_that_is_refused_is_explained(repository: Repository, gh: Gh) -> None:
@@ -130,7 +130,7 @@ def test_a_push_that_is_refused_is_explained(repository: Repository, gh: Gh) -> 
     hook.write_text("#!/bin/sh\necho not today >&2\nexit 1\n", encoding="utf-8")
     hook.chmod(0o755)
     root = repository.clone("job")
-    (root / "file").write_text("two", encoding="utf-8")
+    (root / "matrix.yaml").write_text("two", encoding="utf-8")
     with pytest.raises(NetworkError, match="git push failed") as failure:
         proposed(repository, root)
     assert "not today" in str(failure.value.details)
