@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 import click
@@ -114,7 +115,6 @@ def pipeline(
             fail_if_unknown(plan)
         if plan.older and not dry_run and writes != "nothing":
             raise plan.older
-        again = options.no_cache or options.refresh_bases
         if dry_run:
             if (rebuilt := plan_output.again_line(plan.states, options)) is not None:
                 console.info(rebuilt)
@@ -125,82 +125,109 @@ def pipeline(
             plan.bases,
             again=options.refresh_bases,
         )
-        shown: Shown = "nothing" if as_json else "table"
-        if writes != "release":
-            done = () if again else tuple(each.name for each in plan.states if isinstance(each, UpToDate | ToMove))
-            pushed: list[Pushed] = []
-
-            def push(run: Run, images: Sequence[BuiltImage]) -> None:
-                if writes == "images":
-                    pushed.extend(push_images(run, images, publish_options))
-
-            check = writes == "images" and not force
-            left_out = _bring(_without(chosen, done), plan, options, workers, push, check=check, shown=shown)
-            if as_json:
-                click.echo(output.pushed_to_json(pushed))
-            else:
-                output.print_pushed(pushed, plan.registry)
+        bring = _Bring(plan, options, workers, shown="nothing" if as_json else "table", force=force)
+        if writes == "release":
+            left_out = _release(bring, chosen, publish_options, verbose=verbose, as_json=as_json)
         else:
-            published = (
-                {} if again else {each.name: each.published for each in plan.states if isinstance(each, UpToDate)}
-            )
-
-            def publish(run: Run, images: Sequence[BuiltImage]) -> None:
-                results = publish_images(run, images, publish_options)
-                published.update((each.name, each) for each in results)
-                if verbose:
-                    for line in release_notes(images, results):
-                        console.out.print(line, markup=False, soft_wrap=True)
-                    console.out.print()
-
-            images = _without(chosen, published)
-            left_out = _bring(images, plan, options, workers, publish, check=not force, shown=shown)
-            if plan.differences and not publish_options.no_latest:
-                finish_release(chosen.project, publish_options)
-            results = [published[name] for image in chosen.images if (name := image.variant.name) in published]
-            if as_json:
-                click.echo(output.to_json(results))
-            else:
-                output.print_results(results, verbose=verbose)
+            left_out = _part(bring, chosen, publish_options, pushes=writes == "images", as_json=as_json)
         if not as_json:
             console.out.print(f"\npipeline finished in {console.seconds(time.monotonic() - began)}")
         chosen.finish(left_out)
 
 
-def _without(chosen: Chosen, done: Collection[str]) -> Chosen:
-    """Leave out images for which nothing is left to do."""
-    return dataclasses.replace(chosen, images=tuple(image for image in chosen.images if image.variant.name not in done))
+@dataclass(frozen=True)
+class _Bring:
+    """Builds and tests images that the registry does not have, or not as they should be."""
+
+    plan: Plan
+    options: Options
+    workers: int | None
+    _: KW_ONLY
+    shown: Shown
+    #: Go on although the registry does not say what it has.
+    force: bool
+
+    @property
+    def again(self) -> bool:
+        """Whether images that the registry has are built again."""
+        return self.options.no_cache or self.options.refresh_bases
+
+    def run(self, chosen: Chosen, done: Collection[str], end: End, *, check: bool) -> Sequence[LeftOut]:
+        """Build and test, and end with the images.
+
+        Args:
+            chosen: The selected images.
+            done: Names of those for which nothing is left to do.
+            end: What is done with the others.
+            check: Find out first whether the login may push.
+
+        Returns:
+            The images that the build left out.
+        """
+        images = tuple(image for image in chosen.images if image.variant.name not in done)
+        if not images:
+            return ()
+        with connected(dataclasses.replace(chosen, images=images)) as run:
+            if check and not self.force:
+                _check_registry(run)
+            if not self.again:
+                wanted = {each.name: each for each in self.plan.states if isinstance(each, ToTest | ToMove)}
+                pull_published(run, self.plan, wanted)
+            outcomes = build_images(run, self.options, self.plan.bases)
+            left_out = report(outcomes, self.shown)
+            built = built_images(outcomes)
+            if built:
+                verify_images(run, built, force=False, workers=self.workers, shown=self.shown)
+                end(run, built)
+            return left_out
 
 
-def _bring(
-    chosen: Chosen,
-    plan: Plan,
-    options: Options,
-    workers: int | None,
-    end: End,
-    *,
-    check: bool,
-    shown: Shown,
+def _release(
+    bring: _Bring, chosen: Chosen, options: PublishOptions, *, verbose: bool, as_json: bool
 ) -> Sequence[LeftOut]:
-    """Build and verify images that the registry does not have, or not as they should be, and end with them.
+    """Publish images, with their tags, and show the results."""
+    published = (
+        {} if bring.again else {each.name: each.published for each in bring.plan.states if isinstance(each, UpToDate)}
+    )
 
-    Returns:
-        The images that the build left out.
-    """
-    if not chosen.images:
-        return ()
-    with connected(chosen) as run:
-        if check:
-            _check_registry(run)
-        if not (options.no_cache or options.refresh_bases):
-            pull_published(run, plan, {each.name: each for each in plan.states if isinstance(each, ToTest | ToMove)})
-        outcomes = build_images(run, options, plan.bases)
-        left_out = report(outcomes, shown)
-        images = built_images(outcomes)
-        if images:
-            verify_images(run, images, force=False, workers=workers, shown=shown)
-            end(run, images)
-        return left_out
+    def publish(run: Run, images: Sequence[BuiltImage]) -> None:
+        results = publish_images(run, images, options)
+        published.update((each.name, each) for each in results)
+        if verbose:
+            for line in release_notes(images, results):
+                console.out.print(line, markup=False, soft_wrap=True)
+            console.out.print()
+
+    left_out = bring.run(chosen, tuple(published), publish, check=True)
+    if bring.plan.differences and not options.no_latest:
+        finish_release(chosen.project, options)
+    results = [published[name] for image in chosen.images if (name := image.variant.name) in published]
+    if as_json:
+        click.echo(output.to_json(results))
+    else:
+        output.print_results(results, verbose=verbose)
+    return left_out
+
+
+def _part(bring: _Bring, chosen: Chosen, options: PublishOptions, *, pushes: bool, as_json: bool) -> Sequence[LeftOut]:
+    """Build and test images without making a release, push them under their recipes or not, and show the results."""
+    done = () if bring.again else tuple(each.name for each in bring.plan.states if isinstance(each, UpToDate | ToMove))
+    tested: list[str] = []
+    pushed: list[Pushed] = []
+
+    def push(run: Run, images: Sequence[BuiltImage]) -> None:
+        tested.extend(image.name for image in images)
+        if pushes:
+            pushed.extend(push_images(run, images, options))
+
+    left_out = bring.run(chosen, done, push, check=pushes)
+    if as_json:
+        click.echo(output.pushed_to_json(pushed))
+    elif pushes:
+        output.print_pushed(pushed, bring.plan.registry)
+    else:
+        console.out.print(f"{console.count(len(tested), 'image')} built and tested; nothing was pushed")
+    return left_out
 
 
 def _check_registry(run: Run) -> None:

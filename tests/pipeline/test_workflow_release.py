@@ -91,6 +91,7 @@ class Jobs:
     def _clone(self, name: str) -> Paths:
         paths = other_repository.clone(self._repository, self._folder / name)
         # What the tests of a base and its server layer found is known by content, and takes minutes.
+        (ROOT / FOUNDATIONS).mkdir(parents=True, exist_ok=True)
         (paths.root / FOUNDATIONS).parent.mkdir(parents=True)
         (paths.root / FOUNDATIONS).symlink_to(ROOT / FOUNDATIONS)
         return paths

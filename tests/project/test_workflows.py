@@ -103,10 +103,20 @@ def test_a_publish_is_never_cancelled() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fork", "variables", "runs"), [(False, {}, True), (True, {}, False), (True, {"PUBLISH": "true"}, True)]
+    ("fork", "branch", "variables", "runs"),
+    [
+        (False, "main", {}, True),
+        (False, "other", {}, False),
+        (True, "main", {}, False),
+        (True, "main", {"PUBLISH": "true"}, True),
+        (True, "other", {"PUBLISH": "true"}, False),
+    ],
 )
-def test_a_fork_publishes_only_if_its_owner_says_so(fork: bool, variables: dict[str, str], runs: bool) -> None:
-    contexts = {"github": {"event": {"repository": {"fork": fork}}}, "vars": variables}
+def test_a_fork_publishes_only_if_its_owner_says_so_and_no_other_branch_does(
+    fork: bool, branch: str, variables: dict[str, str], runs: bool
+) -> None:
+    event = {"repository": {"fork": fork, "default_branch": "main"}}
+    contexts = {"github": {"event": event, "ref_name": branch}, "vars": variables}
     assert bool(evaluate(load("publish.yml")["jobs"]["release"]["if"], contexts, {})) is runs
 
 
