@@ -9,22 +9,21 @@ from typing import Any
 
 import yaml
 
+from build.matrix.values import NO_VERSION
 from build.paths import Paths
 from tests.conftest import ROOT
-from tests.pipeline.rows import BASE_NAME, PROJECT
+from tests.pipeline.rows import BASE_NAME, MINIMAL, PROJECT, SKLEARN
 
-#: Its images: two cheap ones on one base, of which one is in a shard of its own.
-FRAMEWORKS = {"minimal": "cpu", "cuda-runtime": "cuda13.0.3"}
+#: Its images, two cheap ones on one base. With less disk than a base needs, each is a shard of its own.
+IMAGES = (MINIMAL, SKLEARN)
+DISK = "1"
 #: What `nox -s generate` writes and the repository does not keep.
 IGNORED = (".pipeline/", "dockerfiles/", "docs/", "environments/", "docker-bake.hcl", "image", "matrix.schema.json")
 
 
 def image_names() -> list[str]:
-    return [
-        variant.name
-        for variant in PROJECT.variants
-        if variant.base_name == BASE_NAME and FRAMEWORKS.get(variant.framework) == variant.device
-    ]
+    """Return the names of its images, in the order of the matrix."""
+    return [variant.name for variant in PROJECT.variants if variant.name in IMAGES]
 
 
 def make(root: Path) -> Paths:
@@ -34,10 +33,12 @@ def make(root: Path) -> Paths:
     matrix: dict[str, Any] = yaml.safe_load((ROOT / "matrix.yaml").read_text(encoding="utf-8"))
     matrix["axes"]["base"] = [BASE_NAME]
     matrix["bases"] = {BASE_NAME: matrix["bases"][BASE_NAME]}
-    matrix["frameworks"] = {name: matrix["frameworks"][name] for name in FRAMEWORKS}
-    for name, device in FRAMEWORKS.items():
-        matrix["frameworks"][name]["versions"]["n/a"]["devices"] = [device]
-    matrix["cuda"] = {name: matrix["cuda"][name] for name in FRAMEWORKS.values() if name != "cpu"}
+    variants = [PROJECT.variant(name) for name in IMAGES]
+    matrix["frameworks"] = {each.framework: matrix["frameworks"][each.framework] for each in variants}
+    for each in variants:
+        versions = matrix["frameworks"][each.framework]["versions"]
+        key = each.version or NO_VERSION
+        matrix["frameworks"][each.framework]["versions"] = {key: {**versions[key], "devices": ["cpu"]}}
     matrix["groups"] = {"default": ["*"]}
     locked = {
         f"{package}=={version}"
@@ -45,7 +46,7 @@ def make(root: Path) -> Paths:
         for package, version in PROJECT.lock(PROJECT.variant(name)).versions().items()
     }
     matrix["patches"] = [each for each in matrix["patches"] if each["distribution"] in locked]
-    for key in ("include", "exclude", "wheel-sources"):
+    for key in ("cuda", "include", "exclude", "wheel-sources"):
         matrix.pop(key, None)
     (root / "matrix.yaml").write_text(yaml.safe_dump(matrix, sort_keys=False), encoding="utf-8")
     (root / ".gitignore").write_text("".join(f"/{path}\n" for path in IGNORED), encoding="utf-8")

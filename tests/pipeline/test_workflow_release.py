@@ -23,6 +23,7 @@ from build.registry.client import Client
 from tests import other_repository
 from tests.conftest import FOUNDATIONS, ROOT, Checkout
 from tests.pipeline.registries import Running
+from tests.pipeline.rows import BASE_NAME
 from tests.workflows import Run, load, read_outputs
 
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("bases_here")]
@@ -111,7 +112,7 @@ def tags(registry: str) -> dict[str, dict[str, str | None]]:
 def contexts(registry: str) -> dict[str, object]:
     return {
         "github": {"repository": "acme/images", "token": ""},
-        "vars": {"REGISTRY": registry},
+        "vars": {"REGISTRY": registry, "SHARD_DISK": other_repository.DISK},
         "secrets": {},
         "inputs": {"tool-repository": "acme/tool", "tool-commit": "0" * 40},
     }
@@ -124,6 +125,9 @@ def test_jobs_that_share_a_registry_alone_release_what_a_single_run_does(there: 
     run = Run(workflow=load("release.yml"), run_line=jobs, contexts=contexts(registry)).start()
     assert (run.results["images"], run.results["tags"]) == ("failure", "skipped")
     assert sum(len(found) for found in tags(registry).values()) == 2, "recipe and inputs of one image"
+    with Client(address.parse(registry)) as client:
+        locks = [tag for tag in client.tags(f"azureml/base-{BASE_NAME}") if tag.startswith("lock-")]
+    assert len(locks) == 1, "the base was not published before the images"
     early = Checkout(root=ROOT).run(
         "publish",
         "--tags-only",

@@ -30,7 +30,9 @@ def other(kept: Paths, tmp_path: Path) -> Paths:
 
 
 def run(other: Paths, *arguments: str, **variables: str) -> Ran:
-    return Checkout(root=ROOT).run(*arguments, env={PROJECT_VARIABLE: str(other.root), **variables})
+    return Checkout(root=ROOT).run(
+        *arguments, env={PROJECT_VARIABLE: str(other.root), "INFERENCE_IMAGES_DISK": other_repository.DISK, **variables}
+    )
 
 
 def test_its_files_are_generated_and_nothing_is_left_to_commit(other: Paths) -> None:
