@@ -33,6 +33,7 @@ COMMANDS = {
     "doctor": "build.commands.doctor:doctor",
     "engine": "build.commands.engine:engine",
     "generate": "build.commands.generate:generate",
+    "github": "build.commands.github:github",
     "list": "build.commands.list:list_images",
     "lock": "build.commands.lock:lock_images",
     "new": "build.commands.new:new",

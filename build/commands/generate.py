@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from build.checkout.project import open_project
+from build.checkout.project import Project, open_project
 from build.commands.generated_files import write
 from build.commands.options import Session
-from build.errors import LeftOutError
+from build.errors import LeftOutError, PipelineError
 from build.paths import repository
 from build.system import console, state
 
@@ -29,6 +29,7 @@ def generate() -> None:
         if left_out and not images:
             raise left_out[0].why
         changed = write(project, images if left_out else None)
+        _link(project)
     for path in changed[:_NAMED]:
         console.info(path)
     if len(changed) > _NAMED:
@@ -36,3 +37,21 @@ def generate() -> None:
     click.echo(f"{len(changed)} files written" if changed else "nothing to write: all files are up to date")
     if left_out:
         raise LeftOutError(left_out, len(project.variants))
+
+
+def _link(project: Project) -> None:
+    """Give another repository a link to the tool's ``image/``, in which the bake file names build contexts.
+
+    Raises:
+        PipelineError: It has something else of that name.
+    """
+    link, wanted = project.paths.image, project.tool.image
+    if link.exists() and link.samefile(wanted):
+        return
+    if link.is_symlink():  # to another clone of the tool
+        link.unlink()
+    elif link.exists():
+        raise PipelineError(
+            "the name is needed for a link to the tool's files", where=str(link), fix="rename it, or remove it"
+        )
+    link.symlink_to(wanted, target_is_directory=True)

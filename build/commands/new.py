@@ -13,6 +13,7 @@ from packaging.version import Version
 from build.checkout.project import Project, open_project
 from build.commands import generated_files
 from build.commands.lock import lock_command
+from build.commands.subcommands import Group
 from build.errors import PipelineError, UsageError
 from build.matrix import insert
 from build.matrix.values import NAME, PATTERNS
@@ -27,24 +28,7 @@ from build.scaffold.release import Release, choose
 from build.system import console, state
 
 
-class _Subcommand(click.Command):
-    """A command whose usage line is what people type."""
-
-    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        assert ctx.parent is not None, "it is part of `new`"
-        formatter.write_usage(f"{ctx.parent.command_path} -- {ctx.info_name}", " ".join(self.collect_usage_pieces(ctx)))
-
-
-class _Group(click.Group):
-    """The group of them."""
-
-    command_class = _Subcommand
-
-    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        formatter.write_usage(ctx.command_path, "-- framework|version [OPTIONS] NAME ...")
-
-
-@click.group("new", cls=_Group)
+@click.group("new", cls=Group)
 def new() -> None:
     """Add a framework, or a version of one, to the matrix.
 
@@ -79,8 +63,9 @@ def new_framework(
         bases = project.matrix.axes.base
         release = choose(found, {base: _target(project, base) for base in bases}, wanted)
         title = title or name
-        file = project.tool.image_tests / "scoring" / f"{name}.py"
-        place = f"tests/images/scoring/{file.name}"
+        is_other = paths.root != project.tool.root
+        file = (paths.scoring if is_other else project.tool.scoring) / f"{name}.py"
+        place = str(file.relative_to(paths.root))
         _say(release, f"frameworks.{name}")
         text = script.skeleton(title, module or found.name.replace("-", "_"), place)
         lines = ["", *entry.framework(name, title, release)]

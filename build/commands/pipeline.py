@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Literal
 
 import click
 
@@ -19,9 +21,10 @@ from build.commands.build import build_images, report
 from build.commands.building import builder_option, building, check_registry, place_of
 from build.commands.options import PublishOptions, Session, Shown, publishing, selecting
 from build.commands.plan import fail_if_unknown, plan_of
-from build.commands.publish import finish_release, publish_images
+from build.commands.publish import finish_release, publish_images, push_images
 from build.commands.pull import pull_published, take_over_foundations
-from build.commands.run import Chosen, checked, choose, connected
+from build.commands.run import Chosen, Run, checked, choose, connected
+from build.commands.sharding import disk_option, only_shard, shards_of
 from build.commands.verify import verify_images
 from build.engine.built import BuiltImage
 from build.errors import LeftOut, UsageError
@@ -31,9 +34,15 @@ from build.plan import output as plan_output
 from build.plan.plan import Plan
 from build.plan.states import ToMove, ToTest, UpToDate
 from build.publish import output
+from build.publish.plan import Plan as Pushed
 from build.publish.publication import Published
 from build.system import console, state
 from build.variants.select import Selection
+
+#: What a run writes to the registry at its end.
+Writes = Literal["release", "images", "nothing"]
+#: What is done with images that are built and tested.
+End = Callable[[Run, Sequence[BuiltImage]], None]
 
 
 @click.command("pipeline", cls=Session)
@@ -43,6 +52,14 @@ from build.variants.select import Selection
     "--workers", type=click.IntRange(1), help="Number of tests that run at a time.  [default: the number of CPUs]"
 )
 @publishing
+@click.option(
+    "--no-tags",
+    is_flag=True,
+    help="Push images under their recipes, and move no tag: `publish --tags-only` does that when all are there.",
+)
+@click.option("--no-push", is_flag=True, help="Build and test what the registry does not have, and push nothing.")
+@click.option("--shard", metavar="K/N", help="Only the images of this shard (`plan --github` names them).")
+@disk_option
 @click.option("--dry-run", is_flag=True, help="Print the plan, and do nothing else.")
 @click.option("--force", is_flag=True, help="Go on although the registry does not say what it has.")
 @click.option(
@@ -58,6 +75,10 @@ def pipeline(
     builder: str,
     workers: int | None,
     publish_options: PublishOptions,
+    no_tags: bool,
+    no_push: bool,
+    shard: str | None,
+    disk: int,
     dry_run: bool,
     force: bool,
     verbose: bool,
@@ -70,24 +91,29 @@ def pipeline(
     """
     if verbose and as_json:
         raise UsageError("--verbose and --json contradict each other", fix="use one of them; JSON has everything")
+    if no_tags and no_push:
+        raise UsageError("--no-tags and --no-push contradict each other", fix="use one of them")
+    writes: Writes = "nothing" if no_push else "images" if no_tags else "release"
     with state.exclusive(repository(), "pipeline"):
         began = time.monotonic()
         console.step("check: the committed files against the matrix")
         chosen = checked(choose(selection))
+        divided = shards_of(chosen, disk)
+        if shard is not None:
+            chosen = only_shard(chosen, shard, divided)
         plan = plan_of(chosen, publish_options, locked=options.locked)
         if dry_run and as_json:
-            click.echo(plan_output.to_json(plan))
+            click.echo(plan_output.to_json(plan, divided))
         elif dry_run:
             plan_output.print_plan(plan)
         else:
-            for line in plan_output.notes(plan):
+            for line in plan_output.base_lines(plan):
                 console.info(line)
             console.info(plan_output.totals(plan))
         if not force:
             fail_if_unknown(plan)
-        if plan.older and not dry_run:
+        if plan.older and not dry_run and writes != "nothing":
             raise plan.older
-        again = options.no_cache or options.refresh_bases
         if dry_run:
             if (rebuilt := plan_output.again_line(plan.states, options)) is not None:
                 console.info(rebuilt)
@@ -98,69 +124,112 @@ def pipeline(
             plan.bases,
             again=options.refresh_bases,
         )
-        done = {} if again else {each.name: each.published for each in plan.states if isinstance(each, UpToDate)}
-        images = tuple(image for image in chosen.images if image.variant.name not in done)
-        results, left_out = _bring(
-            dataclasses.replace(chosen, images=images),
-            plan,
-            options,
-            publish_options,
-            builder,
-            workers,
-            verbose=verbose,
-            check=not force,
-            shown="nothing" if as_json else "table",
-        )
-        if plan.differences and not publish_options.no_latest:
-            finish_release(chosen.project, publish_options)
-        every = {**done, **{each.name: each for each in results}}
-        published = [every[image.variant.name] for image in chosen.images if image.variant.name in every]
-        if as_json:
-            click.echo(output.to_json(published))
+        bring = _Bring(plan, options, builder, workers, shown="nothing" if as_json else "table", force=force)
+        if writes == "release":
+            left_out = _release(bring, chosen, publish_options, verbose=verbose, as_json=as_json)
         else:
-            output.print_results(published, verbose=verbose)
+            left_out = _part(bring, chosen, publish_options, pushes=writes == "images", as_json=as_json)
+        if not as_json:
             console.out.print(f"\npipeline finished in {console.seconds(time.monotonic() - began)}")
         chosen.finish(left_out)
 
 
-def _bring(
-    chosen: Chosen,
-    plan: Plan,
-    options: Options,
-    publish_options: PublishOptions,
-    builder: str,
-    workers: int | None,
-    *,
-    verbose: bool,
-    check: bool,
-    shown: Shown,
-) -> tuple[Sequence[Published], Sequence[LeftOut]]:
-    """Build, verify and publish images that the registry does not have, or not as they should be.
+@dataclass(frozen=True)
+class _Bring:
+    """Builds and tests images that the registry does not have, or not as they should be."""
 
-    Returns:
-        The results of publishing, and the images that the build left out.
-    """
-    if not chosen.images:
-        return (), ()
-    with connected(chosen, builder) as run:
-        place = place_of(run)
-        if check:
-            check_registry(run)
-        if not (options.no_cache or options.refresh_bases):
-            pull_published(run, plan, {each.name: each for each in plan.states if isinstance(each, ToTest | ToMove)})
-        outcomes = build_images(run, place, options, plan.bases)
-        left_out = report(outcomes, shown)
-        images = built_images(outcomes)
+    plan: Plan
+    options: Options
+    builder: str
+    workers: int | None
+    _: KW_ONLY
+    shown: Shown
+    #: Go on although the registry does not say what it has.
+    force: bool
+
+    @property
+    def again(self) -> bool:
+        """Whether images that the registry has are built again."""
+        return self.options.no_cache or self.options.refresh_bases
+
+    def run(self, chosen: Chosen, done: Collection[str], end: End, *, check: bool) -> Sequence[LeftOut]:
+        """Build and test, and end with the images.
+
+        Args:
+            chosen: The selected images.
+            done: Names of those for which nothing is left to do.
+            end: What is done with the others.
+            check: Find out first whether the login may push.
+
+        Returns:
+            The images that the build left out.
+        """
+        images = tuple(image for image in chosen.images if image.variant.name not in done)
         if not images:
-            return (), left_out
-        take_over_foundations(run, images)
-        verify_images(run, images, force=False, workers=workers, shown=shown)
-        published = publish_images(run, images, publish_options)
+            return ()
+        with connected(dataclasses.replace(chosen, images=images), self.builder) as run:
+            place = place_of(run)
+            if check and not self.force:
+                check_registry(run)
+            if not self.again:
+                wanted = {each.name: each for each in self.plan.states if isinstance(each, ToTest | ToMove)}
+                pull_published(run, self.plan, wanted)
+            outcomes = build_images(run, place, self.options, self.plan.bases)
+            left_out = report(outcomes, self.shown)
+            built = built_images(outcomes)
+            if built:
+                take_over_foundations(run, built)
+                verify_images(run, built, force=False, workers=self.workers, shown=self.shown)
+                end(run, built)
+            return left_out
+
+
+def _release(
+    bring: _Bring, chosen: Chosen, options: PublishOptions, *, verbose: bool, as_json: bool
+) -> Sequence[LeftOut]:
+    """Publish images, with their tags, and show the results."""
+    published = (
+        {} if bring.again else {each.name: each.published for each in bring.plan.states if isinstance(each, UpToDate)}
+    )
+
+    def publish(run: Run, images: Sequence[BuiltImage]) -> None:
+        results = publish_images(run, images, options)
+        published.update((each.name, each) for each in results)
         if verbose:
-            for line in release_notes(images, published):
+            for line in release_notes(images, results):
                 console.out.print(line, markup=False, soft_wrap=True)
             console.out.print()
-        return published, left_out
+
+    left_out = bring.run(chosen, tuple(published), publish, check=True)
+    if bring.plan.differences and not options.no_latest:
+        finish_release(chosen.project, options)
+    results = [published[name] for image in chosen.images if (name := image.variant.name) in published]
+    if as_json:
+        click.echo(output.to_json(results))
+    else:
+        output.print_results(results, verbose=verbose)
+    return left_out
+
+
+def _part(bring: _Bring, chosen: Chosen, options: PublishOptions, *, pushes: bool, as_json: bool) -> Sequence[LeftOut]:
+    """Build and test images without making a release, push them under their recipes or not, and show the results."""
+    done = () if bring.again else tuple(each.name for each in bring.plan.states if isinstance(each, UpToDate | ToMove))
+    tested: list[str] = []
+    pushed: list[Pushed] = []
+
+    def push(run: Run, images: Sequence[BuiltImage]) -> None:
+        tested.extend(image.name for image in images)
+        if pushes:
+            pushed.extend(push_images(run, images, options))
+
+    left_out = bring.run(chosen, done, push, check=pushes)
+    if as_json:
+        click.echo(output.pushed_to_json(pushed))
+    elif pushes:
+        output.print_pushed(pushed, bring.plan.registry)
+    else:
+        console.out.print(f"{console.count(len(tested), 'image')} built and tested; nothing was pushed")
+    return left_out
 
 
 def release_notes(images: Sequence[BuiltImage], published: Sequence[Published]) -> list[str]:

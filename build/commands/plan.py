@@ -6,12 +6,15 @@ from pathlib import Path
 
 import click
 
+from build.commands import in_github
 from build.commands.options import PublishOptions, Session, publishing, selecting
 from build.commands.run import Chosen, checked, choose
-from build.errors import PipelineError, RegistryError
+from build.commands.sharding import disk_option, shards_of
+from build.errors import LeftOut, NotReadyError, PipelineError, RegistryError
 from build.paths import write_atomically
 from build.plan import output
 from build.plan.plan import Options, Plan, make_plan
+from build.plan.states import Blocked
 from build.registry import address
 from build.system import console
 from build.variants.select import Selection
@@ -25,24 +28,45 @@ from build.variants.select import Selection
     type=click.Path(dir_okay=False, path_type=Path),
     help="Also write the plan to this file, as Markdown for the summary of a job.",
 )
+@click.option(
+    "--github",
+    is_flag=True,
+    help="Divide the work among jobs of GitHub Actions: write the outputs of a step, and its summary (docs/ci.md).",
+)
+@disk_option
+@click.option("--force", is_flag=True, help="With --github: images of which the registry says nothing are work.")
 @publishing
 @selecting
 def plan(
-    selection: Selection, check: bool, as_json: bool, summary: Path | None, publish_options: PublishOptions
+    selection: Selection,
+    check: bool,
+    as_json: bool,
+    summary: Path | None,
+    github: bool,
+    disk: int,
+    force: bool,
+    publish_options: PublishOptions,
 ) -> None:
     """Show what `pipeline` would do for each image, and why.
 
     It asks the registry and reads the committed files; it needs no engine and changes nothing. IMAGE is a name or a
     glob; the default is the group 'default'.
     """
-    made = plan_of(checked(choose(selection)), publish_options)
+    chosen = checked(choose(selection))
+    made = plan_of(chosen, publish_options)
+    divided = shards_of(chosen, disk)
     if as_json:
-        click.echo(output.to_json(made))
+        click.echo(output.to_json(made, divided))
     else:
         output.print_plan(made)
     if summary is not None:
         _write(summary, output.to_markdown(made))
-    fail_if_unknown(made)
+    if github:
+        in_github.write_plan(made, divided, disk)
+    if not (github and force):
+        fail_if_unknown(made)
+    if github:
+        _fail_if_blocked(made)
     if check and not made.is_done:
         raise PipelineError("the registry does not have all images", fix="nox -s pipeline")
 
@@ -90,6 +114,13 @@ def fail_if_unknown(made: Plan) -> None:
         fix=first.fix,
         details=first.details,
     )
+
+
+def _fail_if_blocked(made: Plan) -> None:
+    """Raise if an image cannot be made: then no job need begin, since a release is of all images."""
+    blocked = [LeftOut(name=each.name, why=each.why) for each in made.states if isinstance(each, Blocked)]
+    if blocked:
+        raise NotReadyError(blocked, len(made.states), "correct that, or take them out of the selection")
 
 
 def _write(file: Path, text: str) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 from build.builder.options import Options
 from build.locks import debian
 from build.plan.plan import Plan
-from build.plan.states import STATES, Present, State, ToBuild, UpToDate
+from build.plan.shards import Shard, with_work
+from build.plan.states import STATES, Present, State, ToBuild, ToTest, Unknown, UpToDate
 from build.system import console
 
 
@@ -89,8 +90,14 @@ def totals(plan: Plan) -> str:
     return f"{console.count(len(plan.states), 'image')}: {', '.join(parts)}; {release} at {plan.registry}"
 
 
-def to_json(plan: Plan) -> str:
-    """The plan as JSON; sizes in bytes."""
+def to_json(plan: Plan, divided: Sequence[Shard]) -> str:
+    """The plan as JSON; sizes in bytes.
+
+    Args:
+        plan: The plan.
+        divided: Its images, divided into shards.
+    """
+    busy = with_work(divided, to_make(plan))
     return json.dumps(
         {
             "registry": str(plan.registry),
@@ -107,9 +114,18 @@ def to_json(plan: Plan) -> str:
                 for name, base in (plan.bases or {}).items()
             },
             "images": [_row(state) for state in plan.states],
+            "shards": [
+                {"id": shard.id, "images": list(shard.images), "bytes": shard.bytes, "work": shard in busy}
+                for shard in divided
+            ],
         },
         indent=2,
     )
+
+
+def to_make(plan: Plan) -> list[str]:
+    """Return the names of the images to build or to test, as far as the registry tells: those of shards with work."""
+    return [state.name for state in plan.states if isinstance(state, ToBuild | ToTest | Unknown)]
 
 
 def _row(state: State) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def questions(
         latest: Whether ``latest`` is moved at all.
         latest_for_stand_ins: Whether it is moved to images on a stand-in base, too.
     """
-    tests = suite_hash(project.tool.image_tests)
+    tests = suite_hash(project.tool.image_tests, project.paths.scoring)
     found = []
     for image in images:
         variant, recipe = image.variant, recipes.get(image.variant.name)

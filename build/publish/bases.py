@@ -6,6 +6,7 @@ Each is pushed under a tag of its content, before the images that were built on 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -22,10 +23,14 @@ from build.errors import RegistryError
 from build.images.recipe import debian_packages
 from build.locks import debian
 from build.matrix.origins import Bootstrapped
-from build.publish.lock import Guard
+from build.publish.lock import Guard, NoGuard, locked
+from build.publish.origin import Origin
 from build.publish.publication import Upload
 from build.publish.push import Progress, local_image, push
+from build.publish.release import repository_of
+from build.publish.targets import Rules
 from build.publish.writes import Writes
+from build.registry.address import Registry
 from build.registry.client import Client
 from build.registry.manifests import config_of, digest_of
 from build.system import console
@@ -53,7 +58,7 @@ class BasesOf:
 
     project: Project
     used: tuple[UsedBase, ...]
-    images: tuple[BuiltImage, ...]
+    images: tuple[BuiltImage, ...] = ()
 
     @classmethod
     def of(cls, project: Project, images: Sequence[BuiltImage]) -> BasesOf:
@@ -141,6 +146,48 @@ def tag_bases(pushed: Iterable[PushedBase], remote: Client, writes: Writes, guar
             f"the base {each.base.local.name} was published: "
             f"{remote.registry.reference(each.base.repository, each.digest)}"
         )
+
+
+def prepared_bases(project: Project, base_names: Iterable[str]) -> tuple[UsedBase, ...]:
+    """Return the bootstrapped bases that this clone has prepared."""
+    found = []
+    for name in sorted(set(base_names)):
+        local = local_base(project, name)
+        tree = rootfs.present(local)
+        if isinstance(local.origin, Bootstrapped) and tree is not None:
+            repository = rootfs_image.repository_of(project.matrix.project.namespace, name)
+            found.append(UsedBase(local=local, origin=local.origin, repository=repository, packages=tree.packages))
+    return tuple(found)
+
+
+def publish_bases(bases: BasesOf, registry: Registry, client: DockerClient, *, origin: Origin, rules: Rules) -> int:
+    """Publish bases alone, before images are built on them on several machines.
+
+    Args:
+        bases: The bases.
+        registry: The registry.
+        client: The engine.
+        origin: This run.
+        rules: Without ``latest``, the lock of the registry is not taken.
+
+    Returns:
+        How many were pushed.
+
+    Raises:
+        RegistryError: The registry has a base of the same lock with other Debian packages; another run publishes; or
+            the registry is not there, refuses, or fails.
+        EngineError: The engine fails, or stops answering.
+    """
+    with Client(registry) as remote, contextlib.ExitStack() as stack:
+        pushed = push_bases(bases, remote, client)
+        if pushed:
+            writes = Writes(remote)
+            guard: Guard = NoGuard()
+            if rules.latest:
+                records = repository_of(bases.project.matrix.project.namespace)
+                guard = stack.enter_context(locked(remote, records, origin, writes))
+            tag_bases(pushed, remote, writes, guard)
+        return len(pushed)
 
 
 def _is_there(base: UsedBase, remote: Client) -> bool:

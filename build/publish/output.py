@@ -6,7 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import get_args
 
+from build.publish.plan import Plan
 from build.publish.publication import Published, Status
+from build.registry.address import Registry
 from build.system import console
 
 
@@ -55,5 +57,35 @@ def to_json(results: Sequence[Published]) -> str:
             "seconds": round(result.seconds, 3),
         }
         for result in results
+    ]
+    return json.dumps(images, indent=2)
+
+
+def print_pushed(plans: Sequence[Plan], registry: Registry) -> None:
+    """Print one reference for each image that is in the registry under its recipe, then the totals.
+
+    Args:
+        plans: The images, in the registry.
+        registry: The registry.
+    """
+    for plan in plans:
+        reference = registry.reference(plan.item.repository, plan.item.recipe_tag)
+        console.out.print(f"{reference}@{plan.digest}", soft_wrap=True, markup=False)
+    sent = sum(plan.pushed for plan in plans)
+    console.out.print(f"{console.count(len(plans), 'image')}, {sent} pushed; no tag was moved", soft_wrap=True)
+
+
+def pushed_to_json(plans: Sequence[Plan]) -> str:
+    """The same as a JSON list: sizes in bytes."""
+    images = [
+        {
+            "name": plan.item.name,
+            "status": "pushed" if plan.pushed else "already pushed",
+            "repository": plan.item.repository,
+            "tag": plan.item.recipe_tag,
+            "digest": plan.digest,
+            "bytes_sent": plan.bytes_sent,
+        }
+        for plan in plans
     ]
     return json.dumps(images, indent=2)

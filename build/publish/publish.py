@@ -87,35 +87,146 @@ def publish(
         return []
     with Client(registry) as remote:
         run = _Run(remote=remote, origin=origin, today=today, rules=rules or Rules())
-        repository = releases.repository_of(items[0].repository.partition("/")[0])
+        repository = _records_of(items)
         family = run.family(repository)
         status.warn_if_interrupted(remote, family, origin.clone, without=run.rules.without_records)
         plans = plan_all(remote, items, family.release)
         run.check_age(family, plans)
-        missing = [plan for plan in plans if plan.digest is None]
-        for plan in missing:
-            local_image(client, plan.item.upload)
-        if missing:
-            run_parallel(remote.check_push, [repository, *(plan.item.repository for plan in missing)])
+        _check_missing(plans, remote, client, repository)
         with nothing_moved(plans):
             pushed_bases = push_bases(bases, remote, client, progress) if bases else []
             _push_missing(plans, remote, client, progress)
             if bases:
                 attach_results(bases, pushed_bases, remote)
             attach_documents(plans, remote, origin.commit)
-            stored = [(each.repository, each.digest) for each in (family.release.images if family.release else ())]
-            stored += [(plan.item.repository, plan.digest) for plan in plans if plan.digest]
-            attach_ends(remote, ended(stored, ends or {}, today or remote.now().date()))
-            # Before the tags move: nothing that comes after them should fail.
-            sizes = plans_of.sizes(remote, plans)
-        target = run.target(family, plans)
-        if target.is_done and not pushed_bases:
-            tags = {**family.tags, **{(plan.item.repository, plan.item.recipe_tag): plan.digest for plan in plans}}
-        else:
-            plans, target, tags = _move_tags(run, repository, plans, pushed_bases)
-        return [
-            _result(remote.registry, plan, size, target, family, tags) for plan, size in zip(plans, sizes, strict=True)
-        ]
+        return _release(run, family, plans, pushed_bases, ends or {})
+
+
+def push_untagged(
+    items: Sequence[Publication],
+    registry: Registry,
+    client: DockerClient,
+    *,
+    origin: Origin,
+    rules: Rules,
+    progress: Progress | None = None,
+    bases: BasesOf | None = None,
+) -> list[Plan]:
+    """Push images under their recipes, with their documents; no release is recorded, and no other tag is written.
+
+    `move_tags` does the rest, when several runs have pushed their parts of a family.
+
+    Args:
+        items: The images; all are in the engine.
+        registry: The registry.
+        client: The engine.
+        origin: This run.
+        rules: What a person allows.
+        progress: Called while an image is pushed.
+        bases: The bases of the images; the results of the tests that images share are attached to those that the
+            registry has.
+
+    Returns:
+        What was done for each image, in the order of ``items``.
+
+    Raises:
+        RegistryError: The registry is not there, refuses, or stopped answering; or the images are older than the
+            published ones.
+        EngineError: The engine stopped answering, or an image is not in it.
+    """
+    if not items:
+        return []
+    with Client(registry) as remote:
+        run = _Run(remote=remote, origin=origin, today=None, rules=rules)
+        family = run.family(_records_of(items))
+        plans = plan_all(remote, items, family.release)
+        run.check_age(family, plans)
+        _check_missing(plans, remote, client)
+        with nothing_moved(plans):
+            _push_missing(plans, remote, client, progress)
+            if bases:
+                attach_results(bases, [], remote)
+            attach_documents(plans, remote, origin.commit)
+        return plans
+
+
+def move_tags(
+    items: Sequence[Publication],
+    registry: Registry,
+    *,
+    origin: Origin,
+    rules: Rules,
+    ends: Mapping[str, datetime.date],
+) -> list[Published]:
+    """Record a release of images that the registry has under their recipes, and move the tags; no engine is needed.
+
+    Args:
+        items: The images.
+        registry: The registry.
+        origin: This run.
+        rules: What a person allows.
+        ends: As of `publish`.
+
+    Returns:
+        The result for each image, in the order of ``items``: what was read back from the registry.
+
+    Raises:
+        RegistryError: The registry lacks one of the images, is not there, refuses, or stopped answering; another run
+            publishes; or the images are older than the published ones. The details say what the run left.
+    """
+    if not items:
+        return []
+    with Client(registry) as remote:
+        run = _Run(remote=remote, origin=origin, today=None, rules=rules)
+        family = run.family(_records_of(items))
+        status.warn_if_interrupted(remote, family, origin.clone, without=rules.without_records)
+        plans = plan_all(remote, items, family.release)
+        if missing := [plan.item for plan in plans if plan.digest is None]:
+            raise RegistryError(
+                f"the registry {registry.host} does not have {', '.join(item.name for item in missing)}",
+                where=registry.reference(missing[0].repository, missing[0].recipe_tag),
+                fix="push the images first: nox -s pipeline -- --no-tags",
+                details="no tag was moved",
+            )
+        run.check_age(family, plans)
+        return _release(run, family, plans, [], ends)
+
+
+def _records_of(items: Sequence[Publication]) -> str:
+    """The repository of the records, in the namespace of the images."""
+    return releases.repository_of(items[0].repository.partition("/")[0])
+
+
+def _check_missing(plans: Sequence[Plan], remote: Client, client: DockerClient, *repositories: str) -> None:
+    """Check that the engine has the images that must be pushed, and that the login may push them."""
+    missing = [plan for plan in plans if plan.digest is None]
+    for plan in missing:
+        local_image(client, plan.item.upload)
+    if missing:
+        run_parallel(remote.check_push, [*repositories, *(plan.item.repository for plan in missing)])
+
+
+def _release(
+    run: _Run,
+    family: Family,
+    plans: list[Plan],
+    bases: Sequence[PushedBase],
+    ends: Mapping[str, datetime.date],
+) -> list[Published]:
+    """Record a release of images that are in the registry, move the tags, and return the result for each image."""
+    remote = run.remote
+    with nothing_moved(plans):
+        stored = [(each.repository, each.digest) for each in (family.release.images if family.release else ())]
+        stored += [(plan.item.repository, plan.digest) for plan in plans if plan.digest]
+        attach_ends(remote, ended(stored, ends, run.today or remote.now().date()))
+        # Before the tags move: nothing that comes after them should fail.
+        sizes = plans_of.sizes(remote, plans)
+    target = run.target(family, plans)
+    if target.is_done and not bases:
+        tags = {**family.tags, **{(plan.item.repository, plan.item.recipe_tag): plan.digest for plan in plans}}
+    else:
+        plans, target, tags = _move_tags(run, family.repository, plans, bases)
+    return [_result(remote.registry, plan, size, target, family, tags) for plan, size in zip(plans, sizes, strict=True)]
 
 
 def finish(registry: Registry, namespace: str, *, origin: Origin, rules: Rules) -> Target | None:

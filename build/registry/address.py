@@ -17,6 +17,7 @@ PORT_VARIABLE = "INFERENCE_IMAGES_REGISTRY_PORT"
 #: CNCF Distribution's own port.
 DEFAULT_PORT = 5000
 
+_GHCR = "ghcr.io/"
 _HOST = re.compile(r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(:[0-9]{1,5})?$")
 _PORT = re.compile(r":([0-9]+)$")
 # One component of a repository's name (distribution specification, "Pulling manifests").
@@ -66,7 +67,8 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Registry:
     variables = os.environ if environment is None else environment
     text = variables.get(REGISTRY_VARIABLE, "").strip()
     if text:
-        return parse(text)
+        # GHCR's names are lower case, and the names of GitHub's accounts need not be.
+        return parse(text.lower() if text.lower().startswith(_GHCR) else text)
     return Registry(host=f"127.0.0.1:{embedded_port(variables)}", insecure=True, embedded=True)
 
 

@@ -1,4 +1,4 @@
-"""The login that is stored for a registry: docker's own, else the one of ``~/.netrc``."""
+"""The login for a registry: the one that docker stores, else that of ``~/.netrc``, else that of a job at GitHub."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from build.errors import RegistryError
-from build.registry.address import Registry
+from build.github.login import registry_login
+from build.registry.address import REGISTRY_VARIABLE, Registry, from_environment
 
 #: The user name with which credential helpers mark an identity token.
 _TOKEN_USER = "<token>"
@@ -41,20 +42,21 @@ Login = PasswordLogin | IdentityToken
 
 
 def credentials(registry: Registry) -> Login | None:
-    """Find the login that is stored for a registry.
+    """Find the login for a registry.
 
-    ``docker login`` comes first (config.json, its ``credsStore`` and ``credHelpers``), then ``~/.netrc``.
+    ``docker login`` comes first (config.json, its ``credsStore`` and ``credHelpers``), then ``~/.netrc``, then the
+    variables of a job.
 
     Args:
         registry: The registry.
 
     Returns:
-        None where none is stored.
+        None where none is found.
 
     Raises:
         RegistryError: Docker's configuration or a credential helper is broken.
     """
-    return _of_docker(registry) or _of_netrc(registry)
+    return _of_docker(registry) or _of_netrc(registry) or _of_job(registry)
 
 
 def _of_docker(registry: Registry) -> Login | None:
@@ -95,3 +97,9 @@ def _of_netrc(registry: Registry) -> Login | None:
         return None
     username, _, password = entry
     return PasswordLogin(username=username, password=password) if username and password else None
+
+
+def _of_job(registry: Registry) -> Login | None:
+    named = from_environment().host if os.environ.get(REGISTRY_VARIABLE) else ""
+    found = registry_login(registry.host, named)
+    return PasswordLogin(username=found[0], password=found[1]) if found else None

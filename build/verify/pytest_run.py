@@ -130,6 +130,7 @@ def command(tool: ToolPaths, files: Files, *, workers: int, keywords: str | None
     """Return pytest's command line; arguments as for ``run``."""
     return [
         *(sys.executable, "-m", "pytest", str(tool.image_tests), "--plan", str(files.plan)),
+        *("--scoring", str(files.paths.scoring)),
         *("--results", str(files.events), f"--junitxml={files.junit}"),
         # If a worker dies, the run ends: xdist 3.8.0 sometimes waits forever for a worker that it restarted.
         *("--numprocesses", str(workers), "--dist", "loadscope", "--no-loadscope-reorder"),

@@ -30,7 +30,7 @@ class Suite:
     @functools.cached_property
     def hash(self) -> str:
         """The hash of the tests."""
-        return suite_hash(self.tool.image_tests)
+        return suite_hash(self.tool.image_tests, self.paths.scoring)
 
     @property
     def groups(self) -> Mapping[str, str]:

@@ -92,18 +92,18 @@ def expectations_of(image: Image, recipe: Recipe, labels: Mapping[str, str]) -> 
     }
 
 
-def suite_of(target: Target, tests: Path) -> str:
+def suite_of(target: Target, *tests: Path) -> str:
     """Return the hash of everything that is asserted of an image: the tests, and what they expect of it.
 
     Args:
         target: The image. Neither its reference nor its digest in the engine counts, but its recipe does.
-        tests: The folder of the image tests.
+        tests: See ``suite_hash``.
 
     Returns:
         SHA-256, hexadecimal.
     """
     expectations = expectations_of(target.built.image, target.built.recipe, target.labels)
-    return suite_for(expectations, suite_hash(tests))
+    return suite_for(expectations, suite_hash(*tests))
 
 
 def suite_for(expectations: Mapping[str, Any], tests: str) -> str:
@@ -147,20 +147,21 @@ def _counts(path: Path) -> bool:
     return not hidden and not path.name.endswith(("~", ".orig", ".rej", ".swp", ".bak"))
 
 
-def suite_hash(tests: Path) -> str:
+def suite_hash(*tests: Path) -> str:
     """Return the hash of the image tests and of what runs them.
 
-    That is every file in their folder, by path and content, the modules here that decide what is run in which
+    That is every file in their folders, by path and content, the modules here that decide what is run in which
     container, and the versions of pytest and its plugins.
 
     Args:
-        tests: The folder of the image tests.
+        tests: The folder of the image tests, and that of the project's own scoring scripts, which need not exist.
 
     Returns:
         SHA-256, hexadecimal; the same in two clones.
     """
     digest = hashlib.sha256(_runner())
-    for file in sorted(path for path in tests.rglob("*") if path.is_file() and _counts(path.relative_to(tests))):
-        content = hashlib.sha256(file.read_bytes()).hexdigest()
-        digest.update(f"{file.relative_to(tests).as_posix()} {content}\n".encode())
+    for folder in tests:
+        for file in sorted(path for path in folder.rglob("*") if path.is_file() and _counts(path.relative_to(folder))):
+            content = hashlib.sha256(file.read_bytes()).hexdigest()
+            digest.update(f"{file.relative_to(folder).as_posix()} {content}\n".encode())
     return digest.hexdigest()

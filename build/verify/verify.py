@@ -88,7 +88,7 @@ def run(
 
 def is_verified(target: Target, tool: ToolPaths, paths: Paths) -> bool:
     """Tell whether exactly this image passed exactly these tests, so that it may be published."""
-    return verified.is_verified(paths, target.image_id, suite_of(target, tool.image_tests))
+    return verified.is_verified(paths, target.image_id, suite_of(target, tool.image_tests, paths.scoring))
 
 
 def _remembered(targets: Sequence[Target], tool: ToolPaths, paths: Paths) -> dict[str, VerifyResult]:
@@ -96,7 +96,7 @@ def _remembered(targets: Sequence[Target], tool: ToolPaths, paths: Paths) -> dic
     known = {}
     for target in targets:
         record = verified.lookup(paths, target.image_id)
-        same_tests = record and record.suite == suite_of(target, tool.image_tests)
+        same_tests = record and record.suite == suite_of(target, tool.image_tests, paths.scoring)
         if record and same_tests and reports.load(paths, target.image_id):
             known[target.image_id] = VerifyResult(
                 name=target.name, image_id=target.image_id, passed=record.passed, remembered=True
@@ -108,7 +108,7 @@ def _remember(target: Target, result: VerifyResult, groups: Mapping[str, str], t
     if not result.ok:
         verified.forget(paths, target.image_id)
         return
-    suite = suite_of(target, tool.image_tests)
+    suite = suite_of(target, tool.image_tests, paths.scoring)
     record = verified.record(paths, result, recipe=target.built.recipe.digest, suite=suite)
     reports.save(paths, _report(target, result, record, groups))
 

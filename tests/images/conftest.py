@@ -34,6 +34,7 @@ MARKERS = {
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--plan", type=Path, help="the images to verify: the JSON file that `nox -s verify` writes")
+    parser.addoption("--scoring", type=Path, help="a folder whose scoring scripts take the place of those here")
     parser.addoption("--results", type=Path, help="write the results to this file while the tests run, as JSON lines")
 
 
@@ -169,11 +170,18 @@ class Scoring:
 
 
 @pytest.fixture(scope="session")
-def scoring(image: Image) -> Scoring:
+def scoring(image: Image, pytestconfig: pytest.Config) -> Scoring:
     """``scoring/<framework>.py``. Its constants are read without running it: the framework is not installed here."""
-    path = HERE / "scoring" / f"{image.framework}.py"
-    if not path.is_file():
-        pytest.fail(f"no sample script for '{image.framework}': write tests/images/scoring/{path.name}", pytrace=False)
+    own: Path | None = pytestconfig.getoption("--scoring")
+    name = f"{image.framework}.py"
+    files = [folder / name for folder in (own, HERE / "scoring") if folder]
+    path = next((file for file in files if file.is_file()), None)
+    if path is None:
+        pytest.fail(
+            f"no sample script for '{image.framework}': write tests/images/scoring/{name}, or in a repository of its "
+            f"own scoring/{name}",
+            pytrace=False,
+        )
     source = path.read_text(encoding="utf-8")
     constants = {
         statement.targets[0].id: ast.literal_eval(statement.value)

@@ -12,6 +12,7 @@ from build.errors import PipelineError, RegistryError
 from build.matrix.values import Compression
 from build.plan import output
 from build.plan.plan import Plan
+from build.plan.shards import Shard
 from build.plan.states import Blocked, State, ToBuild, ToTest, Unknown
 from build.registry.address import Registry
 
@@ -82,7 +83,7 @@ def test_published_images_of_another_compression_stay_so_and_are_named(capsys: p
     )
     assert line in capsys.readouterr().out.splitlines()
     assert line in output.to_markdown(plan(*states, compression="gzip"))
-    assert [row.get("compression") for row in json.loads(output.to_json(plan(*states)))["images"]][:2] == [
+    assert [row.get("compression") for row in json.loads(output.to_json(plan(*states), []))["images"]][:2] == [
         "zstd",
         "gzip",
     ]
@@ -102,12 +103,17 @@ def test_a_base_that_differs_from_its_lock_is_named_everywhere(capsys: pytest.Ca
     output.print_plan(made)
     assert line in capsys.readouterr().out.splitlines()
     assert line in output.to_markdown(made)
-    assert json.loads(output.to_json(made))["bases"] == {
+    assert json.loads(output.to_json(made, ()))["bases"] == {
         "debian12": {"digest": "sha256:2", "lock": "0" * 64, "differences": ["libc6 2.36-9 -> 2.36-10"]}
     }
 
 
 def test_the_json_has_everything() -> None:
-    content = json.loads(output.to_json(plan(*STATES)))
+    divided = tuple(Shard(number=one, count=2, images=names, bytes=5) for one, names in ((1, ("a", "e")), (2, ("x",))))
+    content = json.loads(output.to_json(plan(*STATES), divided))
     assert [row["plan"] for row in content["images"]] == ["to build", "to build", "to test", "blocked", "unknown"]
     assert (content["release"], content["bytes"]) == (None, 2_000_000)
+    assert content["shards"] == [
+        {"id": "1/2", "images": ["a", "e"], "bytes": 5, "work": True},
+        {"id": "2/2", "images": ["x"], "bytes": 5, "work": False},
+    ]

@@ -79,3 +79,9 @@ def test_an_argument_is_not_called_a_variable() -> None:
 
     assert failure.value.where is None
     assert "REGISTRY" not in failure.value.reason
+
+
+def test_the_capitals_of_a_github_account_are_lower_case_in_its_registry() -> None:
+    assert str(from_environment({"REGISTRY": "ghcr.io/Acme/Images"})) == "ghcr.io/acme/images"
+    with pytest.raises(UsageError, match="lower case"):
+        from_environment({"REGISTRY": "registry.example/Acme"})

@@ -114,3 +114,16 @@ def test_a_broken_netrc_counts_as_none(docker_config: Path, netrc_file: Path) ->
     netrc_file.write_text("machine\n", encoding="utf-8")
 
     assert credentials(parse("ghcr.io/acme")) is None
+
+
+def test_the_variables_come_last_and_are_for_the_registry_that_is_named(
+    docker_config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGISTRY", "registry.example/team")
+    monkeypatch.setenv("REGISTRY_USERNAME", "robot")
+    monkeypatch.setenv("REGISTRY_PASSWORD", "hidden")
+    assert credentials(parse("registry.example/team")) == PasswordLogin(username="robot", password="hidden")
+    assert credentials(parse("other.example")) is None
+    auth = base64.b64encode(b"me:secret").decode()
+    docker_config.write_text(json.dumps({"auths": {"registry.example": {"auth": auth}}}), encoding="utf-8")
+    assert credentials(parse("registry.example/team")) == PasswordLogin(username="me", password="secret")

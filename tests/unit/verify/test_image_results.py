@@ -21,7 +21,7 @@ IMAGES = ("one-cpu-inference", "two-gpu-inference")
 def run(folder: Path, suite: str) -> list[Event]:
     """The events of a suite on two images that are nowhere: its tests start no container."""
     paths, copy = Paths(root=folder), ToolPaths(root=folder)
-    copy.image_tests.mkdir(parents=True)
+    copy.image_tests.mkdir(parents=True, exist_ok=True)
     for file in ("conftest.py", "image_plan.py", "image_results.py", "image_timing.py", "image_container.py"):
         shutil.copy(tool().image_tests / file, copy.image_tests)
     (copy.image_tests / "test_image_sample.py").write_text(textwrap.dedent(suite))
@@ -35,7 +35,7 @@ def run(folder: Path, suite: str) -> list[Event]:
         "labels": {},
         "scope": "all",
     }
-    plan = [{**entry, "name": name, "device": name.split("-")[1]} for name in IMAGES]
+    plan = [{**entry, "name": name, "framework": name.split("-")[0], "device": name.split("-")[1]} for name in IMAGES]
     files = Files(paths=paths)
     files.prepare()
     state.write_json(files.plan, {"container_labels": {}, "images": plan})
@@ -170,3 +170,18 @@ def test_times_are_measured_again_and_nothing_else(
     result = timed[test]
     assert (result.outcome, result.measured_again) == (outcome, measured_again)
     assert result.reason.startswith(reason)
+
+
+def test_the_scoring_script_of_the_project_takes_the_place_of_that_of_the_tool(tmp_path: Path) -> None:
+    own, of_tool = Paths(root=tmp_path).scoring, ToolPaths(root=tmp_path).scoring
+    for folder, names in ((own, ["one"]), (of_tool, ["one", "two"])):
+        folder.mkdir(parents=True)
+        for name in names:
+            (folder / f"{name}.py").write_text(f"REQUEST = {folder.parent.name!r}\nANSWER = 1\n", encoding="utf-8")
+    suite = """
+        def test_request(image, scoring):
+            assert scoring.request == ("images" if image.framework == "two" else "PROJECT")
+    """
+    found = run(tmp_path, suite.replace("PROJECT", tmp_path.name))
+    results = [completed(found, image) for image in IMAGES]
+    assert [[each.outcome for each in result.values()] for result in results] == [["passed"], ["passed"]]

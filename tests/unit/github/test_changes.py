@@ -1,0 +1,94 @@
+"""The changes of a job that may not push, for one that may."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from build.errors import NetworkError, PipelineError, UsageError
+from build.github import changes
+from tests.unit.github.conftest import JOB, Gh
+from tests.unit.github.test_pull_request import Repository, git, repository
+
+__all__ = ["repository"]
+
+
+def test_every_kind_of_change_arrives(repository: Repository, tmp_path: Path) -> None:
+    first = repository.clone("base")
+    (first / "matrix.schema.json").write_text("gone", encoding="utf-8")
+    repository.commit(first, "one")
+    root = repository.clone("job")
+    (root / "matrix.yaml").write_bytes(b"two\r\n\xff")
+    (root / "locks").mkdir()
+    (root / "locks/new").write_text("new", encoding="utf-8")
+    (root / "matrix.schema.json").unlink()
+    changes.write_patch(root, tmp_path / "changes")
+    other = repository.clone("next-job")
+    changes.apply_patch(other, tmp_path / "changes")
+    assert (other / "matrix.yaml").read_bytes() == b"two\r\n\xff"
+    assert (other / "locks/new").read_text() == "new"
+    assert not (other / "matrix.schema.json").exists()
+
+
+def test_no_change_is_an_empty_patch(repository: Repository, tmp_path: Path) -> None:
+    changes.write_patch(repository.clone("job"), tmp_path / "changes")
+    assert (tmp_path / "changes" / changes.PATCH).read_text() == ""
+    other = repository.clone("next-job")
+    changes.apply_patch(other, tmp_path / "changes")
+    assert git(other, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("path", ["build/code.py", ".github/workflows/new.yml", "docs/other.md", "matrix.yaml.py"])
+def test_a_patch_of_anything_else_is_refused(repository: Repository, tmp_path: Path, path: str) -> None:
+    root = repository.clone("job")
+    for name in ("matrix.yaml", path):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("new", encoding="utf-8")
+    changes.write_patch(root, tmp_path / "changes")
+    other = repository.clone("next-job")
+    with pytest.raises(UsageError, match=f"files that no update changes: {path}"):
+        changes.apply_patch(other, tmp_path / "changes")
+    assert git(other, "status", "--porcelain") == ""
+
+
+def test_a_renamed_file_is_not_a_way_around(repository: Repository, tmp_path: Path) -> None:
+    root = repository.clone("job")
+    git(root, "mv", "matrix.yaml", "noxfile.py")
+    (tmp_path / "changes").mkdir()
+    git(root, "diff", "--find-renames", f"--output={tmp_path}/changes/{changes.PATCH}", "HEAD")
+    with pytest.raises(UsageError, match="noxfile"):
+        changes.apply_patch(repository.clone("next-job"), tmp_path / "changes")
+
+
+def test_a_patch_that_does_not_fit_changes_nothing(repository: Repository, tmp_path: Path) -> None:
+    root = repository.clone("job")
+    (root / "matrix.yaml").write_text("two", encoding="utf-8")
+    changes.write_patch(root, tmp_path / "changes")
+    other = repository.clone("next-job")
+    (other / "matrix.yaml").write_text("three", encoding="utf-8")
+    with pytest.raises(PipelineError, match="git apply failed"):
+        changes.apply_patch(other, tmp_path / "changes")
+    assert (other / "matrix.yaml").read_text() == "three"
+    shutil.rmtree(tmp_path / "changes")
+    with pytest.raises(UsageError, match="no patch is found"):
+        changes.apply_patch(other, tmp_path / "changes")
+
+
+def test_an_artifact_that_is_not_there_is_explained(gh: Gh, tmp_path: Path) -> None:
+    gh.program("echo no artifact matches >&2; exit 1")
+    with pytest.raises(NetworkError, match="the artifact 'changes' cannot be downloaded") as failure:
+        changes.download(JOB, "changes", tmp_path / "changes")
+    assert "no artifact matches" in str(failure.value.details)
+
+
+def test_an_artifact_is_downloaded_with_the_token_of_the_job(
+    gh: Gh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", "of-the-job")
+    monkeypatch.setenv("GH_TOKEN", "for-pull-requests")
+    gh.program(f'echo "$GH_TOKEN $*" > {tmp_path}/seen')
+    changes.download(JOB, "changes", tmp_path / "changes")
+    wanted = f"of-the-job run download 42 --repo acme/images --name changes --dir {tmp_path}/changes\n"
+    assert (tmp_path / "seen").read_text() == wanted
