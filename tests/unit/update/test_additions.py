@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import shutil
+from pathlib import Path
 
 import yaml
 from packaging.version import Version
 
+from build.checkout.project import Project, open_project
 from build.matrix.model import Update
 from build.packages.distribution import Distribution, File
+from build.paths import Paths
 from build.update import additions
 from build.update.additions import Addition
+from build.update.decide import decide
 from build.update.lookup import Files
 from build.update.pins import Pin, exact_pins
 from tests.unit.fixture_project import PATHS, PROJECT
@@ -22,13 +27,15 @@ NEW12, NEW13 = (f"sklearn-1.10-{base}-cpu-inference" for base in ("debian12-py31
 GPU = ("onnxruntime", "onnxruntime-gpu")
 
 
-def offered(**releases: tuple[tuple[File, ...], ...]) -> Files:
+def offered(*, pins: tuple[Pin, ...] = PINS, **releases: tuple[tuple[File, ...], ...]) -> Files:
     """Return what the index has of each distribution: its name, with ``_`` for ``-``, → releases."""
-    return {pin.keys: found(pin, *releases.get(pin.name.replace("-", "_"), ())) for pin in PINS}
+    return {pin.keys: found(pin, *releases.get(pin.name.replace("-", "_"), ())) for pin in pins}
 
 
 def proposed(index: Files, pins: tuple[Pin, ...] = PINS) -> list[Addition]:
-    return additions.propose(PROJECT.matrix, PROJECT.variants, pins, index, DAY)
+    proposals = additions.propose(PROJECT.matrix, PROJECT.variants, pins, index, DAY)
+    assert proposals.put_off == ()
+    return list(proposals.additions)
 
 
 def sklearn(*releases: tuple[str, tuple[str, ...]]) -> list[Addition]:
@@ -61,6 +68,78 @@ def test_an_image_without_a_wheel_is_missing_with_its_reason() -> None:
     (addition,) = sklearn(("1.10.0", ("cp313",)))
     assert (addition.images, addition.bases) == ((NEW13,), ("debian13-py313",))
     assert addition.missing == {NEW12: "scikit-learn 1.10.0 has no wheel for Python 3.11 (only for 3.13)"}
+
+
+def with_added(folder: Path, addition: Addition) -> Project:
+    """Return the fixture project with a new version."""
+    before = PATHS.matrix.read_text(encoding="utf-8")
+    text, _ = additions.with_addition("matrix.yaml", before, PROJECT.matrix, addition, TODAY)
+    paths = Paths(root=shutil.copytree(PATHS.root, folder / "project"))
+    paths.matrix.write_text(text, encoding="utf-8")
+    return open_project(paths)
+
+
+CPU_132 = files("onnxruntime", "1.32.0", *EVERY_PYTHON)
+
+
+def test_a_version_waits_until_the_releases_for_all_its_images_are_old_enough() -> None:
+    """The GPU wheel, or that of one Python, came some days later."""
+    fresh = files(GPU[1], "1.32.0", *EVERY_PYTHON, uploaded="2026-11-20")
+    partly = (*files(GPU[1], "1.32.0", "cp313"), *files(GPU[1], "1.32.0", "cp311", uploaded="2026-11-20"))
+    for gpu, waiting in ((fresh, {"debian12-py311", "debian13-py313"}), (partly, {"debian12-py311"})):
+        index = offered(onnxruntime=(CPU_132,), onnxruntime_gpu=(gpu,))
+        proposals = additions.propose(PROJECT.matrix, PROJECT.variants, PINS, index, DAY)
+        assert proposals.additions == ()
+        (held,) = proposals.put_off
+        assert (held.name, held.version, held.newer) == ("onnxruntime", "1.31", "1.32.0")
+        assert set(held.images) == {f"onnxruntime-1.31-{base}-cuda13.0.3-gpu-inference" for base in waiting}
+        assert held.reason.startswith(
+            "onnxruntime-gpu 1.32.0 was published on 2026-11-20, and the index is seen as of "
+        )
+        assert held.reason.endswith("; 1.32 is added once releases for these images are old enough")
+        later = additions.propose(PROJECT.matrix, PROJECT.variants, PINS, index, "2026-11-21")
+        assert [len(each.images) for each in later.additions] == [4]
+        assert later.put_off == ()
+    # A later release that gives it no further image is not waited for.
+    older = files(GPU[1], "1.32.0", *EVERY_PYTHON)
+    newer = files("onnxruntime", "1.32.1", *EVERY_PYTHON, uploaded="2026-11-20")
+    (addition,) = proposed(offered(onnxruntime=(CPU_132, newer), onnxruntime_gpu=(older,)))
+    assert (addition.version, len(addition.images)) == (Version("1.32.0"), 4)
+
+
+def test_images_that_a_version_lacks_are_reported_once_it_could_have_them(tmp_path: Path) -> None:
+    """The index has the GPU wheel weeks after the CPU wheel: the next updates name the place to add it."""
+    (addition,) = proposed(offered(onnxruntime=(CPU_132,)))
+    assert addition.devices == ("cpu",)
+    project = with_added(tmp_path, addition)
+    pins = exact_pins(project, TODAY)
+    (gpu,) = (pin for pin in pins if pin.text == "onnxruntime-gpu==1.31.1")
+    late = files(GPU[1], "1.32.0", *EVERY_PYTHON)
+    index = offered(pins=pins, onnxruntime=(CPU_132,), onnxruntime_gpu=(late,))
+    assert additions.propose(project.matrix, project.variants, pins, index, DAY) == additions.Proposals()
+    reasons = {held.reason for held in decide(gpu, index[gpu.keys], DAY).held}
+    assert len(reasons) == 1 and reasons.pop().startswith(
+        "1.32 has no GPU image there, although onnxruntime-gpu 1.32.0 "
+    )
+    # A version after 1.32 is made without them, too; so the images of 1.31 have no successor there.
+    newer = [files(name, "1.33.0", *EVERY_PYTHON) for name in GPU]
+    index = offered(pins=pins, onnxruntime=(CPU_132, newer[0]), onnxruntime_gpu=(late, newer[1]))
+    (third,) = additions.propose(project.matrix, project.variants, pins, index, DAY).additions
+    assert third.devices == ("cpu",)
+    assert {held.newer for held in decide(gpu, index[gpu.keys], DAY).held} == {"1.33.0"}
+
+
+def test_of_a_new_minor_version_the_release_that_the_most_images_have() -> None:
+    gpu0, gpu1 = (files(GPU[1], version, *EVERY_PYTHON) for version in ("1.32.0", "1.32.1"))
+    cpu1 = files("onnxruntime", "1.32.1", *EVERY_PYTHON)
+    (addition,) = proposed(offered(onnxruntime=(CPU_132, cpu1), onnxruntime_gpu=(gpu0,)))
+    assert (addition.version, len(addition.images)) == (Version("1.32.0"), 4)
+    (addition,) = proposed(offered(onnxruntime=(CPU_132, cpu1), onnxruntime_gpu=(gpu0, gpu1)))
+    assert (addition.version, len(addition.images)) == (Version("1.32.1"), 4)
+    (addition,) = proposed(
+        offered(onnxruntime=(CPU_132, files("onnxruntime", "1.33.0", "cp313")), onnxruntime_gpu=(gpu0,))
+    )
+    assert (addition.version, len(addition.images)) == (Version("1.33.0"), 1)
 
 
 def test_an_entry_has_an_image_for_each_base_and_device() -> None:
