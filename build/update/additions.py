@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from packaging.version import Version
 
 from build.matrix.edit import NotEditableError
-from build.matrix.model import Matrix
+from build.matrix.lifecycle import has_ended
+from build.matrix.model import Lifecycle, Matrix
 from build.packages import compatibility
 from build.packages.distribution import Distribution
 from build.packages.target import Target
@@ -24,7 +25,7 @@ from build.scaffold.model import ModelImages, find_model, main_pin
 from build.update.decide import Held, usable_releases
 from build.update.lookup import Files
 from build.update.pins import Pin
-from build.variants.variant import Variant, image_name
+from build.variants.variant import CPU, Variant, image_name
 
 #: ISO date: as of this day, every file of an index is old enough.
 _END_OF_TIME = "9999-12-31"
@@ -42,8 +43,8 @@ class Addition:
     day: datetime.date | None
     #: Names of images that it cannot have → why.
     missing: Mapping[str, str]
-    #: Images of the older version, which the new one will not have, although the older one does: what `include` adds.
-    without_successor: tuple[str, ...] = ()
+    #: The images of all older versions.
+    older: tuple[Variant, ...] = ()
 
     @property
     def key(self) -> str:
@@ -95,6 +96,18 @@ class Addition:
         have = {(image.base_name, image.device) for image in self.made_after}
         return [(base, device) for base in self.bases for device in self.devices if (base, device) not in have]
 
+    def succeeds(self, image: Variant) -> bool:
+        """Tell whether an image of an older version has a successor among its images.
+
+        It has the same base, and the same device; of a version before the one that it is made after, the same kind of
+        device, since that may have images with another CUDA version.
+        """
+        if image.version == self.of.model.key:
+            return self.name(image) in self.images
+        return any(
+            (each.base_name, each.device == CPU) == (image.base_name, image.device == CPU) for each in self.made_after
+        )
+
     def name(self, image: Variant) -> str:
         """Return the name of the image that is made after one of the older version."""
         return image_name(self.framework, self.key, image.base.os, image.base.python, image.device)
@@ -111,11 +124,12 @@ class Proposals:
 
 @dataclass(frozen=True, kw_only=True)
 class Added:
-    """A new version in the matrix, and what becomes of the older one."""
+    """A new version in the matrix, and what becomes of the older ones."""
 
     addition: Addition
-    #: What becomes of the older version, in words: when it ends, or why it gets no end date.
-    end: str
+    #: Older version → what becomes of it, in words: when it ends, or why it gets no end date.  The one that the new
+    #: version is made after comes first, then the others that end, or of which some images have a successor.
+    ends: Mapping[str, str]
 
     @property
     def key(self) -> str:
@@ -238,12 +252,10 @@ def _addition(variants: Sequence[Variant], name: str, candidates: _Candidates, v
         version=version,
         day=_day(map(candidates.distribution, candidates.pins), version),
         missing={},
-        without_successor=tuple(
-            sorted(
-                each.name
-                for each in variants
-                if (each.framework, each.version) == (name, of.model.key) and each not in of.images
-            )
+        older=tuple(
+            each
+            for each in variants
+            if each.framework == name and each.version is not None and Version(each.version) < version
         ),
     )
     return addition.without(
@@ -306,9 +318,10 @@ def _day(distributions: Iterable[Distribution], version: Version) -> datetime.da
 
 
 def with_addition(file: str, text: str, matrix: Matrix, addition: Addition, today: datetime.date) -> tuple[str, Added]:
-    """Return the matrix with a new version, and with an end date for the older one.
+    """Return the matrix with a new version, and with an end date for each older one that it replaces.
 
-    The older version gets none if it has one, or if one of its images has no successor.
+    An older version gets none if it has one, if one of its images has no successor, or if the matrix says that it is
+    deprecated later.
 
     Args:
         file: The matrix's name, for messages.
@@ -318,27 +331,46 @@ def with_addition(file: str, text: str, matrix: Matrix, addition: Addition, toda
         today: The day (UTC) on which the overlap begins.
 
     Raises:
-        NotEditableError: The older version comes from an alias, or has an anchor.
+        NotEditableError: The version that it is made after comes from an alias, or has an anchor.
     """
-    model = addition.of.model
     new = NewVersion(
         version=addition.version,
         day=addition.day,
         bases=() if addition.bases == addition.of.bases else addition.bases,
         devices=() if addition.devices == addition.of.devices else addition.devices,
     )
+    model = addition.of.model
     result = entry.with_version(file, text, addition.framework, model, new)
-    life = matrix.frameworks[addition.framework].versions[model.key].lifecycle
-    if life.end_of_life is not None:
-        return result, Added(addition=addition, end=f"ends on {life.end_of_life}, as before")
-    if addition.missing or addition.without_successor:
-        names = ", ".join((*addition.missing, *addition.without_successor))
-        return result, Added(addition=addition, end=f"gets no end date, since some images have no successor ({names})")
+    images: dict[str, list[Variant]] = {}
+    for image in addition.older:
+        if image.version is not None and not has_ended(image.lifecycle, today):
+            images.setdefault(image.version, []).append(image)
     overlap = matrix.project.update.overlap
     until = today + datetime.timedelta(days=overlap)
     source = f"replaced by {addition.key} (project.update.overlap: {overlap} days)"
-    try:
-        result = entry.with_end(file, result, addition.framework, model.key, until, source)
-    except NotEditableError as failure:
-        return result, Added(addition=addition, end=f"gets no end date: {failure.what}")
-    return result, Added(addition=addition, end=f"ends on {until}: {source}")
+    ends: dict[str, str] = {}
+    for key in sorted(images, key=Version, reverse=True):
+        if key != model.key and not any(map(addition.succeeds, images[key])):
+            continue
+        life = matrix.frameworks[addition.framework].versions[key].lifecycle
+        kept = _kept(addition, images[key], life, until)
+        if kept is None:
+            try:
+                result = entry.with_end(file, result, addition.framework, key, until, source)
+            except NotEditableError as failure:
+                kept = f"gets no end date: {failure.what}"
+        ends[key] = kept or f"ends on {until}: {source}"
+    return result, Added(addition=addition, ends=ends)
+
+
+def _kept(addition: Addition, images: Sequence[Variant], life: Lifecycle, until: datetime.date) -> str | None:
+    """Return in words why an older version gets no other end date; None if it gets one."""
+    if life.end_of_life is not None:
+        return f"ends on {life.end_of_life}, as before"
+    alone = [image.name for image in images if not addition.succeeds(image)]
+    if alone:
+        return f"gets no end date, since some images have no successor ({', '.join(alone)})"
+    for word, date in (("deprecated", life.deprecated), ("released", life.released)):
+        if date is not None and date > until:
+            return f"gets no end date: the matrix says '{word}: {date}', and the end would be before it, on {until}"
+    return None

@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import shutil
 from pathlib import Path
+from typing import Any
 
 import yaml
 from packaging.version import Version
@@ -15,7 +16,7 @@ from build.matrix.model import Update
 from build.packages.distribution import Distribution, File
 from build.paths import Paths
 from build.update import additions
-from build.update.additions import Addition
+from build.update.additions import Added, Addition
 from build.update.decide import decide
 from build.update.lookup import Files
 from build.update.pins import Pin, exact_pins
@@ -156,40 +157,84 @@ def test_an_entry_has_an_image_for_each_base_and_device() -> None:
     assert (none.images, none.bases) == ((), ())
 
 
-def test_the_matrix_has_the_new_version_and_the_end_of_the_older_one() -> None:
-    before = PATHS.matrix.read_text(encoding="utf-8")
-    (addition,) = sklearn(("1.10.0", EVERY_PYTHON))
-    addition = dataclasses.replace(addition, without_successor=())
-    text, added = additions.with_addition("matrix.yaml", before, PROJECT.matrix, addition, TODAY)
-    assert added.end == "ends on 2027-05-26: replaced by 1.10 (project.update.overlap: 180 days)"
-    versions = yaml.safe_load(text)["frameworks"]["sklearn"]["versions"]
-    assert list(versions)[-2:] == ["1.9", "1.10"]
-    assert versions["1.9"]["lifecycle"]["full-support"]["until"] == datetime.date(2027, 5, 26)
-    assert versions["1.10"]["contract"][0] == "scikit-learn==1.10.0"
-    assert "bases" not in versions["1.10"]
+def lightgbm(folder: Path, old: str = "", new: str = "") -> tuple[dict[str, Any], Added]:
+    """Add a version to the fixture project, in whose matrix a text is replaced: the versions, and what was added."""
+    text = PATHS.matrix.read_text(encoding="utf-8")
+    assert old in text
+    paths = Paths(root=shutil.copytree(PATHS.root, folder / "project"))
+    paths.matrix.write_text(text.replace(old, new) if old else text, encoding="utf-8")
+    project = open_project(paths)
+    pins = exact_pins(project, TODAY)
+    index = offered(pins=pins, lightgbm=(files("lightgbm", "4.8.0", *EVERY_PYTHON),))
+    (addition,) = additions.propose(project.matrix, project.variants, pins, index, DAY).additions
+    before = paths.matrix.read_text(encoding="utf-8")
+    after, added = additions.with_addition("matrix.yaml", before, project.matrix, addition, TODAY)
+    paths.matrix.write_text(after, encoding="utf-8")
+    versions: dict[str, Any] = yaml.safe_load(after)["frameworks"]["lightgbm"]["versions"]
+    assert open_project(paths).variants, "the matrix is not valid"
+    return versions, added
 
 
-def test_an_older_version_without_a_successor_for_each_image_gets_no_end() -> None:
+END = "ends on 2027-05-26: replaced by 4.8 (project.update.overlap: 180 days)"
+UNTIL = datetime.date(2027, 5, 26)
+RELEASED = "        lifecycle: {released: 2026-07-18}\n"
+
+
+def test_the_matrix_has_the_new_version_and_the_end_of_the_older_one(tmp_path: Path) -> None:
+    versions, added = lightgbm(tmp_path)
+    assert added.ends == {"4.7": END}
+    assert list(versions) == ["4.7", "4.8"]
+    assert versions["4.7"]["lifecycle"]["full-support"]["until"] == UNTIL
+    assert versions["4.8"]["contract"][0] == "lightgbm==4.8.0"
+    assert "bases" not in versions["4.8"]
+
+
+def test_every_older_version_with_a_successor_for_each_image_gets_the_same_end(tmp_path: Path) -> None:
+    older = """\
+      "4.5":
+        bases: [debian12-py312]
+        contract: [lightgbm==4.5.0]
+      "4.6":
+        bases: [debian13-py313]
+        contract: [lightgbm==4.6.0]
+"""
+    versions, added = lightgbm(tmp_path, '      "4.7":\n', f'{older}      "4.7":\n')
+    assert added.ends == {"4.7": END, "4.6": END}
+    assert versions["4.6"]["lifecycle"]["full-support"]["until"] == UNTIL
+    assert "lifecycle" not in versions["4.5"], "no image has a successor on its base"
+
+
+def test_an_older_version_without_a_successor_for_each_image_gets_no_end(tmp_path: Path) -> None:
+    older = '      "4.6":\n        bases: [debian12-py312, debian13-py313]\n        contract: [lightgbm==4.6.0]\n'
+    versions, added = lightgbm(tmp_path, '      "4.7":\n', f'{older}      "4.7":\n')
+    alone = "gets no end date, since some images have no successor (lightgbm-4.6-debian12-py312-cpu-inference)"
+    assert added.ends == {"4.7": END, "4.6": alone}
+    assert "lifecycle" not in versions["4.6"]
+    # What `include` adds to the older version, and an image that could not be locked.
     before = PATHS.matrix.read_text(encoding="utf-8")
     (addition,) = sklearn(("1.10.0", EVERY_PYTHON))
-    for each in (
-        addition.without({NEW12: "a conflict"}),
-        dataclasses.replace(addition, without_successor=("sklearn-1.9-debian12-py312-cpu-inference",)),
+    for each, name in (
+        (addition, "sklearn-1.9-debian12-py312-cpu-inference"),
+        (addition.without({NEW12: "a conflict"}), "sklearn-1.9-debian12-py311-cpu-inference"),
     ):
         text, added = additions.with_addition("matrix.yaml", before, PROJECT.matrix, each, TODAY)
-        assert added.end.startswith("gets no end date, since some images have no successor (sklearn-1.")
+        assert added.ends["1.9"].startswith("gets no end date, since some images have no successor (sklearn-1.9-")
+        assert name in added.ends["1.9"]
         assert text.count("full-support") == before.count("full-support")
 
 
-def test_a_version_that_has_an_end_keeps_it() -> None:
-    before = PATHS.matrix.read_text(encoding="utf-8")
-    data = PROJECT.matrix.model_dump(by_alias=True, exclude_none=True)
-    life = {"full-support": {"until": datetime.date(2030, 1, 1), "source": "a page of upstream"}}
-    data["frameworks"]["sklearn"]["versions"]["1.9"]["lifecycle"] = life
-    matrix = type(PROJECT.matrix).model_validate(data)
-    (addition,) = sklearn(("1.10.0", EVERY_PYTHON))
-    _, added = additions.with_addition("matrix.yaml", before, matrix, addition, TODAY)
-    assert added.end == "ends on 2030-01-01, as before"
+def test_a_version_that_has_an_end_keeps_it(tmp_path: Path) -> None:
+    ending = RELEASED.replace("}", ", full-support: {until: 2030-01-01, source: a page of upstream}}")
+    _, added = lightgbm(tmp_path, RELEASED, ending)
+    assert added.ends == {"4.7": "ends on 2030-01-01, as before"}
+
+
+def test_a_date_of_the_older_version_that_is_after_its_end_does_not_stop_the_new_one(tmp_path: Path) -> None:
+    versions, added = lightgbm(tmp_path, RELEASED, RELEASED.replace("}", ", deprecated: 2027-12-01}"))
+    why = "the matrix says 'deprecated: 2027-12-01', and the end would be before it, on 2027-05-26"
+    assert added.ends == {"4.7": f"gets no end date: {why}"}
+    assert list(versions) == ["4.7", "4.8"]
+    assert "full-support" not in versions["4.7"]["lifecycle"]
 
 
 def test_a_place_that_does_not_answer_proposes_nothing() -> None:
