@@ -153,7 +153,9 @@ def _lock_left(project: Project, name: str) -> str:
     reasons = stale_locks(project.matrix, project.locks, [variant]).get(path)
     if not (project.paths.root / path).is_file():
         return "it has no lock"
-    return f"it keeps its lock, which is stale: {'; '.join(reasons)}" if reasons else "it keeps its lock"
+    if reasons:
+        return f"it keeps its lock, which is stale: {'; '.join(reasons)}"
+    return "it keeps its lock, and is still built and published from it; exclude the cell to stop that"
 
 
 def _make(facts: Facts, *, all_or_nothing: bool) -> Resolved:

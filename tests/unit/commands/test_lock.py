@@ -22,7 +22,7 @@ from build.locks.make import NewLocks
 from build.locks.resolve import UnsatisfiableError
 from build.matrix.origins import Bootstrapped
 from build.paths import Paths, write_atomically
-from tests.unit.fixture_project import copy_project
+from tests.unit.fixture_project import MINIMAL, SKLEARN, copy_project
 from tests.unit.http_servers import Answer, Request, serving
 
 
@@ -92,6 +92,20 @@ def test_ctrl_c_waits_until_all_locks_are_written(tmp_path: Path, monkeypatch: p
     with pytest.raises(KeyboardInterrupt):
         lock.write(project, NewLocks(locks=new), new, names)
     assert all("exclude-newer: 2026-11-20" in (paths.root / path).read_text(encoding="utf-8") for path in new)
+
+
+def test_the_message_about_an_image_says_what_its_lock_is_still_good_for(tmp_path: Path) -> None:
+    paths = copy_project(tmp_path / "project")
+    project = open_project(paths)
+    built = "it keeps its lock, and is still built and published from it; exclude the cell to stop that"
+    assert lock._lock_left(project, MINIMAL) == built
+    (paths.root / project.lock_path(project.variant(SKLEARN))).unlink()
+    assert lock._lock_left(project, SKLEARN) == "it has no lock"
+    text = paths.matrix.read_text(encoding="utf-8").replace("exclude-newer: 2026-11-19", "exclude-newer: 2026-11-20")
+    paths.matrix.write_text(text, encoding="utf-8")
+    assert lock._lock_left(open_project(paths), MINIMAL).startswith(
+        "it keeps its lock, which is stale: it was made with "
+    )
 
 
 MATRIX = """\
