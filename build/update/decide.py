@@ -275,7 +275,7 @@ def _outside(pin: Pin, version: Version, variants: Sequence[Variant]) -> str:
         kinds = "/".join(sorted({"CPU" if variant.device == CPU else "GPU" for variant in variants}))
         place = ".".join(map(str, pin.keys[:3]))
         return (
-            f"{key} has no {kinds} image there, although {pin.name} {version} can be installed; to get one, "
+            f"{key} has no {kinds} image there, although {pin.name} {version} has a wheel for it; to get one, "
             f'add the base and the device to {place}."{key}"'
         )
     add = f"; to add it: nox -s new -- version {pin.keys[1]} {version}" if pin.key else ""

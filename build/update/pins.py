@@ -16,6 +16,7 @@ from build.matrix.model import Matrix, Update
 from build.matrix.positions import KeyPath
 from build.matrix.values import NO_VERSION
 from build.requirements import parse, without_marker
+from build.variants.cell import product
 from build.variants.variant import CPU, Variant
 
 
@@ -87,7 +88,7 @@ def exact_pins(project: Project, today: datetime.date) -> tuple[Pin, ...]:
                 variants=images,
                 held=_held(project, path, name, version, rule),
                 ended=frozenset(variant.name for variant in images if has_ended(variant.lifecycle, today)),
-                newest=_newest(project.variants, images) if _key(keys, version) else {},
+                newest=_newest(project.matrix, project.variants, images) if _key(keys, version) else {},
                 siblings=_siblings(project.matrix, keys),
             )
             found.append(pin)
@@ -132,16 +133,19 @@ def _key(keys: KeyPath, version: Version) -> tuple[int, ...]:
     return release if version.release[: len(release)] == release else ()
 
 
-def _newest(variants: Sequence[Variant], images: Sequence[Variant]) -> dict[str, tuple[int, ...]]:
+def _newest(matrix: Matrix, variants: Sequence[Variant], images: Sequence[Variant]) -> dict[str, tuple[int, ...]]:
     """Return for each image the numbers of the newest version of its framework on its base.
 
     Only images for a CPU count if it is for one, and for a GPU: an image with another CUDA version succeeds it, too.
+    So do images that are excluded: somebody decided that there is none.
     """
+    cells = [(each.framework, each.version, each.base, each.device) for each in product(matrix)]
+    cells += [(each.framework, each.version, each.base_name, each.device) for each in variants if each.version]
     releases: dict[tuple[str, str, bool], tuple[int, ...]] = {}
-    for each in variants:
-        if each.version is not None:
-            cell = (each.framework, each.base_name, each.device == CPU)
-            releases[cell] = max(releases.get(cell, ()), Version(each.version).release)
+    for framework, version, base, device in cells:
+        if version != NO_VERSION:
+            place = (framework, base, device == CPU)
+            releases[place] = max(releases.get(place, ()), Version(version).release)
     return {image.name: releases[image.framework, image.base_name, image.device == CPU] for image in images}
 
 

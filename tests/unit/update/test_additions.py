@@ -128,6 +128,10 @@ def test_images_that_a_version_lacks_are_reported_once_it_could_have_them(tmp_pa
     (third,) = additions.propose(project.matrix, project.variants, pins, index, DAY).additions
     assert third.devices == ("cpu",)
     assert {held.newer for held in decide(gpu, index[gpu.keys], DAY).held} == {"1.33.0"}
+    text = project.paths.matrix.read_text(encoding="utf-8")
+    _, added = additions.with_addition("matrix.yaml", text, project.matrix, third, TODAY)
+    assert added.ends["1.32"].startswith("ends on ")
+    assert added.ends["1.31"].startswith("gets no end date, since some images have no successor (onnxruntime-1.31-")
 
 
 def test_of_a_new_minor_version_the_release_that_the_most_images_have() -> None:

@@ -195,7 +195,7 @@ def test_a_version_that_has_no_image_on_a_base_is_reported_with_the_place_to_add
     (held,) = decided(release("1.10.0"), pin=pin).held
     assert (list(held.images), held.newer) == (PY311, "1.10.0")
     assert held.reason.startswith(
-        "1.10 has no CPU image there, although scikit-learn 1.10.0 can be installed; to get one, "
+        "1.10 has no CPU image there, although scikit-learn 1.10.0 has a wheel for it; to get one, "
     )
     assert held.reason.endswith('add the base and the device to frameworks.sklearn.versions."1.10"')
     (other,) = decided(release("1.11.0"), pin=pin).held

@@ -114,3 +114,11 @@ def test_an_older_version_knows_the_newest_one_on_its_base_for_its_kind_of_devic
     }
     assert set(gpu.newest.values()) == {(1, 31)}
     assert gpu.siblings == {"1.31", "1.32"}
+    # An image that is excluded was decided on.
+    text = project.paths.matrix.read_text(encoding="utf-8").replace(
+        "        bases: [debian13-py313]\n        devices: [cpu]\n", "        devices: [cpu]\n"
+    )
+    cell = '{framework: onnxruntime, version: "1.32", base: debian12-py311, because: choice, reason: not wanted}'
+    project.paths.matrix.write_text(text.replace("exclude:\n", f"exclude:\n  - {cell}\n"), encoding="utf-8")
+    (cpu,) = pins("onnxruntime==1.31.1", open_project(project.paths))
+    assert set(cpu.newest.values()) == {(1, 32)}
