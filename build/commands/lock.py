@@ -48,6 +48,7 @@ def lock_command(
     """Make the locks of every image of the matrix.
 
     An image that cannot be built stops no other one: it keeps the lock that it has, and the command fails at its end.
+    Neither does a base whose Debian packages cannot be recorded.
 
     Args:
         paths: The project.
@@ -57,28 +58,30 @@ def lock_command(
         as_json: Print the result as JSON: the changed locks with all their differences, and the images that failed.
 
     Raises:
-        LockError: No set of packages satisfies some pins, or a CUDA version is not the one of its framework.
+        LockError: No set of packages satisfies some pins, a CUDA version is not the one of its framework, or Debian's
+            archive does not have one.
         DriftError: With ``check``: a lock is stale.
-        NetworkError: The index is not reached; nothing is written.
+        NetworkError: The index is not reached; nothing is written. Or Debian's archive is not reached for CUDA; all
+            other locks are written.
     """
     project = open_project(paths)
     began = time.monotonic()
     console.step(
         f"resolving {console.count(len(project.variants), 'image')}, with the index as of {project.exclude_newer}"
     )
-    cuda = {} if check else cuda_pins(project, refresh_bases)
+    cuda, failures = ({}, []) if check else cuda_pins(project, refresh_bases)
     facts = Facts(project)
     made = _make(facts, all_or_nothing=all_or_nothing)
     _check_excludes(facts)
     new = made.locks
     changed = {**(_stale_debian(project) if check else {}), **changes(project, new)}
     _print_changes(changed)
-    failures: list[PipelineError] = []
     if not check and len(made.failed_names) < len(project.variants):
         write(project, new, changed, made.failed_names)
         recorded = record_cuda(project, cuda)
-        of_bases, failures = record_bases(project, project.matrix.bases if refresh_bases else ())
+        of_bases, not_recorded = record_bases(project, project.matrix.bases if refresh_bases else ())
         changed |= recorded | of_bases
+        failures += not_recorded
     word = "stale" if check else "written"
     if as_json:
         click.echo(_to_json(project, made, word, changed))
@@ -153,7 +156,9 @@ def _lock_left(project: Project, name: str) -> str:
     reasons = stale_locks(project.matrix, project.locks, [variant]).get(path)
     if not (project.paths.root / path).is_file():
         return "it has no lock"
-    return f"it keeps its lock, which is stale: {'; '.join(reasons)}" if reasons else "it keeps its lock"
+    if reasons:
+        return f"it keeps its lock, which is stale: {'; '.join(reasons)}"
+    return "it keeps its lock, and is still built and published from it; exclude the cell to stop that"
 
 
 def _make(facts: Facts, *, all_or_nothing: bool) -> Resolved:

@@ -20,15 +20,24 @@ from build.matrix.origins import Bootstrapped, CudaImage
 from build.system import console
 
 
-def cuda_pins(project: Project, refresh: bool) -> dict[str, tuple[str, ...]]:
-    """Return the Debian packages of CUDA to record, by base: those that are stale, or all with ``refresh``."""
+def cuda_pins(project: Project, refresh: bool) -> tuple[dict[str, tuple[str, ...]], list[PipelineError]]:
+    """Find the Debian packages of CUDA to record: those that are stale, or all with ``refresh``.
+
+    Returns:
+        The packages by base; and why those of bases could not be found: the archive has another CUDA version (a
+        ``LockError``), or is not reached (a ``NetworkError``).
+    """
     pins: dict[str, tuple[str, ...]] = {}
+    failures: list[PipelineError] = []
     for name, base in project.cuda_base_images.items():
-        if isinstance(base.origin, CudaImage) or not (refresh or debian.stale_cuda(project.paths, base)):
-            continue
-        index = debian_index.parse_index(debian_index.fetch_index(base.suite))
-        pins[name] = debian_index.pins(base, index, project.loaded.where("cuda", base.device, "debian"))
-    return pins
+        try:
+            if isinstance(base.origin, CudaImage) or not (refresh or debian.stale_cuda(project.paths, base)):
+                continue
+            index = debian_index.parse_index(debian_index.fetch_index(base.suite))
+            pins[name] = debian_index.pins(base, index, project.loaded.where("cuda", base.device, "debian"))
+        except PipelineError as failure:
+            failures.append(failure)
+    return pins, failures
 
 
 def record_cuda(project: Project, pins: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:

@@ -180,15 +180,16 @@ def _update_bases(staging: Staging, project: Project, made: Report, *, bootstrap
 def _update_cuda(staging: Staging, made: Report) -> Report:
     """Record the Debian packages of CUDA in the copy; they stay if Debian has another CUDA version."""
     copy = open_project(staging.copy)
-    try:
-        pins = recording.cuda_pins(copy, refresh=True)
-    except LockError as failure:
-        held = Held(name="CUDA from Debian", version="", newer="", images=(), reason=failure.what)
-        return dataclasses.replace(made, held=(*made.held, held))
+    pins, failures = recording.cuda_pins(copy, refresh=True)
+    held = []
+    for failure in failures:
+        if not isinstance(failure, LockError):
+            raise failure
+        held.append(Held(name="CUDA from Debian", version="", newer="", images=(), reason=failure.what))
     drift = {name: tuple(debian.drift(debian.former(copy.paths, name), after)) for name, after in pins.items()}
     changed = {name: lines for name, lines in drift.items() if lines}
     recording.record_cuda(copy, {name: pins[name] for name in changed})
-    return dataclasses.replace(made, cuda_bases=changed)
+    return dataclasses.replace(made, cuda_bases=changed, held=(*made.held, *held))
 
 
 def _with_rebuilt(made: Report, before: Project, after: Project, moved: Moved | None, today: datetime.date) -> Report:

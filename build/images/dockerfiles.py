@@ -127,7 +127,10 @@ class Files:
             yield file_names.build_file(base_name), Layer(name=lock.title, packages=lock.packages).text
 
     def _bake_file(self) -> str:
-        groups = {**self.groups, "all": [image.variant.name for image in self.images]}
+        names = [image.variant.name for image in self.images]
+        # bake refuses a group with a member that has no target, such as an image that was left out
+        groups = {name: [each for each in members if each in names] for name, members in self.groups.items()}
+        groups["all"] = names
         return self._render(
             "docker-bake.hcl.j2",
             images=self.images,

@@ -14,6 +14,9 @@ import yaml
 from build.matrix.edit import NotEditableError, uses
 from build.matrix.positions import KeyPath, dotted, find
 
+#: A comment begins a line, or follows a space.
+_COMMENT = re.compile(r"(?:^|(?<=[ \t]))#[^\r\n]*", re.MULTILINE)
+
 #: From the end of a key to the end of an alias, which is its value.
 _ALIAS = re.compile(r"\s*:\s*\*[^\s,{}\[\]]+")
 
@@ -39,7 +42,9 @@ def append(text: str, root: yaml.Node, keys: Sequence[str | int], lines: Sequenc
     return _with_lines(text, _last_line(node) + 1, lines)
 
 
-def copied(file: str, text: str, keys: KeyPath, new_key: str, edit: Callable[[str], str]) -> str:
+def copied(
+    file: str, text: str, keys: KeyPath, new_key: str, edit: Callable[[str], str], keep: Callable[[str], bool]
+) -> str:
     """Add a copy of an entry behind it, under another key, with its comments.
 
     Args:
@@ -47,7 +52,8 @@ def copied(file: str, text: str, keys: KeyPath, new_key: str, edit: Callable[[st
         text: Its content.
         keys: The path of the entry.
         new_key: The key of the copy.
-        edit: Makes the text of the copy from that of the entry.
+        edit: Makes the text of the copy from that of the entry; it gets the parts between the comments.
+        keep: Tells whether the copy gets a comment; one that takes several lines is given as a whole.
 
     Raises:
         NotEditableError: The entry comes from an alias or a merge key, or has an anchor, which must not occur twice.
@@ -60,13 +66,14 @@ def copied(file: str, text: str, keys: KeyPath, new_key: str, edit: Callable[[st
     key_start, key_end = entry.key.start_mark.index, entry.key.end_mark.index
     if mapping.flow_style:
         _check_no_anchor(file, text, keys, key_start, entry.end)
-        return f"{text[: entry.end]}, {quote}{new_key}{quote}{edit(text[key_end : entry.end])}{text[entry.end :]}"
+        value = _copy(text, key_end, entry.end, edit, keep)
+        return f"{text[: entry.end]}, {quote}{new_key}{quote}{value}{text[entry.end :]}"
     all_lines = text.splitlines(keepends=True)
-    first, last = entry.key.start_mark.line, _last_line_of(entry)
+    first, last = entry.key.start_mark.line, _last_line_of(text, entry)
     start = key_start - entry.key.start_mark.column
     end = start + sum(map(len, all_lines[first : last + 1]))
     _check_no_anchor(file, text, keys, start, end)
-    copy = f"{text[start:key_start]}{quote}{new_key}{quote}{edit(text[key_end:end])}"
+    copy = f"{text[start:key_start]}{quote}{new_key}{quote}{_copy(text, key_end, end, edit, keep)}"
     return _with_lines(text, last + 1, copy.splitlines())
 
 
@@ -182,6 +189,58 @@ def _check_no_anchor(file: str, text: str, keys: KeyPath, start: int, end: int) 
             )
 
 
+def _copy(text: str, start: int, end: int, edit: Callable[[str], str], keep: Callable[[str], bool]) -> str:
+    """Return a copy of a part of a text: what is no comment is edited, and some comments are left out."""
+    parts, at = [], start
+    for first, last in _comments(text):
+        if first < start or last > end:
+            continue
+        parts.append(edit(text[at:first]))
+        if keep(text[first:last]):
+            parts.append(text[first:last])
+            at = last
+            continue
+        # The spaces before it go, too; and the whole line, if it has nothing else.
+        parts[-1] = parts[-1].rstrip(" ")
+        at = last
+        if parts[-1].endswith("\n"):
+            at = text.find("\n", last, end) + 1 or end
+    return "".join((*parts, edit(text[at:end])))
+
+
+def _comments(text: str) -> list[tuple[int, int]]:
+    """Return where the comments of a text begin and end, without the last line end.
+
+    Comments on lines of their own, one below the other in the same column, are one.
+    """
+    values = [
+        (token.start_mark.index, token.end_mark.index)
+        for token in yaml.scan(text, Loader=yaml.SafeLoader)
+        if isinstance(token, yaml.ScalarToken)
+    ]
+    found: list[tuple[int, int]] = []
+    at = 0
+    while (match := _COMMENT.search(text, at)) is not None:
+        first, last = match.span()
+        value_end = next((end for start, end in values if start <= first < end), None)
+        at = last if value_end is None else value_end
+        if value_end is not None:
+            continue
+        if found and _continues(text, found[-1], first):
+            found[-1] = (found[-1][0], last)
+        else:
+            found.append((first, last))
+    return found
+
+
+def _continues(text: str, comment: tuple[int, int], at: int) -> bool:
+    """Tell whether a comment is on the line after another one, in the same column, with nothing before either."""
+    between = text[comment[1] : at]
+    column = comment[0] - (text.rfind("\n", 0, comment[0]) + 1)
+    before = text[comment[0] - column : comment[0]]
+    return between.lstrip("\r") == f"\n{before}" and not before.strip()
+
+
 def _not_editable(file: str, keys: KeyPath, node: yaml.Node) -> NotEditableError:
     return NotEditableError(
         f"{dotted(keys)} has no text of its own in {file}: it comes from an alias or a merge key",
@@ -202,12 +261,20 @@ def _with_lines(text: str, at: int, lines: Sequence[str]) -> str:
 
 def _without_lines(text: str, entry: _Entry) -> str:
     all_lines = text.splitlines(keepends=True)
-    del all_lines[entry.key.start_mark.line : _last_line_of(entry) + 1]
+    del all_lines[entry.key.start_mark.line : _last_line_of(text, entry) + 1]
     return "".join(all_lines)
 
 
-def _last_line_of(entry: _Entry) -> int:
-    return max(int(entry.key.end_mark.line), _last_line(entry.value))
+def _last_line_of(text: str, entry: _Entry) -> int:
+    """Return the number of the last line of an entry in a block, with the comments that follow and are further in."""
+    last = max(int(entry.key.end_mark.line), _last_line(entry.value))
+    for number, line in enumerate(text.splitlines()[last + 1 :], start=last + 1):
+        content = line.lstrip(" ")
+        if content.startswith("#") and len(line) - len(content) > entry.key.start_mark.column:
+            last = number
+        elif content:
+            break
+    return last
 
 
 def _last_line(node: yaml.Node) -> int:

@@ -130,7 +130,7 @@ class UpdateDefaults(Update):
         default=180,
         ge=0,
         description="Days that a framework version is kept after `nox -s update -- --new-versions` added a newer one: "
-        "the end of its `lifecycle`, unless it has one already.",
+        "the end of its `lifecycle`, unless it has one already, or an image without a successor.",
     )
 
 

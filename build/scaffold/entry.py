@@ -69,6 +69,8 @@ def framework(name: str, title: str, release: Release) -> list[str]:
 def with_version(file: str, text: str, name: str, model: Model, new: NewVersion) -> str:
     """Return the matrix with another version of a framework behind its model, with the model's comments.
 
+    A comment that names the model's version is left out: it would say of the new one what may not be true.
+
     Args:
         file: The file's name, for messages.
         text: Its content.
@@ -85,7 +87,15 @@ def with_version(file: str, text: str, name: str, model: Model, new: NewVersion)
         "|".join(map(re.escape, map(str, every))) for every in (model.distributions, sorted(set(model.releases)))
     )
     pin = re.compile(rf"(?<![\w.-])({names})(\[[^\]]*\])?==({releases})(?![\w.])")
-    result = insert.copied(file, text, (*versions, model.key), new.key, lambda old: _pinned(pin, old, new.version))
+    older = _mention(model)
+    result = insert.copied(
+        file,
+        text,
+        (*versions, model.key),
+        new.key,
+        edit=lambda old: _pinned(pin, old, new.version),
+        keep=lambda comment: older.search(comment) is None,
+    )
     # The end of the other version is not that of this one.
     lifecycle = f"{{released: {new.day.isoformat()}}}" if new.day else None
     result = insert.removed(file, result, (*here, "lifecycle"))
@@ -142,8 +152,14 @@ def with_end(file: str, text: str, name: str, key: str, until: datetime.date, so
 
 
 def _pinned(pin: re.Pattern[str], text: str, version: Version) -> str:
-    """Return the text of an entry with other pins; comments stay."""
+    """Return the text of an entry with other pins."""
     return pin.sub(rf"\1\2=={version}", text)
+
+
+def _mention(model: Model) -> re.Pattern[str]:
+    """Match a version of a model in a text: ``1.2`` and ``1.2.0``, but not the key ``2``, which is any number."""
+    names = [*map(str, model.releases), *([model.key] if "." in model.key else [])]
+    return re.compile(rf"(?<![\d.])({'|'.join(map(re.escape, names))})(?!\d)")
 
 
 def _data(text: str) -> Any:

@@ -7,24 +7,28 @@ has; the older one gets an end date.
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from packaging.version import Version
 
 from build.matrix.edit import NotEditableError
-from build.matrix.model import Matrix
-from build.matrix.values import NO_VERSION
+from build.matrix.lifecycle import has_ended
+from build.matrix.model import Lifecycle, Matrix
 from build.packages import compatibility
 from build.packages.distribution import Distribution
 from build.packages.target import Target
 from build.scaffold import entry
 from build.scaffold.entry import NewVersion
 from build.scaffold.model import ModelImages, find_model, main_pin
-from build.update.decide import usable_releases
+from build.update.decide import Held, usable_releases
 from build.update.lookup import Files
 from build.update.pins import Pin
-from build.variants.variant import Variant, image_name
+from build.variants.variant import CPU, Variant, image_name
+
+#: ISO date: as of this day, every file of an index is old enough.
+_END_OF_TIME = "9999-12-31"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +43,8 @@ class Addition:
     day: datetime.date | None
     #: Names of images that it cannot have → why.
     missing: Mapping[str, str]
-    #: Images of the older version, which the new one will not have, although the older one does: what `include` adds.
-    without_successor: tuple[str, ...] = ()
+    #: The images of all older versions.
+    older: tuple[Variant, ...] = ()
 
     @property
     def key(self) -> str:
@@ -92,18 +96,40 @@ class Addition:
         have = {(image.base_name, image.device) for image in self.made_after}
         return [(base, device) for base in self.bases for device in self.devices if (base, device) not in have]
 
+    def succeeds(self, image: Variant) -> bool:
+        """Tell whether an image of an older version has a successor among its images.
+
+        It has the same base, and the same device; of a version before the one that it is made after, the same kind of
+        device, since that may have images with another CUDA version.
+        """
+        if image.version == self.of.model.key:
+            return self.name(image) in self.images
+        return any(
+            (each.base_name, each.device == CPU) == (image.base_name, image.device == CPU) for each in self.made_after
+        )
+
     def name(self, image: Variant) -> str:
         """Return the name of the image that is made after one of the older version."""
         return image_name(self.framework, self.key, image.base.os, image.base.python, image.device)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Proposals:
+    """The new versions that could be added, and those that are put off."""
+
+    additions: tuple[Addition, ...] = ()
+    #: New versions of which some images would have to wait for the cool-down.
+    put_off: tuple[Held, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Added:
-    """A new version in the matrix, and what becomes of the older one."""
+    """A new version in the matrix, and what becomes of the older ones."""
 
     addition: Addition
-    #: What becomes of the older version, in words: when it ends, or why it gets no end date.
-    end: str
+    #: Older version → what becomes of it, in words: when it ends, or why it gets no end date.  The one that the new
+    #: version is made after comes first, then the others that end, or of which some images have a successor.
+    ends: Mapping[str, str]
 
     @property
     def key(self) -> str:
@@ -111,10 +137,11 @@ class Added:
         return self.addition.key
 
 
-def propose(matrix: Matrix, variants: Sequence[Variant], pins: Sequence[Pin], files: Files, day: str) -> list[Addition]:
+def propose(matrix: Matrix, variants: Sequence[Variant], pins: Sequence[Pin], files: Files, day: str) -> Proposals:
     """Return the newest version of each framework that is newer than those of the matrix; each has some images.
 
-    A framework whose rule is ``held``, and one whose newest version has ended, gets none.
+    A framework whose rule is ``held``, and one whose newest version has ended, gets none.  A version is put off while
+    more of its images could be had after the cool-down: an entry that the matrix has is not extended later.
 
     Args:
         matrix: The matrix.
@@ -123,62 +150,137 @@ def propose(matrix: Matrix, variants: Sequence[Variant], pins: Sequence[Pin], fi
         files: The files that exist.
         day: ISO date: the index is seen as of the start of this day.
     """
-    found = []
+    found: list[Addition] = []
+    put_off: list[Held] = []
     for name in matrix.frameworks:
         of = find_model(matrix, variants, name)
-        if of is not None and (addition := _newest(matrix, variants, name, of, pins, files, day)) is not None:
-            found.append(addition)
-    return found
-
-
-def _newest(
-    matrix: Matrix,
-    variants: Sequence[Variant],
-    name: str,
-    of: ModelImages,
-    pins: Sequence[Pin],
-    files: Files,
-    day: str,
-) -> Addition | None:
-    """Return the newest version of a framework that at least one of its images can have."""
-    pin_of = {image.name: pin for image in of.images if (pin := _main(pins, image)) is not None}
-    key = Version(of.model.key).release
-    keys = matrix.frameworks[name].versions.keys() - {NO_VERSION}
-    usable: dict[str, dict[Version, Version]] = {}
-    for image in of.images:
-        pin = pin_of.get(image.name)
-        if pin is None or pin.rule.rule == "held":
+        if of is None:
             continue
-        releases = usable_releases(pin, image, files[pin.keys][image.name], day)
-        usable[image.name] = {
-            public: version
-            for version in releases
-            if (public := Version(version.public)).release[: len(key)] > key
-            and f"{public.major}.{public.minor}" not in keys
-        }
-    version = max((version for of_image in usable.values() for version in of_image), default=None)
-    if version is None:
-        return None
-    distributions = {image: files[pin.keys][image] for image, pin in pin_of.items()}
+        keys = frozenset(matrix.frameworks[name].versions)
+        candidates = _Candidates(of=of, keys=keys, pins=_main_pins(pins, of.images), files=files, day=day)
+        if candidates.version is None:
+            continue
+        addition = _addition(variants, name, candidates, candidates.version)
+        if candidates.waiting:
+            put_off.append(_put_off(addition, candidates))
+        else:
+            found.append(addition)
+    return Proposals(additions=tuple(found), put_off=tuple(put_off))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Candidates:
+    """The releases that a new version could be made of."""
+
+    of: ModelImages
+    #: The keys of the framework's versions, also of those without an image.
+    keys: frozenset[str]
+    #: Image name → its main pin; images without one are left out.
+    pins: Mapping[str, Pin]
+    files: Files
+    day: str
+
+    @functools.cached_property
+    def version(self) -> Version | None:
+        """The release: of the newest minor version, the one that the most images can have, and the newest of these.
+
+        Distributions of one framework (``onnxruntime``, ``onnxruntime-gpu``) may differ in the patch number.
+        """
+        every = {version for of_image in self.usable.values() for version in of_image}
+        if not every:
+            return None
+        minor = max(map(_minor, every))
+        return max((each for each in every if _minor(each) == minor), key=lambda each: (self._count(each), each))
+
+    @functools.cached_property
+    def usable(self) -> Mapping[str, frozenset[Version]]:
+        """Image name → the releases that it can have."""
+        return self._usable(self.day)
+
+    @functools.cached_property
+    def waiting(self) -> tuple[Variant, ...]:
+        """The images that another release of the minor version, or the same one, will have after the cool-down.
+
+        Empty if the version would not have more images then.
+        """
+        assert self.version is not None, "there is a version to wait for"
+        have = {name for name, versions in self.usable.items() if self.version in versions}
+        later = self._usable(_END_OF_TIME)
+        of_minor = {each for of_image in later.values() for each in of_image if _minor(each) == _minor(self.version)}
+        best = max(
+            ({name for name, versions in later.items() if version in versions} for version in of_minor),
+            key=len,
+            default=set[str](),
+        )
+        if len(best) <= len(have):
+            return ()
+        return tuple(image for image in self.of.images if image.name in best - have)
+
+    def distribution(self, image: str) -> Distribution:
+        """Return the files that exist for an image that has a pin."""
+        return self.files[self.pins[image].keys][image]
+
+    def _usable(self, day: str) -> dict[str, frozenset[Version]]:
+        key = Version(self.of.model.key).release
+        found = {}
+        for image in self.of.images:
+            pin = self.pins.get(image.name)
+            if pin is not None and pin.rule.rule != "held":
+                releases = usable_releases(pin, image, self.distribution(image.name), day)
+                public = (Version(version.public) for version in releases)
+                found[image.name] = frozenset(
+                    each
+                    for each in public
+                    if each.release[: len(key)] > key and f"{each.major}.{each.minor}" not in self.keys
+                )
+        return found
+
+    def _count(self, version: Version) -> int:
+        return sum(version in versions for versions in self.usable.values())
+
+
+def _minor(version: Version) -> tuple[int, int, int]:
+    return version.epoch, version.major, version.minor
+
+
+def _addition(variants: Sequence[Variant], name: str, candidates: _Candidates, version: Version) -> Addition:
+    """Return a version of a framework without the images that cannot have it."""
+    of = candidates.of
     addition = Addition(
         framework=name,
         of=of,
         version=version,
-        day=_day(distributions.values(), version),
+        day=_day(map(candidates.distribution, candidates.pins), version),
         missing={},
-        without_successor=tuple(
-            sorted(
-                each.name
-                for each in variants
-                if (each.framework, each.version) == (name, of.model.key) and each not in of.images
-            )
+        older=tuple(
+            each
+            for each in variants
+            if each.framework == name and each.version is not None and Version(each.version) < version
         ),
     )
-    missing = {}
-    for image in of.images:
-        if version not in usable.get(image.name, {}):
-            missing[addition.name(image)] = _why_not(image, pin_of.get(image.name), version, distributions, day)
-    return addition.without(missing)
+    return addition.without(
+        {
+            addition.name(image): _why_not(image, candidates, version)
+            for image in of.images
+            if version not in candidates.usable.get(image.name, ())
+        }
+    )
+
+
+def _put_off(addition: Addition, candidates: _Candidates) -> Held:
+    images = candidates.waiting
+    reasons = dict.fromkeys(_why_not(image, candidates, addition.version) for image in images)
+    return Held(
+        name=addition.framework,
+        version=addition.of.model.key,
+        newer=str(addition.version),
+        images=tuple(image.name for image in images),
+        reason=f"{'; '.join(reasons)}; {addition.key} is added once releases for these images are old enough",
+    )
+
+
+def _main_pins(pins: Sequence[Pin], images: Iterable[Variant]) -> dict[str, Pin]:
+    return {image.name: pin for image in images if (pin := _main(pins, image)) is not None}
 
 
 def _main(pins: Sequence[Pin], image: Variant) -> Pin | None:
@@ -190,17 +292,16 @@ def _main(pins: Sequence[Pin], image: Variant) -> Pin | None:
     return next((pin for pin in of_image if image.name not in pin.ended), None)
 
 
-def _why_not(
-    image: Variant, pin: Pin | None, version: Version, distributions: Mapping[str, Distribution], day: str
-) -> str:
+def _why_not(image: Variant, candidates: _Candidates, version: Version) -> str:
+    pin = candidates.pins.get(image.name)
     if pin is None:
         return f"{image.name}, which it would be made after, has ended"
     if pin.rule.rule == "held":
         return f"the rule of {image.name}, which it would be made after, is 'held'"
     local = f"+{pin.version.local}" if pin.version.local else ""
     requirement = f"{pin.name}=={version}{local}"
-    target = Target(python=image.base.python, glibc=image.base.glibc, exclude_newer=day)
-    distribution = distributions[image.name]
+    target = Target(python=image.base.python, glibc=image.base.glibc, exclude_newer=candidates.day)
+    distribution = candidates.distribution(image.name)
     finding = compatibility.yanked(requirement, distribution, target)
     finding = finding or compatibility.explain(requirement, distribution, target)
     return finding.says if finding is not None else f"{requirement} cannot be installed there"
@@ -217,9 +318,10 @@ def _day(distributions: Iterable[Distribution], version: Version) -> datetime.da
 
 
 def with_addition(file: str, text: str, matrix: Matrix, addition: Addition, today: datetime.date) -> tuple[str, Added]:
-    """Return the matrix with a new version, and with an end date for the older one.
+    """Return the matrix with a new version, and with an end date for each older one that it replaces.
 
-    The older version gets none if it has one, or if one of its images has no successor.
+    An older version gets none if it has one, if one of its images has no successor, or if the matrix says that it is
+    deprecated later.
 
     Args:
         file: The matrix's name, for messages.
@@ -229,27 +331,46 @@ def with_addition(file: str, text: str, matrix: Matrix, addition: Addition, toda
         today: The day (UTC) on which the overlap begins.
 
     Raises:
-        NotEditableError: The older version comes from an alias, or has an anchor.
+        NotEditableError: The version that it is made after comes from an alias, or has an anchor.
     """
-    model = addition.of.model
     new = NewVersion(
         version=addition.version,
         day=addition.day,
         bases=() if addition.bases == addition.of.bases else addition.bases,
         devices=() if addition.devices == addition.of.devices else addition.devices,
     )
+    model = addition.of.model
     result = entry.with_version(file, text, addition.framework, model, new)
-    life = matrix.frameworks[addition.framework].versions[model.key].lifecycle
-    if life.end_of_life is not None:
-        return result, Added(addition=addition, end=f"ends on {life.end_of_life}, as before")
-    if addition.missing or addition.without_successor:
-        names = ", ".join((*addition.missing, *addition.without_successor))
-        return result, Added(addition=addition, end=f"gets no end date, since some images have no successor ({names})")
+    images: dict[str, list[Variant]] = {}
+    for image in addition.older:
+        if image.version is not None and not has_ended(image.lifecycle, today):
+            images.setdefault(image.version, []).append(image)
     overlap = matrix.project.update.overlap
     until = today + datetime.timedelta(days=overlap)
     source = f"replaced by {addition.key} (project.update.overlap: {overlap} days)"
-    try:
-        result = entry.with_end(file, result, addition.framework, model.key, until, source)
-    except NotEditableError as failure:
-        return result, Added(addition=addition, end=f"gets no end date: {failure.what}")
-    return result, Added(addition=addition, end=f"ends on {until}: {source}")
+    ends: dict[str, str] = {}
+    for key in sorted(images, key=Version, reverse=True):
+        if key != model.key and not any(map(addition.succeeds, images[key])):
+            continue
+        life = matrix.frameworks[addition.framework].versions[key].lifecycle
+        kept = _kept(addition, images[key], life, until)
+        if kept is None:
+            try:
+                result = entry.with_end(file, result, addition.framework, key, until, source)
+            except NotEditableError as failure:
+                kept = f"gets no end date: {failure.what}"
+        ends[key] = kept or f"ends on {until}: {source}"
+    return result, Added(addition=addition, ends=ends)
+
+
+def _kept(addition: Addition, images: Sequence[Variant], life: Lifecycle, until: datetime.date) -> str | None:
+    """Return in words why an older version gets no other end date; None if it gets one."""
+    if life.end_of_life is not None:
+        return f"ends on {life.end_of_life}, as before"
+    alone = [image.name for image in images if not addition.succeeds(image)]
+    if alone:
+        return f"gets no end date, since some images have no successor ({', '.join(alone)})"
+    for word, date in (("deprecated", life.deprecated), ("released", life.released)):
+        if date is not None and date > until:
+            return f"gets no end date: the matrix says '{word}: {date}', and the end would be before it, on {until}"
+    return None

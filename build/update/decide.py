@@ -14,7 +14,7 @@ from build.packages.distribution import Distribution
 from build.packages.target import Target
 from build.requirements import parse
 from build.update.pins import Pin
-from build.variants.variant import Variant
+from build.variants.variant import CPU, Variant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,13 +217,22 @@ class _Part:
             yield self._best, self.refused, names
         else:
             yield from self._unusable()
-        others = {other for other in self._common if not self.pin.allows(other) and self._is_unknown(other)}
-        if others and max(others) > self.version:
-            yield max(others), _outside(self.pin, max(others)), names
+        yield from self._outside()
 
-    def _is_unknown(self, version: Version) -> bool:
-        """Tell whether the framework has no version in the matrix that is as new."""
-        return version.release[: len(self.pin.newest)] > self.pin.newest or not self.pin.newest
+    def _outside(self) -> Iterator[tuple[Version, str, list[str]]]:
+        """Yield the newest release that the rule does not allow, with the images whose framework has nothing as new."""
+        others: dict[Version, list[Variant]] = {}
+        for variant in self.variants:
+            newest = self.pin.newest.get(variant.name, ())
+            unknown = [
+                other
+                for other in self._common
+                if not self.pin.allows(other) and (other.release[: len(newest)] > newest or not newest)
+            ]
+            if unknown and max(unknown) > self.version:
+                others.setdefault(max(unknown), []).append(variant)
+        for version, variants in others.items():
+            yield version, _outside(self.pin, version, variants), [variant.name for variant in variants]
 
     @functools.cached_property
     def _common(self) -> set[Version]:
@@ -258,8 +267,17 @@ class _Part:
         return Target(python=variant.base.python, glibc=variant.base.glibc, exclude_newer=self.day)
 
 
-def _outside(pin: Pin, version: Version) -> str:
+def _outside(pin: Pin, version: Version, variants: Sequence[Variant]) -> str:
     """Return why a rule does not allow a release that all images can install."""
+    known = [key for key in pin.siblings if version.release[: len(Version(key).release)] == Version(key).release]
+    if pin.key and known:
+        key = max(known, key=len)
+        kinds = "/".join(sorted({"CPU" if variant.device == CPU else "GPU" for variant in variants}))
+        place = ".".join(map(str, pin.keys[:3]))
+        return (
+            f"{key} has no {kinds} image there, although {pin.name} {version} has a wheel for it; to get one, "
+            f'add the base and the device to {place}."{key}"'
+        )
     add = f"; to add it: nox -s new -- version {pin.keys[1]} {version}" if pin.key else ""
     if pin.rule.rule == "minor":
         return f"the rule is 'minor', and {version} is another minor version{add}"

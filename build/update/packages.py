@@ -21,7 +21,7 @@ from build.paths import write_atomically
 from build.scaffold.model import pinned
 from build.system import console
 from build.update import additions, relock
-from build.update.additions import Added, Addition, with_addition
+from build.update.additions import Added, Addition, Proposals, with_addition
 from build.update.decide import Decision, Held, decide, source_not_reached
 from build.update.lookup import Files, look_up
 from build.update.pins import Pin, exact_pins
@@ -93,9 +93,10 @@ def move(
     files = look_up(facts, pins)
     facts.check_upload_times()
     as_it_is = _Grown(text=_text(staging), project=project, pins=pins, files=files)
-    proposed: tuple[Addition, ...] = ()
+    proposals = Proposals()
     if new_versions:
-        proposed = tuple(additions.propose(project.matrix, project.variants, pins, files, day.isoformat()))
+        proposals = additions.propose(project.matrix, project.variants, pins, files, day.isoformat())
+    proposed = proposals.additions
     for each in proposed:
         console.info(f"new version: {each.framework} {each.version}, {console.count(len(each.images), 'image')}")
     wanted = proposed
@@ -114,7 +115,7 @@ def move(
                 project=changed.project,
                 decisions=decisions,
                 added=grown.added,
-                not_added=grown.not_added,
+                not_added=(*proposals.put_off, *grown.not_added),
                 locks=remade.locks,
                 unanswered=_unanswered(grown),
             )

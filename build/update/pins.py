@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -16,6 +16,7 @@ from build.matrix.model import Matrix, Update
 from build.matrix.positions import KeyPath
 from build.matrix.values import NO_VERSION
 from build.requirements import parse, without_marker
+from build.variants.cell import product
 from build.variants.variant import CPU, Variant
 
 
@@ -39,9 +40,11 @@ class Pin:
     held: str | None
     #: The names of those of its images that have ended.
     ended: frozenset[str] = frozenset()
-    #: The numbers of the newest version of its framework on its bases and devices, if image names show the pin's
-    #: version; else empty.
-    newest: tuple[int, ...] = ()
+    #: Image name → the numbers of the newest version of its framework on its base, for a CPU or a GPU like it.
+    #: Empty if image names do not show the pin's version.
+    newest: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    #: The keys of all versions of its framework, of those that name numbers.
+    siblings: frozenset[str] = frozenset()
 
     @property
     def pythons(self) -> tuple[str, ...]:
@@ -85,7 +88,8 @@ def exact_pins(project: Project, today: datetime.date) -> tuple[Pin, ...]:
                 variants=images,
                 held=_held(project, path, name, version, rule),
                 ended=frozenset(variant.name for variant in images if has_ended(variant.lifecycle, today)),
-                newest=_newest(project.variants, images) if _key(keys, version) else (),
+                newest=_newest(project.matrix, project.variants, images) if _key(keys, version) else {},
+                siblings=_siblings(project.matrix, keys),
             )
             found.append(pin)
     return tuple(found)
@@ -129,14 +133,26 @@ def _key(keys: KeyPath, version: Version) -> tuple[int, ...]:
     return release if version.release[: len(release)] == release else ()
 
 
-def _newest(variants: Sequence[Variant], images: Sequence[Variant]) -> tuple[int, ...]:
-    """Return the numbers of the newest version of a framework on the bases and devices of some of its images."""
-    cells = {(image.framework, image.base_name, image.device) for image in images}
-    return max(
-        Version(each.version).release
-        for each in variants
-        if each.version is not None and (each.framework, each.base_name, each.device) in cells
-    )
+def _newest(matrix: Matrix, variants: Sequence[Variant], images: Sequence[Variant]) -> dict[str, tuple[int, ...]]:
+    """Return for each image the numbers of the newest version of its framework on its base.
+
+    Only images for a CPU count if it is for one, and for a GPU: an image with another CUDA version succeeds it, too.
+    So do images that are excluded: somebody decided that there is none.
+    """
+    cells = [(each.framework, each.version, each.base, each.device) for each in product(matrix)]
+    cells += [(each.framework, each.version, each.base_name, each.device) for each in variants if each.version]
+    releases: dict[tuple[str, str, bool], tuple[int, ...]] = {}
+    for framework, version, base, device in cells:
+        if version != NO_VERSION:
+            place = (framework, base, device == CPU)
+            releases[place] = max(releases.get(place, ()), Version(version).release)
+    return {image.name: releases[image.framework, image.base_name, image.device == CPU] for image in images}
+
+
+def _siblings(matrix: Matrix, keys: KeyPath) -> frozenset[str]:
+    if keys[0] != "frameworks":
+        return frozenset()
+    return frozenset(matrix.frameworks[str(keys[1])].versions.keys() - {NO_VERSION})
 
 
 def _held(project: Project, keys: KeyPath, name: str, version: Version, rule: Update) -> str | None:

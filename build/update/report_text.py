@@ -30,7 +30,7 @@ def to_json(report: Report) -> str:
                 "release": str(added.addition.version),
                 "images": added.addition.images,
                 "missing": added.addition.missing,
-                "older": {"version": added.addition.of.model.key, "end": added.end},
+                "older": [{"version": key, "end": end} for key, end in added.ends.items()],
             }
             for added in report.added
         ],
@@ -49,7 +49,7 @@ def tables(report: Report) -> Iterator[tuple[str, Sequence[str], list[Sequence[s
         (
             f"{each.addition.framework} {each.key} ({each.addition.version})",
             console.some(each.addition.images, _NAMES),
-            f"{each.addition.of.model.key} {each.end}",
+            "; ".join(f"{key} {end}" for key, end in each.ends.items()),
         )
         for each in report.added
     ]
@@ -64,7 +64,7 @@ def tables(report: Report) -> Iterator[tuple[str, Sequence[str], list[Sequence[s
     ]
     found: tuple[tuple[str, Sequence[str], list[Sequence[str]]], ...] = (
         ("Pins", ("old", "new", "images"), list(pins)),
-        ("New versions", ("version", "images", "older version"), list(added)),
+        ("New versions", ("version", "images", "older versions"), list(added)),
         ("Packages", ("image", "packages"), list(packages)),
         ("Debian packages", ("base", "package", "old", "new"), list(debian)),
     )

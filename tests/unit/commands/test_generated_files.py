@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from build.checkout.project import open_project
 from build.commands.generated_files import drift, images_with_stale_locks, stale_images, write
 from build.errors import DriftError, LockError
+from build.images.image import bake_target
 from build.paths import Paths
 from tests.unit.fixture_project import MINIMAL, copy_project
 
@@ -127,3 +129,21 @@ def test_images_with_stale_locks_are_named_without_a_look_at_other_files(tmp_pat
     (paths.root / "docker-bake.hcl").write_text("# edited\n", encoding="utf-8")
     project = open_project(paths)
     assert images_with_stale_locks(project, project.variants).keys() == {MINIMAL}
+
+
+def test_the_groups_of_the_bake_file_have_no_image_that_was_left_out(tmp_path: Path) -> None:
+    paths = copy_project(tmp_path / "project")
+    left = open_project(paths).groups()["default"][0]
+    lock_of(paths, left).unlink()
+    project = open_project(paths)
+    images, left_out = project.usable_images(project.variants)
+    assert [each.name for each in left_out] == [left]
+
+    write(project, images)
+
+    text = paths.bake_file.read_text(encoding="utf-8")
+    groups = re.findall(r'^group "([^"]+)" \{\n  targets = \[\n(.*?)  \]\n', text, re.MULTILINE | re.DOTALL)
+    assert {name for name, _ in groups} == {*project.groups(), "all"}
+    members = {member for _, body in groups for member in re.findall(r'"([^"]+)"', body)}
+    assert members == {bake_target(image.variant.name) for image in images}
+    assert members <= set(re.findall(r'^target "([^"]+)"', text, re.MULTILINE))

@@ -14,15 +14,15 @@ from build.bases import prepare
 from build.bases.local import LocalBase
 from build.checkout.project import open_project
 from build.commands import lock
-from build.errors import LockError
+from build.errors import LockError, NetworkError
 from build.feasibility import reports, resolving
 from build.feasibility.facts import Facts
-from build.locks import debian
+from build.locks import debian, debian_index
 from build.locks.make import NewLocks
 from build.locks.resolve import UnsatisfiableError
 from build.matrix.origins import Bootstrapped
 from build.paths import Paths, write_atomically
-from tests.unit.fixture_project import copy_project
+from tests.unit.fixture_project import MINIMAL, SKLEARN, copy_project
 from tests.unit.http_servers import Answer, Request, serving
 
 
@@ -35,7 +35,7 @@ def test_a_failure_that_no_image_has_leaves_every_lock(tmp_path: Path, monkeypat
     monkeypatch.setattr(Facts, "check_upload_times", lambda facts: None)
     monkeypatch.setattr(lock, "_refused_yanked", lambda facts: [])
     monkeypatch.setattr(lock, "_check_excludes", lambda facts: None)
-    monkeypatch.setattr(lock, "cuda_pins", lambda project, refresh: {})
+    monkeypatch.setattr(lock, "cuda_pins", lambda project, refresh: ({}, []))
     monkeypatch.setattr(resolving, "make_locks", lambda *arguments: NewLocks(failed_builds=failed))
 
     with pytest.raises(UnsatisfiableError, match="setuptools"):
@@ -65,7 +65,7 @@ def test_json_lists_the_rewritten_packages_of_bases(
     monkeypatch.setattr(Facts, "check_upload_times", lambda facts: None)
     monkeypatch.setattr(lock, "_refused_yanked", lambda facts: [])
     monkeypatch.setattr(lock, "_check_excludes", lambda facts: None)
-    monkeypatch.setattr(lock, "cuda_pins", lambda project, refresh: {})
+    monkeypatch.setattr(lock, "cuda_pins", lambda project, refresh: ({}, []))
     monkeypatch.setattr(resolving, "make_locks", lambda *arguments: NewLocks())
     monkeypatch.setattr(prepare, "record_debian", record)
     monkeypatch.setattr(prepare, "record_python", lambda local: None)
@@ -75,6 +75,40 @@ def test_json_lists_the_rewritten_packages_of_bases(
     written = json.loads(capsys.readouterr().out)["written"]
     assert written[f"locks/{name}/debian.txt"] == [f"{package} {version} -> {version}+new"]
     assert written.get(f"locks/{other}/debian.txt", ["its header"]) == ["its header"]
+
+
+@pytest.mark.parametrize("failure", [None, NetworkError("the archive is not reached")])
+def test_cuda_that_debian_does_not_have_stops_no_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: NetworkError | None
+) -> None:
+    paths = copy_project(tmp_path / "project")
+    project = open_project(paths)
+    variant = project.variant(MINIMAL)
+    new = dataclasses.replace(project.lock(variant), exclude_newer="2026-11-20")
+
+    def index(suite: str) -> str:
+        """Debian's archive without any package, or without an answer."""
+        if failure is not None:
+            raise failure
+        return ""
+
+    for name in ("check_pins", "_refused_yanked"):
+        monkeypatch.setattr(lock, name, lambda facts: [])
+    monkeypatch.setattr(Facts, "prepare", lambda facts: None)
+    monkeypatch.setattr(Facts, "check_upload_times", lambda facts: None)
+    monkeypatch.setattr(lock, "_check_excludes", lambda facts: None)
+    monkeypatch.setattr(resolving, "make_locks", lambda *arguments: NewLocks(locks={project.lock_path(variant): new}))
+    monkeypatch.setattr(debian_index, "fetch_index", index)
+    monkeypatch.setattr(prepare, "record_debian", lambda local, origin: "recorded")
+    monkeypatch.setattr(prepare, "record_python", lambda local: None)
+    before = debian.recorded(paths, "debian12-py311-cuda11.8.0")
+
+    expected = (NetworkError, "is not reached") if failure else (LockError, "has no package 'libcublas11'")
+    with pytest.raises(expected[0], match=expected[1]):
+        lock.lock_command(paths, check=False, refresh_bases=True)
+
+    assert "exclude-newer: 2026-11-20" in (paths.root / project.lock_path(variant)).read_text(encoding="utf-8")
+    assert debian.recorded(paths, "debian12-py311-cuda11.8.0") == before
 
 
 def test_ctrl_c_waits_until_all_locks_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,6 +126,20 @@ def test_ctrl_c_waits_until_all_locks_are_written(tmp_path: Path, monkeypatch: p
     with pytest.raises(KeyboardInterrupt):
         lock.write(project, NewLocks(locks=new), new, names)
     assert all("exclude-newer: 2026-11-20" in (paths.root / path).read_text(encoding="utf-8") for path in new)
+
+
+def test_the_message_about_an_image_says_what_its_lock_is_still_good_for(tmp_path: Path) -> None:
+    paths = copy_project(tmp_path / "project")
+    project = open_project(paths)
+    built = "it keeps its lock, and is still built and published from it; exclude the cell to stop that"
+    assert lock._lock_left(project, MINIMAL) == built
+    (paths.root / project.lock_path(project.variant(SKLEARN))).unlink()
+    assert lock._lock_left(project, SKLEARN) == "it has no lock"
+    text = paths.matrix.read_text(encoding="utf-8").replace("exclude-newer: 2026-11-19", "exclude-newer: 2026-11-20")
+    paths.matrix.write_text(text, encoding="utf-8")
+    assert lock._lock_left(open_project(paths), MINIMAL).startswith(
+        "it keeps its lock, which is stale: it was made with "
+    )
 
 
 MATRIX = """\

@@ -86,6 +86,48 @@ def test_a_version_is_made_after_another_one() -> None:
     assert text.startswith(head) and text.endswith("\n# What follows." + tail)
 
 
+@pytest.mark.parametrize(
+    ("comment", "is_copied"),
+    [
+        ("# boost==1.2.0 has a bug", False),
+        ("# Since 1.2, it needs\n        # tools of its own.", False),
+        ("# tools\n\n        # 1.2.4 has no wheel", None),
+        ("# Needs 11.2 GB, or 1.25 of that.", True),
+    ],
+)
+def test_a_comment_that_names_the_older_version_is_not_copied(comment: str, is_copied: bool | None) -> None:
+    text = MATRIX.replace("# Why it has two devices.", comment)
+    after = with_version(text)
+    head, _, tail = after.partition('      "1.3":')
+    assert tail and head == text[: text.index("\n# What follows.")], "the older entry has changed"
+    if is_copied is None:  # the first of two
+        assert "# tools" in tail and "1.2.4" not in tail
+    else:
+        assert (comment in tail) is is_copied
+        assert is_copied or "#" not in tail.partition("\n\n")[0]
+
+
+def test_a_comment_at_the_end_of_a_line_is_told_from_a_text() -> None:
+    pins = 'guards: [{pin: "boost==1.2.0", reason: "see # 1.2.0"}]  # until boost==1.2.0 is gone\n'
+    text = MATRIX.replace("lifecycle: {released: 2026-01-02}\n", pins)
+    after = with_version(text)
+    assert 'guards: [{pin: "boost==1.3.1", reason: "see # 1.2.0"}]\n' in after
+    assert after.count("is gone") == 1
+
+
+def test_comments_at_the_end_of_an_entry_stay_with_it() -> None:
+    """Those further in than the key belong to the entry, the others to what comes after it."""
+    last = "        lifecycle:\n          released: 2026-01-02\n          # from its page\n"
+    end = "        # 1.2: until the customer has moved\n"
+    above = "      # The first one.\n"
+    text = MATRIX.replace("        lifecycle: {released: 2026-01-02}\n", last + end + above + '      "1.1": {}\n')
+    after = with_version(text)
+    assert (after.count("from its page"), after.count("until the customer")) == (1, 1)
+    old, _, new = after.partition('      "1.3":\n')
+    assert old.endswith(last + end)
+    assert new.partition(above)[0].endswith("        lifecycle: {released: 2026-10-11}\n")
+
+
 def test_line_ends_stay_as_they_are() -> None:
     text = with_version(MATRIX.replace("\n", "\r\n"))
     assert text == with_version(MATRIX).replace("\n", "\r\n")

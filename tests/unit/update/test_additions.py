@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import shutil
+from pathlib import Path
+from typing import Any
 
 import yaml
 from packaging.version import Version
 
+from build.checkout.project import Project, open_project
 from build.matrix.model import Update
 from build.packages.distribution import Distribution, File
+from build.paths import Paths
 from build.update import additions
-from build.update.additions import Addition
+from build.update.additions import Added, Addition
+from build.update.decide import decide
 from build.update.lookup import Files
 from build.update.pins import Pin, exact_pins
 from tests.unit.fixture_project import PATHS, PROJECT
@@ -22,13 +28,15 @@ NEW12, NEW13 = (f"sklearn-1.10-{base}-cpu-inference" for base in ("debian12-py31
 GPU = ("onnxruntime", "onnxruntime-gpu")
 
 
-def offered(**releases: tuple[tuple[File, ...], ...]) -> Files:
+def offered(*, pins: tuple[Pin, ...] = PINS, **releases: tuple[tuple[File, ...], ...]) -> Files:
     """Return what the index has of each distribution: its name, with ``_`` for ``-``, → releases."""
-    return {pin.keys: found(pin, *releases.get(pin.name.replace("-", "_"), ())) for pin in PINS}
+    return {pin.keys: found(pin, *releases.get(pin.name.replace("-", "_"), ())) for pin in pins}
 
 
 def proposed(index: Files, pins: tuple[Pin, ...] = PINS) -> list[Addition]:
-    return additions.propose(PROJECT.matrix, PROJECT.variants, pins, index, DAY)
+    proposals = additions.propose(PROJECT.matrix, PROJECT.variants, pins, index, DAY)
+    assert proposals.put_off == ()
+    return list(proposals.additions)
 
 
 def sklearn(*releases: tuple[str, tuple[str, ...]]) -> list[Addition]:
@@ -63,6 +71,82 @@ def test_an_image_without_a_wheel_is_missing_with_its_reason() -> None:
     assert addition.missing == {NEW12: "scikit-learn 1.10.0 has no wheel for Python 3.11 (only for 3.13)"}
 
 
+def with_added(folder: Path, addition: Addition) -> Project:
+    """Return the fixture project with a new version."""
+    before = PATHS.matrix.read_text(encoding="utf-8")
+    text, _ = additions.with_addition("matrix.yaml", before, PROJECT.matrix, addition, TODAY)
+    paths = Paths(root=shutil.copytree(PATHS.root, folder / "project"))
+    paths.matrix.write_text(text, encoding="utf-8")
+    return open_project(paths)
+
+
+CPU_132 = files("onnxruntime", "1.32.0", *EVERY_PYTHON)
+
+
+def test_a_version_waits_until_the_releases_for_all_its_images_are_old_enough() -> None:
+    """The GPU wheel, or that of one Python, came some days later."""
+    fresh = files(GPU[1], "1.32.0", *EVERY_PYTHON, uploaded="2026-11-20")
+    partly = (*files(GPU[1], "1.32.0", "cp313"), *files(GPU[1], "1.32.0", "cp311", uploaded="2026-11-20"))
+    for gpu, waiting in ((fresh, {"debian12-py311", "debian13-py313"}), (partly, {"debian12-py311"})):
+        index = offered(onnxruntime=(CPU_132,), onnxruntime_gpu=(gpu,))
+        proposals = additions.propose(PROJECT.matrix, PROJECT.variants, PINS, index, DAY)
+        assert proposals.additions == ()
+        (held,) = proposals.put_off
+        assert (held.name, held.version, held.newer) == ("onnxruntime", "1.31", "1.32.0")
+        assert set(held.images) == {f"onnxruntime-1.31-{base}-cuda13.0.3-gpu-inference" for base in waiting}
+        assert held.reason.startswith(
+            "onnxruntime-gpu 1.32.0 was published on 2026-11-20, and the index is seen as of "
+        )
+        assert held.reason.endswith("; 1.32 is added once releases for these images are old enough")
+        later = additions.propose(PROJECT.matrix, PROJECT.variants, PINS, index, "2026-11-21")
+        assert [len(each.images) for each in later.additions] == [4]
+        assert later.put_off == ()
+    # A later release that gives it no further image is not waited for.
+    older = files(GPU[1], "1.32.0", *EVERY_PYTHON)
+    newer = files("onnxruntime", "1.32.1", *EVERY_PYTHON, uploaded="2026-11-20")
+    (addition,) = proposed(offered(onnxruntime=(CPU_132, newer), onnxruntime_gpu=(older,)))
+    assert (addition.version, len(addition.images)) == (Version("1.32.0"), 4)
+
+
+def test_images_that_a_version_lacks_are_reported_once_it_could_have_them(tmp_path: Path) -> None:
+    """The index has the GPU wheel weeks after the CPU wheel: the next updates name the place to add it."""
+    (addition,) = proposed(offered(onnxruntime=(CPU_132,)))
+    assert addition.devices == ("cpu",)
+    project = with_added(tmp_path, addition)
+    pins = exact_pins(project, TODAY)
+    (gpu,) = (pin for pin in pins if pin.text == "onnxruntime-gpu==1.31.1")
+    late = files(GPU[1], "1.32.0", *EVERY_PYTHON)
+    index = offered(pins=pins, onnxruntime=(CPU_132,), onnxruntime_gpu=(late,))
+    assert additions.propose(project.matrix, project.variants, pins, index, DAY) == additions.Proposals()
+    reasons = {held.reason for held in decide(gpu, index[gpu.keys], DAY).held}
+    assert len(reasons) == 1 and reasons.pop().startswith(
+        "1.32 has no GPU image there, although onnxruntime-gpu 1.32.0 "
+    )
+    # A version after 1.32 is made without them, too; so the images of 1.31 have no successor there.
+    newer = [files(name, "1.33.0", *EVERY_PYTHON) for name in GPU]
+    index = offered(pins=pins, onnxruntime=(CPU_132, newer[0]), onnxruntime_gpu=(late, newer[1]))
+    (third,) = additions.propose(project.matrix, project.variants, pins, index, DAY).additions
+    assert third.devices == ("cpu",)
+    assert {held.newer for held in decide(gpu, index[gpu.keys], DAY).held} == {"1.33.0"}
+    text = project.paths.matrix.read_text(encoding="utf-8")
+    _, added = additions.with_addition("matrix.yaml", text, project.matrix, third, TODAY)
+    assert added.ends["1.32"].startswith("ends on ")
+    assert added.ends["1.31"].startswith("gets no end date, since some images have no successor (onnxruntime-1.31-")
+
+
+def test_of_a_new_minor_version_the_release_that_the_most_images_have() -> None:
+    gpu0, gpu1 = (files(GPU[1], version, *EVERY_PYTHON) for version in ("1.32.0", "1.32.1"))
+    cpu1 = files("onnxruntime", "1.32.1", *EVERY_PYTHON)
+    (addition,) = proposed(offered(onnxruntime=(CPU_132, cpu1), onnxruntime_gpu=(gpu0,)))
+    assert (addition.version, len(addition.images)) == (Version("1.32.0"), 4)
+    (addition,) = proposed(offered(onnxruntime=(CPU_132, cpu1), onnxruntime_gpu=(gpu0, gpu1)))
+    assert (addition.version, len(addition.images)) == (Version("1.32.1"), 4)
+    (addition,) = proposed(
+        offered(onnxruntime=(CPU_132, files("onnxruntime", "1.33.0", "cp313")), onnxruntime_gpu=(gpu0,))
+    )
+    assert (addition.version, len(addition.images)) == (Version("1.33.0"), 1)
+
+
 def test_an_entry_has_an_image_for_each_base_and_device() -> None:
     """A device that one base alone lacks costs fewer images than the base."""
     cpu = files("onnxruntime", "1.32.0", *EVERY_PYTHON)
@@ -77,40 +161,84 @@ def test_an_entry_has_an_image_for_each_base_and_device() -> None:
     assert (none.images, none.bases) == ((), ())
 
 
-def test_the_matrix_has_the_new_version_and_the_end_of_the_older_one() -> None:
-    before = PATHS.matrix.read_text(encoding="utf-8")
-    (addition,) = sklearn(("1.10.0", EVERY_PYTHON))
-    addition = dataclasses.replace(addition, without_successor=())
-    text, added = additions.with_addition("matrix.yaml", before, PROJECT.matrix, addition, TODAY)
-    assert added.end == "ends on 2027-05-26: replaced by 1.10 (project.update.overlap: 180 days)"
-    versions = yaml.safe_load(text)["frameworks"]["sklearn"]["versions"]
-    assert list(versions)[-2:] == ["1.9", "1.10"]
-    assert versions["1.9"]["lifecycle"]["full-support"]["until"] == datetime.date(2027, 5, 26)
-    assert versions["1.10"]["contract"][0] == "scikit-learn==1.10.0"
-    assert "bases" not in versions["1.10"]
+def lightgbm(folder: Path, old: str = "", new: str = "") -> tuple[dict[str, Any], Added]:
+    """Add a version to the fixture project, in whose matrix a text is replaced: the versions, and what was added."""
+    text = PATHS.matrix.read_text(encoding="utf-8")
+    assert old in text
+    paths = Paths(root=shutil.copytree(PATHS.root, folder / "project"))
+    paths.matrix.write_text(text.replace(old, new) if old else text, encoding="utf-8")
+    project = open_project(paths)
+    pins = exact_pins(project, TODAY)
+    index = offered(pins=pins, lightgbm=(files("lightgbm", "4.8.0", *EVERY_PYTHON),))
+    (addition,) = additions.propose(project.matrix, project.variants, pins, index, DAY).additions
+    before = paths.matrix.read_text(encoding="utf-8")
+    after, added = additions.with_addition("matrix.yaml", before, project.matrix, addition, TODAY)
+    paths.matrix.write_text(after, encoding="utf-8")
+    versions: dict[str, Any] = yaml.safe_load(after)["frameworks"]["lightgbm"]["versions"]
+    assert open_project(paths).variants, "the matrix is not valid"
+    return versions, added
 
 
-def test_an_older_version_without_a_successor_for_each_image_gets_no_end() -> None:
+END = "ends on 2027-05-26: replaced by 4.8 (project.update.overlap: 180 days)"
+UNTIL = datetime.date(2027, 5, 26)
+RELEASED = "        lifecycle: {released: 2026-07-18}\n"
+
+
+def test_the_matrix_has_the_new_version_and_the_end_of_the_older_one(tmp_path: Path) -> None:
+    versions, added = lightgbm(tmp_path)
+    assert added.ends == {"4.7": END}
+    assert list(versions) == ["4.7", "4.8"]
+    assert versions["4.7"]["lifecycle"]["full-support"]["until"] == UNTIL
+    assert versions["4.8"]["contract"][0] == "lightgbm==4.8.0"
+    assert "bases" not in versions["4.8"]
+
+
+def test_every_older_version_with_a_successor_for_each_image_gets_the_same_end(tmp_path: Path) -> None:
+    older = """\
+      "4.5":
+        bases: [debian12-py312]
+        contract: [lightgbm==4.5.0]
+      "4.6":
+        bases: [debian13-py313]
+        contract: [lightgbm==4.6.0]
+"""
+    versions, added = lightgbm(tmp_path, '      "4.7":\n', f'{older}      "4.7":\n')
+    assert added.ends == {"4.7": END, "4.6": END}
+    assert versions["4.6"]["lifecycle"]["full-support"]["until"] == UNTIL
+    assert "lifecycle" not in versions["4.5"], "no image has a successor on its base"
+
+
+def test_an_older_version_without_a_successor_for_each_image_gets_no_end(tmp_path: Path) -> None:
+    older = '      "4.6":\n        bases: [debian12-py312, debian13-py313]\n        contract: [lightgbm==4.6.0]\n'
+    versions, added = lightgbm(tmp_path, '      "4.7":\n', f'{older}      "4.7":\n')
+    alone = "gets no end date, since some images have no successor (lightgbm-4.6-debian12-py312-cpu-inference)"
+    assert added.ends == {"4.7": END, "4.6": alone}
+    assert "lifecycle" not in versions["4.6"]
+    # What `include` adds to the older version, and an image that could not be locked.
     before = PATHS.matrix.read_text(encoding="utf-8")
     (addition,) = sklearn(("1.10.0", EVERY_PYTHON))
-    for each in (
-        addition.without({NEW12: "a conflict"}),
-        dataclasses.replace(addition, without_successor=("sklearn-1.9-debian12-py312-cpu-inference",)),
+    for each, name in (
+        (addition, "sklearn-1.9-debian12-py312-cpu-inference"),
+        (addition.without({NEW12: "a conflict"}), "sklearn-1.9-debian12-py311-cpu-inference"),
     ):
         text, added = additions.with_addition("matrix.yaml", before, PROJECT.matrix, each, TODAY)
-        assert added.end.startswith("gets no end date, since some images have no successor (sklearn-1.")
+        assert added.ends["1.9"].startswith("gets no end date, since some images have no successor (sklearn-1.9-")
+        assert name in added.ends["1.9"]
         assert text.count("full-support") == before.count("full-support")
 
 
-def test_a_version_that_has_an_end_keeps_it() -> None:
-    before = PATHS.matrix.read_text(encoding="utf-8")
-    data = PROJECT.matrix.model_dump(by_alias=True, exclude_none=True)
-    life = {"full-support": {"until": datetime.date(2030, 1, 1), "source": "a page of upstream"}}
-    data["frameworks"]["sklearn"]["versions"]["1.9"]["lifecycle"] = life
-    matrix = type(PROJECT.matrix).model_validate(data)
-    (addition,) = sklearn(("1.10.0", EVERY_PYTHON))
-    _, added = additions.with_addition("matrix.yaml", before, matrix, addition, TODAY)
-    assert added.end == "ends on 2030-01-01, as before"
+def test_a_version_that_has_an_end_keeps_it(tmp_path: Path) -> None:
+    ending = RELEASED.replace("}", ", full-support: {until: 2030-01-01, source: a page of upstream}}")
+    _, added = lightgbm(tmp_path, RELEASED, ending)
+    assert added.ends == {"4.7": "ends on 2030-01-01, as before"}
+
+
+def test_a_date_of_the_older_version_that_is_after_its_end_does_not_stop_the_new_one(tmp_path: Path) -> None:
+    versions, added = lightgbm(tmp_path, RELEASED, RELEASED.replace("}", ", deprecated: 2027-12-01}"))
+    why = "the matrix says 'deprecated: 2027-12-01', and the end would be before it, on 2027-05-26"
+    assert added.ends == {"4.7": f"gets no end date: {why}"}
+    assert list(versions) == ["4.7", "4.8"]
+    assert "full-support" not in versions["4.7"]["lifecycle"]
 
 
 def test_a_place_that_does_not_answer_proposes_nothing() -> None:

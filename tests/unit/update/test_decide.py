@@ -184,6 +184,19 @@ def test_the_reason_of_an_image_that_has_not_ended_comes_first() -> None:
 
 
 def test_a_version_that_the_matrix_has_is_not_offered_again() -> None:
-    pin = dataclasses.replace(SKLEARN, newest=(1, 10))
+    pin = dataclasses.replace(SKLEARN, newest={variant.name: (1, 10) for variant in SKLEARN.variants})
     assert decided(release("1.10.0"), pin=pin).held == ()
     assert decided(release("1.11.0"), pin=pin).held[0].newer == "1.11.0"
+
+
+def test_a_version_that_has_no_image_on_a_base_is_reported_with_the_place_to_add_it() -> None:
+    newest = {variant.name: (1, 10) for variant in SKLEARN.variants} | dict.fromkeys(PY311, (1, 9))
+    pin = dataclasses.replace(SKLEARN, newest=newest, siblings=frozenset({"1.9", "1.10"}))
+    (held,) = decided(release("1.10.0"), pin=pin).held
+    assert (list(held.images), held.newer) == (PY311, "1.10.0")
+    assert held.reason.startswith(
+        "1.10 has no CPU image there, although scikit-learn 1.10.0 has a wheel for it; to get one, "
+    )
+    assert held.reason.endswith('add the base and the device to frameworks.sklearn.versions."1.10"')
+    (other,) = decided(release("1.11.0"), pin=pin).held
+    assert other.reason.endswith("to add it: nox -s new -- version sklearn 1.11.0")

@@ -93,4 +93,32 @@ def test_a_pin_knows_its_images_that_have_ended_and_the_newest_version_beside_it
     assert server.ended >= {"sklearn-1.9-debian13-py313-cpu-inference"}
     assert "lightgbm-4.7-debian13-py313-cpu-inference" not in server.ended
     (lightgbm,) = pins("lightgbm==4.7.0", project)
-    assert (server.newest, lightgbm.newest) == ((), (4, 7))
+    assert (server.newest, set(lightgbm.newest.values())) == ({}, {(4, 7)})
+    assert (server.siblings, lightgbm.siblings) == (frozenset(), frozenset({"4.7"}))
+
+
+def test_an_older_version_knows_the_newest_one_on_its_base_for_its_kind_of_device(tmp_path: Path) -> None:
+    newer = """\
+      "1.32":
+        bases: [debian13-py313]
+        devices: [cpu]
+        contract: [onnxruntime==1.32.0]
+
+  xgboost:
+"""
+    project = edited(tmp_path, "\n  xgboost:\n", newer)
+    (cpu,), (gpu,) = pins("onnxruntime==1.31.1", project), pins("onnxruntime-gpu==1.31.1", project)
+    assert cpu.newest == {
+        "onnxruntime-1.31-debian12-py311-cpu-inference": (1, 31),
+        "onnxruntime-1.31-debian13-py313-cpu-inference": (1, 32),
+    }
+    assert set(gpu.newest.values()) == {(1, 31)}
+    assert gpu.siblings == {"1.31", "1.32"}
+    # An image that is excluded was decided on.
+    text = project.paths.matrix.read_text(encoding="utf-8").replace(
+        "        bases: [debian13-py313]\n        devices: [cpu]\n", "        devices: [cpu]\n"
+    )
+    cell = '{framework: onnxruntime, version: "1.32", base: debian12-py311, because: choice, reason: not wanted}'
+    project.paths.matrix.write_text(text.replace("exclude:\n", f"exclude:\n  - {cell}\n"), encoding="utf-8")
+    (cpu,) = pins("onnxruntime==1.31.1", open_project(project.paths))
+    assert set(cpu.newest.values()) == {(1, 32)}

@@ -79,20 +79,22 @@ def test_new_versions_and_images_that_have_ended() -> None:
     )
     made = dataclasses.replace(
         EMPTY,
-        added=(Added(addition=addition, end="ends on 2027-05-26"),),
+        added=(Added(addition=addition, ends={"1.9": "ends on 2027-05-26", "1.8": "ends, too"}),),
         ended={"an-old-image": ("server==1",), "another": ()},
         images={"another": ()},
     )
     assert made.moves and made.title.startswith("1 new version, ")
     text = report_text.to_markdown(made)
-    row = "| sklearn 1.10 (1.10.0) | sklearn-1.10-debian13-py313-cpu-inference | 1.9 ends on 2027-05-26 |"
-    assert f"## New versions\n\n| version | images | older version |\n|---|---|---|\n{row}" in text
+    row = (
+        "| sklearn 1.10 (1.10.0) | sklearn-1.10-debian13-py313-cpu-inference | 1.9 ends on 2027-05-26; 1.8 ends, too |"
+    )
+    assert f"## New versions\n\n| version | images | older versions |\n|---|---|---|\n{row}" in text
     assert "- sklearn-1.10-debian12-py311-cpu-inference is not added: it has no wheel" in text
     shared = "it shares server==1 with images that have not ended; it is built only if you select it"
     assert f"## Images that have ended\n\n- an-old-image changes too, since {shared}\n" in text
     assert "- another changes too, since all locks are of one day; " in text
     content = json.loads(report_text.to_json(made))
-    assert content["added"][0]["older"] == {"version": "1.9", "end": "ends on 2027-05-26"}
+    assert content["added"][0]["older"][0] == {"version": "1.9", "end": "ends on 2027-05-26"}
     assert content["ended"] == {"an-old-image": ["server==1"], "another": []}
 
 
