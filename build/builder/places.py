@@ -253,7 +253,7 @@ class PushedToRegistry:
             return None
         again = "run this command again (its cache has what was built)"
         try:
-            self.builder.check()
+            self.builder.check_running()
         except EngineError as failure:
             return EngineError(
                 f"the builder {self.builder} stopped answering",

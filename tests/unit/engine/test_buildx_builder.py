@@ -52,7 +52,8 @@ def buildx(
 case "$2" in
 version) echo "github.com/docker/buildx v0.13.1 x";;
 ls) printf 'NAME/NODE DRIVER/ENDPOINT\\nfar remote\\n \\\\_ far0 tcp://build.example:1234\\ndefault* docker\\n';;
-inspect) /bin/cat {folder}/errors >&2; /bin/cat {folder}/inspect; [ -s {folder}/inspect ];;
+inspect) case "$3" in -*) [ "$3" = -- ] || {{ echo "Usage: docker buildx inspect"; exit 0; }};; esac
+    /bin/cat {folder}/errors >&2; /bin/cat {folder}/inspect; exit {code};;
 esac
 """)
     program.chmod(0o755)
@@ -103,7 +104,7 @@ def test_any_other_builder_is_inspected(contexts: Path, tmp_path: Path, monkeypa
 
 def test_a_builder_that_does_not_exist(contexts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     errors = 'Cannot load builder work: no daemon\nERROR: no builder "near" found\n'
-    buildx(tmp_path, monkeypatch, errors=errors)
+    buildx(tmp_path, monkeypatch, errors=errors, code=1)
     with pytest.raises(EngineError, match="the buildx builder 'near' does not exist") as caught:
         find_builder("near")
     assert "existing ones: far, default; docker buildx create" in str(caught.value.fix)
@@ -111,10 +112,27 @@ def test_a_builder_that_does_not_exist(contexts: Path, tmp_path: Path, monkeypat
 
 def test_a_builder_whose_machine_is_gone(contexts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     errors = 'ERROR: failed to initialize builder far (far0): no daemon\nERROR: no builder "far" found\n'
-    buildx(tmp_path, monkeypatch, errors=errors)
+    buildx(tmp_path, monkeypatch, errors=errors, code=1)
     with pytest.raises(EngineError, match="the builder far does not answer") as caught:
         find_builder("far")
     assert "no daemon" in str(caught.value.details)
+
+
+@pytest.mark.parametrize("name", ["--help", "-D"])
+def test_a_name_like_an_option_is_a_name(
+    name: str, contexts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buildx(tmp_path, monkeypatch, errors=f'ERROR: no builder "{name}" found\n', code=1)
+    with pytest.raises(EngineError, match=f"the buildx builder '{name}' does not exist"):
+        find_builder(name)
+
+
+def test_a_builder_that_is_not_described_does_not_exist(
+    contexts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buildx(tmp_path, monkeypatch, inspect="Usage: docker buildx inspect\n")
+    with pytest.raises(EngineError, match="the buildx builder 'far' does not exist"):
+        find_builder("far")
 
 
 @pytest.mark.parametrize(
@@ -145,6 +163,49 @@ def test_a_builder_of_which_less_is_known_is_tried(old: str, new: str) -> None:
     assert checked_driver("far", REMOTE.replace(old, new)) == "remote"
 
 
-def test_buildx_starts_a_container_that_does_not_run() -> None:
-    text = "Name: c\nDriver: docker-container\n\nNodes:\nName: c0\nEndpoint: default\nStatus: inactive\n"
+ARM = """
+Name:             arm
+Endpoint:         tcp://arm.example:1234
+Status:           running
+BuildKit version: v0.10.0
+Platforms:        linux/arm64
+"""
+
+
+def test_a_node_that_cannot_build_these_images_is_not_checked() -> None:
+    """buildx does not build on it: its BuildKit may be older, and it may not answer."""
+    assert checked_driver("farm", REMOTE + ARM) == "remote"
+    assert checked_driver("farm", REMOTE + ARM.replace("running", "inactive"), must_run=True) == "remote"
+    with pytest.raises(EngineError, match=r"too old: 0\.10\.0") as caught:
+        checked_driver("farm", REMOTE + ARM.replace("arm64", "amd64"))
+    assert caught.value.where == "tcp://arm.example:1234"
+
+
+def test_one_node_that_answers_is_enough() -> None:
+    broken = "\nName: b\nEndpoint: tcp://b:1\nError: context deadline exceeded\n"
+    assert checked_driver("farm", REMOTE + broken) == "remote"
+    with pytest.raises(EngineError, match="the builder farm does not answer") as caught:
+        checked_driver("farm", REMOTE.replace("running", "stopped") + broken)
+    assert caught.value.details == "tcp://build.example:1234: stopped\ncontext deadline exceeded"
+
+
+def test_a_builder_without_nodes_does_not_answer() -> None:
+    with pytest.raises(EngineError, match="the builder far does not answer") as caught:
+        checked_driver("far", "Name: far\nDriver: kubernetes\nError: no such cluster\n\nNodes:\n")
+    assert caught.value.details == "no such cluster"
+
+
+@pytest.mark.parametrize("status", ["inactive", "stopped"])
+def test_buildx_starts_a_container_that_does_not_run(status: str) -> None:
+    text = f"Name: c\nDriver: docker-container\n\nNodes:\nName: c0\nEndpoint: default\nStatus: {status}\n"
     assert checked_driver("c", text) == "docker-container"
+
+
+@pytest.mark.parametrize("status", ["inactive", "stopped", "stopping", "starting"])
+@pytest.mark.parametrize("driver", ["docker-container", "kubernetes", "remote"])
+def test_after_a_failure_a_builder_must_run(driver: str, status: str) -> None:
+    text = f"Name: c\nDriver: {driver}\n\nNodes:\nName: c0\nEndpoint: default\nStatus: running\n"
+    assert checked_driver("c", text, must_run=True) == driver
+    with pytest.raises(EngineError, match="the builder c does not answer") as caught:
+        checked_driver("c", text.replace("running", status), must_run=True)
+    assert caught.value.details == f"default: {status}"
