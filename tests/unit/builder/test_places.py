@@ -13,7 +13,7 @@ from build.builder.places import PushedToRegistry, _layer_names, output
 from build.checkout.project import open_project
 from build.engine.buildx import Buildx
 from build.engine.buildx_builder import Standalone
-from build.errors import EngineError, RegistryError
+from build.errors import EngineError
 from build.images import file_names
 from build.registry.address import parse
 from tests.unit.engine.fixture_engine import ENGINE
@@ -69,11 +69,14 @@ def test_a_push_that_is_refused_is_a_failure_of_the_registry(monkeypatch: pytest
         "#29 ERROR: failed to push registry.example/acme/one: failed to authorize: 401 Unauthorized\n"
         "ERROR: failed to solve: failed to push registry.example/acme/one: failed to authorize: 401 Unauthorized\n"
     )
-    failure = place().explain(log, has_another_cause=False)
-    assert isinstance(failure, RegistryError)
-    assert "asks for a login" in failure.what
-    assert "docker login registry.example" in str(failure.fix)
-    assert "the builder far (driver remote)" in str(failure.where)
+    refused = place().refused_push(log)
+    assert refused is not None
+    assert refused.reference == "registry.example/acme/one"
+    assert not refused.others_may_pass
+    assert "asks for a login" in refused.why.what
+    assert "docker login registry.example" in str(refused.why.fix)
+    assert "the builder far (driver remote)" in str(refused.why.where)
+    assert place().refused_push(GONE) is None
 
 
 GONE = "ERROR: failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF\n"
