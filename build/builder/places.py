@@ -15,7 +15,7 @@ from typing import Protocol
 from build.builder.compression import DEFAULT, marker, note
 from build.builder.existing import find_one
 from build.engine import failures
-from build.engine.buildx_builder import VARIABLE, Standalone
+from build.engine.buildx_builder import Standalone
 from build.engine.built import BuiltImage
 from build.engine.connect import Connection
 from build.engine.images import find, reference_of
@@ -322,7 +322,7 @@ def needs_registry(builder: Standalone) -> UsageError:
     return UsageError(
         f"the builder {builder} keeps no images: it needs a registry to push to, and cannot reach the embedded one",
         fix=f"name one that both the builder and the engine reach: {REGISTRY_VARIABLE}=host[:port][/namespace]; "
-        f"or build with the engine, without --builder and {VARIABLE}",
+        "or build with the engine, without --builder",
     )
 
 

@@ -95,6 +95,35 @@ def engine_of(name: str) -> EngineBuilder:
     return EngineBuilder(context=name) if name and has_context(name, "the builder's name") else EngineBuilder()
 
 
+def engine_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the variables with which ``build.engine.find`` finds the engine of a command without ``--builder``.
+
+    What names an engine comes first: ``DOCKER_HOST``, then ``DOCKER_CONTEXT``. Without them, it is the engine of the
+    Docker context whose builder ``BUILDX_BUILDER`` names.
+
+    Args:
+        environ: The variables to start from.
+
+    Raises:
+        EngineError: Docker's contexts cannot be read.
+    """
+    return engine_of_environment(environ).engine_environment(environ)
+
+
+def engine_of_environment(environ: Mapping[str, str] = os.environ) -> EngineBuilder:
+    """Return the builder of the engine of a command without ``--builder``, as `engine_environment` finds it.
+
+    Args:
+        environ: The variables.
+
+    Raises:
+        EngineError: Docker's contexts cannot be read.
+    """
+    if environ.get("DOCKER_HOST") or environ.get("DOCKER_CONTEXT"):
+        return EngineBuilder()
+    return engine_of(environ.get(VARIABLE, ""))
+
+
 def find_builder(name: str) -> Builder:
     """Find a builder by name.
 

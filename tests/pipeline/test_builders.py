@@ -176,7 +176,8 @@ def test_a_docker_context_is_a_builder_and_its_engine_has_the_images(
 
         assert done.code == 0, done.text
         assert f"with the engine at unix://{relay.path}" in done.err
-        found = checkout.run("publish", MINIMAL, env={**environment, "BUILDX_BUILDER": "second"})
+        assert "not the engine that DOCKER_HOST names" in done.err
+        found = checkout.run("publish", MINIMAL, env={**environment, "DOCKER_HOST": "", "BUILDX_BUILDER": "second"})
         assert "not verified" in found.text, "the image was not found in the engine of the context"
     gone = checkout.run("build", MINIMAL, "--builder", "second", env=environment)
     assert gone.code == EngineError.exit_code

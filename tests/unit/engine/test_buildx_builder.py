@@ -2,62 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 
 import pytest
 
-from build.engine.buildx_builder import EngineBuilder, Standalone, checked_driver, engine_of, find_builder
+from build.engine.buildx_builder import (
+    EngineBuilder,
+    Standalone,
+    checked_driver,
+    engine_environment,
+    engine_of,
+    find_builder,
+)
 from build.errors import EngineError
-
-REMOTE = """\
-Name:          far
-Driver:        remote
-Last Activity: 2026-11-27 07:17:06 +0000 UTC
-
-Nodes:
-Name:             far0
-Endpoint:         tcp://build.example:1234
-Status:           running
-BuildKit version: v0.13.2
-Platforms:        linux/amd64*, linux/amd64/v2, linux/386
-Labels:
- org.mobyproject.buildkit.worker.executor:         oci
-GC Policy rule#0:
- All:           false
-"""
+from tests.unit.engine.fixture_builders import REMOTE, docker_contexts, prepared_buildx
 
 
 @pytest.fixture
 def contexts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A configuration of Docker with the context 'work'."""
-    place = tmp_path / "contexts/meta" / hashlib.sha256(b"work").hexdigest()
-    place.mkdir(parents=True)
-    meta = {"Name": "work", "Metadata": {}, "Endpoints": {"docker": {"Host": "tcp://work:2375"}}}
-    (place / "meta.json").write_text(json.dumps(meta))
-    (tmp_path / "config.json").write_text("{}")
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    docker_contexts(tmp_path, monkeypatch, "work")
     return tmp_path
-
-
-def buildx(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, *, inspect: str = "", errors: str = "", code: int = 0
-) -> None:
-    """Put a program on PATH that answers as `docker buildx` does."""
-    (folder / "inspect").write_text(inspect)
-    (folder / "errors").write_text(errors)
-    program = folder / "docker"
-    program.write_text(f"""#!/bin/sh
-case "$2" in
-version) echo "github.com/docker/buildx v0.13.1 x";;
-ls) printf 'NAME/NODE DRIVER/ENDPOINT\\nfar remote\\n \\\\_ far0 tcp://build.example:1234\\ndefault* docker\\n';;
-inspect) case "$3" in -*) [ "$3" = -- ] || {{ echo "Usage: docker buildx inspect"; exit 0; }};; esac
-    /bin/cat {folder}/errors >&2; /bin/cat {folder}/inspect; exit {code};;
-esac
-""")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(folder))
 
 
 def test_without_a_name_the_engine_builds() -> None:
@@ -79,6 +44,14 @@ def test_the_default_builder_is_that_of_docker_host(contexts: Path) -> None:
     assert environ == {"DOCKER_HOST": "unix:///other", "DOCKER_CONTEXT": "default"}
 
 
+@pytest.mark.parametrize("name", ["DOCKER_HOST", "DOCKER_CONTEXT"])
+def test_what_names_an_engine_counts_for_more_than_the_variable_of_a_builder(name: str, contexts: Path) -> None:
+    assert engine_environment({"BUILDX_BUILDER": "work"})["DOCKER_CONTEXT"] == "work"
+    environ = {"BUILDX_BUILDER": "work", name: "other"}
+    assert engine_environment(environ) == environ
+    assert engine_environment({"BUILDX_BUILDER": "far"}) == {"BUILDX_BUILDER": "far"}
+
+
 def test_a_broken_context_is_an_error(contexts: Path) -> None:
     next(contexts.rglob("meta.json")).write_text("{")
     with pytest.raises(EngineError, match="the Docker context 'work' cannot be read"):
@@ -94,7 +67,7 @@ def test_a_context_without_the_file_next_to_it_is_an_error(contexts: Path) -> No
 
 
 def test_any_other_builder_is_inspected(contexts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    buildx(tmp_path, monkeypatch, inspect=REMOTE, errors="Cannot load builder work: no daemon\n")
+    prepared_buildx(tmp_path, monkeypatch, inspect=REMOTE, errors="Cannot load builder work: no daemon\n")
     builder = find_builder("far")
     assert isinstance(builder, Standalone)
     assert str(builder) == "far (driver remote)"
@@ -104,7 +77,7 @@ def test_any_other_builder_is_inspected(contexts: Path, tmp_path: Path, monkeypa
 
 def test_a_builder_that_does_not_exist(contexts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     errors = 'Cannot load builder work: no daemon\nERROR: no builder "near" found\n'
-    buildx(tmp_path, monkeypatch, errors=errors, code=1)
+    prepared_buildx(tmp_path, monkeypatch, errors=errors, code=1)
     with pytest.raises(EngineError, match="the buildx builder 'near' does not exist") as caught:
         find_builder("near")
     assert "existing ones: far, default; docker buildx create" in str(caught.value.fix)
@@ -112,7 +85,7 @@ def test_a_builder_that_does_not_exist(contexts: Path, tmp_path: Path, monkeypat
 
 def test_a_builder_whose_machine_is_gone(contexts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     errors = 'ERROR: failed to initialize builder far (far0): no daemon\nERROR: no builder "far" found\n'
-    buildx(tmp_path, monkeypatch, errors=errors, code=1)
+    prepared_buildx(tmp_path, monkeypatch, errors=errors, code=1)
     with pytest.raises(EngineError, match="the builder far does not answer") as caught:
         find_builder("far")
     assert "no daemon" in str(caught.value.details)
@@ -122,7 +95,7 @@ def test_a_builder_whose_machine_is_gone(contexts: Path, tmp_path: Path, monkeyp
 def test_a_name_like_an_option_is_a_name(
     name: str, contexts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    buildx(tmp_path, monkeypatch, errors=f'ERROR: no builder "{name}" found\n', code=1)
+    prepared_buildx(tmp_path, monkeypatch, errors=f'ERROR: no builder "{name}" found\n', code=1)
     with pytest.raises(EngineError, match=f"the buildx builder '{name}' does not exist"):
         find_builder(name)
 
@@ -130,7 +103,7 @@ def test_a_name_like_an_option_is_a_name(
 def test_a_builder_that_is_not_described_does_not_exist(
     contexts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    buildx(tmp_path, monkeypatch, inspect="Usage: docker buildx inspect\n")
+    prepared_buildx(tmp_path, monkeypatch, inspect="Usage: docker buildx inspect\n")
     with pytest.raises(EngineError, match="the buildx builder 'far' does not exist"):
         find_builder("far")
 
