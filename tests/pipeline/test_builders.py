@@ -48,10 +48,16 @@ def forget(client: docker.DockerClient, checkout: Checkout, *names: str) -> None
         client.images.remove(f"azureml/{name}:latest")
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param([MINIMAL], id="one image"),
+        pytest.param([MINIMAL, SKLEARN], id="two with shared layers", marks=pytest.mark.thorough),
+    ],
+)
 def test_a_builder_without_a_store_gives_the_images_that_the_engine_builds(
-    checkout: Checkout, engine_client: docker.DockerClient, far: RelayedBuilder, there: Running
+    names: list[str], checkout: Checkout, engine_client: docker.DockerClient, far: RelayedBuilder, there: Running
 ) -> None:
-    names = (MINIMAL, SKLEARN)
     change_recipes(checkout)
     assert checkout.run("build", *names).code == 0
     expected = {name: local_image(engine_client, checkout, name) for name in names}
