@@ -36,6 +36,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# A builder that is set for other projects must not build what the tests ask for.
+os.environ.pop("BUILDX_BUILDER", None)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--thorough`, for the tests that take too long for CI."""
     parser.addoption("--thorough", action="store_true", help="also run the tests that take too long for CI")

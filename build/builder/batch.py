@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +17,16 @@ from build.builder.network import BuildNetwork
 from build.builder.options import Options
 from build.builder.outcomes import Built, Failed, Outcome
 from build.builder.overrides import BaseImage
-from build.builder.places import Place
+from build.builder.places import Place, RefusedPush
 from build.checkout.project import Project
 from build.engine.buildx import Buildx
 from build.errors import PipelineError, RegistryError
 from build.images.image import Image
 from build.images.recipe import Recipe
+from build.registry import push_failures
+from build.system import console
+
+_POLICY = push_failures.POLICY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +93,8 @@ class Batch:
         self._exported_after: dict[str, float] = {}
         #: Bake target → what buildx reports as the digest of its manifest.
         self._digests: dict[str, str] = {}
+        #: Name that is pushed to → how often the registry did not take it.
+        self._refusals: Counter[str] = Counter()
         self._seconds = 0.0
         self._failed: list[Failed] = []
         #: The names of the base images that exist now, with their digests.
@@ -209,6 +217,9 @@ class Batch:
         """
         job = self._job
         cause = failure(result.log)
+        if refused := job.place.refused_push(result.log):
+            self._repeat_or_drop(refused, cause)
+            return
         if explained := job.place.explain(result.log, has_another_cause=cause.stage is not None):
             raise explained
         targets = blame.failed_targets(cause, self._remaining)
@@ -221,6 +232,32 @@ class Batch:
             self._drop(
                 target, blame.failure_of(job.project, self._remaining[target], cause, job.log, job.network.indexes)
             )
+
+    def _repeat_or_drop(self, refused: RefusedPush, cause: Failure) -> None:
+        """Wait if the registry may take a push later, or remove its image from the batch; what is left is baked again.
+
+        Raises:
+            RegistryError: The registry takes no push, or not even this one after several attempts.
+        """
+        if push_failures.is_temporary(refused.words):
+            self._refusals[refused.reference] += 1
+            attempt = self._refusals[refused.reference]
+            pause = _POLICY.wait(attempt, limited=push_failures.is_rate_limit(refused.words))
+            if pause is None:
+                raise refused.why
+            console.warn(
+                f"the push to {refused.reference} failed: {refused.words}; trying again in {console.seconds(pause)} "
+                f"(attempt {attempt + 1} of {_POLICY.attempts})"
+            )
+            time.sleep(pause)
+            return
+        targets = [name for name in self._remaining if refused.reference in self._image_overrides[name]["tags"]]
+        if cause.target in targets:  # others may be pushed to the same repository
+            targets = [cause.target]
+        if not targets or not refused.others_may_pass:
+            raise refused.why
+        for target in targets:
+            self._drop(target, refused.why)
 
     def _drop_bases(self, cause: Failure) -> None:
         """Remove the base image that failed from the batch, with its images; of several, find out which one it is."""

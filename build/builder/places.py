@@ -15,7 +15,7 @@ from typing import Protocol
 from build.builder.compression import DEFAULT, marker, note
 from build.builder.existing import find_one
 from build.engine import failures
-from build.engine.buildx_builder import VARIABLE, Standalone
+from build.engine.buildx_builder import Standalone
 from build.engine.built import BuiltImage
 from build.engine.connect import Connection
 from build.engine.images import find, reference_of
@@ -29,9 +29,23 @@ from build.matrix.values import Compression
 from build.registry import push_failures
 from build.registry.address import REGISTRY_VARIABLE, Registry
 from build.registry.client import Client
+from build.registry.credentials import credentials
 from build.registry.manifests import layers_of
 from build.registry.tags import LATEST
 from build.system import console
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefusedPush:
+    """A push that ended a bake, since the registry did not take it."""
+
+    #: The name that was pushed to, as in the overrides.
+    reference: str
+    #: Those of the builder, which contain the registry's.
+    words: str
+    why: RegistryError
+    #: Whether the registry may take other images.
+    others_may_pass: bool
 
 
 class Place(Protocol):
@@ -99,8 +113,15 @@ class Place(Protocol):
             RegistryError: The engine cannot pull it.
         """
 
+    def refused_push(self, log: str) -> RefusedPush | None:
+        """Return the push that ended a bake; None if it has another cause.
+
+        Args:
+            log: What buildx printed.
+        """
+
     def explain(self, log: str, *, has_another_cause: bool) -> PipelineError | None:
-        """Return the failure of the builder or the registry that ended a bake; None if it has another cause.
+        """Return the failure of the builder that ended a bake; None if it has another cause.
 
         Args:
             log: What buildx printed.
@@ -152,6 +173,9 @@ class EngineStore:
 
     def exported(self, image: Image, recipe: Recipe, digest: str) -> BuiltImage | None:
         return find_one(self.connection.client, image, recipe)
+
+    def refused_push(self, log: str) -> RefusedPush | None:
+        return None
 
     def explain(self, log: str, *, has_another_cause: bool) -> PipelineError | None:
         return failures.explain(log, self.connection.engine, has_another_cause=has_another_cause)
@@ -235,13 +259,23 @@ class PushedToRegistry:
             return None
         return BuiltImage(image=image, recipe=recipe, local=found.local, pushed=digest)
 
+    def refused_push(self, log: str) -> RefusedPush | None:
+        refused = re.search(r"^ERROR: (?:.*?: )?failed to push (\S+): (.*)$", log, re.MULTILINE)
+        if refused is None:
+            return None
+        reference, words = refused[1], push_failures.shortened(refused[2])
+        failure = push_failures.explain(reference.rpartition("/")[2], reference, self.registry, words)
+        failure.where = f"{failure.where or self.registry}, pushed to by the builder {self.builder}"
+        failure.fix = f"{failure.fix}; the builder must reach it and gets docker's login: docs/builders.md"
+        logged_in = credentials(self.registry) is not None
+        return RefusedPush(
+            reference=reference,
+            words=words,
+            why=failure,
+            others_may_pass=push_failures.is_of_one_repository(words, logged_in=logged_in),
+        )
+
     def explain(self, log: str, *, has_another_cause: bool) -> PipelineError | None:
-        if refused := re.search(r"^ERROR: (?:.*?: )?failed to push (\S+): (.*)$", log, re.MULTILINE):
-            reference, words = refused[1], push_failures.shortened(refused[2])
-            failure = push_failures.explain(reference.rpartition("/")[2], reference, self.registry, words)
-            failure.where = f"{failure.where or self.registry}, pushed to by the builder {self.builder}"
-            failure.fix = f"{failure.fix}; the builder must reach it and gets docker's login: docs/builders.md"
-            return failure
         kind = failures.classify(log)
         if kind == "full":
             return EngineError(
@@ -253,7 +287,7 @@ class PushedToRegistry:
             return None
         again = "run this command again (its cache has what was built)"
         try:
-            self.builder.check()
+            self.builder.check_running()
         except EngineError as failure:
             return EngineError(
                 f"the builder {self.builder} stopped answering",
@@ -288,7 +322,7 @@ def needs_registry(builder: Standalone) -> UsageError:
     return UsageError(
         f"the builder {builder} keeps no images: it needs a registry to push to, and cannot reach the embedded one",
         fix=f"name one that both the builder and the engine reach: {REGISTRY_VARIABLE}=host[:port][/namespace]; "
-        f"or build with the engine, without --builder and {VARIABLE}",
+        "or build with the engine, without --builder",
     )
 
 

@@ -16,6 +16,7 @@ from build.builder.options import Options
 from build.checkout.project import DEFAULT_GROUP, Project, open_project
 from build.commands.building import building
 from build.commands.options import Session, selecting
+from build.engine.buildx_builder import engine_environment
 from build.engine.connect import connect
 from build.engine.failures import explaining
 from build.engine.find import find, require
@@ -86,7 +87,7 @@ def bases(selection: Selection, options: Options, publish: bool, no_latest: bool
 def _find_engine() -> Engine | None:
     """Find the engine, which may have the bases; without one, they are bootstrapped."""
     try:
-        return find()
+        return find(engine_environment())
     except EngineError as failure:
         console.warn(f"{failure.what}: the bases are bootstrapped")
         return None
@@ -109,7 +110,7 @@ def _publish(project: Project, names: Sequence[str], options: Options, rules: Ru
     if not missing:
         return
     published.settle(project, names, known, again=options.refresh_bases)
-    engine = require()
+    engine = require(engine_environment())
     with explaining(engine), contextlib.closing(connect(engine)) as connection:
         store = RootfsStore.of(project, connection.client, registry, known)
         failures = prepare.prepare(project, missing, locked=options.locked, refresh=options.refresh_bases, store=store)

@@ -43,14 +43,16 @@ def building(command: Command) -> Command:
 
 
 def builder_option(command: Command) -> Command:
-    """Add `--builder`; the command gets it as ``builder``, empty where neither it nor its variable is set."""
+    """Add `--builder`; the command gets it as ``builder``, empty without it.
+
+    The variable is left to `build.builder.choice`: it counts for less.
+    """
     return click.option(
         "--builder",
         metavar="NAME",
         default="",
-        envvar=VARIABLE,
-        show_envvar=True,
-        help="Build with this buildx builder: a Docker context, or one that `docker buildx create` made.",
+        help="Build with this buildx builder: a Docker context, or one that `docker buildx create` made.  "
+        f"[env var: {VARIABLE}]",
     )(command)
 
 

@@ -14,6 +14,7 @@ from build.commands.options import Session
 from build.engine import daemon, embedded_registry
 from build.engine import find as engine_find
 from build.engine.buildx import Buildx, find_buildx
+from build.engine.buildx_builder import engine_environment
 from build.engine.connect import connect
 from build.engine.failures import explain
 from build.engine.install import install, this_machine
@@ -62,7 +63,7 @@ def ensure() -> Engine:
         EngineError: No engine can be had; with what to install.
         NetworkError: The distribution's archive cannot be reached.
     """
-    answering = engine_find.find()
+    answering = engine_find.find(engine_environment())
     if answering is None or answering.own:
         install(this_machine())
     if answering is None:
@@ -73,7 +74,7 @@ def ensure() -> Engine:
             )
         console.step("starting an engine")
         daemon.start(folders())
-    suitable = engine_find.require()
+    suitable = engine_find.require(engine_environment())
     # Where someone else's engine lacks buildx, its owner decides what to install.
     buildx = find_buildx()
     verb = "answers" if answering is not None else "was started"
@@ -94,7 +95,7 @@ def status(*, as_json: bool = False) -> Engine:
     Raises:
         EngineError: No engine answers, or one that is not suitable.
     """
-    answering = engine_find.require()
+    answering = engine_find.require(engine_environment())
     buildx: Buildx | None = None
     try:
         buildx = find_buildx()
@@ -151,7 +152,7 @@ def collect_garbage() -> None:
         EngineError: No engine answers, or it stopped answering.
         RegistryError: The registry does not run, or fails.
     """
-    with contextlib.closing(connect(engine_find.require())) as connection:
+    with contextlib.closing(connect(engine_find.require(engine_environment()))) as connection:
         freed = embedded_registry.collect_garbage(connection.client)
     console.out.print(f"the embedded registry is {console.size(freed)} smaller", soft_wrap=True)
 
@@ -191,7 +192,7 @@ def _refuse_foreign() -> None:
     """Raise where the engine that answers is not ours."""
     other = None
     with contextlib.suppress(EngineError):
-        other = engine_find.find()
+        other = engine_find.find(engine_environment())
     if other is not None:
         raise EngineError(
             f"this project's engine is not running; the engine that answers (Docker {other.version}) is not ours",

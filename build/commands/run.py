@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from build.builder import image_recipes
+from build.builder import choice, image_recipes
 from build.builder.existing import find_built
 from build.checkout.project import DEFAULT_GROUP, Project, open_project
 from build.commands.generated_files import images_with_stale_locks, stale_images
-from build.engine import buildx_builder
-from build.engine.buildx_builder import Builder, EngineBuilder, Standalone
+from build.engine.buildx_builder import Builder, EngineBuilder, Standalone, engine_environment, engine_of_environment
 from build.engine.built import BuiltImage
 from build.engine.connect import Connection, connect
 from build.engine.failures import explaining
@@ -24,6 +22,7 @@ from build.errors import LeftOut, LeftOutError, UsageError, left_out_lines
 from build.images.image import Image
 from build.matrix import lifecycle
 from build.paths import repository
+from build.registry import address
 from build.system import console
 from build.variants.select import Selection
 
@@ -108,30 +107,31 @@ def connected(chosen: Chosen, builder: str | None = None) -> Iterator[Run]:
 
     Args:
         chosen: The images.
-        builder: The name of the builder of a command that builds; empty: the engine. None: the command builds nothing,
-            and only the engine that ``BUILDX_BUILDER`` may name matters.
+        builder: The value of ``--builder`` of a command that builds; empty without it. None: the command builds
+            nothing.
 
     Raises:
         EngineError: No engine answers, it stops answering, or its disk is full; or the builder does not exist, or does
             not answer.
     """
-    found: Builder
     if builder is None:
-        found = buildx_builder.engine_of(os.environ.get(buildx_builder.VARIABLE, ""))
+        named = choice.Choice(builder=engine_of_environment())
     else:
-        found = buildx_builder.find_builder(builder)
-    match found:
-        case EngineBuilder():
+        named = choice.choose(builder, address.from_environment())
+    if named.remark:
+        console.warn(named.remark)
+    match named.builder:
+        case EngineBuilder() as found:
             engine = require(found.engine_environment())
         case Standalone():
-            engine = require()
+            engine = require(engine_environment())
     with explaining(engine), contextlib.closing(connect(engine)) as connection:
         yield Run(
             project=chosen.project,
             images=chosen.images,
             left_out=chosen.left_out,
             connection=connection,
-            builder=found,
+            builder=named.builder,
         )
 
 

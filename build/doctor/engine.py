@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from build.builder.places import needs_registry
-from build.doctor.finding import Finding, of_failure, ok, warning
+from build.builder.choice import choose
+from build.doctor.finding import Finding, ok, warning
 from build.doctor.setting import Setting
 from build.engine.buildx import find_buildx
-from build.engine.buildx_builder import VARIABLE, EngineBuilder, Standalone, find_builder
+from build.engine.buildx_builder import VARIABLE, EngineBuilder, Standalone
 from build.engine.find import require
 from build.engine.model import Engine
 
@@ -53,10 +53,11 @@ def check_builder(setting: Setting) -> Sequence[Finding]:
     Raises:
         EngineError: It does not exist, does not answer, or cannot build these images.
     """
-    match find_builder(setting.environ.get(VARIABLE, "")):
+    choice = choose("", setting.registry, setting.environ)
+    match choice.builder:
+        case EngineBuilder() if choice.remark:
+            return [warning("builder", choice.remark, f"unset {VARIABLE}, or name a registry")]
         case EngineBuilder():
             return []
-        case Standalone() as builder if setting.registry.embedded:
-            return [of_failure("builder", needs_registry(builder))]
         case Standalone() as builder:
             return [ok("builder", f"{builder}, which pushes to {setting.registry}")]

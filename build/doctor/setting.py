@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from build.bases.local import LocalBase, local_base
 from build.checkout.project import Project
-from build.engine.buildx_builder import VARIABLE, engine_of
+from build.engine.buildx_builder import engine_environment
 from build.registry.address import Registry
 from build.variants.variant import Variant
 
@@ -31,7 +31,7 @@ class Setting:
         Raises:
             EngineError: The builder is a Docker context that cannot be read.
         """
-        return engine_of(self.environ.get(VARIABLE, "")).engine_environment(self.environ)
+        return engine_environment(self.environ)
 
     @functools.cached_property
     def base_names(self) -> tuple[str, ...]:

@@ -22,7 +22,6 @@ from build.registry.client import Client
 from build.registry.credentials import credentials
 from build.registry.manifests import Blob
 from build.system import console
-from build.system.retries import RetryPolicy
 
 #: Called while an image is pushed: its name, and of the layers that are being sent the bytes sent and in all.
 Progress = Callable[[str, int, int], None]
@@ -33,8 +32,7 @@ Event = dict[str, Any]
 #: Seconds of silence from the engine in a push: a registry may take minutes to store a layer of gigabytes.
 _SILENCE = 600.0
 
-#: How often a push is repeated; what the registry has by then is not sent again.
-_POLICY = RetryPolicy(attempts=3, first_wait=2.0, first_wait_when_limited=15.0)
+_POLICY = push_failures.POLICY
 
 _SENT = "Pushed"
 _NOT_SENT = ("Layer already exists", "Mounted from")

@@ -8,13 +8,19 @@ from build.errors import RegistryError
 from build.registry import failures
 from build.registry.address import Registry
 from build.registry.credentials import credentials
+from build.system.retries import RetryPolicy
+
+#: How often a push is repeated; what the registry has by then is not sent again.
+POLICY = RetryPolicy(attempts=3, first_wait=2.0, first_wait_when_limited=15.0)
 
 _RATE_LIMIT = ("too many requests", "toomanyrequests", "rate limit")
 _SERVER = ("500 internal server error", "bad gateway", "service unavailable", "gateway timeout", "gateway time-out")
 _LOST_CONNECTION = ("connection reset by peer", "unexpected eof")
 _TEMPORARY = (*_RATE_LIMIT, *_SERVER, *_LOST_CONNECTION)
 _TLS = ("x509", "certificate", "http response to https", "tls handshake")
-_LOGIN = ("unauthorized", "no basic auth", "denied", "authentication", "forbidden")
+#: Those of a registry that knows who pushes.
+_RIGHTS = ("denied", "forbidden")
+_LOGIN = ("unauthorized", "no basic auth", "authentication", *_RIGHTS)
 _NO_ANSWER = ("connection", "eof", "no such host", "broken pipe", "timeout", "failed to do request")
 
 
@@ -31,6 +37,17 @@ def is_rate_limit(words: str) -> bool:
 def is_temporary(words: str) -> bool:
     """Tell whether the push may succeed a moment later."""
     return _has(words, _TEMPORARY)
+
+
+def is_of_one_repository(words: str, *, logged_in: bool) -> bool:
+    """Tell whether the registry may take pushes to other repositories.
+
+    Args:
+        words: As for `explain`.
+        logged_in: Whether a login is stored for the registry: without one, it refuses all repositories.
+    """
+    login = [mark for mark in _LOGIN if mark not in _RIGHTS or not logged_in]
+    return not _has(words, (*_TEMPORARY, *_TLS, *login, *_NO_ANSWER))
 
 
 def explain(name: str, reference: str, registry: Registry, words: str) -> RegistryError:

@@ -48,10 +48,16 @@ def forget(client: docker.DockerClient, checkout: Checkout, *names: str) -> None
         client.images.remove(f"azureml/{name}:latest")
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param([MINIMAL], id="one image"),
+        pytest.param([MINIMAL, SKLEARN], id="two with shared layers", marks=pytest.mark.thorough),
+    ],
+)
 def test_a_builder_without_a_store_gives_the_images_that_the_engine_builds(
-    checkout: Checkout, engine_client: docker.DockerClient, far: RelayedBuilder, there: Running
+    names: list[str], checkout: Checkout, engine_client: docker.DockerClient, far: RelayedBuilder, there: Running
 ) -> None:
-    names = (MINIMAL, SKLEARN)
     change_recipes(checkout)
     assert checkout.run("build", *names).code == 0
     expected = {name: local_image(engine_client, checkout, name) for name in names}
@@ -176,7 +182,8 @@ def test_a_docker_context_is_a_builder_and_its_engine_has_the_images(
 
         assert done.code == 0, done.text
         assert f"with the engine at unix://{relay.path}" in done.err
-        found = checkout.run("publish", MINIMAL, env={**environment, "BUILDX_BUILDER": "second"})
+        assert "not the engine that DOCKER_HOST names" in done.err
+        found = checkout.run("publish", MINIMAL, env={**environment, "DOCKER_HOST": "", "BUILDX_BUILDER": "second"})
         assert "not verified" in found.text, "the image was not found in the engine of the context"
     gone = checkout.run("build", MINIMAL, "--builder", "second", env=environment)
     assert gone.code == EngineError.exit_code

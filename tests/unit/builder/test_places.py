@@ -13,7 +13,7 @@ from build.builder.places import PushedToRegistry, _layer_names, output
 from build.checkout.project import open_project
 from build.engine.buildx import Buildx
 from build.engine.buildx_builder import Standalone
-from build.errors import EngineError, RegistryError
+from build.errors import EngineError
 from build.images import file_names
 from build.registry.address import parse
 from tests.unit.engine.fixture_engine import ENGINE
@@ -33,10 +33,10 @@ def place(buildx: Path = Path("/nowhere"), registry: str = "registry.example/acm
     return PushedToRegistry(builder=builder, registry=parse(registry), connection=NOTHING)
 
 
-def inspecting(folder: Path, status: str) -> Path:
+def inspecting(folder: Path, status: str, driver: str = "remote") -> Path:
     """A program that answers `buildx inspect`."""
     program = folder / "buildx"
-    program.write_text(f"#!/bin/sh\necho 'Driver: remote'\necho 'Endpoint: tcp://b:1'\necho 'Status: {status}'\n")
+    program.write_text(f"#!/bin/sh\necho 'Driver: {driver}'\necho 'Endpoint: tcp://b:1'\necho 'Status: {status}'\n")
     program.chmod(0o755)
     return program
 
@@ -69,21 +69,27 @@ def test_a_push_that_is_refused_is_a_failure_of_the_registry(monkeypatch: pytest
         "#29 ERROR: failed to push registry.example/acme/one: failed to authorize: 401 Unauthorized\n"
         "ERROR: failed to solve: failed to push registry.example/acme/one: failed to authorize: 401 Unauthorized\n"
     )
-    failure = place().explain(log, has_another_cause=False)
-    assert isinstance(failure, RegistryError)
-    assert "asks for a login" in failure.what
-    assert "docker login registry.example" in str(failure.fix)
-    assert "the builder far (driver remote)" in str(failure.where)
+    refused = place().refused_push(log)
+    assert refused is not None
+    assert refused.reference == "registry.example/acme/one"
+    assert not refused.others_may_pass
+    assert "asks for a login" in refused.why.what
+    assert "docker login registry.example" in str(refused.why.fix)
+    assert "the builder far (driver remote)" in str(refused.why.where)
+    assert place().refused_push(GONE) is None
 
 
 GONE = "ERROR: failed to receive status: rpc error: code = Unavailable desc = error reading from server: EOF\n"
 
 
-def test_a_builder_that_is_gone(tmp_path: Path) -> None:
-    failure = place(inspecting(tmp_path, "inactive")).explain(GONE, has_another_cause=True)
+@pytest.mark.parametrize(("driver", "status"), [("remote", "inactive"), ("docker-container", "stopped")])
+@pytest.mark.parametrize("has_another_cause", [False, True])
+def test_a_builder_that_is_gone(has_another_cause: bool, driver: str, status: str, tmp_path: Path) -> None:
+    gone = place(inspecting(tmp_path, status, driver))
+    failure = gone.explain(GONE, has_another_cause=has_another_cause)
     assert isinstance(failure, EngineError)
     assert failure.what == "the builder far (driver remote) stopped answering"
-    assert "tcp://b:1: inactive" in str(failure.details)
+    assert f"tcp://b:1: {status}" in str(failure.details)
 
 
 def test_a_connection_that_broke(tmp_path: Path) -> None:

@@ -177,4 +177,8 @@ def test_a_builder_that_does_not_exist_is_missing(tmp_path: Path, monkeypatch: p
     assert engine.check_builder(SETTING) == []
     named = dataclasses.replace(SETTING, environ={"BUILDX_BUILDER": "far"})
     (found,) = run_all(named, [Check(name="builder", run=engine.check_builder)])
-    assert (found.state, found.text) == ("missing", "the buildx builder 'far' does not exist")
+    assert (found.state, found.text) == ("missing", "the buildx builder 'far' does not exist (BUILDX_BUILDER)")
+    embedded = dataclasses.replace(named, registry=Registry(host="127.0.0.1:5000", insecure=True, embedded=True))
+    (found,) = engine.check_builder(embedded)
+    assert (found.state, found.fix) == ("warning", "unset BUILDX_BUILDER, or name a registry")
+    assert found.text.endswith("the engine builds")

@@ -2,61 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 
 import pytest
 
-from build.engine.buildx_builder import EngineBuilder, Standalone, checked_driver, engine_of, find_builder
+from build.engine.buildx_builder import (
+    EngineBuilder,
+    Standalone,
+    checked_driver,
+    engine_environment,
+    engine_of,
+    find_builder,
+)
 from build.errors import EngineError
-
-REMOTE = """\
-Name:          far
-Driver:        remote
-Last Activity: 2026-11-27 07:17:06 +0000 UTC
-
-Nodes:
-Name:             far0
-Endpoint:         tcp://build.example:1234
-Status:           running
-BuildKit version: v0.13.2
-Platforms:        linux/amd64*, linux/amd64/v2, linux/386
-Labels:
- org.mobyproject.buildkit.worker.executor:         oci
-GC Policy rule#0:
- All:           false
-"""
+from tests.unit.engine.fixture_builders import REMOTE, docker_contexts, prepared_buildx
 
 
 @pytest.fixture
 def contexts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A configuration of Docker with the context 'work'."""
-    place = tmp_path / "contexts/meta" / hashlib.sha256(b"work").hexdigest()
-    place.mkdir(parents=True)
-    meta = {"Name": "work", "Metadata": {}, "Endpoints": {"docker": {"Host": "tcp://work:2375"}}}
-    (place / "meta.json").write_text(json.dumps(meta))
-    (tmp_path / "config.json").write_text("{}")
-    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    docker_contexts(tmp_path, monkeypatch, "work")
     return tmp_path
-
-
-def buildx(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, *, inspect: str = "", errors: str = "", code: int = 0
-) -> None:
-    """Put a program on PATH that answers as `docker buildx` does."""
-    (folder / "inspect").write_text(inspect)
-    (folder / "errors").write_text(errors)
-    program = folder / "docker"
-    program.write_text(f"""#!/bin/sh
-case "$2" in
-version) echo "github.com/docker/buildx v0.13.1 x";;
-ls) printf 'NAME/NODE DRIVER/ENDPOINT\\nfar remote\\n \\\\_ far0 tcp://build.example:1234\\ndefault* docker\\n';;
-inspect) /bin/cat {folder}/errors >&2; /bin/cat {folder}/inspect; [ -s {folder}/inspect ];;
-esac
-""")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(folder))
 
 
 def test_without_a_name_the_engine_builds() -> None:
@@ -78,6 +44,14 @@ def test_the_default_builder_is_that_of_docker_host(contexts: Path) -> None:
     assert environ == {"DOCKER_HOST": "unix:///other", "DOCKER_CONTEXT": "default"}
 
 
+@pytest.mark.parametrize("name", ["DOCKER_HOST", "DOCKER_CONTEXT"])
+def test_what_names_an_engine_counts_for_more_than_the_variable_of_a_builder(name: str, contexts: Path) -> None:
+    assert engine_environment({"BUILDX_BUILDER": "work"})["DOCKER_CONTEXT"] == "work"
+    environ = {"BUILDX_BUILDER": "work", name: "other"}
+    assert engine_environment(environ) == environ
+    assert engine_environment({"BUILDX_BUILDER": "far"}) == {"BUILDX_BUILDER": "far"}
+
+
 def test_a_broken_context_is_an_error(contexts: Path) -> None:
     next(contexts.rglob("meta.json")).write_text("{")
     with pytest.raises(EngineError, match="the Docker context 'work' cannot be read"):
@@ -93,7 +67,7 @@ def test_a_context_without_the_file_next_to_it_is_an_error(contexts: Path) -> No
 
 
 def test_any_other_builder_is_inspected(contexts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    buildx(tmp_path, monkeypatch, inspect=REMOTE, errors="Cannot load builder work: no daemon\n")
+    prepared_buildx(tmp_path, monkeypatch, inspect=REMOTE, errors="Cannot load builder work: no daemon\n")
     builder = find_builder("far")
     assert isinstance(builder, Standalone)
     assert str(builder) == "far (driver remote)"
@@ -103,7 +77,7 @@ def test_any_other_builder_is_inspected(contexts: Path, tmp_path: Path, monkeypa
 
 def test_a_builder_that_does_not_exist(contexts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     errors = 'Cannot load builder work: no daemon\nERROR: no builder "near" found\n'
-    buildx(tmp_path, monkeypatch, errors=errors)
+    prepared_buildx(tmp_path, monkeypatch, errors=errors, code=1)
     with pytest.raises(EngineError, match="the buildx builder 'near' does not exist") as caught:
         find_builder("near")
     assert "existing ones: far, default; docker buildx create" in str(caught.value.fix)
@@ -111,10 +85,27 @@ def test_a_builder_that_does_not_exist(contexts: Path, tmp_path: Path, monkeypat
 
 def test_a_builder_whose_machine_is_gone(contexts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     errors = 'ERROR: failed to initialize builder far (far0): no daemon\nERROR: no builder "far" found\n'
-    buildx(tmp_path, monkeypatch, errors=errors)
+    prepared_buildx(tmp_path, monkeypatch, errors=errors, code=1)
     with pytest.raises(EngineError, match="the builder far does not answer") as caught:
         find_builder("far")
     assert "no daemon" in str(caught.value.details)
+
+
+@pytest.mark.parametrize("name", ["--help", "-D"])
+def test_a_name_like_an_option_is_a_name(
+    name: str, contexts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared_buildx(tmp_path, monkeypatch, errors=f'ERROR: no builder "{name}" found\n', code=1)
+    with pytest.raises(EngineError, match=f"the buildx builder '{name}' does not exist"):
+        find_builder(name)
+
+
+def test_a_builder_that_is_not_described_does_not_exist(
+    contexts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared_buildx(tmp_path, monkeypatch, inspect="Usage: docker buildx inspect\n")
+    with pytest.raises(EngineError, match="the buildx builder 'far' does not exist"):
+        find_builder("far")
 
 
 @pytest.mark.parametrize(
@@ -145,6 +136,49 @@ def test_a_builder_of_which_less_is_known_is_tried(old: str, new: str) -> None:
     assert checked_driver("far", REMOTE.replace(old, new)) == "remote"
 
 
-def test_buildx_starts_a_container_that_does_not_run() -> None:
-    text = "Name: c\nDriver: docker-container\n\nNodes:\nName: c0\nEndpoint: default\nStatus: inactive\n"
+ARM = """
+Name:             arm
+Endpoint:         tcp://arm.example:1234
+Status:           running
+BuildKit version: v0.10.0
+Platforms:        linux/arm64
+"""
+
+
+def test_a_node_that_cannot_build_these_images_is_not_checked() -> None:
+    """buildx does not build on it: its BuildKit may be older, and it may not answer."""
+    assert checked_driver("farm", REMOTE + ARM) == "remote"
+    assert checked_driver("farm", REMOTE + ARM.replace("running", "inactive"), must_run=True) == "remote"
+    with pytest.raises(EngineError, match=r"too old: 0\.10\.0") as caught:
+        checked_driver("farm", REMOTE + ARM.replace("arm64", "amd64"))
+    assert caught.value.where == "tcp://arm.example:1234"
+
+
+def test_one_node_that_answers_is_enough() -> None:
+    broken = "\nName: b\nEndpoint: tcp://b:1\nError: context deadline exceeded\n"
+    assert checked_driver("farm", REMOTE + broken) == "remote"
+    with pytest.raises(EngineError, match="the builder farm does not answer") as caught:
+        checked_driver("farm", REMOTE.replace("running", "stopped") + broken)
+    assert caught.value.details == "tcp://build.example:1234: stopped\ncontext deadline exceeded"
+
+
+def test_a_builder_without_nodes_does_not_answer() -> None:
+    with pytest.raises(EngineError, match="the builder far does not answer") as caught:
+        checked_driver("far", "Name: far\nDriver: kubernetes\nError: no such cluster\n\nNodes:\n")
+    assert caught.value.details == "no such cluster"
+
+
+@pytest.mark.parametrize("status", ["inactive", "stopped"])
+def test_buildx_starts_a_container_that_does_not_run(status: str) -> None:
+    text = f"Name: c\nDriver: docker-container\n\nNodes:\nName: c0\nEndpoint: default\nStatus: {status}\n"
     assert checked_driver("c", text) == "docker-container"
+
+
+@pytest.mark.parametrize("status", ["inactive", "stopped", "stopping", "starting"])
+@pytest.mark.parametrize("driver", ["docker-container", "kubernetes", "remote"])
+def test_after_a_failure_a_builder_must_run(driver: str, status: str) -> None:
+    text = f"Name: c\nDriver: {driver}\n\nNodes:\nName: c0\nEndpoint: default\nStatus: running\n"
+    assert checked_driver("c", text, must_run=True) == driver
+    with pytest.raises(EngineError, match="the builder c does not answer") as caught:
+        checked_driver("c", text.replace("running", status), must_run=True)
+    assert caught.value.details == f"default: {status}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from build.registry.address import Registry
-from build.registry.push_failures import explain, is_temporary
+from build.registry.push_failures import explain, is_of_one_repository, is_temporary
 
 REGISTRY = Registry(host="registry.example:5000")
 
@@ -57,3 +57,19 @@ def test_each_failure_is_told_apart_and_keeps_the_registrys_words(words: str, wh
 
     assert what in failure.what
     assert failure.details == words
+
+
+@pytest.mark.parametrize(
+    ("words", "logged_in", "expected"),
+    [
+        ("name unknown: The repository with name 'one' does not exist", False, True),
+        ("denied: requested access to the resource is denied", True, True),
+        ("denied: requested access to the resource is denied", False, False),
+        ("unauthorized: authentication required", True, False),
+        ("x509: certificate has expired", True, False),
+        ("dial tcp: lookup registry.example: no such host", True, False),
+        ("unexpected status: 503 Service Unavailable", True, False),
+    ],
+)
+def test_other_repositories_may_take_pushes(words: str, logged_in: bool, expected: bool) -> None:
+    assert is_of_one_repository(words, logged_in=logged_in) is expected
