@@ -6,8 +6,11 @@ syntax for GitHub Actions" and "Evaluate expressions in workflows and actions".
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import functools
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +29,7 @@ Result = Literal["success", "failure", "skipped"]
 RunLine = Callable[[str, str, Mapping[str, str]], tuple[bool, dict[str, str]]]
 
 _EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
-_TOKEN = re.compile(r"\s*('(?:[^']|'')*'|==|!=|&&|\|\||!|\(|\)|,|[A-Za-z_][\w.-]*|\d+)")
+_TOKEN = re.compile(r"\s*('(?:[^']|'')*'|==|!=|&&|\|\||!|\(|\)|,|[A-Za-z_][\w.*-]*|\d+)")
 _STATUS = re.compile(r"\b(success|failure|always|cancelled)\(\)")
 _WORDS = {"&&": " and ", "||": " or ", "!": " not ", "true": "True", "false": "False", "null": "None"}
 
@@ -49,7 +52,11 @@ def steps(workflow: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def evaluate(text: str, contexts: Mapping[str, Any], status: Mapping[str, bool]) -> Any:
-    """Evaluate an expression; a name that nothing has is an empty text."""
+    """Evaluate an expression; a name that nothing has is null, which equals false, 0 and an empty text.
+
+    ``==`` compares loosely: values of two types are made numbers (docs.github.com, "Evaluate expressions in workflows
+    and actions", "Operators").
+    """
     parts, position, text = [], 0, text.strip()
     while position < len(text):
         match = _TOKEN.match(text, position)
@@ -65,21 +72,57 @@ def evaluate(text: str, contexts: Mapping[str, Any], status: Mapping[str, bool])
     def look(path: str) -> Any:
         value: Any = contexts
         for part in path.split("."):
-            value = value.get(part, "") if isinstance(value, Mapping) else ""
+            if part == "*":
+                value = list(value.values())
+            elif isinstance(value, list):
+                value = [each.get(part) for each in value]
+            else:
+                value = value.get(part) if isinstance(value, Mapping) else None
         return value
 
     known: dict[str, Any] = {
         "look": look,
+        "equal": _equal,
         "fromJSON": json.loads,
-        "format": lambda pattern, *values: pattern.format(*values),
+        "toJSON": functools.partial(json.dumps, indent=2),
+        "contains": lambda values, wanted: any(_equal(value, wanted) for value in values),
+        "format": lambda pattern, *values: pattern.format(*map(_text, values)),
         **{name: functools.partial(bool, value) for name, value in status.items()},
     }
-    return eval("".join(parts), {"__builtins__": {}}, known)
+    tree = ast.fix_missing_locations(_LooseEquality().visit(ast.parse("".join(parts), mode="eval")))
+    return eval(compile(tree, "expression", "eval"), {"__builtins__": {}}, known)
+
+
+class _LooseEquality(ast.NodeTransformer):
+    """Makes a call of ``equal`` of each ``==`` and ``!=``."""
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        self.generic_visit(node)
+        (operator,), (right,) = node.ops, node.comparators
+        call = ast.Call(func=ast.Name(id="equal", ctx=ast.Load()), args=[node.left, right], keywords=[])
+        return call if isinstance(operator, ast.Eq) else ast.UnaryOp(op=ast.Not(), operand=call)
+
+
+def _equal(one: object, other: object) -> bool:
+    if isinstance(one, str) and isinstance(other, str):
+        return one.lower() == other.lower()
+    return _number(one) == _number(other)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, str | int | float | None):
+        with contextlib.suppress(ValueError):
+            return float(value or 0)
+    return math.nan
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def filled(text: object, contexts: Mapping[str, Any]) -> str:
     """Replace the expressions in a value."""
-    return _EXPRESSION.sub(lambda match: str(evaluate(match[1], contexts, {})), str(text))
+    return _EXPRESSION.sub(lambda match: _text(evaluate(match[1], contexts, {})), str(text))
 
 
 @dataclass(kw_only=True)

@@ -120,6 +120,46 @@ def test_a_fork_publishes_only_if_its_owner_says_so_and_no_other_branch_does(
     assert bool(evaluate(load("publish.yml")["jobs"]["release"]["if"], contexts, {})) is runs
 
 
+def test_an_event_that_names_no_repository_publishes_nothing() -> None:
+    for event in ({}, {"repository": {"default_branch": "main"}}):
+        contexts = {"github": {"event": event, "ref_name": "main"}, "vars": {}}
+        assert not evaluate(load("publish.yml")["jobs"]["release"]["if"], contexts, {})
+
+
+@pytest.mark.parametrize("name", ["update.yml", "security.yml"])
+def test_a_pull_request_of_an_update_is_for_the_default_branch_alone(name: str) -> None:
+    """The branch that it pushes is one for all: a run by hand on another branch would replace it."""
+    lines: list[str] = []
+
+    def run_line(job: str, line: str, variables: Mapping[str, str]) -> tuple[bool, dict[str, str]]:
+        lines.append(line)
+        return True, {}
+
+    for branch, count in (("other", 0), ("main", 1)):
+        event = {"repository": {"fork": False, "default_branch": "main"}}
+        github = {**CONTEXTS["github"], "event_name": "workflow_dispatch", "event": event, "ref_name": branch}
+        Run(workflow=load(name), run_line=run_line, contexts={**CONTEXTS, "github": github}).start()
+        assert sum("pull-request" in line for line in lines) == count
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("github.missing == false", True),
+        ("github.missing == ''", True),
+        ("github.missing == 'false'", False),
+        ("github.missing != false", False),
+        ("'1' == true", True),
+        ("'true' == true", False),
+        ("'Main' == 'main'", True),
+        ("format('{0}', true)", "true"),
+        ("contains(github.*.result, 'failure')", True),
+    ],
+)
+def test_expressions_are_evaluated_as_github_does(expression: str, value: object) -> None:
+    assert evaluate(expression, {"github": {"one": {"result": "failure"}}}, {}) == value
+
+
 def test_no_workflow_names_an_image() -> None:
     project = open_project(repository())
     words = (
@@ -138,8 +178,14 @@ def test_a_scheduled_workflow_reports_its_failures_and_does_nothing_in_a_fork(wo
     needed = workflow["jobs"]["report"]["needs"]
     assert others == ([needed] if isinstance(needed, str) else needed)
     condition = workflow["jobs"][others[0]]["if"]
-    assert not evaluate(condition, {"github": {"event": {"repository": {"fork": True}}}}, {})
-    assert evaluate(condition, {"github": {"event": {"repository": {"fork": False}}}}, {})
+    for about, runs in (
+        ({"fork": False, "default_branch": "main"}, True),
+        ({"fork": True, "default_branch": "main"}, False),
+        ({"default_branch": "main"}, False),
+        (None, False),
+    ):
+        contexts = {"github": {"event": {"repository": about} if about else {}, "ref_name": "main"}}
+        assert bool(evaluate(condition, contexts, {})) is runs, about
     assert all(workflow["jobs"][name]["needs"] == others[0] for name in others[1:])
     seen: list[str] = []
     failing = others[-1]
@@ -148,7 +194,8 @@ def test_a_scheduled_workflow_reports_its_failures_and_does_nothing_in_a_fork(wo
         seen.append(line)
         return job != failing, {}
 
-    github = {**CONTEXTS["github"], "event": {"repository": {"fork": False}}}
+    event = {"repository": {"fork": False, "default_branch": "main"}}
+    github = {**CONTEXTS["github"], "event": event, "ref_name": "main"}
     Run(
         workflow=workflow, run_line=run_line, contexts={**CONTEXTS, "github": {**github, "event_name": "schedule"}}
     ).start()
