@@ -23,7 +23,7 @@ from tests.conftest import ROOT
 
 FOLDER = ROOT / ".github/workflows"
 
-Result = Literal["success", "failure", "skipped"]
+Result = Literal["success", "failure", "cancelled", "skipped"]
 #: Runs a `run:` line of a job, `images (1/2)` in a job matrix, with variables; returns whether it succeeded, and its
 #: outputs.
 RunLine = Callable[[str, str, Mapping[str, str]], tuple[bool, dict[str, str]]]
@@ -133,6 +133,8 @@ class Run:
     run_line: RunLine
     #: The contexts that the event and the settings give: github, vars, secrets, inputs.
     contexts: Mapping[str, Any]
+    #: Jobs that take too long: GitHub cancels them.
+    slow: frozenset[str] = frozenset()
     results: dict[str, Result] = field(default_factory=dict)
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
     #: Of each job with a job matrix: the value → its result.
@@ -151,7 +153,7 @@ class Run:
 
     @property
     def is_green(self) -> bool:
-        return "failure" not in self.results.values()
+        return not {"failure", "cancelled"} & set(self.results.values())
 
     def _job(self, name: str, job: Mapping[str, Any]) -> Result:
         needs = {need: {"result": self.results[need], "outputs": self.outputs.get(need, {})} for need in _needs(job)}
@@ -200,7 +202,7 @@ class Run:
                 done[step["id"]] = {"outputs": outputs}
         known = {**contexts, "steps": done}
         self.outputs[name] = {key: filled(value, known) for key, value in job.get("outputs", {}).items()}
-        return "failure" if is_failed else "success"
+        return "cancelled" if name in self.slow else "failure" if is_failed else "success"
 
 
 def _needs(job: Mapping[str, Any]) -> list[str]:
