@@ -14,7 +14,7 @@ from build.checkout.project import open_project
 from build.cli import COMMANDS
 from build.paths import repository
 from tests.conftest import ROOT
-from tests.workflows import FOLDER, Run, evaluate, load, names, steps
+from tests.workflows import FOLDER, Run, evaluate, filled, load, names, steps
 
 #: The sessions that are no commands.
 SESSIONS = COMMANDS.keys() | {"lint", "unit", "tests"}
@@ -97,8 +97,15 @@ def test_pull_requests_write_nothing_and_need_no_secret() -> None:
         assert "write" not in job["permissions"].values()
 
 
-def test_a_publish_is_never_cancelled() -> None:
-    assert load("publish.yml")["concurrency"] == {"group": "publish", "cancel-in-progress": False}
+def test_a_publish_is_never_cancelled_and_waits_for_runs_of_its_branch_alone() -> None:
+    """GitHub keeps one waiting run of a group: another branch's, which publishes nothing, must not take its place."""
+    concurrency = load("publish.yml")["concurrency"]
+    assert concurrency["cancel-in-progress"] is False
+    main, again, other = (
+        filled(concurrency["group"], {"github": {"ref": ref}})
+        for ref in ("refs/heads/main", "refs/heads/main", "refs/heads/other")
+    )
+    assert main == again != other
     assert "concurrency" not in load("release.yml"), "the same group in both would wait for itself"
 
 
