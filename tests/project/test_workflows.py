@@ -12,6 +12,8 @@ import yaml
 
 from build.checkout.project import open_project
 from build.cli import COMMANDS
+from build.errors import PipelineError
+from build.github import results
 from build.paths import repository
 from tests.conftest import ROOT
 from tests.workflows import FOLDER, Run, evaluate, filled, load, names, steps
@@ -307,6 +309,43 @@ def test_pull_requests_build_what_they_change() -> None:
     pushed = Sessions(work=True, shards=["2/2"])
     assert Run(workflow=load("ci.yml"), run_line=pushed, contexts=CONTEXTS).start().is_green
     assert not any("plan" in line or "pipeline" in line for line in pushed.lines)
+
+
+@pytest.mark.parametrize("event_name", ["pull_request", "push"])
+def test_the_required_job_fails_unless_all_others_passed(event_name: str) -> None:
+    workflow = load("ci.yml")
+    others = [name for name in workflow["jobs"] if name != "done"]
+    assert workflow["jobs"]["done"]["needs"] == others
+
+    def is_green(shards: str, ends: dict[str, str]) -> bool:
+        lines: list[str] = []
+
+        def run_line(job: str, line: str, variables: Mapping[str, str]) -> tuple[bool, dict[str, str]]:
+            lines.append(line)
+            if job != "done":
+                return ends.get(job.partition(" ")[0]) != "failure", {"shards": shards}
+            assert line == 'nox -s github -- results --may-skip "$MAY_SKIP" "$NEEDS"'
+            try:
+                results.check(variables["NEEDS"], variables["MAY_SKIP"].split())
+            except PipelineError:
+                return False, {}
+            return True, {}
+
+        contexts = {**CONTEXTS, "github": {**CONTEXTS["github"], "event_name": event_name}}
+        slow = frozenset(name for name, end in ends.items() if end == "cancelled")
+        run = Run(workflow=workflow, run_line=run_line, contexts=contexts, slow=slow).start()
+        assert sum("results" in line for line in lines) == 1, "a job that is skipped counts as passed"
+        return run.results["done"] == "success"
+
+    assert is_green('["1/1"]', {})
+    assert is_green("[]", {})
+    running = others if event_name == "pull_request" else [name for name in others if name not in ("plan", "images")]
+    for name in running:
+        assert not is_green('["1/1"]', {name: "failure"}), name
+        assert name == "images" or not is_green('["1/1"]', {name: "cancelled"}), name
+    if event_name == "pull_request":
+        workflow["jobs"]["plan"]["if"] = "false"
+        assert not is_green("[]", {})
 
 
 def test_one_variable_names_another_registry() -> None:
