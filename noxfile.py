@@ -114,7 +114,7 @@ SESSIONS = {
     "why": "Show what differs between what would be built and what is published.",
     "diff": "Show what differs between two published images or releases (--json, --markdown, --layers).",
     "pipeline": "Check, plan, build, verify, publish: what the registry does not have yet.",
-    "github": "Pull requests and issues of scheduled jobs (changes, pull-request, issue).",
+    "github": "For jobs of GitHub Actions: pull requests, issues, results (changes, pull-request, issue, results).",
     "catalogue": "Write docs/images.md and a website of all images (--output, --offline).",
     "bench": "Compare this pipeline with plain Dockerfiles, or the server with the bare one (--only).",
 }

@@ -6,8 +6,11 @@ syntax for GitHub Actions" and "Evaluate expressions in workflows and actions".
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import functools
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,13 +23,13 @@ from tests.conftest import ROOT
 
 FOLDER = ROOT / ".github/workflows"
 
-Result = Literal["success", "failure", "skipped"]
+Result = Literal["success", "failure", "cancelled", "skipped"]
 #: Runs a `run:` line of a job, `images (1/2)` in a job matrix, with variables; returns whether it succeeded, and its
 #: outputs.
 RunLine = Callable[[str, str, Mapping[str, str]], tuple[bool, dict[str, str]]]
 
 _EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}", re.DOTALL)
-_TOKEN = re.compile(r"\s*('(?:[^']|'')*'|==|!=|&&|\|\||!|\(|\)|,|[A-Za-z_][\w.-]*|\d+)")
+_TOKEN = re.compile(r"\s*('(?:[^']|'')*'|==|!=|&&|\|\||!|\(|\)|,|[A-Za-z_][\w.*-]*|\d+)")
 _STATUS = re.compile(r"\b(success|failure|always|cancelled)\(\)")
 _WORDS = {"&&": " and ", "||": " or ", "!": " not ", "true": "True", "false": "False", "null": "None"}
 
@@ -49,7 +52,11 @@ def steps(workflow: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def evaluate(text: str, contexts: Mapping[str, Any], status: Mapping[str, bool]) -> Any:
-    """Evaluate an expression; a name that nothing has is an empty text."""
+    """Evaluate an expression; a name that nothing has is null, which equals false, 0 and an empty text.
+
+    ``==`` compares loosely: values of two types are made numbers (docs.github.com, "Evaluate expressions in workflows
+    and actions", "Operators").
+    """
     parts, position, text = [], 0, text.strip()
     while position < len(text):
         match = _TOKEN.match(text, position)
@@ -65,21 +72,57 @@ def evaluate(text: str, contexts: Mapping[str, Any], status: Mapping[str, bool])
     def look(path: str) -> Any:
         value: Any = contexts
         for part in path.split("."):
-            value = value.get(part, "") if isinstance(value, Mapping) else ""
+            if part == "*":
+                value = list(value.values())
+            elif isinstance(value, list):
+                value = [each.get(part) for each in value]
+            else:
+                value = value.get(part) if isinstance(value, Mapping) else None
         return value
 
     known: dict[str, Any] = {
         "look": look,
+        "equal": _equal,
         "fromJSON": json.loads,
-        "format": lambda pattern, *values: pattern.format(*values),
+        "toJSON": functools.partial(json.dumps, indent=2),
+        "contains": lambda values, wanted: any(_equal(value, wanted) for value in values),
+        "format": lambda pattern, *values: pattern.format(*map(_text, values)),
         **{name: functools.partial(bool, value) for name, value in status.items()},
     }
-    return eval("".join(parts), {"__builtins__": {}}, known)
+    tree = ast.fix_missing_locations(_LooseEquality().visit(ast.parse("".join(parts), mode="eval")))
+    return eval(compile(tree, "expression", "eval"), {"__builtins__": {}}, known)
+
+
+class _LooseEquality(ast.NodeTransformer):
+    """Makes a call of ``equal`` of each ``==`` and ``!=``."""
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        self.generic_visit(node)
+        (operator,), (right,) = node.ops, node.comparators
+        call = ast.Call(func=ast.Name(id="equal", ctx=ast.Load()), args=[node.left, right], keywords=[])
+        return call if isinstance(operator, ast.Eq) else ast.UnaryOp(op=ast.Not(), operand=call)
+
+
+def _equal(one: object, other: object) -> bool:
+    if isinstance(one, str) and isinstance(other, str):
+        return one.lower() == other.lower()
+    return _number(one) == _number(other)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, str | int | float | None):
+        with contextlib.suppress(ValueError):
+            return float(value or 0)
+    return math.nan
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def filled(text: object, contexts: Mapping[str, Any]) -> str:
     """Replace the expressions in a value."""
-    return _EXPRESSION.sub(lambda match: str(evaluate(match[1], contexts, {})), str(text))
+    return _EXPRESSION.sub(lambda match: _text(evaluate(match[1], contexts, {})), str(text))
 
 
 @dataclass(kw_only=True)
@@ -90,6 +133,8 @@ class Run:
     run_line: RunLine
     #: The contexts that the event and the settings give: github, vars, secrets, inputs.
     contexts: Mapping[str, Any]
+    #: Jobs that take too long: GitHub cancels them.
+    slow: frozenset[str] = frozenset()
     results: dict[str, Result] = field(default_factory=dict)
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
     #: Of each job with a job matrix: the value → its result.
@@ -108,7 +153,7 @@ class Run:
 
     @property
     def is_green(self) -> bool:
-        return "failure" not in self.results.values()
+        return not {"failure", "cancelled"} & set(self.results.values())
 
     def _job(self, name: str, job: Mapping[str, Any]) -> Result:
         needs = {need: {"result": self.results[need], "outputs": self.outputs.get(need, {})} for need in _needs(job)}
@@ -157,7 +202,7 @@ class Run:
                 done[step["id"]] = {"outputs": outputs}
         known = {**contexts, "steps": done}
         self.outputs[name] = {key: filled(value, known) for key, value in job.get("outputs", {}).items()}
-        return "failure" if is_failed else "success"
+        return "cancelled" if name in self.slow else "failure" if is_failed else "success"
 
 
 def _needs(job: Mapping[str, Any]) -> list[str]:

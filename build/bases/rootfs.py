@@ -25,6 +25,9 @@ from build.system import console, processes, run_folder, state
 #: Time of everything in a root file system (mmdebstrap is reproducible under a fixed SOURCE_DATE_EPOCH).
 _EPOCH = "315532800"
 
+#: Debian's keys, of the package debian-archive-keyring of Debian and of Ubuntu.
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+
 #: A temporary folder that every user can open; a run's own is closed.
 _FOR_EVERYONE = "/var/tmp"
 
@@ -83,6 +86,18 @@ def arguments(origin: Bootstrapped) -> list[str]:
         *(f"--customize-hook={hook}" for hook in hooks),
         origin.suite,
     ]
+
+
+def host_options(keyring: Path) -> list[str]:
+    """The options of mmdebstrap with which the root file system is the same on each machine; no part of its recipe.
+
+    If the apt of a machine does not trust all keys of Debian, mmdebstrap names their file in apt's sources in the root
+    file system (``signed-by``), and these are other bytes. Ubuntu's apt does not trust them, and Debian's may not.
+
+    Args:
+        keyring: The file with Debian's keys; where it is missing, mmdebstrap does not name it either.
+    """
+    return [f"--keyring={keyring}"] if keyring.is_file() else []
 
 
 def present(local: LocalBase) -> Rootfs | None:
@@ -211,7 +226,8 @@ def _made(local: LocalBase, options: Sequence[str], sources: Sequence[str], log:
     incoming = target.with_suffix(".incoming.tar")
     log.parent.mkdir(parents=True, exist_ok=True)
     with run_folder.noted("path", str(incoming)), mmdebstrap.access() as access:
-        command = [tool, *access.options, *access.kept_options, *options, str(incoming), *sources]
+        usual = [*access.options, *access.kept_options, *host_options(KEYRING)]
+        command = [tool, *usual, *options, str(incoming), *sources]
         try:
             environment = {**access.environment, "SOURCE_DATE_EPOCH": _EPOCH, "LC_ALL": "C"}
             _run(command, environment, log, local.name)

@@ -21,7 +21,7 @@ from build.engine.connect import connect
 from build.engine.failures import explaining
 from build.engine.find import find, require
 from build.engine.model import Engine
-from build.errors import EngineError, LeftOut, LeftOutError
+from build.errors import EngineError, LeftOut, LeftOutError, PipelineError
 from build.matrix.origins import Bootstrapped
 from build.packages.wheel_sources import folder
 from build.paths import repository
@@ -29,6 +29,7 @@ from build.publish import origin as origins
 from build.publish.bases import BasesOf, prepared_bases, publish_bases
 from build.publish.targets import Rules
 from build.registry import address
+from build.registry.address import Registry
 from build.registry.client import Client
 from build.system import console, state
 from build.variants.select import Selection
@@ -99,6 +100,7 @@ def _publish(project: Project, names: Sequence[str], options: Options, rules: Ru
     Raises:
         RegistryError: The registry is not there, refuses, or fails; or another run publishes.
         LeftOutError: A base cannot be made.
+        PipelineError: The registry does not have all of them at the end.
     """
     registry = address.from_environment()
     with Client(registry) as remote:
@@ -122,3 +124,22 @@ def _publish(project: Project, names: Sequence[str], options: Options, rules: Ru
     console.out.print(f"{console.count(pushed, 'base')} published at {registry}", soft_wrap=True)
     if failures:
         raise LeftOutError([LeftOut(name=name, why=why) for name, why in failures.items()], len(missing), "bases")
+    fail_if_missing(project, missing, registry)
+
+
+def fail_if_missing(project: Project, names: Sequence[str], registry: Registry) -> None:
+    """Fail if the registry does not have bases after all: each machine would build on another one.
+
+    Raises:
+        PipelineError: It does not.
+        RegistryError: The registry is not there, refuses, or fails.
+    """
+    with Client(registry) as remote:
+        found = published.find(remote, project, names)
+    if missing := [name for name in names if name not in found]:
+        raise PipelineError(
+            f"the registry still does not have {'the base' if len(missing) == 1 else 'the bases'} {', '.join(missing)}",
+            where=str(registry),
+            fix="publish from Debian 12 with its own mmdebstrap, which gives the content that the locks record; or "
+            "record the content that this machine gives: nox -s lock -- --bases (docs/ci.md)",
+        )

@@ -8,7 +8,7 @@ import click
 
 from build.commands.subcommands import Group
 from build.errors import UsageError
-from build.github import changes, files, issue, job
+from build.github import changes, files, issue, job, results
 from build.github import pull_request as pull_requests
 from build.paths import repository
 from build.system import console
@@ -53,3 +53,11 @@ def pull_request(branch: str, title: str, artifact: str | None, folder: Path) ->
 def report() -> None:
     """Open an issue about the failure of a scheduled workflow, or comment on the open one."""
     console.out.print(issue.report_failure(job.from_environment()), soft_wrap=True, markup=False)
+
+
+@github.command("results")
+@click.option("--may-skip", metavar="JOBS", default="", help="Jobs that need not have run, with spaces between them.")
+@click.argument("needs")
+def check_results(needs: str, may_skip: str) -> None:
+    """Fail unless all jobs in NEEDS passed: the context `needs` as JSON."""
+    results.check(needs, may_skip.split())

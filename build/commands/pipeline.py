@@ -58,7 +58,7 @@ End = Callable[[Run, Sequence[BuiltImage]], None]
     help="Push images under their recipes, and move no tag: `publish --tags-only` does that when all are there.",
 )
 @click.option("--no-push", is_flag=True, help="Build and test what the registry does not have, and push nothing.")
-@click.option("--shard", metavar="K/N", help="Only the images of this shard (`plan --github` names them).")
+@click.option("--shard", metavar="ID", help="Only the images of this shard (`plan --github` names them).")
 @disk_option
 @click.option("--dry-run", is_flag=True, help="Print the plan, and do nothing else.")
 @click.option("--force", is_flag=True, help="Go on although the registry does not say what it has.")

@@ -42,7 +42,7 @@ def only_shard(chosen: Chosen, text: str, divided: Sequence[Shard]) -> Chosen:
 
     Args:
         chosen: All selected images.
-        text: The shard: ``3/12``.
+        text: The shard: ``3/12-1f2e``.
         divided: All shards.
 
     Raises:

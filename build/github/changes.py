@@ -7,6 +7,8 @@ an artifact; the next job downloads it and applies the patch in a checkout of it
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from build.errors import NetworkError, PipelineError, UsageError
@@ -18,6 +20,8 @@ PATCH, SUMMARY = "changes.patch", "summary.md"
 #: What an update writes. A patch of anything else could be code that runs in the job that may push.
 _FILES = ("matrix.yaml", "matrix.schema.json", "docker-bake.hcl", "docs/images.md", "docs/matrix.md")
 _FOLDERS = ("locks/", "dockerfiles/", "environments/")
+#: Of a file that is no program and no link, and of one that is gone.
+_MODES = ("100644", "000000")
 
 
 def write_patch(root: Path, folder: Path) -> None:
@@ -37,7 +41,7 @@ def apply_patch(root: Path, folder: Path) -> None:
     """Make the changes of a patch in a checkout of the same commit.
 
     Raises:
-        UsageError: The folder has no patch, or it changes files that no update changes.
+        UsageError: The folder has no patch, or it changes files that no update changes, or makes links or programs.
         PipelineError: Git failed: the checkout is of another commit.
     """
     file = (folder / PATCH).resolve()
@@ -45,10 +49,7 @@ def apply_patch(root: Path, folder: Path) -> None:
         raise UsageError("no patch is found", where=str(file), fix="write it with: nox -s github -- changes FOLDER")
     if not file.stat().st_size:
         return
-    # One file a line, `added<tab>deleted<tab>path`; a rename has two paths, and none is made.
-    lines = _git(root, "apply", "--numstat", "-z", str(file)).split("\0")
-    paths = [line.split("\t", 2)[-1] for line in lines if line]
-    others = [path for path in paths if path not in _FILES and not path.startswith(_FOLDERS)]
+    others = [path for path, mode in _changes(root, file) if not _is_an_update(path, mode)]
     if others:
         raise UsageError(
             f"the patch changes files that no update changes: {', '.join(others)}",
@@ -56,6 +57,27 @@ def apply_patch(root: Path, folder: Path) -> None:
             fix="look at what the job before this one did; nothing was changed",
         )
     _git(root, "apply", "--whitespace=nowarn", str(file))
+
+
+def _changes(root: Path, patch: Path) -> list[tuple[str, str]]:
+    """Return the path and the new mode of each file that differs after a patch; the checkout stays as it is.
+
+    Git applies the patch to an index of its own, and compares that. What the patch says of itself is not trusted: it
+    may rename a file or copy one, and of those, `git apply --numstat` names one of the two paths alone.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+        _git(root, "read-tree", "HEAD", variables=index)
+        _git(root, "apply", "--cached", "--whitespace=nowarn", str(patch), variables=index)
+        compare = ("diff", "--cached", "--raw", "--no-renames", "--ignore-submodules=none", "-z", "HEAD")
+        found = _git(root, *compare, variables=index)
+    # `:<old mode> <new mode> <old hash> <new hash> <status>`, then the path.
+    fields = found.split("\0")[:-1]
+    return [(path, about.split()[1]) for about, path in zip(fields[::2], fields[1::2], strict=True)]
+
+
+def _is_an_update(path: str, mode: str) -> bool:
+    return mode in _MODES and (path in _FILES or path.startswith(_FOLDERS))
 
 
 def download(job: Job, artifact: str, folder: Path) -> None:
@@ -80,8 +102,9 @@ def download(job: Job, artifact: str, folder: Path) -> None:
         )
 
 
-def _git(root: Path, *arguments: str) -> str:
-    done = processes.run(["git", *arguments], cwd=root)
+def _git(root: Path, *arguments: str, variables: Mapping[str, str] | None = None) -> str:
+    environment = None if variables is None else {**os.environ, **variables}
+    done = processes.run(["git", *arguments], cwd=root, environment=environment)
     if done.returncode != 0:
         raise PipelineError(f"git {arguments[0]} failed", where=str(root), details=done.stderr.strip())
     return done.stdout

@@ -22,6 +22,9 @@ _LOGIN = ("-c", "credential.helper=", "-c", "credential.helper=!gh auth git-cred
 def propose(root: Path, job: Job, *, branch: str, title: str, body: str, remote: str | None = None) -> str | None:
     """Commit the changes of a checkout on a branch, push it, and open or update its pull request.
 
+    If nothing has changed, an open pull request of the branch has nothing left to do, and is closed, unless a person
+    pushed to the branch.
+
     Args:
         root: The checkout: of the branch that the pull request is for, with its history.
         job: This job.
@@ -38,10 +41,12 @@ def propose(root: Path, job: Job, *, branch: str, title: str, body: str, remote:
         UsageError: ``gh`` is not on this machine.
         NetworkError: GitHub refused a request, or did not answer.
     """
-    if not _git(root, "status", "--porcelain"):
-        return None
     remote = remote or job.remote
     former = _former(root, remote, branch)
+    if not _git(root, "status", "--porcelain"):
+        if former is not None and not _others(root, former):
+            _close(job, branch)
+        return None
     if former is not None and (others := _others(root, former)):
         raise PipelineError(
             f"{', '.join(others)} pushed to the branch '{branch}': it is not replaced",
@@ -82,11 +87,23 @@ _PARTS = ("^{tree}", "^")
 
 def _pull_request(job: Job, branch: str, content: dict[str, str]) -> str:
     pulls = f"repos/{job.repository}/pulls"
-    owner = job.repository.partition("/")[0]
-    found = gh.api("GET", f"{pulls}?state=open&head={owner}:{branch}&base={job.ref_name}")
-    if found:
-        return str(gh.api("PATCH", f"{pulls}/{found[0]['number']}", content)["html_url"])
+    if numbers := _open(job, branch):
+        return str(gh.api("PATCH", f"{pulls}/{numbers[0]}", content)["html_url"])
     return str(gh.api("POST", pulls, {**content, "head": branch, "base": job.ref_name})["html_url"])
+
+
+def _close(job: Job, branch: str) -> None:
+    for number in _open(job, branch):
+        body = f"Closed: `{job.ref_name}` has all of it, or needs it no more ({job.url})."
+        gh.api("POST", f"repos/{job.repository}/issues/{number}/comments", {"body": body})
+        gh.api("PATCH", f"repos/{job.repository}/pulls/{number}", {"state": "closed"})
+
+
+def _open(job: Job, branch: str) -> list[int]:
+    """Return the numbers of the open pull requests of the branch; GitHub allows one."""
+    owner = job.repository.partition("/")[0]
+    found = gh.api("GET", f"repos/{job.repository}/pulls?state=open&head={owner}:{branch}&base={job.ref_name}")
+    return [int(each["number"]) for each in found]
 
 
 def _git(root: Path, *arguments: str) -> str:

@@ -6,7 +6,9 @@ that is run again later must be about the same images.
 
 from __future__ import annotations
 
+import hashlib
 import heapq
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +29,7 @@ _ON_DISK = 7
 #: Bytes of a base, and of what builds on it.
 _BASE = 2_000_000_000
 _GB = 1_000_000_000
-_ID = re.compile(r"([1-9][0-9]{0,4})/([1-9][0-9]{0,4})")
+_ID = re.compile(r"([1-9][0-9]{0,4})/([1-9][0-9]{0,4})-([0-9a-f]{4})")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,8 @@ class Shard:
     number: int
     #: The number of all shards.
     count: int
+    #: Four hexadecimal digits of a hash of all shards: of two divisions, both may have 12 shards.
+    division: str
     #: Image names, sorted.
     images: tuple[str, ...]
     #: Bytes on the disk while they are built, estimated.
@@ -59,8 +63,8 @@ class Shard:
 
     @property
     def id(self) -> str:
-        """``3/12``."""
-        return f"{self.number}/{self.count}"
+        """``3/12-1f2e``."""
+        return f"{self.number}/{self.count}-{self.division}"
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -111,8 +115,9 @@ def divide(images: Iterable[Cell], *, disk: int = DISK, most: int = MOST) -> tup
     if together:
         parts.append(_part(together))
     parts = sorted(_merged(parts, most), key=lambda part: (-part.bytes, part.images))
+    division = hashlib.sha256(json.dumps([part.images for part in parts]).encode()).hexdigest()[:4]
     return tuple(
-        Shard(number=number, count=len(parts), images=part.images, bytes=part.bytes)
+        Shard(number=number, count=len(parts), division=division, images=part.images, bytes=part.bytes)
         for number, part in enumerate(parts, start=1)
     )
 
@@ -155,18 +160,20 @@ def find(shards: Sequence[Shard], text: str) -> Shard:
 
     Args:
         shards: All shards.
-        text: ``3/12``.
+        text: ``3/12-1f2e``.
 
     Raises:
-        UsageError: It is not of that form, or the images are not divided into that number of shards.
+        UsageError: It is not of that form, or the images are divided in another way.
     """
     match = _ID.fullmatch(text)
     if match is None or int(match[1]) > int(match[2]):
-        raise UsageError(f"'{text}' is not a shard", fix="name one as nox -s plan -- --github does: --shard 1/2")
-    number, count = int(match[1]), int(match[2])
-    if count != len(shards):
+        raise UsageError(f"'{text}' is not a shard", fix="name one as nox -s plan -- --github does: --shard 1/2-1f2e")
+    found = next((shard for shard in shards if shard.id == text), None)
+    if found is None:
+        ids = f", as {shards[0].id}" if shards else ""
         raise UsageError(
-            f"the selected images are divided into {len(shards)} shards, not {count}",
-            fix="use the same commit, selection and --disk as the plan that named the shard",
+            f"the selected images are not divided as '{text}' says, but into {len(shards)} shards{ids}",
+            fix="use the same commit, selection and --disk as the plan that named the shard; on GitHub, start a new "
+            "run if a variable has changed since",
         )
-    return shards[number - 1]
+    return found

@@ -114,8 +114,7 @@ class Authenticator:
         doing = "asking its token server for access"
         if not realm.lower().startswith(("https://", "http://") if self._registry.insecure else "https://"):
             raise failures.not_a_registry(self._registry, doing, f"its token server is '{realm}', which is not https")
-        # What the registry names, and what the request needs: for a mount many name the target alone.
-        wanted = sorted({*challenge.get("scope", "").split(), *scopes})
+        wanted = _wanted(challenge.get("scope", ""), frozenset(scopes))
         try:
             response = self._exchange(realm, service, wanted, login)
         except HttpError as failure:
@@ -137,7 +136,7 @@ class Authenticator:
             form = {
                 "grant_type": "refresh_token",
                 "service": service,
-                "scope": " ".join(scopes),
+                **({"scope": " ".join(scopes)} if scopes else {}),
                 "client_id": _CLIENT_ID,
                 "refresh_token": login.token,
             }
@@ -149,6 +148,21 @@ class Authenticator:
             query += [("account", login.username), ("client_id", _CLIENT_ID)]
         url = f"{realm}{'&' if '?' in realm else '?'}{urlencode(query)}"
         return self._http.get(url, headers={"Authorization": _basic(login)} if login else None)
+
+
+def _wanted(named: str, scopes: frozenset[str]) -> list[str]:
+    """Return the scopes to ask for: those of the request, and what the registry names in addition for the same.
+
+    GitHub's registry names a repository of somebody else where the request is about none (``GET /v2/`` gives
+    ``repository:user/image:pull``), and refuses a token for it.
+    """
+    own = {_resource(scope) for scope in scopes}
+    return sorted({*scopes, *(scope for scope in named.split() if _resource(scope) in own)})
+
+
+def _resource(scope: str) -> str:
+    """Return ``repository:acme/one`` of ``repository:acme/one:pull``."""
+    return scope.rpartition(":")[0]
 
 
 def _basic(login: PasswordLogin) -> str:

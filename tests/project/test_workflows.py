@@ -12,9 +12,11 @@ import yaml
 
 from build.checkout.project import open_project
 from build.cli import COMMANDS
+from build.errors import PipelineError
+from build.github import results
 from build.paths import repository
 from tests.conftest import ROOT
-from tests.workflows import FOLDER, Run, evaluate, load, names, steps
+from tests.workflows import FOLDER, Run, evaluate, filled, load, names, steps
 
 #: The sessions that are no commands.
 SESSIONS = COMMANDS.keys() | {"lint", "unit", "tests"}
@@ -97,8 +99,15 @@ def test_pull_requests_write_nothing_and_need_no_secret() -> None:
         assert "write" not in job["permissions"].values()
 
 
-def test_a_publish_is_never_cancelled() -> None:
-    assert load("publish.yml")["concurrency"] == {"group": "publish", "cancel-in-progress": False}
+def test_a_publish_is_never_cancelled_and_waits_for_runs_of_its_branch_alone() -> None:
+    """GitHub keeps one waiting run of a group: another branch's, which publishes nothing, must not take its place."""
+    concurrency = load("publish.yml")["concurrency"]
+    assert concurrency["cancel-in-progress"] is False
+    main, again, other = (
+        filled(concurrency["group"], {"github": {"ref": ref}})
+        for ref in ("refs/heads/main", "refs/heads/main", "refs/heads/other")
+    )
+    assert main == again != other
     assert "concurrency" not in load("release.yml"), "the same group in both would wait for itself"
 
 
@@ -120,6 +129,46 @@ def test_a_fork_publishes_only_if_its_owner_says_so_and_no_other_branch_does(
     assert bool(evaluate(load("publish.yml")["jobs"]["release"]["if"], contexts, {})) is runs
 
 
+def test_an_event_that_names_no_repository_publishes_nothing() -> None:
+    for event in ({}, {"repository": {"default_branch": "main"}}):
+        contexts = {"github": {"event": event, "ref_name": "main"}, "vars": {}}
+        assert not evaluate(load("publish.yml")["jobs"]["release"]["if"], contexts, {})
+
+
+@pytest.mark.parametrize("name", ["update.yml", "security.yml"])
+def test_a_pull_request_of_an_update_is_for_the_default_branch_alone(name: str) -> None:
+    """The branch that it pushes is one for all: a run by hand on another branch would replace it."""
+    lines: list[str] = []
+
+    def run_line(job: str, line: str, variables: Mapping[str, str]) -> tuple[bool, dict[str, str]]:
+        lines.append(line)
+        return True, {}
+
+    for branch, count in (("other", 0), ("main", 1)):
+        event = {"repository": {"fork": False, "default_branch": "main"}}
+        github = {**CONTEXTS["github"], "event_name": "workflow_dispatch", "event": event, "ref_name": branch}
+        Run(workflow=load(name), run_line=run_line, contexts={**CONTEXTS, "github": github}).start()
+        assert sum("pull-request" in line for line in lines) == count
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("github.missing == false", True),
+        ("github.missing == ''", True),
+        ("github.missing == 'false'", False),
+        ("github.missing != false", False),
+        ("'1' == true", True),
+        ("'true' == true", False),
+        ("'Main' == 'main'", True),
+        ("format('{0}', true)", "true"),
+        ("contains(github.*.result, 'failure')", True),
+    ],
+)
+def test_expressions_are_evaluated_as_github_does(expression: str, value: object) -> None:
+    assert evaluate(expression, {"github": {"one": {"result": "failure"}}}, {}) == value
+
+
 def test_no_workflow_names_an_image() -> None:
     project = open_project(repository())
     words = (
@@ -138,24 +187,37 @@ def test_a_scheduled_workflow_reports_its_failures_and_does_nothing_in_a_fork(wo
     needed = workflow["jobs"]["report"]["needs"]
     assert others == ([needed] if isinstance(needed, str) else needed)
     condition = workflow["jobs"][others[0]]["if"]
-    assert not evaluate(condition, {"github": {"event": {"repository": {"fork": True}}}}, {})
-    assert evaluate(condition, {"github": {"event": {"repository": {"fork": False}}}}, {})
+    for about, runs in (
+        ({"fork": False, "default_branch": "main"}, True),
+        ({"fork": True, "default_branch": "main"}, False),
+        ({"default_branch": "main"}, False),
+        (None, False),
+    ):
+        contexts = {"github": {"event": {"repository": about} if about else {}, "ref_name": "main"}}
+        assert bool(evaluate(condition, contexts, {})) is runs, about
     assert all(workflow["jobs"][name]["needs"] == others[0] for name in others[1:])
-    seen: list[str] = []
-    failing = others[-1]
+    event = {"repository": {"fork": False, "default_branch": "main"}}
+    for result in ("success", "failure", "cancelled"):
+        for name in others:
+            for event_name in ("schedule", "workflow_dispatch"):
+                lines = lines_of(workflow, event_name, event, {name: result})
+                # A person who starts it by hand sees that it fails.
+                wanted = result != "success" and event_name == "schedule"
+                assert ("nox -s github -- issue" in lines) is wanted, (result, name, event_name)
+
+
+def lines_of(workflow: dict[str, Any], event_name: str, event: object, ends: dict[str, str]) -> list[str]:
+    """Return the lines that run on main, where jobs end in these ways."""
+    lines: list[str] = []
 
     def run_line(job: str, line: str, variables: Mapping[str, str]) -> tuple[bool, dict[str, str]]:
-        seen.append(line)
-        return job != failing, {}
+        lines.append(line)
+        return ends.get(job) != "failure", {}
 
-    github = {**CONTEXTS["github"], "event": {"repository": {"fork": False}}}
-    Run(
-        workflow=workflow, run_line=run_line, contexts={**CONTEXTS, "github": {**github, "event_name": "schedule"}}
-    ).start()
-    assert seen[-1] == "nox -s github -- issue"
-    seen.clear()
-    Run(workflow=workflow, run_line=run_line, contexts={**CONTEXTS, "github": github}).start()
-    assert "nox -s github -- issue" not in seen, "a person who starts it by hand sees that it fails"
+    github = {**CONTEXTS["github"], "event_name": event_name, "event": event, "ref_name": "main"}
+    slow = frozenset(name for name, end in ends.items() if end == "cancelled")
+    Run(workflow=workflow, run_line=run_line, contexts={**CONTEXTS, "github": github}, slow=slow).start()
+    return lines
 
 
 class Sessions:
@@ -247,6 +309,43 @@ def test_pull_requests_build_what_they_change() -> None:
     pushed = Sessions(work=True, shards=["2/2"])
     assert Run(workflow=load("ci.yml"), run_line=pushed, contexts=CONTEXTS).start().is_green
     assert not any("plan" in line or "pipeline" in line for line in pushed.lines)
+
+
+@pytest.mark.parametrize("event_name", ["pull_request", "push"])
+def test_the_required_job_fails_unless_all_others_passed(event_name: str) -> None:
+    workflow = load("ci.yml")
+    others = [name for name in workflow["jobs"] if name != "done"]
+    assert workflow["jobs"]["done"]["needs"] == others
+
+    def is_green(shards: str, ends: dict[str, str]) -> bool:
+        lines: list[str] = []
+
+        def run_line(job: str, line: str, variables: Mapping[str, str]) -> tuple[bool, dict[str, str]]:
+            lines.append(line)
+            if job != "done":
+                return ends.get(job.partition(" ")[0]) != "failure", {"shards": shards}
+            assert line == 'nox -s github -- results --may-skip "$MAY_SKIP" "$NEEDS"'
+            try:
+                results.check(variables["NEEDS"], variables["MAY_SKIP"].split())
+            except PipelineError:
+                return False, {}
+            return True, {}
+
+        contexts = {**CONTEXTS, "github": {**CONTEXTS["github"], "event_name": event_name}}
+        slow = frozenset(name for name, end in ends.items() if end == "cancelled")
+        run = Run(workflow=workflow, run_line=run_line, contexts=contexts, slow=slow).start()
+        assert sum("results" in line for line in lines) == 1, "a job that is skipped counts as passed"
+        return run.results["done"] == "success"
+
+    assert is_green('["1/1"]', {})
+    assert is_green("[]", {})
+    running = others if event_name == "pull_request" else [name for name in others if name not in ("plan", "images")]
+    for name in running:
+        assert not is_green('["1/1"]', {name: "failure"}), name
+        assert name == "images" or not is_green('["1/1"]', {name: "cancelled"}), name
+    if event_name == "pull_request":
+        workflow["jobs"]["plan"]["if"] = "false"
+        assert not is_green("[]", {})
 
 
 def test_one_variable_names_another_registry() -> None:

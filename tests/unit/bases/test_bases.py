@@ -11,7 +11,7 @@ import pytest
 
 from build.bases import builder_context, facts, prepare, rootfs
 from build.bases.local import LocalBase
-from build.errors import DriftError
+from build.errors import DriftError, PipelineError
 from build.locks import debian
 from build.matrix.model import Base
 from build.matrix.origins import Bootstrapped, DistributionPython
@@ -96,3 +96,26 @@ def test_the_builder_shares_the_bases_root_file_system_until_a_security_update(t
     assert not builder_context.shares_rootfs(replace(base, base=image)), (
         "the files of an earlier bootstrap do not count"
     )
+
+
+def test_the_keys_that_the_machine_trusts_do_not_decide_about_the_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the option for that is no part of the recipe: bases that are recorded stay valid."""
+    program = tmp_path / "bin/mmdebstrap"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {tmp_path}/seen\nexit 1\n', encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    keyring = tmp_path / "keys.gpg"
+    monkeypatch.setattr(rootfs, "KEYRING", keyring)
+
+    def options() -> list[str]:
+        with pytest.raises(PipelineError):
+            rootfs.bootstrap(local(tmp_path), ORIGIN, tmp_path / "log")
+        return (tmp_path / "seen").read_text(encoding="utf-8").splitlines()
+
+    assert not any(option.startswith("--keyring") for option in options()), "mmdebstrap refuses a file that is missing"
+    keyring.touch()
+    assert f"--keyring={keyring}" in options()
+    assert not any("keyring" in argument for argument in rootfs.arguments(ORIGIN))

@@ -53,13 +53,39 @@ def test_a_patch_of_anything_else_is_refused(repository: Repository, tmp_path: P
     assert git(other, "status", "--porcelain") == ""
 
 
-def test_a_renamed_file_is_not_a_way_around(repository: Repository, tmp_path: Path) -> None:
-    root = repository.clone("job")
-    git(root, "mv", "matrix.yaml", "noxfile.py")
+@pytest.mark.parametrize(("source", "target"), [("matrix.yaml", "code.py"), ("noxfile.py", "locks/new")])
+@pytest.mark.parametrize("kind", ["rename", "copy"])
+def test_a_renamed_or_copied_file_is_not_a_way_around(
+    repository: Repository, tmp_path: Path, source: str, target: str, kind: str
+) -> None:
+    first = repository.clone("first-job")
+    (first / "noxfile.py").write_text("code", encoding="utf-8")
+    repository.commit(first, "one")
     (tmp_path / "changes").mkdir()
-    git(root, "diff", "--find-renames", f"--output={tmp_path}/changes/{changes.PATCH}", "HEAD")
-    with pytest.raises(UsageError, match="noxfile"):
-        changes.apply_patch(repository.clone("next-job"), tmp_path / "changes")
+    patch = f"diff --git a/{source} b/{target}\nsimilarity index 100%\n{kind} from {source}\n{kind} to {target}\n"
+    (tmp_path / "changes" / changes.PATCH).write_text(patch, encoding="utf-8")
+    other = repository.clone("next-job")
+    if (source, kind) == ("noxfile.py", "copy"):  # it changes a new lock alone, whatever that has
+        changes.apply_patch(other, tmp_path / "changes")
+        assert git(other, "status", "--porcelain", "--untracked-files=all") == "?? locks/new"
+        return
+    with pytest.raises(UsageError, match=r"files that no update changes: (code|noxfile)\.py$"):
+        changes.apply_patch(other, tmp_path / "changes")
+    assert git(other, "status", "--porcelain") == ""
+
+
+def test_a_link_and_a_program_are_refused(repository: Repository, tmp_path: Path) -> None:
+    root = repository.clone("job")
+    (root / "locks").mkdir()
+    (root / "locks/link").symlink_to("../matrix.yaml")
+    (root / "locks/program").touch(mode=0o755)
+    (root / "locks/new").write_text("new", encoding="utf-8")
+    (root / "matrix.yaml").chmod(0o755)
+    changes.write_patch(root, tmp_path / "changes")
+    other = repository.clone("next-job")
+    with pytest.raises(UsageError, match=r"no update changes: locks/link, locks/program, matrix\.yaml$"):
+        changes.apply_patch(other, tmp_path / "changes")
+    assert git(other, "status", "--porcelain") == ""
 
 
 def test_a_patch_that_does_not_fit_changes_nothing(repository: Repository, tmp_path: Path) -> None:

@@ -82,6 +82,25 @@ def test_nothing_changed_is_no_pull_request(repository: Repository, gh: Gh) -> N
     assert git(repository.remote, "branch", "--list", "update") == ""
 
 
+def test_a_pull_request_that_is_not_needed_any_more_is_closed(repository: Repository, gh: Gh) -> None:
+    comments = "repos/acme/images/issues/5/comments"
+    gh.answer({f"GET {PULLS}": [], f"POST {PULLS}": {"html_url": URL}})
+    root = repository.clone("job")
+    (root / "matrix.yaml").write_text("two", encoding="utf-8")
+    proposed(repository, root)
+    gh.answer({f"GET {PULLS}": [{"number": 5}], f"POST {comments}": {}, f"PATCH {PULLS}/5": {}})
+    assert proposed(repository, repository.clone("next-job")) is None
+    (_, comment, _), closed = gh.requests[-2:]
+    assert (comment, closed) == (comments, ["PATCH", f"{PULLS}/5", {"state": "closed"}])
+
+    count = len(gh.requests)
+    person = repository.clone("person")
+    git(person, "checkout", "--quiet", "origin/update")
+    repository.commit(person, "two, corrected", branch="update")
+    assert proposed(repository, repository.clone("third-job")) is None
+    assert len(gh.requests) == count, "a person works on it"
+
+
 def test_the_next_run_replaces_the_branch_and_updates_the_pull_request(repository: Repository, gh: Gh) -> None:
     gh.answer({f"GET {PULLS}": [{"number": 5}], f"PATCH {PULLS}/5": {"html_url": URL}})
     for number in ("two", "three"):

@@ -109,11 +109,14 @@ def test_a_base_that_differs_from_its_lock_is_named_everywhere(capsys: pytest.Ca
 
 
 def test_the_json_has_everything() -> None:
-    divided = tuple(Shard(number=one, count=2, images=names, bytes=5) for one, names in ((1, ("a", "e")), (2, ("x",))))
+    divided = tuple(
+        Shard(number=one, count=2, division="1f2e", images=names, bytes=5)
+        for one, names in ((1, ("a", "e")), (2, ("x",)))
+    )
     content = json.loads(output.to_json(plan(*STATES), divided))
     assert [row["plan"] for row in content["images"]] == ["to build", "to build", "to test", "blocked", "unknown"]
     assert (content["release"], content["bytes"]) == (None, 2_000_000)
     assert content["shards"] == [
-        {"id": "1/2", "images": ["a", "e"], "bytes": 5, "work": True},
-        {"id": "2/2", "images": ["x"], "bytes": 5, "work": False},
+        {"id": "1/2-1f2e", "images": ["a", "e"], "bytes": 5, "work": True},
+        {"id": "2/2-1f2e", "images": ["x"], "bytes": 5, "work": False},
     ]

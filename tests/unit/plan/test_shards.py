@@ -34,7 +34,8 @@ def test_each_image_is_in_one_shard_and_github_takes_them(count: int, gpu: bool,
     divided = shards.divide(cells)
     assert Counter(name for shard in divided for name in shard.images) == Counter(each.name for each in cells)
     assert len(divided) <= 256
-    assert [shard.id for shard in divided] == [f"{number}/{len(divided)}" for number in range(1, len(divided) + 1)]
+    assert [shard.number for shard in divided] == list(range(1, len(divided) + 1))
+    assert all(re.fullmatch(rf"{shard.number}/{len(divided)}-[0-9a-f]{{4}}", shard.id) for shard in divided)
     assert all(shard.images for shard in divided)
     random.Random(1).shuffle(cells)
     assert shards.divide(cells) == divided, "it depends on the order"
@@ -89,7 +90,7 @@ def test_the_largest_begins_first() -> None:
 
 def test_shards_with_work_keep_their_numbers() -> None:
     divided = shards.divide([cell(number, base=f"base-{number}") for number in range(4)])
-    assert [shard.id for shard in shards.with_work(divided, ["image-0000", "image-0002"])] == ["1/4", "3/4"]
+    assert [shard.number for shard in shards.with_work(divided, ["image-0000", "image-0002"])] == [1, 3]
     assert shards.with_work(divided, []) == ()
 
 
@@ -103,16 +104,31 @@ def test_a_shard_is_found_by_its_id() -> None:
     [
         ("", "'' is not a shard"),
         ("3", "'3' is not a shard"),
-        ("0/2", "'0/2' is not a shard"),
-        ("3/2", "'3/2' is not a shard"),
-        ("1/2; true", "is not a shard"),
-        ("1/3", "the selected images are divided into 2 shards, not 3"),
+        ("1/2", "'1/2' is not a shard"),
+        ("0/2-1f2e", "'0/2-1f2e' is not a shard"),
+        ("3/2-1f2e", "'3/2-1f2e' is not a shard"),
+        ("1/2-1f2e; true", "is not a shard"),
+        ("1/3-1f2e", "the selected images are not divided as '1/3-1f2e' says, but into 2 shards, as 1/2-"),
     ],
 )
 def test_another_shard_is_refused(text: str, message: str) -> None:
     divided = shards.divide([cell(0), cell(1)])
     with pytest.raises(UsageError, match=re.escape(message)):
         shards.find(divided, text)
+
+
+def test_a_shard_of_another_division_into_as_many_is_refused() -> None:
+    """The variables of a repository may change between two attempts of a run; the id is that of the first."""
+    cells = [cell(number, base="one", size=size * MB) for number, size in enumerate((300, 1300, 200))]
+    before, after = shards.divide(cells, disk=13), shards.divide(cells, disk=14)
+    assert (len(before), len(after)) == (2, 2)
+    assert {shard.images for shard in before} != {shard.images for shard in after}
+    for shard in before:
+        with pytest.raises(UsageError, match="not divided as") as failure:
+            shards.find(after, shard.id)
+        assert "start a new run" in str(failure.value.fix)
+    with pytest.raises(UsageError, match=r"into 0 shards$"):
+        shards.find((), "1/1-1f2e")
 
 
 def test_a_project_gives_cells() -> None:

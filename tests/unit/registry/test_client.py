@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import socket
 import urllib.parse
 from collections.abc import Callable, Iterator
@@ -338,7 +339,11 @@ def test_an_upload_is_repeated(connect: Connect, puts: tuple[int, ...], opened: 
 
 
 class TokenServer:
-    """A registry whose token server is the same server; ``accept`` gives the token for a request, None refuses."""
+    """A registry whose token server is the same server; ``accept`` gives the token for a request, None refuses.
+
+    As at GitHub's registry, a request that is about no repository is asked for a token for another one, ``user/image``,
+    for which nobody gets one.
+    """
 
     def __init__(self, accept: Callable[[Request], str | None], answer: Answer = HEAD_OK) -> None:
         self.accept = accept
@@ -350,6 +355,8 @@ class TokenServer:
     def __call__(self, request: Request) -> Answer:
         if request.path.startswith("/token"):
             self.exchanges.append(request)
+            if "user/image" in urllib.parse.unquote(f"{request.path} {request.body.decode()}"):
+                return Answer(status=403, body=b'{"errors": [{"code": "DENIED", "message": "not yours"}]}')
             token = self.accept(request)
             if token is None:
                 return Answer(status=401, body=b'{"errors": [{"code": "UNAUTHORIZED", "message": "bad token"}]}')
@@ -358,7 +365,22 @@ class TokenServer:
         if request.headers.get("authorization") in self.valid:
             return self.answer
         challenge = f'Bearer realm="http://{request.headers["host"]}/token",service="registry.example"'
-        return Answer(status=401, headers={"WWW-Authenticate": f'{challenge},scope="repository:azureml/one:pull"'})
+        repository = re.match(r"/v2/(.+)/(?:manifests|blobs|tags)/", request.path)
+        scope = f"repository:{repository[1] if repository else 'user/image'}:pull"
+        return Answer(status=401, headers={"WWW-Authenticate": f'{challenge},scope="{scope}"'})
+
+
+@pytest.mark.parametrize("entry", [{"auth": basic("me:secret")}, {"identitytoken": "refresh-me"}, {}])
+def test_the_repository_of_somebody_else_is_not_asked_for(
+    connect: Connect, docker_config: Path, entry: dict[str, str]
+) -> None:
+    respond = TokenServer(lambda request: "mine", Answer(body=b"{}"))
+    with serving(respond) as server:
+        if entry:
+            log_in(docker_config, server, **entry)
+        connect(server).check()
+    (exchange,) = respond.exchanges
+    assert "scope" not in f"{exchange.path} {exchange.body.decode()}"
 
 
 def test_a_public_registry_gives_a_token_without_a_login(connect: Connect) -> None:
