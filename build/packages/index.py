@@ -33,7 +33,6 @@ from build.system.http_failures import (
     StatusError,
     TimedOutError,
     shown,
-    without_logins,
 )
 from build.system.http_response import Response
 
@@ -194,12 +193,13 @@ def configured(client: IndexClient | None = None) -> PackageIndex:
     Raises:
         PipelineError: uv's configuration is not valid.
     """
-    done = uv_environment.print_indexes(uv_environment.environment())
+    environment = uv_environment.environment()
+    done = uv_environment.print_indexes(environment)
     if done.returncode != 0:
         raise PipelineError(
             "uv cannot tell which package indexes are configured",
             fix="correct uv's configuration: the variables UV_* and the file uv.toml",
-            details=without_logins(done.stderr.strip()[-600:]),
+            details=uv_environment.without_logins(done.stderr.strip(), environment)[-600:],
         )
     return from_options(done.stdout, client, logins=index_logins.of_names(os.environ))
 

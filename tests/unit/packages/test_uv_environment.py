@@ -71,7 +71,18 @@ def test_uvs_configuration_comes_first(tmp_path: Path, monkeypatch: pytest.Monke
     assert index.configured().indexes == (OWN,)
 
 
-@pytest.mark.parametrize("address", ["https://user:secret@[index/simple", "user:secret@index.example/simple"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://user:secret@[index/simple",
+        "user:secret@index.example/simple",
+        "https://user:pass/secret@index.example/simple",
+        "https://secret@index.example:99999999/simple",
+        "https://user:p@secret@[index/simple",
+        "https://user:p'secret@[index/simple",
+        "https://user:a secret word@[index/simple",
+    ],
+)
 def test_an_address_that_is_none_is_shown_without_its_password(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UV_DEFAULT_INDEX", address)
     try:
