@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from build.builder import network
+from build.builder.bake import Baker, Request
+from build.builder.buildx_log import Step
+from build.engine.buildx import Buildx
 from build.errors import UsageError
+from build.paths import Paths
 
 INDEX = "https://user:secret%2Fword@index.example/simple"
 
@@ -43,6 +47,23 @@ def test_proxies_are_in_both_cases() -> None:
         "no_proxy": ".example",
         "NO_PROXY": ".example",
     }
+
+
+def test_the_proxy_for_everything_is_the_one_of_programs_that_read_only_the_others() -> None:
+    found = network.of([], [], {"ALL_PROXY": "all.example:3128", "http_proxy": ""}).variables
+    assert {name: found.get(name) for name in ("http_proxy", "https_proxy", "all_proxy")} == {
+        "http_proxy": None,
+        "https_proxy": "http://all.example:3128",
+        "all_proxy": "http://all.example:3128",
+    }
+    socks = network.of([], [], {"ALL_PROXY": "socks5://all.example"}).variables
+    assert socks == dict.fromkeys(("all_proxy", "ALL_PROXY"), "socks5://all.example"), "apt cannot use it"
+
+
+def test_the_password_of_a_proxy_without_a_scheme_is_hidden() -> None:
+    found = network.of([], [], {"HTTPS_PROXY": "user:secretpass@proxy:3128"})
+    assert found.variables["https_proxy"] == "http://user:secretpass@proxy:3128"
+    assert found.without_passwords("user:secretpass@proxy secretpass") == "****@proxy ****"
 
 
 def test_the_mirrors_of_apt_are_in_the_secret() -> None:
@@ -82,3 +103,42 @@ def test_no_log_shows_a_password() -> None:
         assert word not in shown
     assert "index.example" in shown
     assert found.without_passwords("pwd") == "pwd", "a short password is hidden in other words"
+
+
+@pytest.mark.parametrize(
+    ("index", "text", "shown"),
+    [
+        ("https://py@h.example/simple", "#5 [py-stage] https://py@h.example", "#5 [py-stage] https://****@h.example"),
+        ("https://u:pw@h.example/x", "pwd u:pw@h.example", "pwd u:****@h.example"),
+        ("https://py-token@h.example/x", "py py-token", "py ****"),
+    ],
+)
+def test_a_short_login_is_hidden_only_where_it_is_one(index: str, text: str, shown: str) -> None:
+    assert network.of([index], [], {}).without_passwords(text) == shown
+
+
+def test_a_password_that_is_a_part_of_names_does_not_hide_them_from_the_builder(tmp_path: Path) -> None:
+    """A program in place of buildx prints a build that failed, with the password in the output of its step."""
+    log = (
+        "#5 [sklearn-1.9 secret-layer 2/3] RUN install\n#5 1.2 secret-layer\n#5 ERROR: process\n------\n"
+        " > [sklearn-1.9 secret-layer 2/3] RUN install:\n1.2 secret-layer\n------\n"
+        "ERROR: target sklearn-1.9: failed to solve\n"
+    )
+    (tmp_path / "log.txt").write_text(log, encoding="utf-8")
+    program = tmp_path / "buildx"
+    program.write_text(f"#!/bin/sh\ncat '{tmp_path}/log.txt'\nexit 1\n", encoding="utf-8")
+    program.chmod(0o700)
+    baker = Baker(
+        paths=Paths(root=tmp_path),
+        buildx=Buildx(command=(str(program),), version="0.13"),
+        environment={},
+        network=network.of(["https://secret-layer@h.example/simple"], [], {}),
+        log=tmp_path / "log",
+    )
+    steps: list[Step] = []
+    result = baker.run(Request(targets=["a", "b"], overrides={}), steps.append)
+    assert {(step.target, step.stage) for step in steps} == {("sklearn-1.9", "secret-layer")}
+    assert (result.cause.target, result.cause.stage) == ("sklearn-1.9", "secret-layer")
+    for text in (result.log, result.cause.lines, (tmp_path / "log").read_text(encoding="utf-8")):
+        assert "****" in text
+        assert "secret-layer" not in text
