@@ -25,7 +25,7 @@ _PASSED_ON = ("UV_INDEX_STRATEGY", "UV_INSECURE_HOST", "UV_HTTP_TIMEOUT", "UV_HT
 #: The logins of apt's mirrors: address, user and password, separated by spaces.
 _APT_LOGINS = "INFERENCE_IMAGES_APT_LOGINS"
 _HIDDEN = "****"
-#: The fewest characters of a password that is hidden without its user: a shorter one may be a part of any word.
+#: The fewest characters of a secret that is hidden wherever it is: a shorter one may be a part of any word.
 _SHORTEST = 6
 
 
@@ -49,21 +49,21 @@ class BuildNetwork:
         Args:
             text: Output of a build: a program in it could print its environment.
         """
-        for word in self._hidden:
-            text = text.replace(word, _HIDDEN)
+        for word, replacement in self._hidden.items():
+            text = text.replace(word, replacement)
         return text
 
     @functools.cached_property
-    def _hidden(self) -> list[str]:
+    def _hidden(self) -> Mapping[str, str]:
+        """What is not readable → what is there instead, the longest first: one may contain another."""
         words = (word for name, value in self.variables.items() if name != _APT_LOGINS for word in value.split())
-        hidden: set[str] = set()
+        hidden: dict[str, str] = {}
         for login in filter(None, map(_login, words)):
-            hidden |= {login, unquote(login)}
             password = login.partition(":")[2]
-            hidden |= {each for each in (password, unquote(password)) if len(each) >= _SHORTEST}
-        hidden |= {each for each in self.variables.get(_APT_LOGINS, "").split()[2::3] if len(each) >= _SHORTEST}
-        # The longest first: one may contain another.
-        return sorted(hidden, key=len, reverse=True)
+            hidden |= _hidden(login, "//", "@") | _hidden(password, ":", "@")
+        for password in self.variables.get(_APT_LOGINS, "").split()[2::3]:
+            hidden |= _hidden(password, "password ", "\n")
+        return dict(sorted(hidden.items(), key=lambda item: len(item[0]), reverse=True))
 
 
 def of_machine(environ: Mapping[str, str] = os.environ) -> BuildNetwork:
@@ -104,6 +104,15 @@ def of(indexes: Iterable[str], links: Iterable[object], environ: Mapping[str, st
         logins = (f"{each.address} {' '.join(each.login)}" for each in mirrors if each.login)
         variables[_APT_LOGINS] = " ".join(logins)
     return BuildNetwork(indexes=tuple(reached), variables=variables)
+
+
+def _hidden(secret: str, before: str, after: str) -> dict[str, str]:
+    """Return what hides a secret, as it is and decoded: a short one only between what is before and after it."""
+    texts = {text for text in (secret, unquote(secret)) if text}
+    return {
+        **{text: _HIDDEN for text in texts if len(text) >= _SHORTEST},
+        **{f"{before}{text}{after}": f"{before}{_HIDDEN}{after}" for text in texts if len(text) < _SHORTEST},
+    }
 
 
 def _is_remote(url: str) -> bool:
