@@ -24,6 +24,9 @@ VARIABLE = "BUILD_NETWORK"
 _PASSED_ON = ("UV_INDEX_STRATEGY", "UV_INSECURE_HOST", "UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES")
 #: The logins of apt's mirrors: address, user and password, separated by spaces.
 _APT_LOGINS = "INFERENCE_IMAGES_APT_LOGINS"
+_LINKS = "UV_FIND_LINKS"
+#: Tells builds that this machine uses indexes, and they reach none of them: uv would take its default one.
+_NO_INDEX = "INFERENCE_IMAGES_NO_INDEX"
 _HIDDEN = "****"
 #: The fewest characters of a secret that is hidden wherever it is: a shorter one may be a part of any word.
 _SHORTEST = 6
@@ -56,7 +59,12 @@ class BuildNetwork:
     @functools.cached_property
     def _hidden(self) -> Mapping[str, str]:
         """What is not readable → what is there instead, the longest first: one may contain another."""
-        words = (word for name, value in self.variables.items() if name != _APT_LOGINS for word in value.split())
+        words = (
+            word
+            for name, value in self.variables.items()
+            if name != _APT_LOGINS
+            for word in (value.split(",") if name == _LINKS else value.split())
+        )
         hidden: dict[str, str] = {}
         for login in filter(None, map(_login, words)):
             password = login.partition(":")[2]
@@ -95,14 +103,15 @@ def of(indexes: Iterable[str], links: Iterable[object], environ: Mapping[str, st
     variables |= proxies.in_both_cases(environ)
     if reached:
         variables["UV_DEFAULT_INDEX"] = reached[-1]
+    else:
+        variables[_NO_INDEX] = "1"
     if reached[:-1]:
         variables["UV_INDEX"] = " ".join(reached[:-1])
     if pages:
-        variables["UV_FIND_LINKS"] = " ".join(pages)
+        variables[_LINKS] = ",".join(page.replace(",", "%2C") for page in pages)
     if mirrors := apt_mirrors.from_environment(environ):
         variables[apt_mirrors.VARIABLE] = " ".join(f"{each.archive}={each.address}" for each in mirrors)
-        logins = (f"{each.address} {' '.join(each.login)}" for each in mirrors if each.login)
-        variables[_APT_LOGINS] = " ".join(logins)
+        variables[_APT_LOGINS] = " ".join(" ".join(login) for login in apt_mirrors.logins(mirrors))
     return BuildNetwork(indexes=tuple(reached), variables=variables)
 
 

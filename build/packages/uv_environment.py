@@ -20,7 +20,7 @@ from build.system import http_failures, processes
 from build.system.certificates import uv_environment
 
 #: Variables that name uv's indexes. One of them is enough: then pip's settings do not count.
-VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_NO_INDEX")
+VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")
 #: Sections of pip's configuration by precedence: its environment variables, and those that `pip install` reads.
 _SECTIONS = (":env:", "install", "global")
 

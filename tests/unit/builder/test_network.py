@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -34,14 +35,33 @@ def test_a_login_in_netrc_becomes_a_part_of_the_address() -> None:
     assert found.variables["UV_DEFAULT_INDEX"] == "https://me%40example.com:a%2Fb@netrc.example/simple"
 
 
-def test_a_build_gets_no_directories_of_this_machine(tmp_path: Path) -> None:
-    assert network.of(["file:///srv/simple"], [tmp_path, "/srv/wheels"], {}).secret == ""
+def test_a_build_gets_no_directories_of_this_machine_and_no_other_index_instead(tmp_path: Path) -> None:
+    for indexes in (["file:///srv/simple"], []):
+        assert network.of(indexes, [tmp_path, "/srv/wheels"], {}).secret == "INFERENCE_IMAGES_NO_INDEX=1\n"
+
+
+def test_pages_of_links_are_separated_as_uv_separates_them() -> None:
+    pages = ["https://links.example/a,b", "https://user:secret,word@links.example/c"]
+    found = network.of([INDEX], pages, {})
+    links = found.variables["UV_FIND_LINKS"]
+    assert links == "https://links.example/a%2Cb,https://user:secret%2Cword@links.example/c"
+    assert (
+        found.without_passwords(f"{links} secret,word")
+        == "https://links.example/a%2Cb,https://****@links.example/c ****"
+    )
+
+
+def variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a machine with an index, but for the index."""
+    found = dict(network.of([INDEX], [], environ).variables)
+    del found["UV_DEFAULT_INDEX"]
+    return found
 
 
 def test_proxies_are_in_both_cases() -> None:
     environ = {"HTTPS_PROXY": "http://upper.example", "https_proxy": "http://lower.example", "NO_PROXY": ".example"}
     environ |= {"HTTP_PROXY": "http://upper.example", "http_proxy": ""}
-    assert network.of([], [], environ).variables == {
+    assert variables(environ) == {
         "https_proxy": "http://lower.example",
         "HTTPS_PROXY": "http://lower.example",
         "no_proxy": ".example",
@@ -50,13 +70,13 @@ def test_proxies_are_in_both_cases() -> None:
 
 
 def test_the_proxy_for_everything_is_the_one_of_programs_that_read_only_the_others() -> None:
-    found = network.of([], [], {"ALL_PROXY": "all.example:3128", "http_proxy": ""}).variables
+    found = variables({"ALL_PROXY": "all.example:3128", "http_proxy": ""})
     assert {name: found.get(name) for name in ("http_proxy", "https_proxy", "all_proxy")} == {
         "http_proxy": None,
         "https_proxy": "http://all.example:3128",
         "all_proxy": "http://all.example:3128",
     }
-    socks = network.of([], [], {"ALL_PROXY": "socks5://all.example"}).variables
+    socks = variables({"ALL_PROXY": "socks5://all.example"})
     assert socks == dict.fromkeys(("all_proxy", "ALL_PROXY"), "socks5://all.example"), "apt cannot use it"
 
 
@@ -68,11 +88,10 @@ def test_the_password_of_a_proxy_without_a_scheme_is_hidden() -> None:
 
 def test_the_mirrors_of_apt_are_in_the_secret() -> None:
     mirrors = "http://archive.example/debian/=https://u:p%26w@mirror.example/debian"
-    found = network.of([], [], {"INFERENCE_IMAGES_APT_MIRRORS": mirrors, "UV_HTTP_TIMEOUT": "90"})
-    assert found.variables == {
+    assert variables({"INFERENCE_IMAGES_APT_MIRRORS": mirrors, "UV_HTTP_TIMEOUT": "90"}) == {
         "UV_HTTP_TIMEOUT": "90",
         "INFERENCE_IMAGES_APT_MIRRORS": "http://archive.example/debian=https://mirror.example/debian",
-        "INFERENCE_IMAGES_APT_LOGINS": "https://mirror.example/debian u p&w",
+        "INFERENCE_IMAGES_APT_LOGINS": "https://mirror.example/debian/ u p&w mirror.example/debian/ u p&w",
     }
 
 

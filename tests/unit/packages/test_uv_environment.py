@@ -57,6 +57,12 @@ def test_what_only_other_commands_of_pip_use_does_not_count(tmp_path: Path, monk
     assert index.configured().indexes == (PIPS,)
 
 
+def test_a_variable_that_uv_does_not_have_names_no_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", PIPS)
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    assert index.configured().indexes == (PIPS,)
+
+
 @pytest.mark.parametrize("variable", ["UV_DEFAULT_INDEX", "UV_INDEX_URL"])
 def test_uvs_variable_comes_first(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", PIPS)
