@@ -20,6 +20,7 @@ from build.checkout.project import Project
 from build.engine.connect import Connection
 from build.errors import PipelineError
 from build.images.image import Image
+from build.registry import address
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,10 +86,12 @@ class Builder:
         if self.options.no_cache:
             return {}
         recipes = image_recipes.of(self.project, images).known
+        client, engine, choice = self.connection.client, self.connection.engine, self.place.compression
+        registry = address.from_environment()
         return {
             name: UpToDate(built=built)
-            for name, built in find_built(self.connection.client, images, recipes).items()
-            if compression.fits(self.connection.client, self.connection.engine, built, self.place.compression)
+            for name, built in find_built(client, images, recipes).items()
+            if compression.fits(client, engine, built, choice, registry)
         }
 
     def _prepare(self, images: Sequence[Image]) -> tuple[dict[str, Outcome], Collection[str]]:
