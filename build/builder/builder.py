@@ -21,6 +21,7 @@ from build.engine.connect import Connection
 from build.errors import PipelineError
 from build.images.image import Image
 from build.registry import address
+from build.system import console
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +123,9 @@ class Builder:
         base_recipes = image_recipes.of_base_images(
             project, project.base_image_names([image.variant for image in images])
         )
+        build_network = network.of_machine()
+        if build_network.left_out:
+            console.warn(f"builds do not use {', '.join(build_network.left_out)}: only this machine reaches it")
         job = Job(
             project=project,
             buildx=self.connection.buildx,
@@ -129,7 +133,7 @@ class Builder:
             options=self.options,
             progress=self.progress,
             log=self.log,
-            network=network.of_machine(),
+            network=build_network,
             recipes=image_recipes.of(project, images).known,
             base_images={name: base_image(project, name, recipe) for name, recipe in base_recipes.items()},
         )

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 from build.packages.index import configured
 from build.packages.index_client import with_netrc_login
 from build.system import apt_mirrors, proxies
+from build.system.http_failures import is_only_here, shown
 
 #: The environment variable of buildx from which the bake file makes the secret.
 VARIABLE = "BUILD_NETWORK"
@@ -40,6 +41,8 @@ class BuildNetwork:
     indexes: Sequence[str]
     #: The lines of the secret: variable → value.
     variables: Mapping[str, str]
+    #: Proxies and mirrors that only this machine reaches, without logins: builds, which run in containers, get none.
+    left_out: Sequence[str] = ()
 
     @property
     def secret(self) -> str:
@@ -75,7 +78,7 @@ class BuildNetwork:
 
 
 def of_machine(environ: Mapping[str, str] = os.environ) -> BuildNetwork:
-    """Return how builds reach package indexes and archives: as this machine does.
+    """Return how builds reach package indexes and archives: as this machine does, or as ``BUILD_NETWORK`` says.
 
     Args:
         environ: The environment variables of this process.
@@ -84,6 +87,8 @@ def of_machine(environ: Mapping[str, str] = os.environ) -> BuildNetwork:
         PipelineError: uv's configuration is not valid.
         UsageError: The variable with apt's mirrors is not valid.
     """
+    if own := environ.get(VARIABLE):
+        return of_secret(own)
     index = configured()
     return of(index.indexes, index.links, environ)
 
@@ -100,7 +105,11 @@ def of(indexes: Iterable[str], links: Iterable[object], environ: Mapping[str, st
     reached = [with_netrc_login(index) for index in indexes if _is_remote(index)]
     pages = [with_netrc_login(link) for link in links if isinstance(link, str) and _is_remote(link)]
     variables = {name: environ[name] for name in _PASSED_ON if environ.get(name)}
-    variables |= proxies.in_both_cases(environ)
+    found = proxies.in_both_cases(environ)
+    left_out = [value for name, value in found.items() if not _is_no_proxy(name) and is_only_here(value)]
+    used = {name: value for name, value in found.items() if value not in left_out}
+    # Without one of its own, a container may have a proxy by docker's configuration (``proxies`` in config.json).
+    variables |= {} if all(map(_is_no_proxy, used)) else used
     if reached:
         variables["UV_DEFAULT_INDEX"] = reached[-1]
     else:
@@ -109,10 +118,26 @@ def of(indexes: Iterable[str], links: Iterable[object], environ: Mapping[str, st
         variables["UV_INDEX"] = " ".join(reached[:-1])
     if pages:
         variables[_LINKS] = ",".join(page.replace(",", "%2C") for page in pages)
-    if mirrors := apt_mirrors.from_environment(environ):
+    all_mirrors = apt_mirrors.from_environment(environ)
+    left_out += [each.address for each in all_mirrors if each.address.startswith("file:")]
+    if mirrors := [each for each in all_mirrors if not each.address.startswith("file:")]:
         variables[apt_mirrors.VARIABLE] = " ".join(f"{each.archive}={each.address}" for each in mirrors)
         variables[_APT_LOGINS] = " ".join(" ".join(login) for login in apt_mirrors.logins(mirrors))
-    return BuildNetwork(indexes=tuple(reached), variables=variables)
+    return BuildNetwork(
+        indexes=tuple(reached), variables=variables, left_out=tuple(map(shown, dict.fromkeys(left_out)))
+    )
+
+
+def of_secret(text: str) -> BuildNetwork:
+    """Return how builds reach package indexes and archives by a secret that somebody wrote.
+
+    Args:
+        text: Lines ``NAME=value``.
+    """
+    lines = [line.partition("=") for line in text.splitlines()]
+    variables = {name: value for name, separator, value in lines if separator and name.isidentifier()}
+    indexes = [*variables.get("UV_INDEX", "").split(), variables.get("UV_DEFAULT_INDEX", "")]
+    return BuildNetwork(indexes=tuple(filter(None, indexes)), variables=variables)
 
 
 def _hidden(secret: str, before: str, after: str) -> dict[str, str]:
@@ -128,8 +153,11 @@ def _is_remote(url: str) -> bool:
     return url.startswith(("http://", "https://"))
 
 
+def _is_no_proxy(name: str) -> bool:
+    return name.lower() == "no_proxy"
+
+
 def _login(url: str) -> str:
-    """Return ``user:password`` of an address, an empty text if it has none."""
-    if "://" not in url:
-        return ""
-    return url.partition("://")[2].partition("/")[0].rpartition("@")[0]
+    """Return ``user:password`` of an address, which may lack its scheme; an empty text if it has none."""
+    rest = url.partition("://")[2] if "://" in url else url
+    return rest.partition("/")[0].rpartition("@")[0]

@@ -161,3 +161,26 @@ def test_a_password_that_is_a_part_of_names_does_not_hide_them_from_the_builder(
     for text in (result.log, result.cause.lines, (tmp_path / "log").read_text(encoding="utf-8")):
         assert "****" in text
         assert "secret-layer" not in text
+
+
+def test_what_only_this_machine_reaches_is_left_out_and_named() -> None:
+    """A container may have a working proxy by docker's configuration; an address of this machine would replace it."""
+    environ = {
+        "http_proxy": "http://user:secret@127.0.0.1:3128",
+        "HTTPS_PROXY": "localhost:3128",
+        "no_proxy": ".example",
+        "INFERENCE_IMAGES_APT_MIRRORS": "http://a.example/debian=file:///srv/debian",
+    }
+    found = network.of([INDEX], [], environ)
+    assert dict(found.variables) == {"UV_DEFAULT_INDEX": INDEX}
+    assert list(found.left_out) == ["http://127.0.0.1:3128", "http://localhost:3128", "file:///srv/debian"]
+    one_reached = network.of([INDEX], [], {**environ, "https_proxy": "http://proxy.example"})
+    assert set(one_reached.variables) == {"UV_DEFAULT_INDEX", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"}
+
+
+def test_a_secret_that_somebody_wrote_counts_and_its_passwords_are_hidden() -> None:
+    secret = f"UV_DEFAULT_INDEX={INDEX}\nUV_INDEX=https://own.example/simple\nhttps_proxy=me:proxy-word@proxy.example\n"
+    found = network.of_machine({"BUILD_NETWORK": secret, "http_proxy": "http://other.example"})
+    assert found.secret == secret
+    assert found.indexes == ("https://own.example/simple", INDEX)
+    assert found.without_passwords("secret/word proxy-word") == "**** ****"
