@@ -9,7 +9,6 @@ Effects: the network; runs uv.
 from __future__ import annotations
 
 import os
-import shlex
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -219,7 +218,8 @@ def from_options(
     links: list[str] = []
     for line in text.splitlines():
         option, _, value = line.partition(" ")
-        values = shlex.split(value)
+        # uv quotes nothing: a password may contain quotes and spaces. Variables separate addresses by spaces.
+        values = [value.strip().replace(" ", "%20") if "://" in value else value.strip()]
         if option == "--index-url":
             default += values
         elif option == "--extra-index-url":
