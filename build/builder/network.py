@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from build.packages import uv_configuration
 from build.packages.index import configured
 from build.packages.index_client import with_netrc_login
 from build.system import apt_mirrors, proxies
@@ -90,7 +91,7 @@ def of_machine(environ: Mapping[str, str] = os.environ) -> BuildNetwork:
     if own := environ.get(VARIABLE):
         return of_secret(own)
     index = configured()
-    return of(index.indexes, index.links, environ)
+    return of(index.indexes, index.links, {**environ, **uv_configuration.variables(environ)})
 
 
 def of(indexes: Iterable[str], links: Iterable[object], environ: Mapping[str, str]) -> BuildNetwork:

@@ -22,7 +22,7 @@ from pypi_simple import ACCEPT_JSON_PREFERRED, DistributionPackage, ProjectPage
 from pypi_simple.errors import UnsupportedContentTypeError, UnsupportedRepoVersionError
 
 from build.errors import NetworkError, PipelineError
-from build.packages import index_logins, uv_environment, uv_failures
+from build.packages import index_logins, uv_configuration, uv_environment, uv_failures
 from build.packages.distribution import Distribution, File
 from build.packages.index_client import IndexClient
 from build.system.http_failures import (
@@ -56,7 +56,7 @@ class PackageIndex:
     ) -> None:
         self.indexes = tuple(indexes)
         self.links = tuple(links)
-        self._all = os.environ.get("UV_INDEX_STRATEGY", "first-index") != "first-index"
+        self._all = uv_configuration.variables().get("UV_INDEX_STRATEGY", "first-index") != "first-index"
         self._known: dict[str, Future[Distribution]] = {}
         self._lock = threading.Lock()
         #: Indexes that had files, and did not tell when they were uploaded.
@@ -200,7 +200,8 @@ def configured(client: IndexClient | None = None) -> PackageIndex:
             fix="correct uv's configuration: the variables UV_* and the file uv.toml",
             details=uv_environment.without_logins(done.stderr.strip(), environment)[-600:],
         )
-    return from_options(done.stdout, client, logins=index_logins.of_names(os.environ))
+    logins = index_logins.of_names(os.environ, uv_configuration.named_indexes())
+    return from_options(done.stdout, client, logins=logins)
 
 
 def from_options(
