@@ -13,7 +13,10 @@ _NOT_REACHED = re.compile("Could not resolve|Could not connect|Temporary failure
 #: apt's words where the files of a mirror do not belong to each other, which is so while the mirror copies new ones
 #: (apt's apt-pkg/acquire-item.cc).
 _BETWEEN_TWO_STATES = re.compile("Mirror sync in progress|File has unexpected size|Hash Sum mismatch")
-_REFUSED = re.compile(r"\b(401|403|407) +(?:Unauthorized|Forbidden|Proxy Authentication Required)")
+#: In apt's errors, or alone in the line below them: other programs use the same words.
+_REFUSED = re.compile(
+    r"^(?:(?:E:|W:|Err:).*\b| *)(401|403|407) +(?:Unauthorized|Forbidden|Proxy Authentication Required)", re.MULTILINE
+)
 _URL = re.compile(r"\b(?:https?|file|mirror)://[^\s]+")
 
 

@@ -5,6 +5,7 @@ One solve over all targets shares every stage that two images have in common.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from build.builder.buildx_log import EXPORT, Parser, Step
+from build.builder.buildx_log import EXPORT, Failure, Parser, Step, failure
 from build.builder.network import VARIABLE, BuildNetwork
 from build.engine.buildx import Buildx
 from build.paths import Paths
@@ -53,6 +54,8 @@ class Result:
     seconds: float
     #: Target → digest of the manifest that was exported, as buildx reports it; empty if the call failed.
     digests: Mapping[str, str]
+    #: Why the call failed; nothing in it if it did not.
+    cause: Failure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +103,7 @@ class Baker:
             exported_after=follower.exported_after,
             seconds=follower.elapsed(),
             digests=self._digests() if returncode == 0 else {},
+            cause=follower.cause() if returncode != 0 else Failure(target=None, stage=None, lines=""),
         )
 
     @property
@@ -140,17 +144,24 @@ class _Follower:
     parser: Parser
     on_step: Callable[[Step], None]
     network: BuildNetwork
+    #: Without the passwords of the network.
     lines: list[str] = field(default_factory=list)
+    _as_they_came: list[str] = field(default_factory=list)
     exported_after: dict[str, float] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
 
     def elapsed(self) -> float:
         return time.monotonic() - self.began
 
+    def cause(self) -> Failure:
+        """Say why the bake failed; a password that is a part of a name does not hide the name."""
+        found = failure("".join(self._as_they_came))
+        return dataclasses.replace(found, lines=self.network.without_passwords(found.lines))
+
     def line(self, line: str) -> None:
-        line = self.network.without_passwords(line)
-        self.log.write(line)
-        self.lines.append(line)
+        self._as_they_came.append(line)
+        self.lines.append(self.network.without_passwords(line))
+        self.log.write(self.lines[-1])
         step = self.parser.feed(line.rstrip("\n"))
         if step is None:
             return

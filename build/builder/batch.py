@@ -11,7 +11,7 @@ from typing import Any
 
 from build.builder import blame, overrides
 from build.builder.bake import Baker, Request, Result
-from build.builder.buildx_log import Failure, Step, failure
+from build.builder.buildx_log import Failure, Step
 from build.builder.events import Event, event
 from build.builder.network import BuildNetwork
 from build.builder.options import Options
@@ -216,7 +216,7 @@ class Batch:
             PipelineError: The engine, the builder or the registry failed, or something that belongs to no image.
         """
         job = self._job
-        cause = failure(result.log)
+        cause = result.cause
         if refused := job.place.refused_push(result.log):
             self._repeat_or_drop(refused, cause)
             return

@@ -82,9 +82,9 @@ def failure_of(
         indexes: The package indexes that the build used, possibly with user and password.
     """
     what = reason(project, image, failure)
-    if refused := bootstrap_failure.refusal(failure.lines):
-        return NetworkError(f"{what}: {refused[0]}", where=str(log), fix=refused[1], details=failure.lines)
     of_uv = uv_failures.explain(failure.lines, indexes, locked=True, in_build=True)
+    if of_uv is None and (refused := bootstrap_failure.refusal(failure.lines)):
+        return NetworkError(f"{what}: {refused[0]}", where=str(log), fix=refused[1], details=failure.lines)
     if of_uv is None:
         return BuildError(what, where=str(log), details=failure.lines)
     kind = NetworkError if of_uv.is_network else BuildError

@@ -20,6 +20,8 @@ from build.checkout.project import Project
 from build.engine.connect import Connection
 from build.errors import PipelineError
 from build.images.image import Image
+from build.registry import address
+from build.system import console
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,10 +87,12 @@ class Builder:
         if self.options.no_cache:
             return {}
         recipes = image_recipes.of(self.project, images).known
+        client, engine, choice = self.connection.client, self.connection.engine, self.place.compression
+        registry = address.from_environment()
         return {
             name: UpToDate(built=built)
-            for name, built in find_built(self.connection.client, images, recipes).items()
-            if compression.fits(self.connection.client, self.connection.engine, built, self.place.compression)
+            for name, built in find_built(client, images, recipes).items()
+            if compression.fits(client, engine, built, choice, registry)
         }
 
     def _prepare(self, images: Sequence[Image]) -> tuple[dict[str, Outcome], Collection[str]]:
@@ -119,6 +123,9 @@ class Builder:
         base_recipes = image_recipes.of_base_images(
             project, project.base_image_names([image.variant for image in images])
         )
+        build_network = network.of_machine()
+        if build_network.left_out:
+            console.warn(f"builds do not use {', '.join(build_network.left_out)}: only this machine reaches it")
         job = Job(
             project=project,
             buildx=self.connection.buildx,
@@ -126,7 +133,7 @@ class Builder:
             options=self.options,
             progress=self.progress,
             log=self.log,
-            network=network.of_machine(),
+            network=build_network,
             recipes=image_recipes.of(project, images).known,
             base_images={name: base_image(project, name, recipe) for name, recipe in base_recipes.items()},
         )

@@ -1,14 +1,14 @@
 """The compression of the layers that a registry gets: a choice of the matrix for each registry.
 
 It determines manifests, and neither recipes nor the layers' content. The engine does not tell how the layers of an
-image are compressed: a tag of the engine marks the images with gzip layers.
+image are compressed: a tag of the engine marks the images with gzip layers, another one those that a registry has.
 
-Effects: ``fits`` asks the engine, ``note`` moves a tag in it.
+Effects: ``fits`` asks the engine, ``note`` and ``note_present`` move tags in it.
 """
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
 
 import docker
 import docker.errors
@@ -49,41 +49,67 @@ def marker(repository: str, recipe: Recipe) -> str:
     return f"{reference_of(repository, recipe)}-{_GZIP}"
 
 
-def fits(client: docker.DockerClient, engine: Engine, built: BuiltImage, compression: Compression) -> bool:
-    """Tell whether an image in the engine is pushed with the chosen compression.
+def fits(
+    client: docker.DockerClient, engine: Engine, built: BuiltImage, compression: Compression, registry: Registry
+) -> bool:
+    """Tell whether an image in the engine is the one for a registry.
 
     Args:
         client: The engine's client.
         engine: The engine. The classic image store compresses only while it pushes, always with gzip.
         built: The image.
-        compression: The choice.
+        compression: The choice for the registry.
+        registry: The registry. If it has this very image, that stays, whatever it is compressed with.
     """
     if not engine.containerd_store:
         return True
-    try:
-        marked = client.images.get(marker(built.image.variant.repository, built.recipe)).id
-    except docker.errors.ImageNotFound:
-        marked = None
-    is_gzip = bool(marked == built.local.id)
-    return is_gzip == (compression == _GZIP)
+    repository, recipe_tag, image_id = built.image.variant.repository, built.recipe.tag, built.local.id
+    if _is_tagged(client, _present(repository, recipe_tag, registry), image_id):
+        return True
+    return _is_tagged(client, marker(repository, built.recipe), image_id) == (compression == _GZIP)
 
 
-def note(
-    client: docker.DockerClient, repository: str, recipe_tag: str, image_id: str, compression: Compression
-) -> None:
-    """Note that an image in the engine is the one for registries with a compression.
+def note(client: docker.DockerClient, repository: str, recipe_tag: str, image_id: str, found: str) -> None:
+    """Note how the layers of an image in the engine are compressed.
 
     Args:
         client: The engine's client.
         repository: The image's, in the engine.
         recipe_tag: Its tag there.
         image_id: The image.
-        compression: The choice for the registry that has this very image: whatever it is compressed with, that stays.
+        found: As its manifest in a registry says: ``gzip``, ``zstd``, ``gzip and zstd``; nothing if that is not known.
     """
     tag = f"{recipe_tag}-{_GZIP}"
-    if compression == _GZIP:
+    if found == _GZIP:
         client.images.get(image_id).tag(repository, tag=tag)
-        return
-    with contextlib.suppress(docker.errors.ImageNotFound):
-        if client.images.get(f"{repository}:{tag}").id == image_id:
-            client.images.remove(f"{repository}:{tag}", noprune=True)
+    elif found and _is_tagged(client, f"{repository}:{tag}", image_id):
+        client.images.remove(f"{repository}:{tag}", noprune=True)
+
+
+def note_present(
+    client: docker.DockerClient, repository: str, recipe_tag: str, image_id: str, registry: Registry
+) -> None:
+    """Note that a registry has the very image that the engine has: it is not made again for this registry.
+
+    Args:
+        client: The engine's client.
+        repository: The image's, in the engine.
+        recipe_tag: Its tag there.
+        image_id: The image.
+        registry: The registry.
+    """
+    tag = _present(repository, recipe_tag, registry).rpartition(":")[2]
+    client.images.get(image_id).tag(repository, tag=tag)
+
+
+def _present(repository: str, recipe_tag: str, registry: Registry) -> str:
+    """Return the tag of the engine on the image that a registry has; a tag cannot have the address itself."""
+    place = hashlib.sha256(f"{registry.host}/{registry.repository(repository)}".encode()).hexdigest()
+    return f"{repository}:{recipe_tag}-in-{place[:12]}"
+
+
+def _is_tagged(client: docker.DockerClient, reference: str, image_id: str) -> bool:
+    try:
+        return bool(client.images.get(reference).id == image_id)
+    except docker.errors.ImageNotFound:
+        return False

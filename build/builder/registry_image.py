@@ -8,7 +8,6 @@ from build.bases import prepare
 from build.bases.engine_rootfs import RootfsStore
 from build.builder import network
 from build.builder.bake import Baker, Request
-from build.builder.buildx_log import failure
 from build.builder.places import EngineStore
 from build.checkout.project import Project
 from build.engine.connect import Connection
@@ -57,7 +56,7 @@ def build_registry(project: Project, *, connection: Connection, log: Path) -> st
         on_step=lambda step: None,
     )
     if result.returncode != 0:
-        cause = failure(result.log)
+        cause = result.cause
         raise place.explain(result.log, has_another_cause=cause.stage is not None) or PipelineError(
             "the embedded registry's image failed to build", where=str(log), details=cause.lines
         )

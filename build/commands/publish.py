@@ -274,7 +274,12 @@ def _check_compression(run: Run, images: Sequence[BuiltImage], registry: Registr
     """Refuse images that were built for a registry with another compression: what is published first stays."""
     choice = compression.chosen(run.project.matrix, registry)
     client, engine = run.connection.client, run.connection.engine
-    others = [image.name for image in images if not compression.fits(client, engine, image, choice)]
+    if not engine.containerd_store and compression.named(run.project.matrix, registry) == "zstd":
+        console.warn(
+            f"matrix.yaml chooses zstd layers for {registry}, but an engine with the classic image store pushes gzip "
+            "(docs/registries.md#compression)"
+        )
+    others = [image.name for image in images if not compression.fits(client, engine, image, choice, registry)]
     if others:
         raise PipelineError(
             f"the layers of {console.some(others)} are not {choice}, which matrix.yaml chooses for {registry}",

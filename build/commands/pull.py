@@ -49,7 +49,7 @@ def ask_registry(run: Run, *, pulls: bool, locked: bool) -> PublishedBases | Non
     present = {each.name: each for each in plan.states if isinstance(each, Present)}
     for name, built in here.items():
         if name in present and built.local.id in present[name].ids:
-            _note(run, plan, name, built.local.id)
+            _note(run, plan, present[name], built.local.id)
     pull_published(run, plan, {name: each for name, each in present.items() if name not in here})
     return plan.bases
 
@@ -84,7 +84,7 @@ def pull_published(run: Run, plan: Plan, wanted: Mapping[str, Present]) -> None:
                 image_id = str(pulled.id)
                 if not question.stand_in:
                     pulled.tag(question.repository, tag="latest")  # as after a build
-            _note(run, plan, name, image_id)
+            _note(run, plan, state, image_id)
             if isinstance(state, ToTest):
                 continue
             try:
@@ -114,7 +114,8 @@ def take_over_foundations(run: Run, images: Sequence[BuiltImage]) -> None:
         console.info(f"the tests that images share have passed elsewhere: {results} taken from the registry")
 
 
-def _note(run: Run, plan: Plan, name: str, image_id: str) -> None:
+def _note(run: Run, plan: Plan, state: Present, image_id: str) -> None:
     """Note that an image in the engine is the one that the registry has: it is not built again for its compression."""
-    question, choice = plan.questions[name], compression.chosen(run.project.matrix, plan.registry)
-    compression.note(run.connection.client, question.repository, question.recipe_tag, image_id, choice)
+    client, question = run.connection.client, plan.questions[state.name]
+    compression.note(client, question.repository, question.recipe_tag, image_id, state.compression)
+    compression.note_present(client, question.repository, question.recipe_tag, image_id, plan.registry)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from build.doctor import bootstrap, certificates, disk, engine, index, prefixes, registry, wheels
+from build.doctor import bootstrap, build_network, certificates, disk, engine, index, prefixes, registry, wheels
 from build.doctor.finding import Finding, missing, of_failure
 from build.doctor.setting import Setting
 from build.errors import PipelineError
@@ -35,6 +35,7 @@ CHECKS = (
     Check(name="disk of the clone", run=disk.check_clone),
     Check(name="CA certificates", run=certificates.check_files),
     Check(name="package index", run=index.check),
+    Check(name="proxies and mirrors in builds", run=build_network.check),
     Check(name="CA certificates in builds", run=certificates.check_builds),
     Check(name="Python prefixes", run=prefixes.check),
     Check(name="wheel sources", run=wheels.check),

@@ -9,7 +9,6 @@ Effects: the network; runs uv.
 from __future__ import annotations
 
 import os
-import shlex
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -23,7 +22,7 @@ from pypi_simple import ACCEPT_JSON_PREFERRED, DistributionPackage, ProjectPage
 from pypi_simple.errors import UnsupportedContentTypeError, UnsupportedRepoVersionError
 
 from build.errors import NetworkError, PipelineError
-from build.packages import index_logins, uv_environment, uv_failures
+from build.packages import index_logins, uv_configuration, uv_environment, uv_failures
 from build.packages.distribution import Distribution, File
 from build.packages.index_client import IndexClient
 from build.system.http_failures import (
@@ -33,7 +32,6 @@ from build.system.http_failures import (
     StatusError,
     TimedOutError,
     shown,
-    without_logins,
 )
 from build.system.http_response import Response
 
@@ -58,7 +56,7 @@ class PackageIndex:
     ) -> None:
         self.indexes = tuple(indexes)
         self.links = tuple(links)
-        self._all = os.environ.get("UV_INDEX_STRATEGY", "first-index") != "first-index"
+        self._all = uv_configuration.variables().get("UV_INDEX_STRATEGY", "first-index") != "first-index"
         self._known: dict[str, Future[Distribution]] = {}
         self._lock = threading.Lock()
         #: Indexes that had files, and did not tell when they were uploaded.
@@ -194,14 +192,16 @@ def configured(client: IndexClient | None = None) -> PackageIndex:
     Raises:
         PipelineError: uv's configuration is not valid.
     """
-    done = uv_environment.print_indexes(uv_environment.environment())
+    environment = uv_environment.environment()
+    done = uv_environment.print_indexes(environment)
     if done.returncode != 0:
         raise PipelineError(
             "uv cannot tell which package indexes are configured",
             fix="correct uv's configuration: the variables UV_* and the file uv.toml",
-            details=without_logins(done.stderr.strip()[-600:]),
+            details=uv_environment.without_logins(done.stderr.strip(), environment)[-600:],
         )
-    return from_options(done.stdout, client, logins=index_logins.of_names(os.environ))
+    logins = index_logins.of_names(os.environ, uv_configuration.named_indexes())
+    return from_options(done.stdout, client, logins=logins)
 
 
 def from_options(
@@ -219,7 +219,8 @@ def from_options(
     links: list[str] = []
     for line in text.splitlines():
         option, _, value = line.partition(" ")
-        values = shlex.split(value)
+        # uv quotes nothing: a password may contain quotes and spaces. Variables separate addresses by spaces.
+        values = [value.strip().replace(" ", "%20") if "://" in value else value.strip()]
         if option == "--index-url":
             default += values
         elif option == "--extra-index-url":

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import quote, urlsplit
 
 
-def of_names(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+def of_names(environ: Mapping[str, str], in_files: Iterable[tuple[str, str]] = ()) -> dict[str, tuple[str, str]]:
     """Return the logins of uv's named indexes: address → user and password.
 
     ``UV_INDEX=company=https://…`` gives an index a name, ``UV_INDEX_COMPANY_USERNAME`` and
@@ -15,10 +15,12 @@ def of_names(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
 
     Args:
         environ: The environment variables.
+        in_files: The names and addresses of indexes in uv's configuration files.
     """
     words = [*environ.get("UV_INDEX", "").split(), environ.get("UV_DEFAULT_INDEX", "")]
+    in_variables = [word.partition("=")[::2] for word in words if re.match(r"[A-Za-z0-9._-]+=", word)]
     found = {}
-    for name, url in (word.split("=", 1) for word in words if re.match(r"[A-Za-z0-9._-]+=", word)):
+    for name, url in (*in_files, *in_variables):
         prefix = f"UV_INDEX_{re.sub('[^A-Za-z0-9]', '_', name).upper()}"
         user, password = environ.get(f"{prefix}_USERNAME", ""), environ.get(f"{prefix}_PASSWORD", "")
         if user or password:

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import uv
 
-from build.system import processes
+from build.system import http_failures, processes
 from build.system.certificates import uv_environment
 
 #: Variables that name uv's indexes. One of them is enough: then pip's settings do not count.
-VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_NO_INDEX")
+VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")
 #: Sections of pip's configuration by precedence: its environment variables, and those that `pip install` reads.
 _SECTIONS = (":env:", "install", "global")
 
@@ -85,3 +85,18 @@ def print_indexes(environ: Mapping[str, str], *options: str) -> subprocess.Compl
             cwd=Path(folder),
             environment=environ,
         )
+
+
+def without_logins(text: str, environ: Mapping[str, str]) -> str:
+    """Return uv's words about its configuration without the logins of indexes.
+
+    Args:
+        text: Its standard error.
+        environ: The environment variables with which it ran.
+    """
+    values = {environ.get(name, "") for name in (*VARIABLES, "UV_FIND_LINKS")}
+    words = {word for value in values for word in (value, *value.split()) if "@" in word}
+    # The longest first: one may contain another.
+    for word in sorted(words, key=len, reverse=True):
+        text = text.replace(word, f"****@{word.rpartition('@')[2]}")
+    return http_failures.without_logins(text)

@@ -28,6 +28,8 @@ _LACKING = re.compile(
     r"|([^\s=]+)==(\S+) has no (?:usable )?wheels"
     r"|(\S+) was not found in the package registry"
 )
+#: uv's words where it searches no index.
+_NO_INDEX = "was not found in the provided package locations"
 _ADVICE_ON_LOGINS = (
     "write user and password into its address (UV_DEFAULT_INDEX=https://USER:PASSWORD@…; special characters as %40), "
     "or into ~/.netrc"
@@ -63,6 +65,11 @@ def explain(
     """
     text = " ".join(re.sub(r"[×╰─▶├│]+", " ", text).split())
     sources = ", ".join(map(shown, indexes)) or "the package index"
+    if in_build and _NO_INDEX in text:
+        return Reason(
+            what="builds reach no package index: uv is configured to use none, or only directories of this machine",
+            fix="name an index that other machines reach: UV_DEFAULT_INDEX=https://…; locking works as it is",
+        )
     return (
         _other_file(text, sources)
         or _of_proxy(text, proxy, in_build=in_build)

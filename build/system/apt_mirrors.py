@@ -74,10 +74,24 @@ def sed_script(mirrors: Sequence[AptMirror]) -> str:
     )
 
 
+def logins(mirrors: Sequence[AptMirror]) -> list[tuple[str, str, str]]:
+    """Return address, user and password for each ``machine`` of a file with apt's logins (apt_auth.conf(5)).
+
+    apt takes the first machine whose address begins like that of a file: one that ends in ``/`` is for no other mirror
+    on the server. apt of before 2020, as in Ubuntu 18.04, knows machines without a scheme alone; later ones use those
+    for https only.
+    """
+    found = [(f"{each.address}/", *each.login) for each in mirrors if each.login]
+    return [
+        (machine, user, password)
+        for address, user, password in found
+        for machine in (address, address.partition("://")[2])
+    ]
+
+
 def auth_conf(mirrors: Sequence[AptMirror]) -> str:
-    """Return the logins of mirrors as a file for apt (apt_auth.conf(5)): apt writes the ones in addresses into logs."""
-    logins = ((each.address, *each.login) for each in mirrors if each.login)
-    return "".join(f"machine {address} login {user} password {password}\n" for address, user, password in logins)
+    """Return the logins of mirrors as a file for apt: apt writes the ones in addresses into logs."""
+    return "".join(f"machine {address} login {user} password {word}\n" for address, user, word in logins(mirrors))
 
 
 def _escaped(text: str) -> str:

@@ -15,8 +15,9 @@ from build.errors import NetworkError
 from build.system.certificates import VARIABLES, describe_ca_bundle
 from build.system.proxies import PROXY_FIX, PROXY_LOGIN_FIX
 
-#: ``user:password@``, wherever it is: what is no address may have one too.
-_LOGIN = re.compile(r"[^\s/'\"`@]+:[^\s/'\"`@]*@")
+#: All up to the last ``@`` of a word: a password that is not escaped may contain ``/`` and ``@``. Behind ``://``
+#: anything is a login, without it ``user:password@`` is.
+_LOGIN = re.compile(r"(?<=://)[^\s'\"`]*@|[^\s/'\"`@]+:(?!//)[^\s'\"`]*@")
 #: Words of Python's http.client about a proxy that refuses a tunnel.
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
 
@@ -101,9 +102,13 @@ def shown(url: str) -> str:
     """A URL as it may be printed: without user, password and query, which may hold secrets; not what is no URL."""
     try:
         parts = urlsplit(url)
+        if "@" in f"{parts.path}{parts.query}{parts.fragment}":  # a login that is not escaped, or without a scheme
+            scheme = f"{parts.scheme}://" if "://" in url else ""
+            parts = urlsplit(f"{scheme}****@{url.rpartition('@')[2]}")
+            return parts._replace(query="", fragment="").geturl()
     except ValueError:
         return "(not an address)"
-    return without_logins(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl())
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
 
 
 def without_logins(text: str) -> str:

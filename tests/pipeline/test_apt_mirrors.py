@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import urllib.error
@@ -27,7 +28,7 @@ from tests.unit.http_servers import Answer, PreparedServer, Request, guarded, se
 
 pytestmark = pytest.mark.network
 
-LOGIN = "mirror-user:mirror%26password"
+LOGIN = "mirror-user:mirror%26password%5Cn"
 #: Port 9 of this machine: nothing listens there. What goes there instead of to the mirror fails.
 NOWHERE = "http://127.0.0.1:9"
 
@@ -125,11 +126,18 @@ def test_a_build_installs_packages_from_the_mirror(mirror: PreparedServer, tmp_p
         file for file in root.rglob("*") if file.is_file() and not file.is_symlink() and secrets not in file.parents
     ]
     assert [file for file in files if b"mirror-user" in file.read_bytes()] == []
-    (secrets / "network").write_text(secret.replace("mirror&password", "other"), encoding="utf-8")
+    (secrets / "network").write_text(secret.replace("mirror&password\\n", "other"), encoding="utf-8")
     refused = install(root, "hello")
     assert refused.returncode != 0
     assert "401  Unauthorized" in refused.stderr
-    for output in (done, refused):
+    # A base may have logins of its own.
+    of_machine = apt_mirrors.auth_conf(apt_mirrors.from_environment())
+    (root / "etc" / "apt" / "auth.conf").write_text(of_machine, encoding="utf-8")
+    (secrets / "network").write_text(re.sub("(?m)^.*APT_LOGINS=.*$", "", secret), encoding="utf-8")
+    shutil.rmtree(root / "run" / "mirrors")  # of the step that failed, which a build throws away
+    with_own = install(root, "hello")
+    assert with_own.returncode == 0, with_own.stderr
+    for output in (done, refused, with_own):
         assert "password" not in output.stdout + output.stderr
 
 

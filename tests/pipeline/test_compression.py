@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import tarfile
+import uuid
+from types import SimpleNamespace
+from typing import cast
 
 import docker
 import pytest
 
+from build.builder import compression
+from build.engine.built import BuiltImage
 from build.engine.connect import Connection
+from build.images.recipe import Recipe
+from build.matrix.values import Compression
+from build.registry.address import parse
 from tests.conftest import Checkout
 from tests.pipeline.helpers import local_image, reference
 from tests.pipeline.rows import MINIMAL
@@ -60,3 +69,41 @@ def test_a_change_of_the_choice_makes_the_image_again_with_the_same_content(
     elsewhere = checkout.run(*arguments, env={"REGISTRY": "other.example"})
     assert elsewhere.code == 0, elsewhere.text
     assert local_image(client, checkout, MINIMAL).id == zstd.id, "the same recipe and compression gave another image"
+
+
+def test_what_one_registry_has_says_nothing_about_another(connection: Connection) -> None:
+    """Notes about an image without content, so that nothing is built."""
+    client, repository = connection.client, f"compression-{uuid.uuid4().hex}"
+    engine = dataclasses.replace(connection.engine, containerd_store=True)
+    recipe = Recipe(inputs={})
+    empty = io.BytesIO()
+    tarfile.open(fileobj=empty, mode="w").close()
+    client.api.import_image_from_data(empty.getvalue(), repository=repository, tag=recipe.tag)
+    image_id = str(client.images.get(f"{repository}:{recipe.tag}").id)
+    built = cast(
+        BuiltImage,
+        SimpleNamespace(
+            image=SimpleNamespace(variant=SimpleNamespace(repository=repository)),
+            recipe=recipe,
+            local=SimpleNamespace(id=image_id),
+        ),
+    )
+
+    def fits(registry: str, choice: Compression) -> bool:
+        return compression.fits(client, engine, built, choice, parse(registry))
+
+    try:
+        compression.note(client, repository, recipe.tag, image_id, "zstd")
+        compression.note_present(client, repository, recipe.tag, image_id, parse("old.example"))
+        assert fits("old.example", "gzip"), "an image that the registry has is made again"
+        assert not fits("other.example", "gzip"), "a zstd image passes as gzip"
+        assert fits("other.example", "zstd")
+        compression.note(client, repository, recipe.tag, image_id, "gzip")
+        assert (fits("other.example", "gzip"), fits("other.example", "zstd")) == (True, False)
+        compression.note(client, repository, recipe.tag, image_id, "")
+        assert fits("other.example", "gzip"), "an unknown compression changes what is known"
+        compression.note(client, repository, recipe.tag, image_id, "gzip and zstd")
+        assert not fits("other.example", "gzip")
+    finally:
+        for tag in client.images.get(image_id).tags:
+            client.images.remove(tag)

@@ -118,7 +118,7 @@ def test_tags_move_when_all_images_are_there_and_tested(there: Running, tmp_path
     assert done.code == 0, done.one_screen()
     assert [(row["status"], row["digest"]) for row in json.loads(done.out)] == [("moved", each) for each in digests]
     assert machine.latest() == digests
-    assert all(f"- {each.name}" in machine.summary.read_text() for each in (one, two)), "it has no release notes"
+    assert all(f"- `{each.name}`" in machine.summary.read_text() for each in (one, two)), "it has no release notes"
 
     again = machine.run("publish", "--tags-only", "--github", "--group", "default", "--json")
     assert {row["status"] for row in json.loads(again.out)} == {"already published"}

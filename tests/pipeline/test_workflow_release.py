@@ -26,7 +26,7 @@ from tests.pipeline.registries import Running
 from tests.pipeline.rows import BASE_NAME
 from tests.workflows import Run, load, read_outputs
 
-pytestmark = [pytest.mark.engine, pytest.mark.alone, pytest.mark.usefixtures("bases_here")]
+pytestmark = [pytest.mark.engine, pytest.mark.alone, pytest.mark.thorough, pytest.mark.usefixtures("bases_here")]
 
 #: Runs a session as nox does, without an environment of its own for each clone.
 NOX = f"""#!/bin/sh

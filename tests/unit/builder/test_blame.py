@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from build.bases import bootstrap_failure
 from build.builder import blame
 from build.builder.buildx_log import Failure
 from build.errors import BuildError, NetworkError
@@ -73,6 +76,29 @@ def test_an_index_that_the_build_does_not_reach_is_a_failure_of_the_network(tmp_
         assert type(failure) is kind
         assert failure.exit_code == code
         assert failure.what.startswith("its layer numpy-2.4.6 failed")
+
+
+REFUSED = """\
+error: Failed to fetch: `https://index.example/simple/numpy/`
+  Caused by: HTTP status client error ({status}) for url (https://index.example/simple/numpy/)
+"""
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("401 Unauthorized", "the package index https://index.example/simple/numpy/ asks for a login"),
+        ("403 Forbidden", "refuses (403 Forbidden)"),
+        ("407 Proxy Authentication Required", "the proxy for index.example asks for a login"),
+    ],
+)
+def test_an_index_that_refuses_is_not_taken_for_a_mirror_of_apt(status: str, words: str, tmp_path: Path) -> None:
+    lines = REFUSED.format(status=status)
+    failure = blame.failure_of(PROJECT, LEFT[ON_13], Failure(target=ON_13, stage="numpy-2.4.6", lines=lines), tmp_path)
+    assert isinstance(failure, NetworkError)
+    assert words in failure.what
+    assert "APT_MIRRORS" not in str(failure.fix)
+    assert bootstrap_failure.refusal(lines) is None
 
 
 APT_REFUSED = "E: Failed to fetch http://mirror.example/debian/dists/bookworm/InRelease  401  Unauthorized [IP: ::1 80]"

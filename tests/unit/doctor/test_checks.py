@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from build.doctor import bootstrap, certificates, disk, engine, index, prefixes, wheels
+from build.doctor import bootstrap, build_network, certificates, disk, engine, index, prefixes, wheels
 from build.doctor.checks import Check, run_all
 from build.doctor.finding import Finding, ok
 from build.doctor.setting import Setting
@@ -182,3 +182,17 @@ def test_a_builder_that_does_not_exist_is_missing(tmp_path: Path, monkeypatch: p
     (found,) = engine.check_builder(embedded)
     assert (found.state, found.fix) == ("warning", "unset BUILDX_BUILDER, or name a registry")
     assert found.text.endswith("the engine builds")
+
+
+def test_the_proxies_and_mirrors_that_builds_do_not_get_are_named() -> None:
+    def states(**environ: str) -> list[tuple[str, str]]:
+        found = build_network.check(dataclasses.replace(SETTING, environ=environ))
+        return [(finding.state, finding.text) for finding in found]
+
+    mirrors = "http://a.example/debian=file:///srv/debian"
+    assert states(no_proxy=".example") == []
+    assert states(HTTPS_PROXY="user:secret@proxy.example:1") == [("ok", "builds use http://proxy.example:1")]
+    ((state, text),) = states(HTTPS_PROXY="http://user:secret@127.0.0.1:1", INFERENCE_IMAGES_APT_MIRRORS=mirrors)
+    assert state == "warning"
+    assert text.startswith("builds do not use http://127.0.0.1:1, file:///srv/debian: ")
+    assert states(BUILD_NETWORK="a=b", https_proxy="http://127.0.0.1")[0][0] == "ok"

@@ -88,6 +88,16 @@ def test_the_default_index_is_searched_last() -> None:
     )
 
 
+def test_addresses_and_directories_are_as_uv_writes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "it's here"
+    folder.mkdir()
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "https://user:it's a secret@default.example/simple")
+    monkeypatch.setenv("UV_FIND_LINKS", str(folder))
+    found = package_index.configured()
+    assert found.indexes == ("https://user:it's%20a%20secret@default.example/simple",)
+    assert [str(link) for link in found.links] == [str(folder)]
+
+
 def test_an_invalid_configuration_of_uv_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "uv.toml").write_text("index = 3\n")
     monkeypatch.setenv("UV_CONFIG_FILE", str(tmp_path / "uv.toml"))

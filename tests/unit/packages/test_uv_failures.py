@@ -218,6 +218,25 @@ def test_an_address_that_is_no_index(tmp_path: Path) -> None:
     assert reason.what == f"http://{server.host}/simple/demo/ is not a page of a package index"
 
 
+def test_a_build_that_uses_no_index(tmp_path: Path) -> None:
+    """uv would take its default index otherwise, so that `image/scripts/install-layer` has it use none."""
+    (tmp_path / "wheels").mkdir()
+    done = subprocess.run(
+        [
+            *(uv.find_uv_bin(), "pip", "install", "--no-config", "--no-index", "--no-deps", "demo==1.0"),
+            *("--target", tmp_path / "to", "--python", sys.executable),
+        ],
+        env={**os.environ, "UV_FIND_LINKS": str(tmp_path / "wheels")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    reason = uv_failures.explain(done.stderr, [], locked=True, in_build=True)
+    assert reason is not None
+    assert reason.what.startswith("builds reach no package index")
+    assert uv_failures.explain(done.stderr, [], locked=True) is None
+
+
 def test_requirements_that_contradict_each_other_are_no_failure_of_an_index(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("demo==1.0\ndemo==2.0\n", encoding="utf-8")
     done = subprocess.run(
