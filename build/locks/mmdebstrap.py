@@ -12,20 +12,21 @@ import shlex
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from build.system import apt_mirrors, proxies
 from build.system.certificates import ca_bundle
 
 _USE_MIRRORS = """
 cp --preserve "$1/etc/apt/sources.list" "$1/etc/apt/sources.list.usual"
-sed --in-place --regexp-extended --file={script} "$1/etc/apt/sources.list"
+sed --in-place --regexp-extended --expression={commands} "$1/etc/apt/sources.list"
 """
 #: mmdebstrap removes this configuration at its end. Its apt reads files as root.
 _CONFIGURE = """
 printf '%s "%s";\n' {name} {value} >> "$MMDEBSTRAP_APT_CONFIG"
 """
-_USE_ARCHIVE = 'mv "$1/etc/apt/sources.list.usual" "$1/etc/apt/sources.list"'
+#: Where apt looks for logins by itself, in the root file system.
+_LOGINS = "/etc/apt/auth.conf"
+_USE_ARCHIVE = f'mv "$1/etc/apt/sources.list.usual" "$1/etc/apt/sources.list" && rm -f "$1{_LOGINS}"'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,20 +56,18 @@ def access(environ: Mapping[str, str] = os.environ) -> Iterator[Access]:
     if not mirrors:
         yield Access(environment=environment)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        script = Path(folder, "mirrors.sed")
-        script.write_text(apt_mirrors.sed_script(mirrors), encoding="utf-8")
-        hook = _USE_MIRRORS.format(script=shlex.quote(str(script)))
-        logins, bundle = apt_mirrors.auth_conf(mirrors), ca_bundle(environ)
-        if logins:
-            file = Path(folder, "auth.conf")
-            file.touch(mode=0o600)
-            file.write_text(logins, encoding="utf-8")
-            hook += _CONFIGURE.format(name="Dir::Etc::netrc", value=shlex.quote(str(file)))
-        if bundle:
-            hook += _CONFIGURE.format(name="Acquire::https::CAInfo", value=shlex.quote(str(bundle)))
+    hook = _USE_MIRRORS.format(commands=shlex.quote(apt_mirrors.sed_script(mirrors)))
+    if bundle := ca_bundle(environ):
+        hook += _CONFIGURE.format(name="Acquire::https::CAInfo", value=shlex.quote(str(bundle)))
+    # Without root, hooks run as another user, who cannot read a private file of this one; uploads are read by this one.
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
+        file.write(apt_mirrors.auth_conf(mirrors))
+        file.flush()
         yield Access(
-            options=(f"--setup-hook=set -e; {hook}",),
+            options=(
+                f"--setup-hook=upload {shlex.quote(file.name)} {_LOGINS}",
+                f"--setup-hook=set -e; {hook}",
+            ),
             kept_options=(f"--customize-hook={_USE_ARCHIVE}",),
             environment=environment,
         )
