@@ -248,7 +248,7 @@ def _node(text: str) -> _Node:
 
 
 def _value(key: str, text: str) -> str:
-    """Return the first value of a key; empty if there is none."""
+    """Return the first value of a key; empty if the text does not have the key."""
     found = re.search(rf"^{key}:[ \t]*(\S.*?)[ \t]*$", text, re.MULTILINE | re.IGNORECASE)
     return found[1] if found else ""
 

@@ -58,7 +58,7 @@ def split(text: str) -> tuple[Folder, str | None]:
     """Read ``oci:PATH`` or ``oci:PATH:NAME``; as for ``skopeo``, the path ends at the first colon.
 
     Returns:
-        The folder, and the name in it; None if there is none.
+        The folder, and the name in it; None without a name.
 
     Raises:
         UsageError: It names no folder.

@@ -94,10 +94,11 @@ def scratch(parent: Path, prefix: str) -> Iterator[Path]:
         finally:
             # After Ctrl-C, a thread may still be writing: what it adds meanwhile is removed too.
             until = time.monotonic() + _PATIENCE
-            shutil.rmtree(folder, ignore_errors=True)
-            while folder.exists() and time.monotonic() < until:
-                time.sleep(0.05)
+            while True:
                 shutil.rmtree(folder, ignore_errors=True)
+                if not folder.exists() or time.monotonic() > until:
+                    break
+                time.sleep(0.05)
 
 
 @contextlib.contextmanager

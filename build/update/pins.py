@@ -137,7 +137,7 @@ def _newest(matrix: Matrix, variants: Sequence[Variant], images: Sequence[Varian
     """Return for each image the numbers of the newest version of its framework on its base.
 
     Only images for a CPU count if it is for one, and for a GPU: an image with another CUDA version succeeds it, too.
-    So do images that are excluded: somebody decided that there is none.
+    So do images that are excluded: somebody decided against them.
     """
     cells = [(each.framework, each.version, each.base, each.device) for each in product(matrix)]
     cells += [(each.framework, each.version, each.base_name, each.device) for each in variants if each.version]

@@ -2,8 +2,7 @@
 
 Images with the same foundation share the results of those tests (marked ``depends("base")`` in ``tests/images``). They
 run in one image, and are remembered by the foundation's digest: in ``.pipeline/reports/foundations/``, and next to the
-base in the registry (`build.publish.foundations`). Other images of it
-list them with the name of the image in which they ran.
+base in the registry (`build.publish.foundations`). The reports of its other images name the image in which they ran.
 """
 
 from __future__ import annotations
@@ -41,6 +40,15 @@ class FoundationResult(BaseModel):
     failed: tuple[str, ...] = ()
     #: What all images of the foundation have in common, as that image has it: part → digest (`events.Completed`).
     server_parts: Mapping[str, str] = Field(default_factory=dict)
+
+    def differing_parts(self, others: Mapping[str, str]) -> list[str]:
+        """Return the names of the parts that another image does not have in common with the image of this result.
+
+        Args:
+            others: The parts of the other image. The result counts for it only if none differs.
+        """
+        parts = sorted({*others, *self.server_parts})
+        return [part for part in parts if others.get(part) != self.server_parts.get(part)]
 
 
 def digest_of(built: BuiltImage) -> str | None:
@@ -91,7 +99,7 @@ def result_of(
     Args:
         digest: The foundation's.
         target: The image in which they ran.
-        checks: They.
+        checks: The tests, which passed or were skipped.
         suite: The hash of the tests.
         server_parts: What all images of the foundation have in common, as this image has it.
         failed: The digests of images in which they failed.

@@ -121,12 +121,7 @@ def with_foundation(result: VerifyResult, shared: FoundationResult) -> VerifyRes
 
     They count only where both images have the same server and settings: what differs is a failure.
     """
-    differ = sorted(
-        part
-        for part in {*result.server_parts, *shared.server_parts}
-        if result.server_parts.get(part) != shared.server_parts.get(part)
-    )
-    if differ:
+    if differ := shared.differing_parts(result.server_parts):
         reason = f"other than in {shared.image}, where the tests of the base and the server ran: {', '.join(differ)}"
         return replace(result, failures=(*result.failures, Outcome(test="same server and settings", reason=reason)))
     if shared.image_id == result.image_id:

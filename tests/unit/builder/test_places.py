@@ -1,4 +1,4 @@
-"""Where images are kept: what bake is told, and how failures of a builder without an image store are explained."""
+"""Where images are kept: the overrides for bake, and how failures of a builder without an image store are explained."""
 
 from __future__ import annotations
 
