@@ -76,7 +76,8 @@ def python(session: nox.Session, *arguments: str) -> None:
     session.run(
         PYTHON,
         *("-m", *arguments),
-        env={"PATH": path},
+        # Without bytecode, which some environments switch off, a command takes twice as long to start.
+        env={"PATH": path, "PYTHONDONTWRITEBYTECODE": ""},
         interrupt_timeout=PATIENCE,
         terminate_timeout=PATIENCE,
     )

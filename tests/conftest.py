@@ -169,6 +169,10 @@ def copy_checkout(target: Path) -> Checkout:
         if (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
+    # Without their bytecode the first command would compile all modules again.
+    for file in [*ROOT.glob("build/**/__pycache__/*.pyc"), *ROOT.glob("tests/images/__pycache__/*.pyc")]:
+        (target / file.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, target / file.relative_to(ROOT))
     for name in ("rootfs", "builder", "tools", "wheels"):
         source = ROOT / ".pipeline" / name
         if source.is_dir():
