@@ -16,7 +16,7 @@ from tests.conftest import Checkout, interrupt, wait_until
 from tests.pipeline.helpers import change_recipes
 from tests.pipeline.rows import MINIMAL, PYTORCH
 
-pytestmark = [pytest.mark.engine, pytest.mark.alone, pytest.mark.usefixtures("bases_here", "registry_port")]
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("bases_here", "registry_port")]
 
 
 def remote_tags(name: str) -> dict[str, str | None]:
@@ -29,6 +29,7 @@ def remote_tags(name: str) -> dict[str, str | None]:
 
 
 @pytest.mark.network
+@pytest.mark.alone
 def test_pipeline_publishes_the_default_group_and_a_second_run_sends_nothing(checkout: Checkout) -> None:
     listed = checkout.run("list", "--group", "default", "--json")
     rows = json.loads(listed.out)
