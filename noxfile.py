@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nox
@@ -186,12 +187,12 @@ def lint(session: nox.Session) -> None:
     except (OSError, subprocess.CalledProcessError):
         session.error("git cannot list the files here: lint needs git and a clone")
     failed = []
-    for name, arguments in named.items():
-        session.log(f"lint: {name}")
-        try:
-            session.run(*tool(*arguments), external=True, silent=False, log=False)
-        except CommandFailed:
-            failed.append(name)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for name, done in zip(named, pool.map(run_check, named.values())):
+            session.log(f"lint: {name}")
+            print(done.stdout, end="", flush=True)
+            if done.returncode:
+                failed.append(name)
     try:
         actionlint(session)
     except CommandFailed:
@@ -200,9 +201,19 @@ def lint(session: nox.Session) -> None:
         session.error(f"failed: {', '.join(failed)}")
 
 
-def tool(name: str, *arguments: str) -> tuple[str, ...]:
-    """Return the command of a program in the environment."""
-    return (str(Path(PYTHON).with_name(name)), *arguments)
+def run_check(arguments: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    """Run a check of `lint`, a program in the environment, and return what it printed."""
+    program = str(Path(PYTHON).with_name(arguments[0]))
+    colour = {"FORCE_COLOR": "1"} if sys.stdout.isatty() else {}
+    return subprocess.run(
+        [program, *arguments[1:]],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **colour},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
 
 
 @nox.session
