@@ -188,7 +188,7 @@ def lint(session: nox.Session) -> None:
         session.error("git cannot list the files here: lint needs git and a clone")
     failed = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for name, done in zip(named, pool.map(run_check, named.values())):
+        for name, done in zip(named, pool.map(run_check, named.values()), strict=True):
             session.log(f"lint: {name}")
             print(done.stdout, end="", flush=True)
             if done.returncode:
@@ -238,11 +238,12 @@ def tests(session: nox.Session) -> None:
         python(session, "pytest", *session.posargs)
         return
     lint(session)
-    unit_tests(session)
-    # The main job is among those that run alone: it makes what the others need.
-    alone = ("-m", "alone")
-    others = ("-m", "not alone and (engine or network or pipeline)", "--numprocesses=auto", "--dist=loadfile")
-    for selection in (alone, others):
-        python(
-            session, "pytest", "tests/unit", "tests/project", "tests/pipeline", *selection, "--durations=15", *options
-        )
+    # Files at a time, in the order of tests/pipeline/conftest.py: the longest first, the unit tests at the end.
+    side_by_side = ("--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder")
+    folders = ("tests/unit", "tests/project", "tests/pipeline")
+    for selection in (
+        (*folders, "-m", "not alone and not verifies", *side_by_side),
+        ("tests/pipeline", "-m", "alone"),
+        ("tests/pipeline", "-m", "verifies and not alone", *side_by_side),
+    ):
+        python(session, "pytest", *selection, "--durations=40", "--durations-min=1", *options)

@@ -37,7 +37,7 @@ from tests.pipeline.registries import BLOBS, Running, names_in, running
 from tests.pipeline.rows import BASE_NAME, MINIMAL, SKLEARN
 from tests.registry_proxy import Fault, Kind, kind_of, registry_proxy, status
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.verifies]
 
 #: The tests remove images from the engine: names and recipes of their own keep them from other tests' images.
 NAMESPACE = "plans"
