@@ -29,6 +29,8 @@ from build.variants.select import Selection
 ROOT = Path(__file__).resolve().parent.parent
 #: Where a checkout remembers the results of foundations (`build.verify.foundation`).
 FOUNDATIONS = Path(".pipeline/reports/foundations")
+#: Files that no command reads: a quarter of all, and each test has a checkout of its own.
+NOT_COPIED = ("tests/unit/", "tests/project/", "tests/pipeline/", "tests/user_code/")
 
 
 # Background jobs of a shell ignore Ctrl-C, and so do the processes that they start; the tests of Ctrl-C need it.
@@ -157,7 +159,7 @@ def interrupt(process: subprocess.Popen[str], *, seconds: float = 60) -> Ran:
 
 
 def copy_checkout(target: Path) -> Checkout:
-    """Copy the files that git tracks or would track, and link those that were bootstrapped."""
+    """Copy the files that git tracks or would track and that commands read, and link those that were bootstrapped."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -166,7 +168,7 @@ def copy_checkout(target: Path) -> Checkout:
         check=True,
     ).stdout
     for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
+        if not name.startswith(NOT_COPIED) and (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
     # Without their bytecode the first command would compile all modules again.
