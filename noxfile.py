@@ -238,12 +238,14 @@ def tests(session: nox.Session) -> None:
         python(session, "pytest", *session.posargs)
         return
     lint(session)
-    # Files at a time, in the order of tests/pipeline/conftest.py: the longest first, the unit tests at the end.
-    side_by_side = ("--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder")
+    # A worker takes a file at a time, in the order of tests/pipeline/conftest.py.
+    by_file = ("--dist=loadfile", "--no-loadscope-reorder")
+    # Most tests wait for the engine, the index or a registry now and then: one more than CPUs.
+    more = f"--numprocesses={(os.cpu_count() or 1) + 1}"
     folders = ("tests/unit", "tests/project", "tests/pipeline")
     for selection in (
-        (*folders, "-m", "not alone and not verifies", *side_by_side),
+        (*folders, "-m", "not alone and not verifies", more, *by_file),
         ("tests/pipeline", "-m", "alone"),
-        ("tests/pipeline", "-m", "verifies and not alone", *side_by_side),
+        ("tests/pipeline", "-m", "verifies and not alone", "--numprocesses=auto", *by_file),
     ):
         python(session, "pytest", *selection, "--durations=40", "--durations-min=1", *options)
