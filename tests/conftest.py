@@ -233,12 +233,18 @@ def registry_image(connection: Connection, bases_here: None) -> str:
 
 @pytest.fixture(scope="session")
 def bases_here(connection: Connection) -> None:
-    """Bootstrap the bases of the default group, once, in this checkout."""
+    """Bootstrap the bases of the default group, once, in this checkout, and build the smallest images on them.
+
+    If two clones that know nothing of each other load a new base into the engine at once, it refuses one of them.
+    """
     opened = project.open_project(repository())
-    bases = {variant.base_name for variant in opened.select(Selection(group="default"))}
+    bases = sorted({variant.base_name for variant in opened.select(Selection(group="default"))})
+    cpu = [each for each in opened.variants if each.framework == "minimal" and each.device == "cpu"]
+    smallest = [each.name for each in cpu if each.base_name in bases]
     with this_checkout():
-        done = Checkout(root=ROOT).run("bases", *(f"--base={name}" for name in sorted(bases)))
-    assert done.code == 0, done.text
+        for arguments in (("bases", *(f"--base={name}" for name in bases)), ("build", *smallest)):
+            done = Checkout(root=ROOT).run(*arguments)
+            assert done.code == 0, done.text
 
 
 def this_checkout() -> FileLock:
