@@ -42,7 +42,7 @@ def test_the_default_group_is_built(checkout: Checkout, engine_client: docker.Do
     rows = json.loads(checkout.run("list", "--group", "default", "--json").out)
     without = left_out(checkout.run("build", "--group", "default"))
     for name in {row["name"] for row in rows} - set(without):
-        assert local_image(engine_client, checkout, name).labels["inference-images.image"] == name
+        assert dict(local_image(engine_client, checkout, name).labels)["inference-images.image"] == name
 
 
 @pytest.mark.network
