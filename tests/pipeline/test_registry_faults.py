@@ -144,7 +144,7 @@ STAYING: dict[str, tuple[Effect, str, str]] = {
     "lost answer": (lost_answer(), "cannot be reached or stopped answering", "reset by peer"),
 }
 
-#: Of the faults that the client treats alike, CI has one for each kind, and all for a kind that reads and one that writes.
+#: Of faults that the client treats alike, CI has one for each kind, and all for one that reads and one that writes.
 ALIKE = ("429, 12.5ms", "502", "504")
 WITH_ALL: tuple[Kind, ...] = ("manifest read", "tag write")
 
