@@ -29,12 +29,13 @@ from tests.pipeline.rows import MINIMAL
 from tests.pipeline.small_project import MATRIX, RELEASES, Prepared
 from tests.unit.http_servers import serving
 
-#: The files that begin: first the main job, whose images the others find built, and two files that need no image;
+#: The files that begin: first the main job, whose images the others find built, and files that need no image;
 #: then the longest, so that no worker goes on for minutes when the others have finished.
 FIRST = (
     "test_main_job.py",
     "test_impossible_cells.py",
     "test_own_engine.py",
+    "test_update.py",
     "test_build.py",
     "test_seed.py",
     "test_docs.py",
@@ -43,7 +44,6 @@ FIRST = (
     "test_registry_faults.py",
     "test_releases.py",
     "test_bad_input.py",
-    "test_update.py",
     "test_verify.py",
     "test_diff.py",
     "test_promote.py",
