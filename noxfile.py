@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nox
@@ -186,12 +187,12 @@ def lint(session: nox.Session) -> None:
     except (OSError, subprocess.CalledProcessError):
         session.error("git cannot list the files here: lint needs git and a clone")
     failed = []
-    for name, arguments in named.items():
-        session.log(f"lint: {name}")
-        try:
-            session.run(*tool(*arguments), external=True, silent=False, log=False)
-        except CommandFailed:
-            failed.append(name)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for name, done in zip(named, pool.map(run_check, named.values()), strict=True):
+            session.log(f"lint: {name}")
+            print(done.stdout, end="", flush=True)
+            if done.returncode:
+                failed.append(name)
     try:
         actionlint(session)
     except CommandFailed:
@@ -200,9 +201,19 @@ def lint(session: nox.Session) -> None:
         session.error(f"failed: {', '.join(failed)}")
 
 
-def tool(name: str, *arguments: str) -> tuple[str, ...]:
-    """Return the command of a program in the environment."""
-    return (str(Path(PYTHON).with_name(name)), *arguments)
+def run_check(arguments: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    """Run a check of `lint`, a program in the environment, and return what it printed."""
+    program = str(Path(PYTHON).with_name(arguments[0]))
+    colour = {"FORCE_COLOR": "1"} if sys.stdout.isatty() else {}
+    return subprocess.run(
+        [program, *arguments[1:]],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **colour},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
 
 
 @nox.session
@@ -227,11 +238,14 @@ def tests(session: nox.Session) -> None:
         python(session, "pytest", *session.posargs)
         return
     lint(session)
-    unit_tests(session)
-    # The main job is among those that run alone: it makes what the others need.
-    alone = ("-m", "alone")
-    others = ("-m", "not alone and (engine or network or pipeline)", "--numprocesses=auto", "--dist=loadfile")
-    for selection in (alone, others):
-        python(
-            session, "pytest", "tests/unit", "tests/project", "tests/pipeline", *selection, "--durations=15", *options
-        )
+    # A worker takes a file at a time, in the order of tests/pipeline/conftest.py.
+    by_file = ("--dist=loadfile", "--no-loadscope-reorder")
+    # Most tests wait for the engine, the index or a registry now and then: one more than CPUs.
+    more = f"--numprocesses={(os.cpu_count() or 1) + 1}"
+    folders = ("tests/unit", "tests/project", "tests/pipeline")
+    for selection in (
+        (*folders, "-m", "not alone and not verifies", more, *by_file),
+        ("tests/pipeline", "-m", "alone"),
+        ("tests/pipeline", "-m", "verifies and not alone", "--numprocesses=auto", *by_file),
+    ):
+        python(session, "pytest", *selection, "--durations=40", "--durations-min=1", *options)

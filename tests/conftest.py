@@ -29,6 +29,8 @@ from build.variants.select import Selection
 ROOT = Path(__file__).resolve().parent.parent
 #: Where a checkout remembers the results of foundations (`build.verify.foundation`).
 FOUNDATIONS = Path(".pipeline/reports/foundations")
+#: Files that no command reads: a quarter of all, and each test has a checkout of its own.
+NOT_COPIED = ("tests/unit/", "tests/project/", "tests/pipeline/", "tests/user_code/")
 
 
 # Background jobs of a shell ignore Ctrl-C, and so do the processes that they start; the tests of Ctrl-C need it.
@@ -157,7 +159,7 @@ def interrupt(process: subprocess.Popen[str], *, seconds: float = 60) -> Ran:
 
 
 def copy_checkout(target: Path) -> Checkout:
-    """Copy the files that git tracks or would track, and link those that were bootstrapped."""
+    """Copy the files that git tracks or would track and that commands read, and link those that were bootstrapped."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -166,7 +168,7 @@ def copy_checkout(target: Path) -> Checkout:
         check=True,
     ).stdout
     for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
+        if not name.startswith(NOT_COPIED) and (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
     # Without their bytecode the first command would compile all modules again.
@@ -231,12 +233,18 @@ def registry_image(connection: Connection, bases_here: None) -> str:
 
 @pytest.fixture(scope="session")
 def bases_here(connection: Connection) -> None:
-    """Bootstrap the bases of the default group, once, in this checkout."""
+    """Bootstrap the bases of the default group, once, in this checkout, and build the smallest images on them.
+
+    If two clones that know nothing of each other load a new base into the engine at once, it refuses one of them.
+    """
     opened = project.open_project(repository())
-    bases = {variant.base_name for variant in opened.select(Selection(group="default"))}
+    bases = sorted({variant.base_name for variant in opened.select(Selection(group="default"))})
+    cpu = [each for each in opened.variants if each.framework == "minimal" and each.device == "cpu"]
+    smallest = [each.name for each in cpu if each.base_name in bases]
     with this_checkout():
-        done = Checkout(root=ROOT).run("bases", *(f"--base={name}" for name in sorted(bases)))
-    assert done.code == 0, done.text
+        for arguments in (("bases", *(f"--base={name}" for name in bases)), ("build", *smallest)):
+            done = Checkout(root=ROOT).run(*arguments)
+            assert done.code == 0, done.text
 
 
 def this_checkout() -> FileLock:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from build.commands import in_github
 from build.commands.options import PublishOptions, Session, publishing, selecting
 from build.commands.run import Chosen, checked, choose
 from build.commands.sharding import disk_option, shards_of
@@ -62,6 +61,8 @@ def plan(
     if summary is not None:
         _write(summary, output.to_markdown(made))
     if github:
+        from build.commands import in_github  # here: it loads what compares releases
+
         in_github.write_plan(made, divided, disk)
     if not (github and force):
         fail_if_unknown(made)

@@ -11,7 +11,6 @@ from rich.status import Status
 from build.builder import compression
 from build.builder.registry_image import build_registry
 from build.checkout.project import Project
-from build.commands import in_github
 from build.commands.options import PublishOptions, Session, publishing, selecting
 from build.commands.plan import fail_if_unknown, plan_of
 from build.commands.run import Run, checked, choose, find_images, opened
@@ -103,6 +102,8 @@ def _publish_tags(selection: Selection, options: PublishOptions, *, verbose: boo
     else:
         output.print_results(results, verbose=verbose)
     if github:
+        from build.commands import in_github  # here: it loads what compares releases
+
         in_github.write_release(results, plan.registry, project.matrix.project.namespace)
 
 

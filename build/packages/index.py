@@ -12,14 +12,12 @@ import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from email.message import Message
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
-from pypi_simple import ACCEPT_JSON_PREFERRED, DistributionPackage, ProjectPage
-from pypi_simple.errors import UnsupportedContentTypeError, UnsupportedRepoVersionError
 
 from build.errors import NetworkError, PipelineError
 from build.packages import index_logins, uv_configuration, uv_environment, uv_failures
@@ -33,10 +31,10 @@ from build.system.http_failures import (
     TimedOutError,
     shown,
 )
-from build.system.http_response import Response
 
-_JSON = "application/vnd.pypi.simple.v1+json"
-_HTML = ("application/vnd.pypi.simple.v1+html", "text/html")
+if TYPE_CHECKING:
+    from pypi_simple import DistributionPackage
+
 _NOT_FOUND = 404
 
 
@@ -130,57 +128,40 @@ class PackageIndex:
             self._problems[shown(key)] = failure
         except HttpError as failure:
             self._problems[shown(key)] = _explained(failure, key)
-        except (
-            OSError,  # a directory that does not exist
-            ValueError,
-            UnsupportedContentTypeError,
-            UnsupportedRepoVersionError,
-        ):
+        except (OSError, ValueError):  # a directory that does not exist; not such a page
             pass
         return None
 
     def _page(self, index: str, name: str) -> list[DistributionPackage]:
         """Return the files on an index's page of a distribution."""
+        from build.packages import index_pages  # here: most commands ask no index
+
         if index.startswith("file://"):
             folder = Path(unquote(urlsplit(index).path), name)
             if folder.is_dir():
-                page = ProjectPage.from_html(name, (folder / "index.html").read_bytes(), f"{folder.as_uri()}/")
-                return page.packages
+                return index_pages.of_html((folder / "index.html").read_bytes(), name, f"{folder.as_uri()}/")
             if not folder.parent.is_dir():
                 raise FileNotFoundError(folder.parent)
             return []
-        answer = self._client.read(f"{index.rstrip('/')}/{name}/", headers={"Accept": ACCEPT_JSON_PREFERRED})
-        return [] if answer.status == _NOT_FOUND else _parse(answer, name)
+        answer = self._client.read(f"{index.rstrip('/')}/{name}/", headers=index_pages.ACCEPT)
+        return [] if answer.status == _NOT_FOUND else index_pages.of_answer(answer, name)
 
     def _linked(self, link: Path | str, name: str) -> list[DistributionPackage]:
         """Return the files of a distribution in a directory or on a page of links."""
+        from build.packages import index_pages
+
         if isinstance(link, str) and link.startswith(("http://", "https://")):
-            packages = _parse(self._client.read(link), name)
+            packages = index_pages.of_answer(self._client.read(link), name)
         else:
             folder = Path(unquote(urlsplit(link).path) if isinstance(link, str) and "://" in link else link)
             html = "".join(f'<a href="{file.name}">{file.name}</a>' for file in sorted(folder.iterdir()))
-            packages = ProjectPage.from_html(name, html).packages
+            packages = index_pages.of_html(html, name)
         return [package for package in packages if package.project and canonicalize_name(package.project) == name]
 
 
 def _explained(failure: HttpError, place: str) -> PipelineError:
     reason = uv_failures.of_status(failure.status, place) if isinstance(failure, StatusError) else None
     return NetworkError(reason.what, fix=reason.fix) if reason else failure
-
-
-def _parse(answer: Response, name: str) -> list[DistributionPackage]:
-    """Return the files on a page, which is JSON (PEP 691) or HTML (PEP 503)."""
-    answer.raise_for_status()
-    header = Message()
-    header["Content-Type"] = answer.headers.get("Content-Type", "text/html")
-    content_type = header.get_content_type()
-    if content_type == _JSON:
-        return ProjectPage.from_json_data(answer.json(), answer.url).packages
-    if content_type in _HTML:
-        return ProjectPage.from_html(
-            name, answer.content, answer.url, from_encoding=header.get_content_charset()
-        ).packages
-    raise UnsupportedContentTypeError(answer.url, content_type)
 
 
 def configured(client: IndexClient | None = None) -> PackageIndex:

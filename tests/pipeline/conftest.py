@@ -29,10 +29,38 @@ from tests.pipeline.rows import MINIMAL
 from tests.pipeline.small_project import MATRIX, RELEASES, Prepared
 from tests.unit.http_servers import serving
 
+#: The files that begin: first the main job, whose images the others find built, and files that need no image;
+#: then the longest, so that no worker goes on for minutes when the others have finished.
+FIRST = (
+    "test_main_job.py",
+    "test_impossible_cells.py",
+    "test_own_engine.py",
+    "test_update.py",
+    "test_build.py",
+    "test_seed.py",
+    "test_docs.py",
+    "test_user_code.py",
+    "test_source_packages.py",
+    "test_registry_faults.py",
+    "test_releases.py",
+    "test_bad_input.py",
+    "test_verify.py",
+    "test_diff.py",
+    "test_promote.py",
+)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the main job first: it tests the bases of the default group two at a time, and later tests rely on that."""
-    items.sort(key=lambda item: item.path.name != "test_main_job.py")
+    """Mark the tests that use a tested image, and put the files into the order in which they should begin."""
+    for item in items:
+        if "verified" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.verifies)
+
+    def place(item: pytest.Item) -> tuple[int, bool]:
+        name = item.path.name
+        return FIRST.index(name) if name in FIRST else len(FIRST), not item.get_closest_marker("pipeline")
+
+    items.sort(key=place)
 
 
 @pytest.fixture

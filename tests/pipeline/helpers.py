@@ -37,8 +37,9 @@ def change_recipes(checkout: Checkout) -> None:
 def reference(checkout: Checkout, name: str) -> str:
     """Return the reference, with the recipe's tag, of an image as a checkout builds it."""
     project = open_project(checkout.paths)
-    recipes = image_recipes.of(project, project.images([project.variant(name)])).known
-    return f"azureml/{name}:{recipes[name].tag}"
+    variant = project.variant(name)
+    recipes = image_recipes.of(project, project.images([variant])).known
+    return f"{variant.repository}:{recipes[name].tag}"
 
 
 def local_image(client: docker.DockerClient, checkout: Checkout, name: str) -> LocalImage:

@@ -79,6 +79,7 @@ def test_a_builder_without_a_store_gives_the_images_that_the_engine_builds(
     assert there.uploads() == len(layers) + len(names), "a shared layer was sent twice"
 
 
+@pytest.mark.verifies
 @pytest.mark.thorough
 def test_the_pipeline_publishes_what_a_builder_without_a_store_pushed(
     checkout: Checkout, engine_client: docker.DockerClient, far: RelayedBuilder, there: Running

@@ -28,7 +28,7 @@ from build.verify.reports import Report
 from tests.conftest import ROOT, Checkout, environment_of, take_port
 from tests.pipeline.rows import BASE, MINIMAL, SKLEARN
 
-pytestmark = [pytest.mark.engine, pytest.mark.network, pytest.mark.alone]
+pytestmark = [pytest.mark.engine, pytest.mark.network]
 
 #: Under these names Debian, Ubuntu, Google and Fedora install it.
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -109,25 +109,32 @@ def test_an_exclude_of_cells_whose_pins_conflict_is_still_needed(checkout: Check
 
 
 @pytest.mark.parametrize(
-    ("pin", "says"),
+    "reasons",
     [
-        ("scikit-learn==0.24.1", "scikit-learn 0.24.1 has no wheel for Python 3.11 (only for 3.6, 3.7, 3.8, 3.9)"),
-        ("onnxruntime==1.6.0", "onnxruntime 1.6.0 has no wheel for Python 3.11 (only for 3.6, 3.7, 3.8)"),
-        ("pywin32==308", "pywin32 308 has no wheel for Linux on x86_64"),
-        ("scikit-learn==99.9", "there is no scikit-learn 99.9"),
-        ("nvidia-cudnn-cu13==9.12.0.47", "nearest with a wheel for Python 3.11: 9.12.0.46"),
-        ("nvidia-cudnn-cu13>=9.25,<9.25.1", "nvidia-cudnn-cu13 9.25.0.15 was yanked"),
-        ("inference-images-has-no-such-package==1", "there is no distribution inference-images-has-no-such-package"),
+        {
+            "scikit-learn==0.24.1": "scikit-learn 0.24.1 has no wheel for Python 3.11 (only for 3.6, 3.7, 3.8, 3.9)",
+            "onnxruntime==1.6.0": "onnxruntime 1.6.0 has no wheel for Python 3.11 (only for 3.6, 3.7, 3.8)",
+            "pywin32==308": "pywin32 308 has no wheel for Linux on x86_64",
+        },
+        {
+            "scikit-learn==99.9": "there is no scikit-learn 99.9",
+            "nvidia-cudnn-cu13==9.12.0.47": "nearest with a wheel for Python 3.11: 9.12.0.46",
+            "nvidia-cudnn-cu13>=9.25,<9.25.1": "nvidia-cudnn-cu13 9.25.0.15 was yanked",
+            "inference-images-has-no-such-package==1": "there is no distribution inference-images-has-no-such-package",
+        },
     ],
+    ids=["wheels for others", "no such release"],
 )
-def test_the_reason_why_a_pin_cannot_be_met(checkout: Checkout, pin: str, says: str) -> None:
-    write(
-        checkout,
-        f'  example:\n    title: Example\n    versions: {{"1": {{contract: ["{pin}"], bases: [debian12-py311]}}}}\n',
+def test_the_reasons_why_pins_cannot_be_met(checkout: Checkout, reasons: dict[str, str]) -> None:
+    versions = "".join(
+        f'      "{number}": {{contract: ["{pin}"], bases: [debian12-py311]}}\n' for number, pin in enumerate(reasons)
     )
-    output = refused(checkout).err
-    assert says in output
-    assert f"where: {line_of(checkout, pin)} (frameworks.example" in output
+    write(checkout, f"  example:\n    title: Example\n    versions:\n{versions}")
+    cells = refused(checkout).err.split("| example-")
+    for number, (pin, reason) in enumerate(reasons.items()):
+        place = f"where: {line_of(checkout, pin)} (frameworks.example.versions.{number}."
+        of_pin = [cell for cell in cells if cell.startswith(f"{number}-")]
+        assert any(reason in cell and place in cell for cell in of_pin), f"{pin}: {of_pin}"
 
 
 def test_pins_that_conflict_are_reported_with_the_resolvers_reason(checkout: Checkout) -> None:

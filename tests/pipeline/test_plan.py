@@ -31,15 +31,17 @@ from build.registry.attachments import attach
 from build.registry.client import Client
 from build.registry.manifests import EMPTY, EMPTY_CONTENT, MANIFEST, descriptor, layers_of, to_manifest
 from build.verify import reports
-from tests.conftest import FOUNDATIONS, Checkout, link_foundations, take_port
-from tests.pipeline.helpers import local_image
-from tests.pipeline.registries import BLOBS, Running, running
+from tests.conftest import FOUNDATIONS, Checkout, copy_checkout, link_foundations, take_port
+from tests.pipeline.helpers import change_recipes, local_image
+from tests.pipeline.registries import BLOBS, Running, names_in, running
 from tests.pipeline.rows import BASE_NAME, MINIMAL, SKLEARN
 from tests.registry_proxy import Fault, Kind, kind_of, registry_proxy, status
 
-pytestmark = [pytest.mark.engine, pytest.mark.alone]
+pytestmark = [pytest.mark.engine, pytest.mark.verifies]
 
-REPOSITORY = f"azureml/{MINIMAL}"
+#: The tests remove images from the engine: names and recipes of their own keep them from other tests' images.
+NAMESPACE = "plans"
+REPOSITORY = f"{NAMESPACE}/{MINIMAL}"
 #: For commands that must not need an engine.
 NO_ENGINE = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
 
@@ -62,12 +64,24 @@ class Published:
 
 
 @pytest.fixture(scope="module")
-def published(verified: Checkout, engine_client: docker.DockerClient, registry_image: str) -> Iterator[Published]:
+def published(
+    engine_client: docker.DockerClient, registry_image: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Published]:
+    root = tmp_path_factory.mktemp("published") / "repository"
+    root.mkdir()
+    checkout = copy_checkout(root)
+    checkout.edit("matrix.yaml", "namespace: azureml\n", f"namespace: {NAMESPACE}\n")
+    change_recipes(checkout)
     with running(engine_client, registry_image) as registry:
-        made = Published(checkout=verified, registry=registry)
-        done = verified.run("publish", MINIMAL, env=made.environment)
-        assert done.code == 0, done.text
+        made = Published(checkout=checkout, registry=registry)
+        for command in ("build", "verify", "publish"):
+            done = checkout.run(command, MINIMAL, env=made.environment)
+            assert done.code == 0, done.text
         yield made
+    for name in names_in(engine_client):
+        if name.startswith(f"{NAMESPACE}/"):
+            engine_client.images.remove(name, force=True)
+    shutil.rmtree(root, ignore_errors=True)
 
 
 @pytest.fixture
@@ -314,15 +328,15 @@ def _released(published: Published) -> tuple[Registry, dict[str, str], Release]:
     assert done.code == 0, done.one_screen()
     registry = address.from_environment(environment)
     with Client(registry) as client:
-        release = records.read(client, "azureml/releases").release
+        release = records.read(client, f"{NAMESPACE}/releases").release
     assert release is not None
     return registry, environment, release
 
 
 def _record(client: Client, release: Release) -> None:
     manifest, content = releases.artifact(release)
-    client.put_artifact("azureml/releases", manifest, [EMPTY_CONTENT, content])
-    client.put_tag("azureml/releases", release.number, manifest)
+    client.put_artifact(f"{NAMESPACE}/releases", manifest, [EMPTY_CONTENT, content])
+    client.put_tag(f"{NAMESPACE}/releases", release.number, manifest)
 
 
 def test_pipeline_finishes_a_release_of_other_images(published: Published, fresh: Checkout) -> None:
@@ -332,15 +346,15 @@ def test_pipeline_finishes_a_release_of_other_images(published: Published, fresh
     document = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": []}
     other = to_manifest(document, MANIFEST)
     with Client(registry) as client:
-        client.put_artifact("azureml/other", other, [EMPTY_CONTENT])
-        image = replace(release.images[0], name="other", repository="azureml/other", digest=other.digest)
+        client.put_artifact(f"{NAMESPACE}/other", other, [EMPTY_CONTENT])
+        image = replace(release.images[0], name="other", repository=f"{NAMESPACE}/other", digest=other.digest)
         record = replace(release, images=(*release.images, image))
         _record(client, record)
-        assert client.digest("azureml/other", record.number) is None
+        assert client.digest(f"{NAMESPACE}/other", record.number) is None
         done = fresh.run("pipeline", MINIMAL, env={**environment, **NO_ENGINE})
         assert done.code == 0, done.one_screen()
         assert f"release {record.number}, whose publish was interrupted, is finished" in done.err
-        assert client.digest("azureml/other", record.number) == other.digest
+        assert client.digest(f"{NAMESPACE}/other", record.number) == other.digest
         again = fresh.run("pipeline", MINIMAL, env={**environment, **NO_ENGINE})
         assert (again.code, "is finished" in again.err) == (0, False), again.one_screen()
 

@@ -21,7 +21,7 @@ from build.verify.target import Target
 from tests.conftest import ROOT, Checkout
 from tests.pipeline.rows import BASE, MINIMAL
 
-pytestmark = [pytest.mark.engine, pytest.mark.alone]
+pytestmark = pytest.mark.engine
 
 LIBRARY = f"/opt/venv/lib/python{BASE.python}/site-packages"
 MAIN = ROOT / "image/start/server_start/main.py"

@@ -133,6 +133,7 @@ def test_without_the_prefix_its_images_are_left_out(checkout: Checkout, without_
     assert f"no CPython {VERSION} is on this machine" in asked.one_screen()
 
 
+@pytest.mark.thorough  # a bootstrap; tests/unit/bases/test_prefix.py shows the message
 def test_a_base_that_lacks_a_library_is_reported_before_the_build(checkout: Checkout, cpython: Path) -> None:
     checkout.edit("matrix.yaml", "        - libsqlite3-0\n", "")
     assert checkout.run("generate").code == 0

@@ -33,7 +33,7 @@ from tests.conftest import Checkout, link_large
 from tests.pipeline.registries import Running, running
 from tests.pipeline.rows import BASE_NAME, MINIMAL
 
-pytestmark = [pytest.mark.engine, pytest.mark.alone]
+pytestmark = pytest.mark.engine
 
 REPOSITORY = f"azureml/base-{BASE_NAME}"
 #: For commands that must not need an engine.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from docker import DockerClient
@@ -142,6 +144,19 @@ STAYING: dict[str, tuple[Effect, str, str]] = {
     "lost answer": (lost_answer(), "cannot be reached or stopped answering", "reset by peer"),
 }
 
+#: Of faults that the client treats alike, CI has one for each kind, and all for one that reads and one that writes.
+ALIKE = ("429, 12.5ms", "502", "504")
+WITH_ALL: tuple[Kind, ...] = ("manifest read", "tag write")
+
+
+def in_ci_or_thorough(cases: Iterable[tuple[Kind, str]]) -> list[Any]:
+    """Return kinds and faults as parameters of a test."""
+    return [
+        pytest.param(kind, name, marks=[pytest.mark.thorough] * (name in ALIKE and kind not in WITH_ALL))
+        for kind, name in cases
+    ]
+
+
 #: What is not a failure: the registry does not have the thing, or the client has another way.
 ANSWERS: dict[tuple[Kind, str], object] = {
     ("catalogue", "404"): False,
@@ -217,7 +232,9 @@ def impatient(registry: Registry, waits: Waits) -> Client:
 @pytest.mark.parametrize(
     ("kind", "name"),
     # The answers to writes have no body that could break off.
-    [(kind, name) for kind in OPERATIONS for name in PASSING if name != "half body" or kind in READING],
+    in_ci_or_thorough(
+        (kind, name) for kind in OPERATIONS for name in PASSING if name != "half body" or kind in READING
+    ),
 )
 def test_a_fault_that_passes_changes_no_result(
     there: Running, expected: dict[Kind, object], image: Image, waits: Waits, kind: Kind, name: str
@@ -235,8 +252,7 @@ def test_a_fault_that_passes_changes_no_result(
     assert all("trying again in" in line for line in waits.lines)
 
 
-@pytest.mark.parametrize("name", STAYING)
-@pytest.mark.parametrize("kind", OPERATIONS)
+@pytest.mark.parametrize(("kind", "name"), in_ci_or_thorough(itertools.product(OPERATIONS, STAYING)))
 def test_a_fault_that_stays_is_one_failure_in_the_registrys_words(
     there: Running, direct: Client, image: Image, waits: Waits, kind: Kind, name: str
 ) -> None:

@@ -9,11 +9,12 @@ import pytest
 
 from build.bases import prefix
 from build.checkout import project
+from build.engine.connect import Connection
 from build.errors import PipelineError
 from build.matrix.origins import PrefixPython
-from tests.conftest import ROOT, Checkout
+from tests.conftest import ROOT, Checkout, Ran, this_checkout
 
-pytestmark = [pytest.mark.engine, pytest.mark.alone]
+pytestmark = pytest.mark.engine
 
 XGBOOST = "xgboost-0.9-ubuntu18.04-py37-cpu-inference"
 STAND_IN = "ubuntu18.04=debian12-py37"
@@ -31,12 +32,22 @@ def python37() -> None:
         pytest.skip(f"{failure.what}; {failure.fix}")
 
 
-@pytest.mark.usefixtures("python37", "connection")
-def test_it_passes_its_tests() -> None:
-    checkout = Checkout(root=ROOT)
-    built = checkout.run("build", XGBOOST, "--base", STAND_IN)
-    assert built.code == 0, built.text
+@pytest.fixture
+def built(python37: None, connection: Connection) -> Ran:
+    """The command that has built the image in this checkout, or found it in the engine."""
+    with this_checkout():
+        done = Checkout(root=ROOT).run("build", XGBOOST, "--base", STAND_IN)
+    assert done.code == 0, done.text
+    return done
+
+
+def test_it_is_built(built: Ran) -> None:
     assert "past its end of life (2023-05-31)" in built.err, built.err
-    verified = checkout.run("verify", XGBOOST, "--base", STAND_IN)
+
+
+@pytest.mark.alone
+def test_it_passes_its_tests(built: Ran) -> None:
+    with this_checkout():
+        verified = Checkout(root=ROOT).run("verify", XGBOOST, "--base", STAND_IN)
     assert verified.code == 0, verified.text
     assert " verified" in verified.out

@@ -16,7 +16,6 @@ from tests.pipeline.rows import MINIMAL
 
 pytestmark = [
     pytest.mark.engine,
-    pytest.mark.alone,
     pytest.mark.usefixtures("bases_here"),
     pytest.mark.skipif(shutil.which("wrk") is None and os.geteuid() != 0, reason="only root can install wrk"),
 ]

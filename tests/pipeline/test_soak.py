@@ -8,9 +8,10 @@ from build.engine.connect import Connection
 from tests.pipeline.serving import containers
 from tests.soak import soak
 
-pytestmark = [pytest.mark.engine, pytest.mark.alone]
+pytestmark = pytest.mark.engine
 
 
+@pytest.mark.alone
 @pytest.mark.thorough
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_minute_of_load(connection: Connection, workers: int) -> None:

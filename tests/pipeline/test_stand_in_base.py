@@ -11,7 +11,7 @@ from tests.conftest import Checkout
 from tests.pipeline.helpers import edited_matrix
 from tests.pipeline.rows import BASE, BASE_NAME, MINIMAL
 
-pytestmark = [pytest.mark.engine, pytest.mark.alone, pytest.mark.usefixtures("bases_here")]
+pytestmark = [pytest.mark.engine, pytest.mark.verifies, pytest.mark.usefixtures("bases_here")]
 
 OTHER = "company12"
 NAME = MINIMAL.replace(BASE.os, OTHER)

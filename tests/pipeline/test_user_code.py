@@ -34,7 +34,7 @@ from tests.user_code.case import ANYTHING, FOLDER, Derived, Request, Score
 from tests.user_code.derived_images import DOCKERFILES
 from tests.user_code.score_scripts import SCORES
 
-pytestmark = [pytest.mark.engine, pytest.mark.alone]
+pytestmark = pytest.mark.engine
 
 APP_ROOT = "/var/azureml-app"
 #: Seconds for a start or an answer, on a small busy machine.

@@ -21,6 +21,7 @@ LARGE = {"docker", "requests", "urllib3", "uv", "pip", "pypi_simple", "elftools"
         (["list", "--json"], LARGE | {"jinja2", "rich"}),
         (["check"], LARGE | {"rich"}),
         (["list", "--help"], LARGE | {"jinja2", "rich"}),
+        *(([command, "--help"], {"bs4", "pypi_simple"}) for command in ("build", "plan", "pipeline", "publish")),
     ],
 )
 def test_small_commands_load_few_libraries(arguments: list[str], not_needed: set[str]) -> None:
