@@ -133,7 +133,7 @@ def network(gateway: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 def test_an_image_is_built_through_mirror_and_proxy_and_knows_neither(
     checkout: Checkout, engine_client: docker.DockerClient, network: Network, there: Running, tmp_path: Path
 ) -> None:
-    usual = checkout.run("build", MINIMAL, "--no-cache")
+    usual = checkout.run("build", MINIMAL)
     assert usual.code == 0, usual.text
     before = local_image(engine_client, checkout, MINIMAL)
 
@@ -160,12 +160,8 @@ def test_an_image_is_built_through_mirror_and_proxy_and_knows_neither(
     published = checkout.run("pipeline", MINIMAL, env={**network.with_(), **there.environment})
     assert published.code == 0, published.text
     assert ALL.find(published.text.encode()) == []
-    assert document_types(there, tmp_path) == {
-        documents.INPUTS_TYPE,
-        reports.MEDIA_TYPE,
-        foundations.MEDIA_TYPE,
-        releases.MEDIA_TYPE,
-    }
+    types = {documents.INPUTS_TYPE, reports.MEDIA_TYPE, foundations.MEDIA_TYPE, releases.MEDIA_TYPE}
+    assert types <= document_types(there, tmp_path)
     assert ALL.find_in_registry(there, tmp_path) == []
     own = checkout.root / Path(__file__).relative_to(ROOT)
     assert ALL.find_in_folder(checkout.root, but=[own]) == []

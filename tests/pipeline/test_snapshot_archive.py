@@ -27,8 +27,8 @@ from build.bases import prepare, rootfs
 from build.bases.local import LocalBase
 from build.errors import PipelineError
 from build.locks import debian
-from build.matrix.model import Base
 from build.matrix.origins import Bootstrapped
+from build.matrix.sources import Base
 from build.paths import Paths
 
 pytestmark = [pytest.mark.network, pytest.mark.thorough]
