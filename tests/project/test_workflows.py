@@ -60,14 +60,15 @@ def test_expressions_are_values_of_variables_and_inputs_alone(workflow: dict[str
                 assert "${{" not in str(value), f"{name}: {key}"
 
 
-def test_the_only_other_commands_install_nox_and_set_up_docker() -> None:
+def test_the_only_other_commands_install_nox_and_set_up_githubs_runners() -> None:
     action = yaml.safe_load((PREPARE / "action.yml").read_text(encoding="utf-8"))
     others = [step for step in action["runs"]["steps"] if not APT.fullmatch(step["run"])]
     assert [step["run"] for step in others] == [
         'sudo "$GITHUB_ACTION_PATH/use-containerd-store" /etc/docker/daemon.json',
         "sudo systemctl restart docker",
+        "sudo sysctl --ignore --write kernel.apparmor_restrict_unprivileged_userns=0",
     ]
-    # Somebody's own runner keeps its engine as it is.
+    # Somebody's own runner stays as it is.
     assert {step["if"] for step in others} == {"runner.environment == 'github-hosted'"}
 
 
