@@ -133,7 +133,7 @@ def tracked(*patterns: str) -> list[str]:
 
 def shell_scripts() -> list[str]:
     """Return the tracked files that a shell runs."""
-    names = tracked(".ci", "image/scripts", "image/start")
+    names = tracked(".ci", ".github", "image/scripts", "image/start")
     first_lines = {name: (ROOT / name).read_text(encoding="utf-8").partition("\n")[0] for name in names}
     return [name for name, line in first_lines.items() if line.startswith("#!") and line.endswith("sh")]
 

@@ -51,6 +51,15 @@ def refusal(text: str) -> tuple[str, str] | None:
     return _refusal(refused[1], mirror(text) or "the archive of packages") if refused else None
 
 
+def not_reached(text: str) -> str | None:
+    """Return the address of the archive or mirror that apt did not reach; None if that is not why it failed.
+
+    Args:
+        text: The output of apt.
+    """
+    return mirror(text) if _NOT_REACHED.search(text) else None
+
+
 def explain(text: str, base_name: str, log: Path) -> PipelineError:
     """Return the error for a bootstrap that failed.
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from build.checkout.project import Project
-from build.matrix.model import Base
 from build.matrix.origins import BaseOrigin
+from build.matrix.sources import Base
 from build.paths import Paths
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
-from build.bases import builder_context, facts, prefix_archive, rootfs, rootfs_image, snapshot, uv_binary
+from build.bases import builder_context, facts, from_snapshot, prefix_archive, rootfs, rootfs_image, uv_binary
 from build.bases.engine_rootfs import RootfsStore
 from build.bases.facts import UnknownBase
 from build.bases.local import LocalBase, local_base
@@ -23,7 +22,7 @@ from build.errors import DriftError, EngineError, PipelineError
 from build.locks import debian, prefix_python
 from build.locks.debian import MadeRootfs
 from build.locks.prefix_python import RecordedPython
-from build.matrix.origins import Bootstrapped, FromImage, PrefixPython, SnapshotArchive, has_digest
+from build.matrix.origins import Bootstrapped, FromImage, PrefixPython, has_digest
 from build.system import console
 
 #: Changed packages that a warning names.
@@ -118,6 +117,8 @@ def root_file_system(
     if tree is None:
         wanted = published.image.packages if published else debian.recorded(local.paths, local.name)
         tree = _bootstrap(local, origin, None if refresh else wanted)
+    elif published is None and (of_snapshot := from_snapshot.again(local, origin, tree)) is not None:
+        tree, is_new = of_snapshot, True
     if published is not None and tree.packages != published.image.packages:
         raise _another_is_published(local, published, tree, refresh=refresh)
     if locked:
@@ -149,34 +150,12 @@ def _bootstrap(local: LocalBase, origin: Bootstrapped, wanted: Sequence[str] | N
     console.info(f"bootstrapping the base {local.name} from Debian's archive ({origin.suite})")
     log = local.paths.logs / f"bootstrap-{local.name}.log"
     tree = rootfs.bootstrap(local, origin, log)
-    if origin.snapshot is not None and wanted is not None and tuple(wanted) != tree.packages:
-        tree = _from_snapshot(local, origin, origin.snapshot, wanted) or tree
+    if wanted is None:
+        from_snapshot.keep_refreshed(local)
+    elif origin.snapshot is not None and tuple(wanted) != tree.packages:
+        tree = from_snapshot.bootstrap(local, origin, origin.snapshot, wanted) or tree
     duration = console.seconds(time.monotonic() - began)
     console.info(f"bootstrapped {local.name}: {len(tree.packages)} Debian packages, {duration}")
-    return tree
-
-
-def _from_snapshot(
-    local: LocalBase, origin: Bootstrapped, archive: SnapshotArchive, wanted: Sequence[str]
-) -> Rootfs | None:
-    """Bootstrap a base from a snapshot archive; None, with a warning, where that does not have what its lock says."""
-    moment = debian.recorded_at(local.paths, local.name)
-    if moment is None:
-        console.warn(f"the lock of the base {local.name} does not say when it was recorded: the snapshot is not used")
-        return None
-    where = snapshot.address(archive, "debian", moment)
-    console.info(f"Debian's archive has other packages than the lock of {local.name}: bootstrapping it from {where}")
-    log = local.paths.logs / f"bootstrap-{local.name}-snapshot.log"
-    keyring = local.paths.root / Path(archive.keyring).expanduser() if archive.keyring else None
-    try:
-        with rootfs.readable(keyring) as keys:
-            sources = snapshot.sources(rootfs.usual_sources(local), archive, moment, keys)
-            tree = rootfs.bootstrap_from(local, origin, sources, wanted, log)
-    except PipelineError as failure:
-        console.warn(f"the base {local.name} is not made from the snapshot: {failure.reason}")
-        return None
-    if tree is None:
-        console.warn(f"{where} does not have the packages of the lock of {local.name} either: it is not used")
     return tree
 
 

@@ -229,9 +229,7 @@ class Batch:
         if not targets:
             raise PipelineError("the build failed", where=str(job.log), details=cause.lines)
         for target in targets:
-            self._drop(
-                target, blame.failure_of(job.project, self._remaining[target], cause, job.log, job.network.indexes)
-            )
+            self._drop(target, blame.failure_of(job.project, self._remaining[target], cause, job.log, job.network))
 
     def _repeat_or_drop(self, refused: RefusedPush, cause: Failure) -> None:
         """Wait if the registry may take a push later, or remove its image from the batch; what is left is baked again.
@@ -267,7 +265,7 @@ class Batch:
             return
         (base,) = self._bases_now
         self._new_bases.remove(base)
-        why = blame.base_failure(job.project, base.name, cause, job.log)
+        why = blame.base_failure(job.project, base.name, cause, job.log, job.network)
         self.failed_bases[base.name] = why
         for target, image in list(self._remaining.items()):
             if image.variant.base_image_name == base.name:

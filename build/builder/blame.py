@@ -7,13 +7,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from build.bases import bootstrap_failure
+from build.builder import only_here
 from build.builder.buildx_log import Failure
+from build.builder.network import NO_NETWORK, BuildNetwork
 from build.checkout.project import Project
 from build.errors import BuildError, NetworkError, PipelineError
 from build.images import layers
 from build.images.image import Image, bake_target
 from build.matrix.origins import DebianPackages, FromImage
 from build.packages import uv_failures
+from build.system.http_failures import host_of
 
 
 def failed_targets(failure: Failure, remaining: Mapping[str, Image]) -> list[str]:
@@ -70,7 +73,7 @@ def reason(project: Project, image: Image, failure: Failure) -> str:
 
 
 def failure_of(
-    project: Project, image: Image, failure: Failure, log: Path, indexes: Sequence[str] = ()
+    project: Project, image: Image, failure: Failure, log: Path, network: BuildNetwork = NO_NETWORK
 ) -> PipelineError:
     """Return why an image failed: its build, or the network.
 
@@ -79,19 +82,31 @@ def failure_of(
         image: The image.
         failure: From the log.
         log: The file with the log.
-        indexes: The package indexes that the build used, possibly with user and password.
+        network: How the build reached package indexes and archives.
     """
     what = reason(project, image, failure)
-    of_uv = uv_failures.explain(failure.lines, indexes, locked=True, in_build=True)
-    if of_uv is None and (refused := bootstrap_failure.refusal(failure.lines)):
-        return NetworkError(f"{what}: {refused[0]}", where=str(log), fix=refused[1], details=failure.lines)
+    of_uv = uv_failures.explain(failure.lines, network.indexes, locked=True, in_build=True)
     if of_uv is None:
-        return BuildError(what, where=str(log), details=failure.lines)
+        return _of_archive(what, failure, log, network) or BuildError(what, where=str(log), details=failure.lines)
     kind = NetworkError if of_uv.is_network else BuildError
-    return kind(f"{what}: {of_uv.what}", where=str(log), fix=of_uv.fix, details=failure.lines)
+    fix = (of_uv.host and only_here.fix_of_failure(of_uv.host, network.only_here)) or of_uv.fix
+    return kind(f"{what}: {of_uv.what}", where=str(log), fix=fix, details=failure.lines)
 
 
-def base_failure(project: Project, name: str, failure: Failure, log: Path) -> PipelineError:
+def _of_archive(what: str, failure: Failure, log: Path, network: BuildNetwork) -> NetworkError | None:
+    """Return why apt failed, if an archive, its mirror or a proxy refuses, or a mirror is not reached from a build."""
+    reason = bootstrap_failure.refusal(failure.lines)
+    if reason is None and (mirror := bootstrap_failure.not_reached(failure.lines)):
+        fix = only_here.fix_of_failure(host_of(mirror), network.only_here)
+        reason = (f"the mirror {mirror} cannot be reached from the build", fix) if fix else None
+    if reason is None:
+        return None
+    return NetworkError(f"{what}: {reason[0]}", where=str(log), fix=reason[1], details=failure.lines)
+
+
+def base_failure(
+    project: Project, name: str, failure: Failure, log: Path, network: BuildNetwork = NO_NETWORK
+) -> PipelineError:
     """Return why a base image failed: its build, or the archive of its packages refuses.
 
     Args:
@@ -99,11 +114,12 @@ def base_failure(project: Project, name: str, failure: Failure, log: Path) -> Pi
         name: The base image.
         failure: From the log.
         log: The file with the log.
+        network: How the build reached package indexes and archives.
     """
     what = f"its base {name} failed to build"
-    if refused := bootstrap_failure.refusal(failure.lines):
-        return NetworkError(f"{what}: {refused[0]}", where=str(log), fix=refused[1], details=failure.lines)
-    return BuildError(what, where=str(log), fix=base_fix(project, [name]), details=failure.lines)
+    return _of_archive(what, failure, log, network) or BuildError(
+        what, where=str(log), fix=base_fix(project, [name]), details=failure.lines
+    )
 
 
 def base_fix(project: Project, base_names: Sequence[str]) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from build.bases import prepare
 from build.bases.engine_rootfs import RootfsStore
-from build.builder import compression, image_recipes, network, wheels
+from build.builder import compression, image_recipes, network, only_here, wheels
 from build.builder.batch import Batch, Job
 from build.builder.events import Event
 from build.builder.existing import find_built
@@ -126,6 +126,8 @@ class Builder:
         build_network = network.of_machine()
         if build_network.left_out:
             console.warn(f"builds do not use {', '.join(build_network.left_out)}: only this machine reaches it")
+        if build_network.only_here:
+            console.warn(only_here.warning(build_network.only_here))
         job = Job(
             project=project,
             buildx=self.connection.buildx,

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from build.builder import only_here
+from build.builder.only_here import OnlyHere
 from build.packages import uv_configuration
 from build.packages.index import configured
 from build.packages.index_client import with_netrc_login
@@ -44,6 +46,8 @@ class BuildNetwork:
     variables: Mapping[str, str]
     #: Proxies and mirrors that only this machine reaches, without logins: builds, which run in containers, get none.
     left_out: Sequence[str] = ()
+    #: Indexes and mirrors that builds get, and probably do not reach.
+    only_here: Sequence[OnlyHere] = ()
 
     @property
     def secret(self) -> str:
@@ -76,6 +80,9 @@ class BuildNetwork:
         for password in self.variables.get(_APT_LOGINS, "").split()[2::3]:
             hidden |= _hidden(password, "password ", "\n")
         return dict(sorted(hidden.items(), key=lambda item: len(item[0]), reverse=True))
+
+
+NO_NETWORK = BuildNetwork(indexes=(), variables={})
 
 
 def of_machine(environ: Mapping[str, str] = os.environ) -> BuildNetwork:
@@ -121,11 +128,15 @@ def of(indexes: Iterable[str], links: Iterable[object], environ: Mapping[str, st
         variables[_LINKS] = ",".join(page.replace(",", "%2C") for page in pages)
     all_mirrors = apt_mirrors.from_environment(environ)
     left_out += [each.address for each in all_mirrors if each.address.startswith("file:")]
-    if mirrors := [each for each in all_mirrors if not each.address.startswith("file:")]:
+    mirrors = [each for each in all_mirrors if not each.address.startswith("file:")]
+    if mirrors:
         variables[apt_mirrors.VARIABLE] = " ".join(f"{each.archive}={each.address}" for each in mirrors)
         variables[_APT_LOGINS] = " ".join(" ".join(login) for login in apt_mirrors.logins(mirrors))
     return BuildNetwork(
-        indexes=tuple(reached), variables=variables, left_out=tuple(map(shown, dict.fromkeys(left_out)))
+        indexes=tuple(reached),
+        variables=variables,
+        left_out=tuple(map(shown, dict.fromkeys(left_out))),
+        only_here=only_here.find([*reached, *pages, *(each.address for each in mirrors)], environ),
     )
 
 

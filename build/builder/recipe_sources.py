@@ -17,8 +17,8 @@ from build.checkout.project import Project
 from build.errors import DriftError
 from build.images import file_names
 from build.images.image import Image
-from build.matrix.model import Base
 from build.matrix.origins import CudaImage
+from build.matrix.sources import Base
 from build.paths import ToolPaths
 from build.platforms import Platform
 from build.variants.cuda_base_images import CudaBaseImage

@@ -18,7 +18,8 @@ from build.images.image import Image
 from build.images.labels import LABEL, STAND_IN
 from build.images.titles import device_title, title
 from build.matrix import lifecycle
-from build.matrix.model import Lifecycle, Matrix
+from build.matrix.model import Matrix
+from build.matrix.upkeep import Lifecycle
 from build.requirements import distribution_name, parse
 from build.verify.reports import Package
 

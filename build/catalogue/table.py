@@ -16,7 +16,8 @@ from build.catalogue.pages import pages
 from build.catalogue.record import Record
 from build.images import assets
 from build.images.image import Image
-from build.matrix.model import Lifecycle, Matrix, Support
+from build.matrix.model import Matrix
+from build.matrix.upkeep import Lifecycle, Support
 from build.registry.address import parse
 from build.system import console
 from build.system.templates import load_templates

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Sequence
+from typing import Protocol, TypeVar
 
 import click
+from docker import DockerClient
 from rich.status import Status
 
 from build.builder import compression
@@ -36,6 +39,8 @@ from build.system import console, state
 from build.variants.select import Selection
 from build.verify import reports
 from build.verify.verify import is_verified
+
+_Sent = TypeVar("_Sent")
 
 
 @click.command(cls=Session)
@@ -133,33 +138,12 @@ def _publication(plan: Plan, name: str) -> Publication:
 
 
 def push_images(run: Run, images: Sequence[BuiltImage], options: PublishOptions) -> list[Pushed]:
-    """Push verified images under their recipes, and move no tag.
-
-    Args:
-        run: The command's setting.
-        images: The images to push.
-        options: The options of publishing.
-
-    Raises:
-        VerifyError: One of them is not verified; nothing is pushed.
-        RegistryError: The registry cannot be reached, refuses, or stopped answering; or the images are older than the
-            published ones.
-    """
-    registry = _registry(run, images, "push")
-    with console.err.status("pushing") as status:
-        return push_untagged(
-            _publications(run, images, options),
-            registry,
-            run.connection.client,
-            origin=_origin(run.project),
-            rules=_rules(options),
-            progress=_progress(status),
-            bases=BasesOf.of(run.project, images),
-        )
+    """Push verified images under their recipes, and move no tag; as `publish_images` otherwise."""
+    return _send(run, images, options, "push", push_untagged)
 
 
 def publish_images(run: Run, images: Sequence[BuiltImage], options: PublishOptions) -> list[Published]:
-    """Push verified images.
+    """Push verified images, record a release, and move the tags.
 
     Args:
         run: The command's setting.
@@ -172,9 +156,32 @@ def publish_images(run: Run, images: Sequence[BuiltImage], options: PublishOptio
         RegistryError: The registry cannot be reached, refuses, or stopped answering; another run publishes; or the
             images are older than the published ones.
     """
-    registry = _registry(run, images, "publish")
+    return _send(run, images, options, "publish", functools.partial(push, ends=_ends(run.project)))
+
+
+class _Sends(Protocol[_Sent]):
+    """`build.publish.publish.publish`, or a part of it."""
+
+    def __call__(
+        self,
+        items: Sequence[Publication],
+        registry: Registry,
+        client: DockerClient,
+        *,
+        origin: Origin,
+        rules: Rules,
+        progress: Progress,
+        bases: BasesOf,
+    ) -> list[_Sent]: ...
+
+
+def _send(
+    run: Run, images: Sequence[BuiltImage], options: PublishOptions, step: str, sends: _Sends[_Sent]
+) -> list[_Sent]:
+    """Send verified images to the registry; ``step`` names that in the output."""
+    registry = _registry(run, images, step)
     with console.err.status("pushing") as status:
-        return push(
+        return sends(
             _publications(run, images, options),
             registry,
             run.connection.client,
@@ -182,7 +189,6 @@ def publish_images(run: Run, images: Sequence[BuiltImage], options: PublishOptio
             rules=_rules(options),
             progress=_progress(status),
             bases=BasesOf.of(run.project, images),
-            ends=_ends(run.project),
         )
 
 

@@ -26,13 +26,14 @@ def check(setting: Setting) -> Sequence[Finding]:
     named += [each.address for each in apt_mirrors.from_environment(environ)]
     if not named:
         return []
-    left_out = network.of((), (), environ).left_out
+    found = network.of((), (), environ)
+    left_out = [*found.left_out, *(each.address for each in found.only_here)]
     if not left_out:
         return [ok(_NAME, f"builds use {', '.join(map(shown, dict.fromkeys(named)))}")]
     return [
         warning(
             _NAME,
-            f"builds do not use {', '.join(left_out)}: they run in containers, and only this machine reaches it",
-            "use a name or an address that other machines reach; locking and bootstrapping work as they are",
+            f"builds do not reach {', '.join(left_out)}: they run in containers, and only this machine reaches it",
+            "use a name or an address that containers reach (hostname -I); locking and bootstrapping work as they are",
         )
     ]

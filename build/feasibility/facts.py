@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 from build.checkout.project import Project
 from build.errors import LockError
-from build.matrix.model import WheelSource
+from build.matrix.sources import WheelSource
 from build.packages import compatibility, wheel_sources
 from build.packages import index as package_index
 from build.packages.compatibility import Finding, Kind

@@ -7,7 +7,8 @@ import datetime
 from build.images import patches
 from build.images.image import Image
 from build.images.titles import framework_version, title
-from build.matrix.model import Lifecycle, Project
+from build.matrix.model import Project
+from build.matrix.upkeep import Lifecycle
 
 #: The prefix of the project's own labels, in addition to the OCI annotation keys.
 LABEL = "inference-images"

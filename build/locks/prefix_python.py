@@ -13,8 +13,8 @@ from pathlib import Path
 
 from build.errors import LockError
 from build.locks import lock_text
-from build.matrix.model import Base
 from build.matrix.origins import PrefixPython
+from build.matrix.sources import Base
 from build.paths import Paths, write_atomically
 
 _HEADER = """\

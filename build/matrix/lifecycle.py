@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Literal
 
-from build.matrix.model import Lifecycle
+from build.matrix.upkeep import Lifecycle
 
 #: Days before its end from which whoever builds an image is warned.
 WARNING_DAYS = 60

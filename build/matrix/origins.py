@@ -1,6 +1,6 @@
 """The kinds of base and of CUDA, as types: what a base is made from, which Python it has, what brings CUDA.  Pure.
 
-``build.matrix.model`` describes what users write; these types are what the rest of the package works with.
+``build.matrix.sources`` describes what users write; these types are what the rest of the package works with.
 """
 
 from __future__ import annotations

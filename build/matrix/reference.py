@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from build.matrix import model
+from build.matrix import frameworks, model, sources, upkeep
 from build.matrix.schema import schema
 from build.matrix.values import NAME, PATTERNS, PEP_508
 
@@ -37,7 +37,7 @@ uv: "0.13.9"
 update: {cool-down: 14}
 layer-order: [numpy, pandas, scipy]
 """,
-    model.UpdateDefaults: """\
+    upkeep.UpdateDefaults: """\
 rule: minor
 cool-down: 7
 overlap: 180
@@ -52,7 +52,7 @@ contract:
 base: [debian12-py311, debian13-py313]
 device: [cpu, cuda13.0.3]
 """,
-    model.Base: """\
+    sources.Base: """\
 title: Ubuntu 18.04
 os: ubuntu18.04
 python: "3.7"
@@ -63,64 +63,64 @@ lifecycle:
   released: 2018-04-26
   full-support: {until: 2023-05-31, source: "https://ubuntu.com/about/release-cycle"}
 """,
-    model.Bootstrap: """\
+    sources.Bootstrap: """\
 suite: trixie
 packages: [ca-certificates, libgomp1, passwd, python3, usr-is-merged]
 """,
-    model.Snapshot: """\
+    sources.Snapshot: """\
 url: https://snapshot.example/archive/{archive}/{time}
 """,
-    model.Prefix: """\
+    sources.Prefix: """\
 version: "3.12.1"
 directory: /opt/python-3.12
 """,
-    model.Cuda: """\
+    sources.Cuda: """\
 version: "13.0.3"
 cudnn: "9.12.0.46"
 packages: ["cuda-toolkit[cublas,cudart]==13.0.3", nvidia-cudnn-cu13==9.12.0.46]
 """,
-    model.WheelSource: """\
+    sources.WheelSource: """\
 index: https://wheels.example/cpu
 packages: [torch]
 where-not-reached: default-index
 """,
-    model.Framework: """\
+    frameworks.Framework: """\
 title: scikit-learn
 versions:
   "1.9":
     contract: [scikit-learn==1.9.1, numpy>=2.0]
 """,
-    model.FrameworkVersion: """\
+    frameworks.FrameworkVersion: """\
 devices: [cpu, cuda13.0.3]
 contract: [numpy>=2.0, pandas~=3.1]
 cpu: {contract: [onnxruntime==1.31.1]}
 gpu: {contract: [onnxruntime-gpu==1.31.1]}
 lifecycle: {released: 2026-10-09}
 """,
-    model.CpuPins: """\
+    frameworks.CpuPins: """\
 contract: [torch==2.13.0+cpu]
 wheel-source: pytorch-cpu
 """,
-    model.GpuPins: """\
+    frameworks.GpuPins: """\
 contract: [tensorflow==2.21.0]
 cuda-packages: ["cuda-toolkit[cudart]==13.0.3"]
 reach: [sm_80, sm_90, compute_90]
 """,
-    model.Update: """\
+    upkeep.Update: """\
 rule: held
 reason: 1.15.4 and newer require numpy before 1.19
 """,
-    model.Guard: """\
+    frameworks.Guard: """\
 pin: protobuf<3.21
 reason: its generated code is older than 3.19, and protobuf 4 refuses to import it
 """,
-    model.Lifecycle: """\
+    upkeep.Lifecycle: """\
 released: 2026-06-02
 deprecated: 2027-06-01
 full-support: {until: 2028-06-01, source: "https://framework.example/releases"}
 lts: {until: 2029-06-01, source: the announcement of release 3.0}
 """,
-    model.Support: """\
+    upkeep.Support: """\
 until: 2028-06-30
 source: https://wiki.debian.org/LTS
 """,
@@ -147,19 +147,19 @@ reason: describe() fails, since numpy 1.20 gave dtypes classes of their own
 
 _TITLES: dict[type[BaseModel], str] = {
     model.Matrix: "The top level",
-    model.UpdateDefaults: "Defaults of update",
-    model.Base: "A base",
-    model.Bootstrap: "bootstrap",
-    model.Snapshot: "snapshot",
-    model.Prefix: "prefix",
-    model.Cuda: "A CUDA version",
-    model.WheelSource: "A wheel source",
-    model.Framework: "A framework",
-    model.FrameworkVersion: "A framework version",
-    model.CpuPins: "cpu",
-    model.GpuPins: "gpu",
-    model.Guard: "A guard",
-    model.Support: "full-support and lts",
+    upkeep.UpdateDefaults: "Defaults of update",
+    sources.Base: "A base",
+    sources.Bootstrap: "bootstrap",
+    sources.Snapshot: "snapshot",
+    sources.Prefix: "prefix",
+    sources.Cuda: "A CUDA version",
+    sources.WheelSource: "A wheel source",
+    frameworks.Framework: "A framework",
+    frameworks.FrameworkVersion: "A framework version",
+    frameworks.CpuPins: "cpu",
+    frameworks.GpuPins: "gpu",
+    frameworks.Guard: "A guard",
+    upkeep.Support: "full-support and lts",
     model.Cell: "An item of include",
     model.Exclusion: "An item of exclude",
     model.Patch: "A patch",
@@ -171,7 +171,7 @@ def reference_text() -> str:
     document = schema()
     sections = [_section(model, document) for model in EXAMPLES]
     return (
-        "<!-- Generated from build/matrix/model.py by `nox -s generate`; do not edit. -->\n\n"
+        "<!-- Generated from the models in build/matrix by `nox -s generate`; do not edit. -->\n\n"
         "# matrix.yaml\n\n"
         "All keys, with their types and meanings. `nox -s check` validates the file, and so do editors that use\n"
         '`matrix.schema.json`, while you type. Unknown keys are errors. Quote versions (`"1.10"`): without quotes,\n'
@@ -213,7 +213,7 @@ def _value(value: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[st
     """Yield the kind of a value, and what restricts it."""
     if "$ref" in value:
         name = value["$ref"].rpartition("/")[2]
-        title = _title(getattr(model, name))
+        title = _title(next(section for section in EXAMPLES if section.__name__ == name))
         yield f"[{title[0].lower()}{title[1:]}](#{title.lower().replace(' ', '-')})"
     elif "enum" in value or "const" in value:
         yield " or ".join(f"`{item}`" for item in value.get("enum", [value.get("const")]))

@@ -41,6 +41,6 @@ def schema_text() -> str:
     """Return the content of ``matrix.schema.json``, the same at every call."""
     head = {
         "$schema": GenerateJsonSchema.schema_dialect,
-        "$comment": "Generated from build/matrix/model.py by `nox -s generate`; do not edit.",
+        "$comment": "Generated from the models in build/matrix by `nox -s generate`; do not edit.",
     }
     return json.dumps(head | schema(), indent=2, ensure_ascii=False) + "\n"

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from build import platforms as markers
-from build.matrix.model import Cuda
+from build.matrix.sources import Cuda
 
 #: CUDA's own distributions: the toolkit's libraries, cuDNN, NCCL, and the bindings that load them.
 _DISTRIBUTION = re.compile(r"(nvidia|cuda)-.+")

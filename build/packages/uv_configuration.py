@@ -5,7 +5,9 @@ Effects: reads the files.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -40,6 +42,20 @@ def named_indexes(environ: Mapping[str, str] = os.environ) -> list[tuple[str, st
     """
     indexes = [index for table in _tables(environ) for index in table.get("index", ())]
     return [(str(index["name"]), str(index["url"])) for index in indexes if "name" in index and "url" in index]
+
+
+def file_with(text: re.Pattern[str], environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the file that contains a text, such as the host of an index; None if none does.
+
+    Args:
+        text: The text.
+        environ: The environment variables.
+    """
+    for file in _files(environ):
+        with contextlib.suppress(OSError, ValueError):
+            if text.search(file.read_text(encoding="utf-8")):
+                return file
+    return None
 
 
 def _tables(environ: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:

@@ -44,6 +44,8 @@ class Reason:
     fix: str
     #: Whether an index or a proxy failed or refused; otherwise an index has another file than is asked for, or none.
     is_network: bool = True
+    #: The index that was not reached: host and port.
+    host: str | None = None
 
 
 def explain(
@@ -205,6 +207,7 @@ def _not_reached(text: str, *, in_build: bool) -> Reason | None:
         return Reason(
             what=f"the package index {host} cannot be reached from the build",
             fix=_in_container(host, "the index"),
+            host=host,
         )
     return Reason(
         what=f"the package index {host} cannot be reached from the build",

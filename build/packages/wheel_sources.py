@@ -18,7 +18,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from build.errors import PipelineError
-from build.matrix.model import WheelSource
+from build.matrix.sources import WheelSource
 from build.packages.target import glibc_minor
 from build.paths import Paths
 from build.platforms import LINUX_AMD64

@@ -15,7 +15,8 @@ from packaging.version import Version
 
 from build.matrix.edit import NotEditableError
 from build.matrix.lifecycle import has_ended
-from build.matrix.model import Lifecycle, Matrix
+from build.matrix.model import Matrix
+from build.matrix.upkeep import Lifecycle
 from build.packages import compatibility
 from build.packages.distribution import Distribution
 from build.packages.target import Target

@@ -12,8 +12,9 @@ from packaging.version import Version
 from build.checkout.project import Project
 from build.matrix.edit import is_editable
 from build.matrix.lifecycle import has_ended
-from build.matrix.model import Matrix, Update
+from build.matrix.model import Matrix
 from build.matrix.positions import KeyPath
+from build.matrix.upkeep import Update
 from build.matrix.values import NO_VERSION
 from build.requirements import parse, without_marker
 from build.variants.cell import product

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from build.matrix.model import Base, Cuda
 from build.matrix.origins import Bootstrapped, CudaImage, DebianPackages, FromImage, Wheels
+from build.matrix.sources import Base, Cuda
 from build.variants.variant import Variant
 
 #: The component of Debian's archive that has CUDA: its licence allows redistribution, but not modification.

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from packaging.utils import canonicalize_name
 
 from build import requirements
+from build.matrix.frameworks import FrameworkVersion, Guard
 from build.matrix.lifecycle import joint
-from build.matrix.model import Cuda, FrameworkVersion, Guard, Matrix, Patch
+from build.matrix.model import Matrix, Patch
 from build.matrix.origins import Wheels
+from build.matrix.sources import Cuda
 from build.matrix.values import NO_VERSION
 from build.variants.cell import Cell, cell_name
 from build.variants.variant import Variant

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from build.matrix.model import Support
+from build.matrix.upkeep import Support
 from build.variants.names import group_members
 from build.variants.variant import Variant
 

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from packaging.version import Version
 
 from build.errors import UsageError
-from build.matrix.model import Base
 from build.matrix.problems import nearest
 from build.matrix.reader import LoadedMatrix
+from build.matrix.sources import Base
 from build.variants.variant import Variant
 
 

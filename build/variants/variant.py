@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from build.matrix.model import Base, Cuda, Guard, Lifecycle, WheelSource
+from build.matrix.frameworks import Guard
+from build.matrix.sources import Base, Cuda, WheelSource
+from build.matrix.upkeep import Lifecycle
 from build.matrix.values import NO_VERSION
 
 #: The device of images without a GPU.

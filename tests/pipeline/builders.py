@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
+import tarfile
 import threading
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import docker
 
 from build.engine.buildx import find_buildx
 
@@ -141,3 +147,47 @@ def docker_context(folder: Path, name: str, host: str) -> dict[str, str]:
     if plugins.is_dir():
         shutil.copytree(plugins, config / "cli-plugins", symlinks=True)
     return {"DOCKER_CONFIG": str(config)}
+
+
+@contextlib.contextmanager
+def container_builder(client: docker.DockerClient, folder: Path) -> Iterator[RemoteBuilder]:
+    """A builder of the driver ``docker-container``: this machine's buildkitd, buildctl and runc in a container.
+
+    It is in the network of the engine's machine: a registry at 127.0.0.1 is one for it, too.
+
+    Args:
+        client: The engine that runs the container.
+        folder: For what buildx notes.
+    """
+    name = f"box-{uuid.uuid4().hex[:8]}"
+    repository, image = "test-buildkit", f"test-buildkit:{name}"
+    changes = ['ENTRYPOINT ["buildkitd"]', "ENV PATH=/usr/bin"]
+    programs = _programs("buildkitd", "buildctl", "runc")
+    client.api.import_image_from_data(programs, repository, name, changes)
+    environment = {"BUILDX_CONFIG": str(folder / "buildx")}
+    options = ["--driver", "docker-container", "--driver-opt", f"image={image},network=host"]
+    buildx = find_buildx().command
+    everything = {**os.environ, **environment}
+    try:
+        subprocess.run([*buildx, "create", "--name", name, *options], env=everything, capture_output=True, check=True)
+        yield RemoteBuilder(name=name, environment=environment)
+    finally:
+        subprocess.run([*buildx, "rm", "--force", name], env=everything, capture_output=True, check=False)
+        client.images.remove(image, force=True)
+
+
+def _programs(*names: str) -> bytes:
+    """Return a tar with programs in /usr/bin, the libraries that they need, and a folder for temporary files."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name in names:
+            program = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
+            assert program is not None, f"{name} is not installed"
+            tar.add(os.path.realpath(program), f"usr/bin/{name}")
+            linked = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout
+            for library in re.findall(r"(/\S+) \(0x", linked):
+                tar.add(os.path.realpath(library), library.lstrip("/"))
+        folder = tarfile.TarInfo("tmp")
+        folder.type, folder.mode = tarfile.DIRTYPE, 0o1777
+        tar.addfile(folder)
+    return buffer.getvalue()

@@ -16,8 +16,8 @@ import pytest
 from build.bases import rootfs
 from build.bases.local import LocalBase
 from build.errors import NetworkError
-from build.matrix.model import Base
 from build.matrix.origins import Bootstrapped
+from build.matrix.sources import Base
 from build.paths import Paths
 
 pytestmark = pytest.mark.network

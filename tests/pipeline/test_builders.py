@@ -17,7 +17,15 @@ from build.engine.connect import Connection
 from build.errors import EngineError, RegistryError, UsageError
 from build.registry.address import PORT_VARIABLE
 from tests.conftest import Checkout, take_port, wait_until
-from tests.pipeline.builders import RelayedBuilder, RemoteBuilder, create, docker_context, relayed, remote_builder
+from tests.pipeline.builders import (
+    RelayedBuilder,
+    RemoteBuilder,
+    container_builder,
+    create,
+    docker_context,
+    relayed,
+    remote_builder,
+)
 from tests.pipeline.helpers import change_recipes, local_image, reference
 from tests.pipeline.registries import REPOSITORIES, Running, log_in
 from tests.pipeline.rows import MINIMAL, SKLEARN
@@ -194,9 +202,7 @@ def test_a_docker_context_is_a_builder_and_its_engine_has_the_images(
 @pytest.fixture
 def buildkitd(folder: Path) -> Iterator[RemoteBuilder]:
     """A BuildKit that is no part of an engine, if this machine has the program."""
-    program = shutil.which("buildkitd")
-    if program is None:
-        pytest.skip("buildkitd is not installed")
+    program = program_of_buildkit()
     address = f"unix://{folder}/buildkitd.sock"
     command = [program, "--root", str(folder / "root"), "--addr", address, "--oci-worker-net=host"]
     with (folder / "buildkitd.log").open("wb") as log:
@@ -211,19 +217,34 @@ def buildkitd(folder: Path) -> Iterator[RemoteBuilder]:
         process.wait(30)
 
 
+@pytest.fixture
+def box(engine_client: docker.DockerClient, folder: Path) -> Iterator[RemoteBuilder]:
+    """The same BuildKit in a container of the engine, which buildx starts."""
+    program_of_buildkit()
+    with container_builder(engine_client, folder) as builder:
+        yield builder
+
+
+def program_of_buildkit() -> str:
+    program = shutil.which("buildkitd")
+    if program is None:
+        pytest.skip("buildkitd is not installed; Debian has no package of it")
+    return program
+
+
 @pytest.mark.thorough
+@pytest.mark.parametrize("name", ["buildkitd", "box"])
 def test_a_buildkit_of_its_own_gives_the_same_layers(
-    checkout: Checkout, engine_client: docker.DockerClient, buildkitd: RemoteBuilder, there: Running
+    name: str, request: pytest.FixtureRequest, checkout: Checkout, engine_client: docker.DockerClient, there: Running
 ) -> None:
     """From scratch, without anything of the engine's cache."""
+    builder: RemoteBuilder = request.getfixturevalue(name)
     change_recipes(checkout)
     assert checkout.run("build", MINIMAL).code == 0
     expected = local_image(engine_client, checkout, MINIMAL)
     forget(engine_client, checkout, MINIMAL)
 
-    done = checkout.run(
-        "build", MINIMAL, "--builder", buildkitd.name, env={**buildkitd.environment, **there.environment}
-    )
+    done = checkout.run("build", MINIMAL, "--builder", builder.name, env={**builder.environment, **there.environment})
 
     assert done.code == 0, done.text
     built = local_image(engine_client, checkout, MINIMAL)

@@ -5,15 +5,16 @@ The mirror is this machine's own index behind a server with a name that exists n
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 import os
-import subprocess
 import tarfile
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import docker
 import pytest
@@ -21,21 +22,33 @@ import pytest
 from build.packages.index import configured
 from build.packages.index_client import IndexClient
 from build.packages.index_logins import with_login_of
+from build.publish import documents, foundations
+from build.publish import release as releases
+from build.registry.attachments import attach
+from build.registry.client import Client
 from build.system.certificates import ca_bundle
 from build.system.http import HttpClient
-from tests.conftest import Checkout
+from build.verify import reports
+from tests.conftest import FOUNDATIONS, ROOT, Checkout
 from tests.connect_proxy import ConnectProxy, connect_proxy
 from tests.pipeline.helpers import local_image, reference
+from tests.pipeline.leaks import Leaks, stored, uncompressed
+from tests.pipeline.registries import Running
 from tests.pipeline.rows import MINIMAL
+from tests.pipeline.stored_images import StoredImage
 from tests.unit.http_servers import Answer, Request, guarded, new_authority, serving
 
 pytestmark = pytest.mark.network
 
 #: Another one in each run: builds keep what an index of one name gave them.
 MIRROR = f"mirror-{uuid.uuid4().hex[:12]}.example"
-INDEX_LOGIN = "index-user-4711:index-password-4711"
-PROXY_LOGIN = "proxy-user-4712:proxy-password-4712"
-SECRETS = (b"index-password-4711", b"proxy-password-4712", b"index-user-4711", b"proxy-user-4712")
+#: As addresses have them: percent-encoded.
+INDEX_LOGIN = "index-user-4711:index%2Fpassword%404711"
+PROXY_LOGIN = "proxy-user-4712:proxy%2Fpassword%404712"
+LOGINS = Leaks.of(*INDEX_LOGIN.split(":"), *PROXY_LOGIN.split(":"))
+ALL = Leaks.of(*LOGINS.secrets, MIRROR)
+#: An index at an address that means this machine, and in a build the build's container.
+HERE = {"UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple", "UV_HTTP_RETRIES": "0"}
 _JSON = "application/vnd.pypi.simple.v1+json"
 
 
@@ -111,20 +124,16 @@ def network(gateway: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     )
     environment = {"SSL_CERT_FILE": str(bundle), "NO_PROXY": "127.0.0.1", "UV_HTTP_RETRIES": "0"}
     with (
-        serving(guarded(mirror, INDEX_LOGIN), authority.context("index", f"DNS:{MIRROR}")) as server,
-        connect_proxy(PROXY_LOGIN, {f"{MIRROR}:443": server.server_address[1]}, address=gateway) as proxy,
+        serving(guarded(mirror, unquote(INDEX_LOGIN)), authority.context("index", f"DNS:{MIRROR}")) as server,
+        connect_proxy(unquote(PROXY_LOGIN), {f"{MIRROR}:443": server.server_address[1]}, address=gateway) as proxy,
     ):
         yield Network(mirror=mirror, proxy=proxy, environment=environment)
 
 
-def find_secrets(content: bytes, *more: str) -> list[bytes]:
-    return [secret for secret in (*SECRETS, *(each.encode() for each in more)) if secret in content]
-
-
 def test_an_image_is_built_through_mirror_and_proxy_and_knows_neither(
-    checkout: Checkout, engine_client: docker.DockerClient, network: Network, tmp_path: Path
+    checkout: Checkout, engine_client: docker.DockerClient, network: Network, there: Running, tmp_path: Path
 ) -> None:
-    usual = checkout.run("build", MINIMAL, "--no-cache")
+    usual = checkout.run("build", MINIMAL)
     assert usual.code == 0, usual.text
     before = local_image(engine_client, checkout, MINIMAL)
 
@@ -135,9 +144,9 @@ def test_an_image_is_built_through_mirror_and_proxy_and_knows_neither(
     assert not network.proxy.refused
     after = local_image(engine_client, checkout, MINIMAL)
     assert after.layers == before.layers, "the layers depend on the mirror"
-    assert find_secrets(done.text.encode(), MIRROR) == []
+    assert ALL.find(done.text.encode()) == []
     image = engine_client.images.get(reference(checkout, MINIMAL))
-    assert find_secrets(json.dumps([image.attrs, image.history()]).encode(), MIRROR) == []
+    assert ALL.find(json.dumps([image.attrs, image.history()]).encode()) == []
     # Its layers, its configuration and everything else that the engine would give away.
     saved = tmp_path / "saved.tar"
     with saved.open("wb") as stream:
@@ -145,19 +154,44 @@ def test_an_image_is_built_through_mirror_and_proxy_and_knows_neither(
     with tarfile.open(saved) as archive:
         for member in archive:
             file = archive.extractfile(member)
-            assert file is None or find_secrets(plain(file.read()), MIRROR) == [], member.name
-    for path in checkout.root.rglob("*"):
-        if path.is_file() and not path.is_symlink() and path.name != Path(__file__).name:
-            assert find_secrets(path.read_bytes(), MIRROR) == [], path
+            assert file is None or ALL.find(uncompressed(file.read())) == [], member.name
+
+    # What `publish` adds: documents of the image and of its base, the record of the release; and what commands note.
+    published = checkout.run("pipeline", MINIMAL, env={**network.with_(), **there.environment})
+    assert published.code == 0, published.text
+    assert ALL.find(published.text.encode()) == []
+    types = {documents.INPUTS_TYPE, reports.MEDIA_TYPE, foundations.MEDIA_TYPE, releases.MEDIA_TYPE}
+    assert types <= document_types(there, tmp_path)
+    assert ALL.find_in_registry(there, tmp_path) == []
+    own = checkout.root / Path(__file__).relative_to(ROOT)
+    assert ALL.find_in_folder(checkout.root, but=[own]) == []
+    assert ALL.find_in_folder(checkout.root / FOUNDATIONS) == []
 
 
-def plain(blob: bytes) -> bytes:
-    """Uncompress a layer."""
-    if blob.startswith(b"\x28\xb5\x2f\xfd"):
-        return subprocess.run(["zstd", "--decompress", "--stdout"], input=blob, capture_output=True, check=True).stdout
-    if blob.startswith(b"\x1f\x8b"):
-        return subprocess.run(["gzip", "--decompress", "--stdout"], input=blob, capture_output=True, check=True).stdout
-    return blob
+def document_types(registry: Running, scratch: Path) -> set[str]:
+    """The types of the documents that a registry has."""
+    found = set()
+    for _, content in stored(registry, scratch):
+        if content.startswith(b"{"):
+            found.add(json.loads(content).get("artifactType"))
+    return found - {None}
+
+
+def test_a_login_in_the_registry_is_found_in_each_spelling(there: Running, tmp_path: Path) -> None:
+    """The search of the test above, which finds nothing."""
+    secret = LOGINS.secrets[1]
+    spelled = (secret, quote(secret, safe=""), base64.b64encode(f"{LOGINS.secrets[0]}:{secret}".encode()).decode())
+    for number, text in enumerate(spelled):
+        image = StoredImage(layers=[{"a": b"a"}]).write(there.registry, f"azureml/{number}", "v1")
+        with Client(there.registry) as client:
+            content = json.dumps({"text": text}).encode()
+            created = "2026-11-27T00:00:00Z"
+            attach(client, f"azureml/{number}", image, content, media_type="a/b", title="t", created=created)
+    for number, compression in enumerate(("gzip", "zstd", "tar")):
+        layer = {"etc/config": f"x {secret}".encode()}
+        StoredImage(layers=[layer], compression=compression).write(there.registry, f"azureml/layer-{number}", "v1")
+    found = [each for each in LOGINS.find_in_registry(there, tmp_path) if each.endswith(secret)]
+    assert len(found) == len(spelled) + 3, found
 
 
 def test_each_failure_of_mirror_and_proxy_has_its_message(checkout: Checkout, network: Network) -> None:
@@ -166,12 +200,16 @@ def test_each_failure_of_mirror_and_proxy_has_its_message(checkout: Checkout, ne
         (network.with_(proxy="proxy-user-4712:other"), f"the proxy for {MIRROR} asks for a login"),
         (network.with_(index=""), f"the package index https://{MIRROR}/simple asks for a login"),
         (network.with_() | nowhere, f"the proxy for {MIRROR} cannot be reached"),
+        (HERE, "the package index 127.0.0.1:9 cannot be reached from the build"),
     )
     for environment, words in cases:
         done = checkout.run("build", MINIMAL, "--no-cache", env=environment)
         assert words in done.one_screen(), done.text
         assert done.code == 6
-        assert find_secrets(done.text.encode()) == []
+        assert LOGINS.find(done.text.encode()) == []
+        is_here = environment is HERE
+        assert ("builds do not reach http://127.0.0.1:9/simple (UV_DEFAULT_INDEX): they run in" in done.err) is is_here
+        assert ("127.0.0.1:9 is the container itself: in UV_DEFAULT_INDEX, use an" in done.err) is is_here
     network.mirror.instead["/files/requests-2"] = Answer(status=404)
     done = checkout.run("build", MINIMAL, "--no-cache", env=network.with_())
     assert f"{MIRROR} lists requests==" in done.one_screen(), done.text

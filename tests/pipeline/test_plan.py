@@ -16,9 +16,11 @@ from pathlib import Path
 import docker
 import pytest
 
+from build.bases import published as published_bases
 from build.builder import image_recipes
 from build.checkout.project import open_project
-from build.images.recipe import Recipe, inputs_tag
+from build.engine.images import find
+from build.images.recipe import Recipe, debian_packages, inputs_tag
 from build.locks import debian
 from build.matrix.origins import Bootstrapped
 from build.publish import records
@@ -117,6 +119,24 @@ def test_the_inputs_of_the_recipe_are_in_the_registry(published: Published) -> N
         manifest = client.manifest(REPOSITORY, inputs_tag(recipe.digest))
         assert layers_of(manifest) == (f"sha256:{recipe.digest}",), "the document's digest is not the recipe"
         assert json.loads(client.read_blob(REPOSITORY, f"sha256:{recipe.digest}")) == recipe.inputs
+
+
+def test_the_label_of_the_base_is_its_image_s_digest_and_the_published_base_has_its_packages(
+    published: Published, engine_client: docker.DockerClient
+) -> None:
+    """The registry has the base's root file system, which has other digests; base images are in no registry."""
+    image = local_image(engine_client, published.checkout, MINIMAL)
+    labels = dict(image.labels)
+    base = find(engine_client, labels["org.opencontainers.image.base.name"])
+    assert base is not None
+    assert base.id == labels["org.opencontainers.image.base.digest"]
+    assert image.layers[: len(base.layers)] == base.layers
+    with Client(published.registry.registry) as client:
+        known = published_bases.find(client, open_project(published.checkout.paths), [BASE_NAME])[BASE_NAME]
+        repository = f"azureml/base-{BASE_NAME}"
+        assert client.digest(repository, known.image.tag) == known.digest
+        assert debian_packages(published.recipe) == known.image.packages
+        assert client.find_manifest(repository, base.id) is None, "decision 0008 says that it is not there"
 
 
 def test_tests_that_changed_are_run_on_the_image_in_the_registry(published: Published, fresh: Checkout) -> None:

@@ -27,8 +27,8 @@ from build.bases import prepare, rootfs
 from build.bases.local import LocalBase
 from build.errors import PipelineError
 from build.locks import debian
-from build.matrix.model import Base
 from build.matrix.origins import Bootstrapped
+from build.matrix.sources import Base
 from build.paths import Paths
 
 pytestmark = [pytest.mark.network, pytest.mark.thorough]
@@ -227,6 +227,14 @@ def test_without_its_keys_the_snapshot_is_not_trusted_and_today_s_packages_are_t
     assert OLD not in tree.packages
     assert "the base a-base is not made from the snapshot" in said
     assert "a-base differs from its lock in 1 Debian package: tzdata 1970a-0 -> " in said
+
+    assert prepared(local) == tree, "a snapshot is not tried twice in a build"
+    said = " ".join(capsys.readouterr().err.split())
+    assert "differs from its lock in 1 Debian package, which its snapshot archive did not give; it is tried" in said
+
+    corrected = base_in(tmp_path, {"url": archive.url, "keyring": str(archive.keyring)})
+    assert OLD in prepared(corrected).packages, "the snapshot was not tried again"
+    assert "warning" not in capsys.readouterr().err
 
 
 def test_a_snapshot_without_these_packages_is_named(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +25,8 @@ from tests.workflows import FOLDER, Run, evaluate, filled, load, names, steps
 SESSIONS = COMMANDS.keys() | {"lint", "unit", "tests"}
 #: One session, and nothing that a shell would make a second command of.
 LINE = re.compile(r'nox -s ([a-z]+)( -- (?:[\w./=-]+|"\$[A-Z_]+"|"[\w ]+")(?: (?:[\w./=-]+|"\$[A-Z_]+"|"[\w ]+"))*)?')
+APT = re.compile(r"sudo apt-get (update|install [\w -]+)")
+PREPARE = ROOT / ".github/actions/prepare"
 PINNED = re.compile(r"uses: (actions/[a-z-]+)@[0-9a-f]{40}  # v[0-9.]+")
 GHCR = "ghcr.io/Acme/images"
 CONTEXTS = {
@@ -55,10 +60,34 @@ def test_expressions_are_values_of_variables_and_inputs_alone(workflow: dict[str
                 assert "${{" not in str(value), f"{name}: {key}"
 
 
-def test_the_only_other_commands_install_nox() -> None:
-    action = yaml.safe_load((ROOT / ".github/actions/prepare/action.yml").read_text(encoding="utf-8"))
-    for step in action["runs"]["steps"]:
-        assert re.fullmatch(r"sudo apt-get (update|install [\w -]+)", step["run"])
+def test_the_only_other_commands_install_nox_and_set_up_githubs_runners() -> None:
+    action = yaml.safe_load((PREPARE / "action.yml").read_text(encoding="utf-8"))
+    others = [step for step in action["runs"]["steps"] if not APT.fullmatch(step["run"])]
+    assert [step["run"] for step in others] == [
+        'sudo "$GITHUB_ACTION_PATH/use-containerd-store" /etc/docker/daemon.json',
+        "sudo systemctl restart docker",
+        "sudo sysctl --ignore --write kernel.apparmor_restrict_unprivileged_userns=0",
+    ]
+    # Somebody's own runner stays as it is.
+    assert {step["if"] for step in others} == {"runner.environment == 'github-hosted'"}
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed; GitHub's runners have it")
+@pytest.mark.parametrize(
+    "before", [None, "", '{"exec-opts": ["native.cgroupdriver=cgroupfs"], "features": {"cdi": true}}']
+)
+def test_dockers_configuration_gets_containerds_store_and_keeps_the_rest(before: str | None, tmp_path: Path) -> None:
+    file = tmp_path / "docker/daemon.json"
+    if before is not None:
+        file.parent.mkdir()
+        file.write_text(before, encoding="utf-8")
+    subprocess.run([PREPARE / "use-containerd-store", file], check=True)
+    after = json.loads(file.read_text(encoding="utf-8"))
+    assert after.pop("features").pop("containerd-snapshotter") is True
+    known = json.loads(before or "{}")
+    known.pop("features", None)
+    assert after == known
+    assert [each.name for each in file.parent.iterdir()] == ["daemon.json"]
 
 
 @pytest.mark.parametrize("name", names())

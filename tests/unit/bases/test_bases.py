@@ -13,8 +13,8 @@ from build.bases import builder_context, facts, prepare, rootfs
 from build.bases.local import LocalBase
 from build.errors import DriftError, PipelineError
 from build.locks import debian
-from build.matrix.model import Base
 from build.matrix.origins import Bootstrapped, DistributionPython
+from build.matrix.sources import Base
 from build.paths import Paths
 
 ORIGIN = Bootstrapped(suite="bookworm", packages=(), python=DistributionPython(minor="3.11"))

@@ -14,8 +14,8 @@ from build.bases.prefix_files import HEADERS, RUNTIME
 from build.errors import LockError, PipelineError
 from build.locks import debian, prefix_python
 from build.locks.prefix_python import RecordedPython
-from build.matrix.model import Base
 from build.matrix.origins import Bootstrapped, DistributionPython
+from build.matrix.sources import Base
 from build.paths import Paths
 from build.system import state
 

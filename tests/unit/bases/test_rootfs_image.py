@@ -20,8 +20,8 @@ from build.bases.rootfs_image import RootfsImage
 from build.checkout.project import open_project
 from build.locks import debian
 from build.locks.debian import MadeRootfs
-from build.matrix.model import Base
 from build.matrix.origins import Bootstrapped
+from build.matrix.sources import Base
 from build.paths import Paths
 
 FIXTURE = Path(__file__).resolve().parents[1] / "project"

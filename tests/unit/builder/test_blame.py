@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from build.bases import bootstrap_failure
-from build.builder import blame
+from build.builder import blame, network
 from build.builder.buildx_log import Failure
 from build.errors import BuildError, NetworkError
 from build.images.image import Image
@@ -114,3 +114,41 @@ def test_a_mirror_of_apt_that_refuses_is_a_failure_of_the_network(tmp_path: Path
         assert "INFERENCE_IMAGES_APT_MIRRORS" in str(failure.fix)
     other = blame.base_failure(PROJECT, "debian12-py311", Failure(target=None, stage=None, lines="E: x"), tmp_path)
     assert type(other) is BuildError
+
+
+CLOSED_INDEX = """\
+error: Request failed after 3 retries
+  Caused by: error sending request for url (http://127.0.0.1:3141/simple/numpy/)
+  Caused by: client error (Connect)
+"""
+CLOSED_MIRROR = """\
+Err:1 http://127.0.0.1:3142/debian bookworm InRelease
+  Could not connect to 127.0.0.1:3142 (127.0.0.1). - connect (111: Connection refused)
+"""
+
+
+def test_an_address_of_this_machine_is_named_with_its_variable(tmp_path: Path) -> None:
+    environ = {
+        "UV_DEFAULT_INDEX": "http://127.0.0.1:3141/simple",
+        "INFERENCE_IMAGES_APT_MIRRORS": "http://archive.example/debian=http://127.0.0.1:3142/debian",
+    }
+    used = network.of(["http://127.0.0.1:3141/simple"], [], environ)
+    of_index = Failure(target=ON_13, stage="numpy-2.4.6", lines=CLOSED_INDEX)
+    of_mirror = Failure(target=None, stage=None, lines=CLOSED_MIRROR)
+    for failure, what, where in (
+        (
+            blame.failure_of(PROJECT, LEFT[ON_13], of_index, tmp_path, used),
+            "the package index 127.0.0.1:3141 cannot be reached from the build",
+            "127.0.0.1:3141 is the container itself: in UV_DEFAULT_INDEX, use",
+        ),
+        (
+            blame.base_failure(PROJECT, "debian12-py311", of_mirror, tmp_path, used),
+            "the mirror http://127.0.0.1:3142/debian cannot be reached from the build",
+            "127.0.0.1:3142 is the container itself: in INFERENCE_IMAGES_APT_MIRRORS, use",
+        ),
+    ):
+        assert isinstance(failure, NetworkError)
+        assert failure.what.endswith(f": {what}")
+        assert where in str(failure.fix)
+    elsewhere = Failure(target=None, stage=None, lines=CLOSED_MIRROR.replace("127.0.0.1", "192.0.2.1"))
+    assert type(blame.base_failure(PROJECT, "debian12-py311", elsewhere, tmp_path, used)) is BuildError

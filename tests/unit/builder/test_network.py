@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from build.builder import network
+from build.builder import network, only_here
 from build.builder.bake import Baker, Request
 from build.builder.buildx_log import Step
 from build.engine.buildx import Buildx
@@ -184,3 +184,27 @@ def test_a_secret_that_somebody_wrote_counts_and_its_passwords_are_hidden() -> N
     assert found.secret == secret
     assert found.indexes == ("https://own.example/simple", INDEX)
     assert found.without_passwords("secret/word proxy-word") == "**** ****"
+
+
+def test_an_index_and_a_mirror_of_this_machine_are_named_with_what_names_them(tmp_path: Path) -> None:
+    """They are in the secret all the same: a builder may run in this machine's network."""
+    (tmp_path / "uv.toml").write_text('[[index]]\nurl = "http://[::1]:3141/simple"\n', encoding="utf-8")
+    environ = {
+        "UV_CONFIG_FILE": str(tmp_path / "uv.toml"),
+        "UV_INDEX": "http://127.0.0.1:8080/a https://one.example/simple",
+        "UV_DEFAULT_INDEX": "http://user:secret@127.0.0.1:80/simple",
+        "PIP_INDEX_URL": "http://127.0.0.1:8080/a",
+        "INFERENCE_IMAGES_APT_MIRRORS": "http://a.example/debian=http://u:secret@localhost/debian",
+    }
+    indexes = ["http://[::1]:3141/simple", *environ["UV_INDEX"].split(), environ["UV_DEFAULT_INDEX"]]
+    found = network.of(indexes, ["http://127.0.0.1:9/links"], environ)
+    assert list(found.indexes) == indexes
+    assert [str(each) for each in found.only_here] == [
+        f"http://[::1]:3141/simple ({tmp_path}/uv.toml)",
+        "http://127.0.0.1:8080/a (UV_INDEX)",
+        "http://127.0.0.1:80/simple (UV_DEFAULT_INDEX)",
+        "http://127.0.0.1:9/links (the configuration of uv or pip)",
+        "http://localhost/debian (INFERENCE_IMAGES_APT_MIRRORS)",
+    ]
+    assert "secret" not in only_here.warning(found.only_here)
+    assert network.of([INDEX], [], {}).only_here == ()

@@ -13,7 +13,7 @@ from build.catalogue.page_layers import command, shared_layers, unique_bytes
 from build.catalogue.pages import pages, stage
 from build.catalogue.record import RecordedImage
 from build.catalogue.remote import Published
-from build.matrix.model import Lifecycle
+from build.matrix.upkeep import Lifecycle
 from tests.unit.catalogue.catalogue_samples import (
     IMAGES,
     TODAY,

@@ -194,5 +194,9 @@ def test_the_proxies_and_mirrors_that_builds_do_not_get_are_named() -> None:
     assert states(HTTPS_PROXY="user:secret@proxy.example:1") == [("ok", "builds use http://proxy.example:1")]
     ((state, text),) = states(HTTPS_PROXY="http://user:secret@127.0.0.1:1", INFERENCE_IMAGES_APT_MIRRORS=mirrors)
     assert state == "warning"
-    assert text.startswith("builds do not use http://127.0.0.1:1, file:///srv/debian: ")
+    assert text.startswith("builds do not reach http://127.0.0.1:1, file:///srv/debian: ")
+    here = "http://a.example/debian=http://user:secret@127.0.0.1:3142/debian"
+    ((state, text),) = states(INFERENCE_IMAGES_APT_MIRRORS=here)
+    assert state == "warning"
+    assert text.startswith("builds do not reach http://127.0.0.1:3142/debian: ")
     assert states(BUILD_NETWORK="a=b", https_proxy="http://127.0.0.1")[0][0] == "ok"

@@ -11,7 +11,8 @@ import yaml
 from build.commands import generated_files as generate
 from build.images import assets
 from build.images.image import Image
-from build.matrix.model import Cuda, Lifecycle
+from build.matrix.sources import Cuda
+from build.matrix.upkeep import Lifecycle
 from tests.unit.fixture_project import MINIMAL, PROJECT, SKLEARN
 
 FILES = generate.files(PROJECT)

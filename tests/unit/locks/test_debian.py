@@ -9,8 +9,8 @@ import pytest
 from build.errors import LockError
 from build.locks import debian, debian_index, prefix_python
 from build.locks import lock as locks
-from build.matrix.model import Base, Cuda
 from build.matrix.origins import Bootstrapped, DebianPackages, DistributionPython
+from build.matrix.sources import Base, Cuda
 from build.paths import Paths
 from build.variants.cuda_base_images import CudaBaseImage
 

@@ -4,7 +4,7 @@ import pytest
 
 from build.errors import UsageError
 from build.matrix.lifecycle import has_ended, joint, phase, status, warning
-from build.matrix.model import Lifecycle
+from build.matrix.upkeep import Lifecycle
 from build.variants.select import Selection, select
 from tests.unit.fixture_project import PROJECT
 

@@ -8,14 +8,15 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from build.matrix import model
 from build.matrix.reference import EXAMPLES, reference_text
+from build.matrix.strict import Strict
 
-MODELS = [
-    item
-    for item in vars(model).values()
-    if isinstance(item, type) and issubclass(item, model.Strict) and item is not model.Strict
-]
+
+def subclasses(of: type[BaseModel]) -> list[type[BaseModel]]:
+    return [each for direct in of.__subclasses__() for each in (direct, *subclasses(direct))]
+
+
+MODELS = subclasses(Strict)
 
 
 def keys(section: type[BaseModel]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from build.matrix.model import Cuda
+from build.matrix.sources import Cuda
 from build.packages.cuda import contradictions, disagreements, is_cuda
 
 #: Of the metadata of tensorflow 2.18.0 (PyPI).

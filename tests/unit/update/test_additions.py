@@ -12,7 +12,7 @@ import yaml
 from packaging.version import Version
 
 from build.checkout.project import Project, open_project
-from build.matrix.model import Update
+from build.matrix.upkeep import Update
 from build.packages.distribution import Distribution, File
 from build.paths import Paths
 from build.update import additions

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from build.matrix.model import Update
+from build.matrix.upkeep import Update
 from build.packages.distribution import File
 from build.update.decide import Decision, decide
 from build.update.pins import Pin

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from build.matrix.model import Bootstrap, Cuda
+from build.matrix.sources import Bootstrap, Cuda
 from build.variants import cuda_base_images
 from tests.unit.fixture_project import PROJECT
 
