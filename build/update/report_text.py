@@ -38,6 +38,7 @@ def to_json(report: Report) -> str:
         "ended": report.ended,
         "bytes": report.new_bytes,
         "held": [dataclasses.asdict(held) for held in report.held],
+        "failed": {name: dataclasses.asdict(each) for name, each in report.failed.items()},
     }
     return json.dumps(content, indent=2, ensure_ascii=False)
 
@@ -85,6 +86,11 @@ def held_lines(report: Report) -> list[str]:
     return lines
 
 
+def failed_lines(report: Report) -> list[str]:
+    """Return one sentence for each image that cannot be locked, with the reason and what is left of its lock."""
+    return [f"{name}: {each.reason}; {each.lock}" for name, each in report.failed.items()]
+
+
 def ended_lines(report: Report) -> list[str]:
     """Return one sentence for each image that has ended and changes all the same, with the reason."""
     lines = []
@@ -122,6 +128,8 @@ def to_markdown(report: Report) -> str:
         parts += [f"## {title}", "\n".join(table)]
     if fixes := fix_lines(report):
         parts += ["## Security fixes", "\n".join(f"- {_escaped(line)}" for line in fixes)]
+    if report.failed:
+        parts += ["## Images that cannot be locked", "\n".join(f"- {_escaped(line)}" for line in failed_lines(report))]
     if report.rebuilt:
         parts += ["## Images to build again", "\n".join(f"- {name}" for name in report.rebuilt)]
     if report.ended:
