@@ -25,6 +25,7 @@ def _print(made: Report) -> None:
         ("Images that cannot be locked", report_text.failed_lines(made)),
         ("Images to build again", made.rebuilt),
         ("Images that have ended", report_text.ended_lines(made)),
+        ("Lifecycle dates to decide", list(map(str, made.lifecycles))),
         ("Held back", report_text.held_lines(made)),
     ):
         if lines:

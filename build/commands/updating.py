@@ -15,8 +15,8 @@ from build.builder import image_recipes
 from build.checkout.project import Project, open_project
 from build.commands import generated_files, recording
 from build.commands import lock as lock_command
-from build.errors import LockError, UsageError
-from build.locks import debian
+from build.errors import EngineError, LockError, NetworkError, UsageError
+from build.locks import debian, debian_archive
 from build.locks.debian_archive import Newer
 from build.locks.lock import Lock
 from build.matrix.lifecycle import has_ended
@@ -25,8 +25,9 @@ from build.matrix.origins import Bootstrapped
 from build.matrix.values import NO_VERSION
 from build.paths import Paths
 from build.system import console
-from build.update import bases, packages, report, report_text
+from build.update import bases, lifecycles, packages, report, report_text
 from build.update.decide import Held
+from build.update.lifecycles import OtherDate
 from build.update.packages import Moved
 from build.update.report import NotLocked, Report
 from build.update.staging import Staging, staged
@@ -63,6 +64,8 @@ def update_project(
     new_day = _new_day(project, day, today)
     only = only or (FRAMEWORKS, BASES)
     made = Report(old_day=old_day, new_day=old_day, bases=_newer_packages(project, only))
+    if BASES in only:
+        made = dataclasses.replace(made, lifecycles=_other_dates(project.matrix))
     moved: Moved | None = None
     with staged(paths, _named_paths(project.matrix)) as staging:
         if FRAMEWORKS in only:
@@ -112,6 +115,18 @@ def _newer_packages(project: Project, only: Collection[str]) -> dict[str, tuple[
     for name, newer in found.items():
         console.info(f"{name}: {console.count(len(newer), 'newer package')}")
     return found
+
+
+def _other_dates(matrix: Matrix) -> tuple[OtherDate, ...]:
+    """Return the lifecycle dates that differ from those of the archive; none, with a warning, if it cannot be asked."""
+    suite = lifecycles.suite_of(matrix)
+    if suite is None:
+        return ()
+    try:
+        return lifecycles.differing(matrix, debian_archive.release_dates(suite))
+    except (EngineError, NetworkError) as failure:
+        console.warn(f"the lifecycle dates of the bases were not compared: {failure.what}")
+        return ()
 
 
 def _named_paths(matrix: Matrix) -> list[str]:

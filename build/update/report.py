@@ -11,6 +11,7 @@ from build.locks.lock import Lock
 from build.system import console
 from build.update.additions import Added
 from build.update.decide import Decision, Held
+from build.update.lifecycles import OtherDate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +60,8 @@ class Report:
     #: Bytes of the Python packages that no lock had before.
     new_bytes: int = 0
     held: tuple[Held, ...] = ()
+    #: The dates of bases that a maintainer should look at.
+    lifecycles: tuple[OtherDate, ...] = ()
     #: Image name → why it cannot be locked; everything else moves.
     failed: Mapping[str, NotLocked] = field(default_factory=dict)
 

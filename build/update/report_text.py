@@ -38,6 +38,15 @@ def to_json(report: Report) -> str:
         "ended": report.ended,
         "bytes": report.new_bytes,
         "held": [dataclasses.asdict(held) for held in report.held],
+        "lifecycles": [
+            {
+                "base": each.base,
+                "phase": each.phase,
+                "matrix": each.matrix.isoformat(),
+                "distro-info-data": each.distro_info.isoformat(),
+            }
+            for each in report.lifecycles
+        ],
         "failed": {name: dataclasses.asdict(each) for name, each in report.failed.items()},
     }
     return json.dumps(content, indent=2, ensure_ascii=False)
@@ -134,6 +143,8 @@ def to_markdown(report: Report) -> str:
         parts += ["## Images to build again", "\n".join(f"- {name}" for name in report.rebuilt)]
     if report.ended:
         parts += ["## Images that have ended", "\n".join(f"- {_escaped(line)}" for line in ended_lines(report))]
+    if report.lifecycles:
+        parts += ["## Lifecycle dates to decide", "\n".join(f"- {_escaped(str(each))}" for each in report.lifecycles)]
     if lines := held_lines(report):
         parts += ["## Held back", "\n".join(f"- {_escaped(line)}" for line in lines)]
     return "\n\n".join(parts) + "\n"
