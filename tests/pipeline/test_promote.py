@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from docker import DockerClient
 
+from build.bases import published
 from build.builder import image_recipes
 from build.builder.existing import find_built
 from build.checkout.project import open_project
@@ -727,8 +728,8 @@ def test_a_clone_that_uses_the_target_finds_everything_up_to_date(
     verified: Checkout, there: Running, tmp_path: Path, engine_client: DockerClient
 ) -> None:
     first, second = f"{there.registry}-first", str(there.registry)
-    published = verified.run("publish", MINIMAL, env={"REGISTRY": first})
-    assert published.code == 0, published.text
+    done = verified.run("publish", MINIMAL, env={"REGISTRY": first})
+    assert done.code == 0, done.text
     fresh = Checkout(root=tmp_path / "fresh")
     shutil.copytree(verified.root, fresh.root, ignore=shutil.ignore_patterns(".pipeline"))
 
@@ -744,6 +745,7 @@ def test_a_clone_that_uses_the_target_finds_everything_up_to_date(
 
     project = open_project(fresh.paths)
     images = [each for each in project.usable_images(project.variants)[0] if each.variant.name == MINIMAL]
-    built = find_built(engine_client, images, image_recipes.of(project, images).known)
     with Client(there.registry) as client:
+        bases = published.find(client, project, project.build_base_names([image.variant for image in images]))
+        built = find_built(engine_client, images, image_recipes.of(project, images, bases).known)
         assert fetch_results(BasesOf.of(project, [built[MINIMAL]]), client) == 1, "the shared tests would run again"
