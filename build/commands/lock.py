@@ -100,7 +100,7 @@ def _print_changes(changed: Mapping[str, Sequence[str]]) -> None:
 def _to_json(project: Project, made: Resolved, word: str, changed: Mapping[str, Sequence[str]]) -> str:
     reasons = {verdict.name: verdict.says for verdict in made.failed}
     reasons |= {name: "; ".join(sentences) for name, sentences in made.contradictions.items()}
-    failed = {name: {"reason": reason, "lock": _lock_left(project, name)} for name, reason in reasons.items()}
+    failed = {name: {"reason": reason, "lock": lock_left(project, name)} for name, reason in reasons.items()}
     return json.dumps({"locks": len(made.locks.locks), word: changed, "failed": failed}, indent=2)
 
 
@@ -145,11 +145,11 @@ def _cannot_be_built(facts: Facts, made: Resolved, outcome: str) -> LockError:
         _with_neighbours(facts, made.failed, made.failed_names),
         contradictions=[(project.variant(name), sentences) for name, sentences in made.contradictions.items()],
         outcome=outcome,
-        locks=[f"{name}: {_lock_left(project, name)}" for name in sorted(made.failed_names)],
+        locks=[f"{name}: {lock_left(project, name)}" for name in sorted(made.failed_names)],
     )
 
 
-def _lock_left(project: Project, name: str) -> str:
+def lock_left(project: Project, name: str) -> str:
     """Return what is left of the lock of an image that cannot be built, in words."""
     variant = project.variant(name)
     path = project.lock_path(variant)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from build.commands.options import Session
-from build.commands.updating import BASES, FRAMEWORKS, SECURITY, update_project
+from build.commands.updating import BASES, FRAMEWORKS, SECURITY, cannot_be_locked, update_project
 from build.errors import DriftError, UsageError
 from build.paths import repository, write_atomically
 from build.system import console, state
@@ -22,8 +22,10 @@ def _print(made: Report) -> None:
         console.table(headings, rows)
     for title, lines in (
         ("Security fixes", report_text.fix_lines(made)),
+        ("Images that cannot be locked", report_text.failed_lines(made)),
         ("Images to build again", made.rebuilt),
         ("Images that have ended", report_text.ended_lines(made)),
+        ("Lifecycle dates to decide", list(map(str, made.lifecycles))),
         ("Held back", report_text.held_lines(made)),
     ):
         if lines:
@@ -68,7 +70,8 @@ def update(
     """Move pins, packages and bases to what the matrix's rules allow.
 
     It edits matrix.yaml, makes the locks and the generated files again, and prints what changes, which images will be
-    built again, and what is held back and why.  Either everything is written or nothing.
+    built again, and what is held back and why.  An image that cannot be locked keeps its lock; everything else is
+    written, and the command fails at its end.  After any other failure, nothing is written.
     """
     if new_versions and only and FRAMEWORKS not in only:
         raise UsageError("--new-versions belongs to the frameworks", fix=f"add --only {FRAMEWORKS}")
@@ -87,7 +90,12 @@ def update(
         click.echo(report_text.to_json(made))
     else:
         _print(made)
+    moves = DriftError(
+        f"newer versions: {made.title}", fix="nox -s update -- --new-versions" if made.added else "nox -s update"
+    )
+    if made.failed:
+        if check and made.moves:
+            console.warn(moves.reason)
+        raise cannot_be_locked(repository(), made, check=check)
     if check and made.moves:
-        raise DriftError(
-            f"newer versions: {made.title}", fix="nox -s update -- --new-versions" if made.added else "nox -s update"
-        )
+        raise moves

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from build.bases import prepare
 from build.bases.local import local_base
@@ -15,19 +15,21 @@ from build.builder import image_recipes
 from build.checkout.project import Project, open_project
 from build.commands import generated_files, recording
 from build.commands import lock as lock_command
-from build.errors import LockError, UsageError
-from build.locks import debian
+from build.errors import EngineError, LockError, NetworkError, UsageError
+from build.locks import debian, debian_archive
 from build.locks.debian_archive import Newer
 from build.locks.lock import Lock
 from build.matrix.lifecycle import has_ended
 from build.matrix.model import Matrix
 from build.matrix.origins import Bootstrapped
+from build.matrix.values import NO_VERSION
 from build.paths import Paths
 from build.system import console
-from build.update import bases, packages, report
+from build.update import bases, lifecycles, packages, report, report_text
 from build.update.decide import Held
+from build.update.lifecycles import OtherDate
 from build.update.packages import Moved
-from build.update.report import Report
+from build.update.report import NotLocked, Report
 from build.update.staging import Staging, staged
 
 #: What can be updated.
@@ -62,6 +64,8 @@ def update_project(
     new_day = _new_day(project, day, today)
     only = only or (FRAMEWORKS, BASES)
     made = Report(old_day=old_day, new_day=old_day, bases=_newer_packages(project, only))
+    if BASES in only:
+        made = dataclasses.replace(made, lifecycles=_other_dates(project.matrix))
     moved: Moved | None = None
     with staged(paths, _named_paths(project.matrix)) as staging:
         if FRAMEWORKS in only:
@@ -71,11 +75,13 @@ def update_project(
             _update_bases(staging, project, made, bootstrap=not check)
         if BASES in only:
             made = _update_cuda(staging, made)
+        failed = moved.failed if moved is not None else {}
         if not made.moves:  # then the day does not move either
-            return dataclasses.replace(made, new_day=made.old_day)
+            return dataclasses.replace(_with_failed(made, project, failed), new_day=made.old_day)
         changed = open_project(staging.copy)
-        generated_files.write(changed)
-        made = _with_rebuilt(made, project, changed, moved, today)
+        images, left_out = changed.usable_images(changed.variants)
+        generated_files.write(changed, images if left_out else None)
+        made = _with_failed(_with_rebuilt(made, project, changed, moved, today), changed, failed)
         if not check:
             console.info(f"{console.count(len(staging.put_in_place()), 'file')} changed")
     return made
@@ -111,6 +117,18 @@ def _newer_packages(project: Project, only: Collection[str]) -> dict[str, tuple[
     return found
 
 
+def _other_dates(matrix: Matrix) -> tuple[OtherDate, ...]:
+    """Return the lifecycle dates that differ from those of the archive; none, with a warning, if it cannot be asked."""
+    suite = lifecycles.suite_of(matrix)
+    if suite is None:
+        return ()
+    try:
+        return lifecycles.differing(matrix, debian_archive.release_dates(suite))
+    except (EngineError, NetworkError) as failure:
+        console.warn(f"the lifecycle dates of the bases were not compared: {failure.what}")
+        return ()
+
+
 def _named_paths(matrix: Matrix) -> list[str]:
     """Return the paths that a matrix names."""
     found = [source.directory for source in matrix.wheel_sources.values()]
@@ -128,7 +146,7 @@ def _update_packages(
     """Move the pins, add new versions, and write the locks of the copy."""
     console.step(f"pins and packages, with the index as of {day}")
     moved = packages.move(staging, project, day, today, new_versions=new_versions)
-    lock_command.write(moved.project, moved.locks, lock_command.changes(moved.project, moved.locks))
+    lock_command.write(moved.project, moved.locks, lock_command.changes(moved.project, moved.locks), moved.failed)
     return moved
 
 
@@ -151,6 +169,37 @@ def _with_packages(made: Report, project: Project, moved: Moved, day: datetime.d
         images=images,
         new_bytes=report.new_bytes(known, [lock for name, lock in new.items() if name in names]),
         held=moved.held,
+    )
+
+
+def _with_failed(made: Report, project: Project, failed: Mapping[str, str]) -> Report:
+    """Return a report with the images that cannot be locked, and what is left of their locks in a project."""
+    found = {
+        name: NotLocked(reason=reason, lock=lock_command.lock_left(project, name)) for name, reason in failed.items()
+    }
+    return dataclasses.replace(made, failed=found, rebuilt=tuple(name for name in made.rebuilt if name not in failed))
+
+
+def cannot_be_locked(paths: Paths, made: Report, *, check: bool) -> LockError:
+    """Return the error for the images that cannot be locked.
+
+    Args:
+        paths: The project.
+        made: The report; it has some.
+        check: Nothing was written.
+    """
+    project = open_project(paths)
+    variants = [variant for variant in project.variants if variant.name in made.failed]
+    places = {("frameworks", each.framework, "versions", each.version or NO_VERSION) for each in variants}
+    outcome = "nothing was written" if check or not made.moves else "everything else was updated"
+    name, first = next(iter(made.failed.items()))
+    return LockError(
+        f"{name} cannot be locked: {first.reason}"
+        if len(made.failed) == 1
+        else f"{console.count(len(made.failed), 'image')} cannot be locked",
+        where=", ".join(project.loaded.where(*keys) for keys in sorted(places)),
+        fix=f"correct their pins, or exclude them with that reason, then: nox -s lock generate; {outcome}",
+        details="\n".join(report_text.failed_lines(made)),
     )
 
 

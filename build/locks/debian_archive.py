@@ -1,6 +1,6 @@
 """Debian's archive today: the versions of packages, those with security updates, and what their changelogs say.
 
-Effects: ``fetch`` and ``changelogs`` run mmdebstrap, which uses the network; the rest is pure.
+Effects: ``fetch``, ``changelogs`` and ``release_dates`` run mmdebstrap, which uses the network; the rest is pure.
 """
 
 from __future__ import annotations
@@ -34,6 +34,14 @@ for changelog in {changelogs}; do
 done
 rm "$1"/debs/*.deb
 """
+#: Writes the dates of Debian's and Ubuntu's releases, each file after a line with its name.
+_PRINT_DATES = (
+    'export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"; set -e; mkdir "$1/debs"; '
+    '(cd "$1/debs" && apt-get -qq -o APT::Sandbox::User=root download distro-info-data); : > "$1/available"; '
+    "for name in debian ubuntu; do "
+    'printf "#file %s\\n" "$name" >> "$1/available"; dpkg-deb --fsys-tarfile "$1"/debs/*.deb '
+    '| tar --extract --to-stdout "./usr/share/distro-info/$name.csv" >> "$1/available"; done; rm "$1"/debs/*.deb'
+)
 _LABEL = re.compile(r"^#label (.*)$", re.MULTILINE)
 _PARAGRAPHS = re.compile(r"\n\n+")
 _NAME = re.compile(r"^Package: (\S+)$", re.MULTILINE)
@@ -85,6 +93,23 @@ def fetch(suite: str, names: Container[str]) -> dict[str, Available]:
         NetworkError: The archive is not reached, or has no such suite.
     """
     return parse(from_archive(suite, _PRINT_SUITES, elsewhere=_ELSEWHERE), names)
+
+
+def release_dates(suite: str) -> dict[str, str]:
+    """Return the dates of the releases of distributions, as the package ``distro-info-data`` of a suite has them.
+
+    Args:
+        suite: The Debian suite.
+
+    Returns:
+        ``debian`` and ``ubuntu`` → the content of the file, CSV.
+
+    Raises:
+        EngineError: mmdebstrap is not installed.
+        NetworkError: The archive is not reached, or does not have the package.
+    """
+    _, *parts = re.split(r"^#file (.*)$", from_archive(suite, _PRINT_DATES, elsewhere=_ELSEWHERE), flags=re.MULTILINE)
+    return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
 def parse(text: str, names: Container[str]) -> dict[str, Available]:

@@ -38,6 +38,8 @@ class Decision:
     release: Release
     #: The records to write, in their order.
     records: tuple[NewRecord, ...]
+    #: Whether the target has the record as it is in the source then.
+    keeps_record: bool
     immutable: Mapping[Place, str]
     #: ``latest``; empty if the run does not move it.
     rolling: Mapping[Place, str]
@@ -91,7 +93,7 @@ def decide(record: Record, known: Known, origin: Origin, today: datetime.date, r
     if is_older and last and rules.latest and _same_family(last, release):
         # An earlier run went back to the release, or both just have the same images: then its record may be missing.
         records = _copy(record, known.same_number, target, replaces=False)
-        return _decision(last, records, release, rules)
+        return _decision(last, records, record, known, rules)
     if is_older and last and not rules.allow_older:
         raise RegistryError(
             f"the target has a newer release: {last.number} of {last.created}, and {release.number} is older",
@@ -106,7 +108,7 @@ def decide(record: Record, known: Known, origin: Origin, today: datetime.date, r
             copied = _record(dataclasses.replace(release, latest=former))
     records = _copy(copied, known.same_number, target, replaces=rules.latest and is_last)
     if is_last or not rules.latest:
-        return _decision(release, records, release, rules)
+        return _decision(release, records, record, known, rules)
     again = dataclasses.replace(
         release,
         number=next_number(today, known.numbers),
@@ -114,14 +116,19 @@ def decide(record: Record, known: Known, origin: Origin, today: datetime.date, r
         host=origin.host,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
-    return _decision(again, (*records, NewRecord.of(again)), release, rules)
+    return _decision(again, (*records, NewRecord.of(again)), record, known, rules)
 
 
-def _decision(last: Release, records: tuple[NewRecord, ...], release: Release, rules: Rules) -> Decision:
+def _decision(last: Release, records: tuple[NewRecord, ...], record: Record, known: Known, rules: Rules) -> Decision:
+    same = known.same_number
+    there = {new.number: new.manifest.digest for new in records}.get(
+        record.release.number, same.manifest.digest if same else None
+    )
     return Decision(
         release=last,
         records=records,
-        immutable={**release.immutable_tags(), **last.immutable_tags()},
+        keeps_record=there == record.manifest.digest,
+        immutable={**record.release.immutable_tags(), **last.immutable_tags()},
         rolling=last.rolling_tags() if rules.latest else {},
     )
 

@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from build.promote.found import Found, Stored
+from build.promote.found import Found
+from build.promote.found_documents import Stored
 from build.promote.stores import Target
 from build.promote.transfer import Missing
 from build.publish.release import Place
@@ -14,6 +15,7 @@ from build.registry.manifests import Manifest, layers_of, subject_of
 from build.registry.signature_tags import is_signature_tag
 from build.system import console
 from build.system.parallel import run_parallel
+from build.verify.reports import is_foundation_tag
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,8 @@ def _is_within(manifest: Manifest, other: Manifest) -> bool:
 def missing_tags(found: Found, target: Target) -> dict[Place, str]:
     """Return the tags of recipes, attachments and signatures that a target lacks, with their digests.
 
-    The tag of a recipe stays where it is: it may be on another image of the same recipe.
+    The tag of a recipe stays where it is: it may be on another image of the same recipe. So does that of a result of
+    shared tests: the first one counts.
 
     Args:
         found: What belongs to the release.
@@ -75,7 +78,8 @@ def missing_tags(found: Found, target: Target) -> dict[Place, str]:
     return {
         place: digest
         for place, digest in found.tags.items()
-        if actual[place] is None or (actual[place] != digest and (place[0], digest) in documents)
+        if actual[place] is None
+        or (actual[place] != digest and (place[0], digest) in documents and not is_foundation_tag(place[1]))
     }
 
 

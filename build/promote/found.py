@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from build.errors import RegistryError
 from build.images.recipe import inputs_tag, recipe_tag
 from build.promote.found_bases import BuiltOn, FoundBase, base_of, find_bases
+from build.promote.found_documents import Documents, Stored, find_documents
 from build.promote.stores import Source
+from build.publish import release as releases
+from build.publish.records import Record
 from build.publish.release import Place, Release
 from build.publish.stored import recipe_of
-from build.registry.manifests import INDEXES, Manifest, is_digest, named_blobs, subject_of
-from build.registry.signature_tags import tags_of
-from build.system import console
+from build.registry.manifests import INDEXES, Manifest, is_digest
 from build.system.parallel import run_parallel
-from build.verify.reports import verified_tag
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stored:
-    """A manifest in a repository."""
-
-    repository: str
-    manifest: Manifest
-
-    @property
-    def place(self) -> Place:
-        return self.repository, self.manifest.digest
-
-    @property
-    def blobs(self) -> dict[str, int]:
-        """What it names: digest → bytes; none for an index."""
-        return named_blobs(self.manifest) or {}
+from build.verify.reports import is_foundation_tag, verified_tag
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +26,9 @@ class Found:
 
     #: The images and the bases that they were built on; those that an index names come before it.
     images: tuple[Stored, ...]
-    #: What is attached to them, and to other attachments; after what it refers to.
+    #: What is attached to them, to the record and to other attachments; after what it refers to.
     attachments: tuple[Stored, ...]
-    #: What cosign's tags name of images and attachments: signatures, attestations, lists of packages.
+    #: What cosign's tags name of all these: signatures, attestations, lists of packages.
     signatures: tuple[Stored, ...]
     #: The tags that name a recipe, an attachment or a signature, with their digests. Nobody relies on them for what the
     #: family is.
@@ -54,12 +38,21 @@ class Found:
 
     @property
     def documents(self) -> tuple[Stored, ...]:
-        """What belongs to images and bases, and can be left out."""
+        """What belongs to images, bases and the record, and can be left out."""
         return (*self.attachments, *self.signatures)
 
     @property
     def stored(self) -> tuple[Stored, ...]:
         return (*self.images, *self.documents)
+
+    def without_documents_in(self, repository: str) -> Found:
+        """Return it without the attachments and signatures in one repository, and without their tags."""
+        return replace(
+            self,
+            attachments=tuple(each for each in self.attachments if each.repository != repository),
+            signatures=tuple(each for each in self.signatures if each.repository != repository),
+            tags={place: digest for place, digest in self.tags.items() if place[0] != repository},
+        )
 
     def manifests(self) -> dict[Place, Manifest]:
         """Repository and digest → manifest."""
@@ -71,24 +64,25 @@ class _OfImage:
     """What belongs to one image."""
 
     images: tuple[Stored, ...]
-    attachments: tuple[Stored, ...]
-    signatures: tuple[Stored, ...]
-    tags: Mapping[Place, str]
+    documents: Documents
+    #: The tag of its recipe, if it names the image.
+    recipe_tags: Mapping[Place, str]
     built_on: BuiltOn | None
 
 
-def find(source: Source, release: Release, namespace: str, base_names: Iterable[str]) -> Found:
+def find(source: Source, record: Record, namespace: str, base_names: Iterable[str]) -> Found:
     """Find everything that belongs to a release.
 
     Args:
         source: Where the release is.
-        release: The release.
+        record: The record of the release.
         namespace: The namespace of the matrix.
         base_names: The bases of the matrix.
 
     Raises:
         RegistryError: An image of the release is not there any more; or the source is not there, refuses, or fails.
     """
+    release = record.release
     recipes: dict[Place, str | None] = {(image.repository, image.digest): image.recipe for image in release.images}
     # ``latest`` may be on an image of an earlier release.
     recipes = dict.fromkeys(release.latest.items()) | recipes
@@ -103,16 +97,41 @@ def find(source: Source, release: Release, namespace: str, base_names: Iterable[
     bases = find_bases(source, wanted, namespace, base_names)
     images = [each for part in parts for each in part.images]
     images += [Stored(repository=base.repository, manifest=base.manifest) for base in bases]
-    attachments = {each.place: each for part in parts for each in part.attachments}
     known = {each.place: each for each in images}
-    signatures = {each.place: each for part in parts for each in part.signatures}
+    documents = [part.documents for part in parts] + _of_bases(source, bases) + [_of_record(source, record, namespace)]
+    attachments = {each.place: each for part in documents for each in part.attachments}
+    signatures = {each.place: each for part in documents for each in part.signatures}
+    others = attachments | known | {(releases.repository_of(namespace), record.manifest.digest): None}
     return Found(
         images=tuple(known.values()),
         attachments=tuple(attachments.values()),
-        signatures=tuple(each for place, each in signatures.items() if place not in attachments | known),
-        tags={place: digest for part in parts for place, digest in part.tags.items()},
+        signatures=tuple(each for place, each in signatures.items() if place not in others),
+        tags={place: digest for part in parts for place, digest in part.recipe_tags.items()}
+        | {place: digest for part in documents for place, digest in part.tags.items()},
         bases=tuple(bases),
     )
+
+
+def _of_bases(source: Source, bases: Sequence[FoundBase]) -> list[Documents]:
+    """What belongs to bases: mostly the results of the tests that images have in common with all others on them."""
+    repositories = sorted({base.repository for base in bases})
+    tags = dict(zip(repositories, map(frozenset, run_parallel(source.tags, repositories)), strict=True))
+    return [
+        find_documents(
+            source,
+            repository,
+            [base.manifest.digest for base in bases if base.repository == repository],
+            tags[repository],
+            [tag for tag in tags[repository] if is_foundation_tag(tag)],
+        )
+        for repository in repositories
+    ]
+
+
+def _of_record(source: Source, record: Record, namespace: str) -> Documents:
+    """What belongs to the record of the release, for example its signature."""
+    repository = releases.repository_of(namespace)
+    return find_documents(source, repository, [record.manifest.digest], frozenset(source.tags(repository)), [])
 
 
 def _of_image(source: Source, release: Release, place: Place, recipe: str | None, tags: Collection[str]) -> _OfImage:
@@ -121,34 +140,22 @@ def _of_image(source: Source, release: Release, place: Place, recipe: str | None
     if manifest is None:
         raise _gone(source, release, place)
     images = [Stored(repository=repository, manifest=each) for each in _tree(source, release, repository, manifest)]
-    attachments = {
-        each.place: each
-        for image in images
-        for each in _attached(source, repository, image.manifest.digest, frozenset({image.manifest.digest}))
-    }
     recipe = recipe or recipe_of(source, repository, manifest)
-    found: dict[Place, str] = {}
-    inputs: Stored | None = None
+    recipe_tags: dict[Place, str] = {}
+    document_tags: list[str] = []
     if recipe is not None:
         if recipe_tag(recipe) in tags:
-            found[repository, recipe_tag(recipe)] = digest
-        documents = [tag for tag in tags if tag == inputs_tag(recipe) or tag.startswith(verified_tag(recipe, ""))]
-        for tag in sorted(documents):
-            document = source.find_manifest(repository, tag)
-            if document is None or subject_of(document) != digest:
-                continue  # gone in the meantime, or about another image of the same recipe
-            stored = Stored(repository=repository, manifest=document)
-            attachments.setdefault(stored.place, stored)
-            found[repository, tag] = document.digest
-            inputs = stored if tag == inputs_tag(recipe) else inputs
-    signed = [each.manifest.digest for each in (*images, *attachments.values())]
-    signatures = _signatures(source, repository, signed, tags)
+            recipe_tags[repository, recipe_tag(recipe)] = digest
+        document_tags = [tag for tag in tags if tag == inputs_tag(recipe) or tag.startswith(verified_tag(recipe, ""))]
+    digests = [each.manifest.digest for each in images]
+    documents = find_documents(source, repository, digests, tags, document_tags)
+    manifests = {each.manifest.digest: each.manifest for each in documents.attachments}
+    inputs = manifests.get(documents.tags.get((repository, inputs_tag(recipe)), "")) if recipe is not None else None
     return _OfImage(
         images=tuple(images),
-        attachments=tuple(attachments.values()),
-        signatures=tuple(signatures.values()),
-        tags=found | {place: each.manifest.digest for place, each in signatures.items()},
-        built_on=base_of(source, repository, manifest, inputs.manifest if inputs else None),
+        documents=documents,
+        recipe_tags=recipe_tags,
+        built_on=base_of(source, repository, manifest, inputs),
     )
 
 
@@ -173,42 +180,6 @@ def _tree(source: Source, release: Release, repository: str, manifest: Manifest)
 def _entries(index: Manifest) -> Sequence[Mapping[str, Any]]:
     entries = index.document.get("manifests")
     return [each for each in entries if isinstance(each, dict)] if isinstance(entries, list) else []
-
-
-def _attached(source: Source, repository: str, digest: str, above: frozenset[str]) -> list[Stored]:
-    """What is attached to a manifest, and to that in turn."""
-    found: list[Stored] = []
-    for each in source.attachments(repository, digest):
-        if each in above or not is_digest(each):
-            continue
-        manifest = source.find_manifest(repository, each)
-        if manifest is None:
-            console.warn(f"{source.reference(repository, each)} is listed as an attachment, but does not exist")
-            continue
-        if subject_of(manifest) != digest:  # anyone who may push can write the list
-            console.warn(f"{source.reference(repository, each)} is listed as an attachment of another manifest")
-            continue
-        found.append(Stored(repository=repository, manifest=manifest))
-        found += _attached(source, repository, manifest.digest, above | {manifest.digest})
-    return found
-
-
-def _signatures(source: Source, repository: str, digests: Iterable[str], tags: Collection[str]) -> dict[Place, Stored]:
-    """What the tags of signatures name of some manifests, and of that in turn."""
-    found: dict[Place, Stored] = {}
-    pending = list(dict.fromkeys(digests))
-    for digest in pending:  # which grows: a signature may be signed, too
-        for tag in (tag for tag in tags_of(digest) if tag in tags):
-            manifest = source.find_manifest(repository, tag)
-            if manifest is None:
-                continue  # gone in the meantime
-            if named_blobs(manifest) is None:
-                console.warn(f"{source.reference(repository, tag)} is not in cosign's form, and is left out")
-                continue
-            found[repository, tag] = Stored(repository=repository, manifest=manifest)
-            if manifest.digest not in pending:  # anyone who may push can make a circle of tags
-                pending.append(manifest.digest)
-    return found
 
 
 def _gone(source: Source, release: Release, place: Place) -> RegistryError:

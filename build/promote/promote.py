@@ -116,7 +116,9 @@ def promote(name: str, job: Job, progress: Progress | None = None) -> Promoted:
     console.step(f"promote: release {release.number} from {job.source_name} to {job.target_name}")
     # What the target refuses anyway is refused before the source is read.
     decision = _decide(job, record)
-    found = find(job.source, release, job.namespace, job.base_names)
+    found = find(job.source, record, job.namespace, job.base_names)
+    if not decision.keeps_record:
+        found = _without_documents_of_record(job, record, found)
     refused: tuple[Refused, ...] = ()
     with _writing(job.target):
         found = documents.without_other_signatures(found, job.target)
@@ -161,6 +163,17 @@ def promote(name: str, job: Job, progress: Progress | None = None) -> Promoted:
         was_there=was_there,
         seconds=time.monotonic() - began,
     )
+
+
+def _without_documents_of_record(job: Job, record: Record, found: Found) -> Found:
+    """Leave out what belongs to a record of which the target has another version, with another digest."""
+    smaller = found.without_documents_in(job.repository)
+    if smaller != found:
+        console.warn(
+            f"what is attached to the record of release {record.release.number} is not copied: the target has a record "
+            "of its own, since 'latest' differs there"
+        )
+    return smaller
 
 
 def _decide(job: Job, record: Record) -> Decision:

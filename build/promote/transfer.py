@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from build.errors import RegistryError
-from build.promote.found import Found, Stored
+from build.promote.found import Found
+from build.promote.found_documents import Stored
 from build.promote.stores import Source, Target
 from build.publish.release import Place
 from build.registry.checked import WrongContentError, checked

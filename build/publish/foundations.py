@@ -15,22 +15,13 @@ from build.registry import attachments
 from build.registry.client import Client
 from build.registry.manifests import layers_of
 from build.verify import foundation
+from build.verify.reports import foundation_tag
 from build.verify.target import suite_hash
 
 #: The media type of a result, and the artifact type of the manifest that carries it.
 MEDIA_TYPE = "application/vnd.inference-images.foundation.v1+json"
 #: Its file name when it is pulled (``oras pull``).
 _FILE_NAME = "foundation.json"
-
-
-def tag_of(digest: str, suite: str) -> str:
-    """Return the tag of a result, next to its base.
-
-    Args:
-        digest: The foundation's (`build.verify.foundation.digest_of`).
-        suite: The hash of the tests.
-    """
-    return f"foundation-{digest[:16]}-{suite}"
 
 
 def fetch_results(bases: BasesOf, remote: Client) -> int:
@@ -82,7 +73,7 @@ def _digests(base: UsedBase, images: Sequence[BuiltImage]) -> list[str]:
 
 
 def _fetch(paths: Paths, remote: Client, repository: str, digest: str, suite: str) -> bool:
-    manifest = remote.find_manifest(repository, tag_of(digest, suite))
+    manifest = remote.find_manifest(repository, foundation_tag(digest, suite))
     if manifest is None or manifest.document.get("artifactType") != MEDIA_TYPE:
         return False
     documents = layers_of(manifest)
@@ -96,7 +87,7 @@ def _fetch(paths: Paths, remote: Client, repository: str, digest: str, suite: st
 
 def _attach(base: UsedBase, pushed: str | None, result: foundation.FoundationResult, remote: Client) -> bool:
     """Attach one result; returns whether the registry accepts attachments."""
-    tag = tag_of(result.foundation, result.suite)
+    tag = foundation_tag(result.foundation, result.suite)
     if remote.digest(base.repository, tag) is not None:
         return True
     if pushed is None:

@@ -10,7 +10,7 @@ from packaging.version import Version
 from build.matrix.model import Matrix
 from build.requirements import distribution_name, parse
 from build.scaffold.entry import Model
-from build.variants.variant import Variant
+from build.variants.variant import CPU, Variant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,16 +34,42 @@ def find_model(matrix: Matrix, variants: Sequence[Variant], name: str) -> ModelI
         variants: All its images.
         name: The framework, which the matrix has.
     """
-    keys = [str(each.version) for each in variants if each.framework == name and each.version]
+    return _model(matrix, [each for each in variants if each.framework == name], name)
+
+
+def find_models(matrix: Matrix, variants: Sequence[Variant], name: str) -> list[ModelImages]:
+    """Return the versions of a framework that newer ones may be made after, the newest one first.
+
+    If the newest version has images for GPUs alone, or for CPUs alone, the newest one with images for the others is a
+    line of its own: a framework may have its wheels for CPUs elsewhere, and in other versions. A line with an end date
+    is left out: somebody gave it up.
+
+    Args:
+        matrix: The matrix.
+        variants: All its images.
+        name: The framework, which the matrix has.
+    """
+    first = find_model(matrix, variants, name)
+    if first is None:
+        return []
+    kinds = {each.device == CPU for each in first.images}
+    others = [each for each in variants if each.framework == name and (each.device == CPU) not in kinds]
+    other = _model(matrix, others, name)
+    if other is None or matrix.frameworks[name].versions[other.model.key].lifecycle.end_of_life is not None:
+        return [first]
+    return [first, other]
+
+
+def _model(matrix: Matrix, variants: Sequence[Variant], name: str) -> ModelImages | None:
+    """Return the newest version among some images of a framework, with those of these images that it has."""
+    keys = [str(each.version) for each in variants if each.version]
     if not keys:
         return None
     key = max(keys, key=Version)
     version = matrix.frameworks[name].versions[key]
     bases, devices = version.bases or matrix.axes.base, version.devices or matrix.axes.device
     images = tuple(
-        each
-        for each in variants
-        if (each.framework, each.version) == (name, key) and each.base_name in bases and each.device in devices
+        each for each in variants if each.version == key and each.base_name in bases and each.device in devices
     )
     pins = [main_pin(each) for each in images]
     found = [pin for pin in pins if pin is not None]

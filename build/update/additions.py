@@ -22,7 +22,7 @@ from build.packages.distribution import Distribution
 from build.packages.target import Target
 from build.scaffold import entry
 from build.scaffold.entry import NewVersion
-from build.scaffold.model import ModelImages, find_model, main_pin
+from build.scaffold.model import ModelImages, find_models, main_pin
 from build.update.decide import Held, usable_releases
 from build.update.lookup import Files
 from build.update.pins import Pin
@@ -141,6 +141,9 @@ class Added:
 def propose(matrix: Matrix, variants: Sequence[Variant], pins: Sequence[Pin], files: Files, day: str) -> Proposals:
     """Return the newest version of each framework that is newer than those of the matrix; each has some images.
 
+    A framework with versions for CPUs and others for GPUs may get one of each (`find_models`). If both could have the
+    same version, the newer line gets it, and the other is reported: one entry cannot be made after two.
+
     A framework whose rule is ``held``, and one whose newest version has ended, gets none.  A version is put off while
     more of its images could be had after the cool-down: an entry that the matrix has is not extended later.
 
@@ -154,18 +157,29 @@ def propose(matrix: Matrix, variants: Sequence[Variant], pins: Sequence[Pin], fi
     found: list[Addition] = []
     put_off: list[Held] = []
     for name in matrix.frameworks:
-        of = find_model(matrix, variants, name)
-        if of is None:
-            continue
         keys = frozenset(matrix.frameworks[name].versions)
-        candidates = _Candidates(of=of, keys=keys, pins=_main_pins(pins, of.images), files=files, day=day)
-        if candidates.version is None:
-            continue
-        addition = _addition(variants, name, candidates, candidates.version)
-        if candidates.waiting:
-            put_off.append(_put_off(addition, candidates))
-        else:
-            found.append(addition)
+        lines = [
+            _Candidates(of=of, keys=keys, pins=_main_pins(pins, of.images), files=files, day=day)
+            for of in find_models(matrix, variants, name)
+        ]
+        taken: dict[str, Addition] = {}
+        for candidates in lines:
+            if candidates.version is None:
+                continue
+            addition = _addition(variants, name, candidates, candidates.version)
+            if addition.key in taken:
+                put_off.append(_taken(addition, taken[addition.key]))
+            elif candidates.waiting:
+                put_off.append(_put_off(addition, candidates))
+            else:
+                taken[addition.key] = addition
+        found += taken.values()
+        put_off += [
+            _behind(addition, candidates)
+            for addition in taken.values()
+            for candidates in lines
+            if candidates.is_behind(addition.version)
+        ]
     return Proposals(additions=tuple(found), put_off=tuple(put_off))
 
 
@@ -216,6 +230,11 @@ class _Candidates:
         if len(best) <= len(have):
             return ()
         return tuple(image for image in self.of.images if image.name in best - have)
+
+    def is_behind(self, version: Version) -> bool:
+        """Tell whether the images could not have a version, and it is newer than any that they could."""
+        newest = self.version or Version(self.of.model.key)
+        return _minor(newest) < _minor(version) and bool(self.pins)
 
     def distribution(self, image: str) -> Distribution:
         """Return the files that exist for an image that has a pin."""
@@ -277,6 +296,33 @@ def _put_off(addition: Addition, candidates: _Candidates) -> Held:
         newer=str(addition.version),
         images=tuple(image.name for image in images),
         reason=f"{'; '.join(reasons)}; {addition.key} is added once releases for these images are old enough",
+    )
+
+
+def _taken(addition: Addition, first: Addition) -> Held:
+    """A version that another line of the framework gets."""
+    place = f'frameworks.{addition.framework}.versions."{addition.key}"'
+    return Held(
+        name=addition.framework,
+        version=addition.of.model.key,
+        newer=str(addition.version),
+        images=tuple(image.name for image in addition.of.images),
+        reason=f"{addition.key} is made after {first.of.model.key}, which has no such images; add their devices and "
+        f"contract to {place} by hand",
+    )
+
+
+def _behind(addition: Addition, candidates: _Candidates) -> Held:
+    """A version of which the images of another line of the framework cannot have a release."""
+    of = candidates.of
+    images = [image for image in of.images if image.name in candidates.pins]
+    reasons = dict.fromkeys(_why_not(image, candidates, addition.version) for image in images)
+    return Held(
+        name=addition.framework,
+        version=str(candidates.version or of.model.key),
+        newer=str(addition.version),
+        images=tuple(image.name for image in images),
+        reason="; ".join(reasons),
     )
 
 

@@ -1,14 +1,15 @@
 """Move the pins of a project, add new versions of frameworks, and make its locks again.
 
 A pin whose new release cannot be locked with the rest of its image stays, and the others are tried without it.  An
-image of a new version that cannot be built is not added.
+image of a new version that cannot be built is not added.  An image that cannot be locked although none of its pins
+moved, for example since the index no longer has one of its wheels, keeps its lock and stops no other one.
 Effects: the network; writes the matrix of the copy.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from build.checkout.project import Project, open_project
@@ -42,6 +43,8 @@ class Moved:
     locks: NewLocks
     #: Image name → the wheel sources that did not answer, in words.
     unanswered: Mapping[str, str]
+    #: Image name → why it cannot be locked, whatever its pins become; it keeps the lock that it has.
+    failed: Mapping[str, str]
 
     @property
     def held(self) -> tuple[Held, ...]:
@@ -85,7 +88,7 @@ def move(
 
     Raises:
         NetworkError: An index does not answer.
-        LockError: An image cannot be built although none of its pins moved.
+        LockError: The tools that all images need cannot be locked.
     """
     facts = Facts(project)
     facts.prepare()
@@ -102,6 +105,7 @@ def move(
     wanted = proposed
     grown = _grow(staging, as_it_is, wanted, today)
     refused: dict[KeyPath, dict[str, str]] = {}
+    failed: dict[str, str] = {}
     while True:
         decisions = tuple(
             decide(pin, grown.files[pin.keys], day.isoformat(), refused.get(pin.keys)) for pin in grown.pins
@@ -109,7 +113,7 @@ def move(
         write_atomically(staging.copy.matrix, new_text(grown.project, grown.text, decisions, day))
         changed = Facts(open_project(staging.copy))
         changed.prepare()
-        remade = relock.make(changed, changed.project.variants)
+        remade = relock.make(changed, [each for each in changed.project.variants if each.name not in failed])
         if not remade.failed:
             return Moved(
                 project=changed.project,
@@ -118,6 +122,7 @@ def move(
                 not_added=(*proposals.put_off, *grown.not_added),
                 locks=remade.locks,
                 unanswered=_unanswered(grown),
+                failed=failed,
             )
         console.info(f"{console.count(len(remade.failed), 'image')} cannot be built: trying again without the cause")
         if refuse_server(decisions, remade, refused):
@@ -128,8 +133,9 @@ def move(
             grown = _grow(staging, as_it_is, wanted, today)
             continue
         noted = refuse(decisions, remade.failed, refused)
-        if not noted:
-            raise relock.cannot_be_locked(changed, remade.failed)
+        if not noted:  # none of their pins moved
+            failed |= remade.failed
+            refused = without_blame(grown.pins, refused, failed.keys())
         if wanted != proposed and any(keys[0] == "server" for keys in noted):  # it was to blame for the others, too
             wanted = proposed
             grown = _grow(staging, as_it_is, wanted, today)
@@ -262,3 +268,21 @@ def refuse(
             if keys[0] != "server":
                 refused[keys] = {name: reason for name, reason in refused[keys].items() if name not in images}
     return frozenset(noted)
+
+
+def without_blame(
+    pins: Sequence[Pin], refused: Mapping[KeyPath, Mapping[str, str]], failed: Collection[str]
+) -> dict[KeyPath, dict[str, str]]:
+    """Return the pins that must stay without those that stayed for images that cannot be locked with any pins.
+
+    A pin that no other image with the same Python has still stays: nothing could be made with its new release.
+    """
+    rest: dict[KeyPath, dict[str, str]] = {}
+    for pin in pins:
+        others = {variant.base.python for variant in pin.variants if variant.name not in failed}
+        pythons = {variant.name: variant.base.python for variant in pin.variants}
+        reasons = refused.get(pin.keys, {})
+        kept = {name: why for name, why in reasons.items() if name not in failed or pythons.get(name) not in others}
+        if kept:
+            rest[pin.keys] = kept
+    return rest

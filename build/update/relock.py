@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from build.errors import LockError
 from build.feasibility import resolving
 from build.feasibility.facts import Facts
 from build.locks.make import NewLocks
-from build.matrix.values import NO_VERSION
 from build.variants.variant import Variant
 
 #: Length of a reason: the resolver's words may be pages.
@@ -50,18 +48,6 @@ def make(facts: Facts, variants: Sequence[Variant]) -> Remade:
         locks=resolved.locks,
         failed={name: _short(reason) for name, reason in failed.items()},
         servers={base: _short(failure.details or failure.what) for base, failure in servers.items()},
-    )
-
-
-def cannot_be_locked(facts: Facts, refused: Mapping[str, str]) -> LockError:
-    """Return the error for images that cannot be built although none of their pins moved."""
-    name, reason = next(iter(refused.items()))
-    variant = facts.project.variant(name)
-    keys = ("frameworks", variant.framework, "versions", variant.version or NO_VERSION)
-    return LockError(
-        f"{name} cannot be locked as of {facts.project.exclude_newer}: {reason}",
-        where=facts.project.loaded.where(*keys),
-        fix="correct its pins, then run it again; nothing was written",
     )
 
 

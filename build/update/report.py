@@ -11,6 +11,7 @@ from build.locks.lock import Lock
 from build.system import console
 from build.update.additions import Added
 from build.update.decide import Decision, Held
+from build.update.lifecycles import OtherDate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,15 @@ class PackageChange:
 
     def __str__(self) -> str:
         return f"{self.name} {self.old or '(none)'} → {self.new or '(none)'}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotLocked:
+    """An image that cannot be locked, whatever its pins become."""
+
+    reason: str
+    #: What is left of its lock, in words.
+    lock: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +60,10 @@ class Report:
     #: Bytes of the Python packages that no lock had before.
     new_bytes: int = 0
     held: tuple[Held, ...] = ()
+    #: The dates of bases that a maintainer should look at.
+    lifecycles: tuple[OtherDate, ...] = ()
+    #: Image name → why it cannot be locked; everything else moves.
+    failed: Mapping[str, NotLocked] = field(default_factory=dict)
 
     @property
     def moves(self) -> bool:
@@ -64,8 +78,9 @@ class Report:
     @property
     def title(self) -> str:
         """The totals, in one line."""
+        failed = f"{console.count(len(self.failed), 'image')} cannot be locked"
         if not self.moves:
-            return "nothing to update"
+            return f"nothing to update; {failed}" if self.failed else "nothing to update"
         pins, images, bases = len(self.pins), len(self.images), len(self.bases) + len(self.cuda_bases)
         parts = [f"{console.count(pins, 'pin')} {'moves' if pins == 1 else 'move'}"] if pins else []
         if self.added:
@@ -76,6 +91,8 @@ class Report:
         if bases:
             parts.append(f"{console.count(bases, 'base')} with newer Debian packages")
         parts.append(f"{console.count(len(self.rebuilt), 'image')} to build again")
+        if self.failed:
+            parts.append(failed)
         return ", ".join(parts)
 
 

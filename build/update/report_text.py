@@ -38,6 +38,16 @@ def to_json(report: Report) -> str:
         "ended": report.ended,
         "bytes": report.new_bytes,
         "held": [dataclasses.asdict(held) for held in report.held],
+        "lifecycles": [
+            {
+                "base": each.base,
+                "phase": each.phase,
+                "matrix": each.matrix.isoformat(),
+                "distro-info-data": each.distro_info.isoformat(),
+            }
+            for each in report.lifecycles
+        ],
+        "failed": {name: dataclasses.asdict(each) for name, each in report.failed.items()},
     }
     return json.dumps(content, indent=2, ensure_ascii=False)
 
@@ -85,6 +95,11 @@ def held_lines(report: Report) -> list[str]:
     return lines
 
 
+def failed_lines(report: Report) -> list[str]:
+    """Return one sentence for each image that cannot be locked, with the reason and what is left of its lock."""
+    return [f"{name}: {each.reason}; {each.lock}" for name, each in report.failed.items()]
+
+
 def ended_lines(report: Report) -> list[str]:
     """Return one sentence for each image that has ended and changes all the same, with the reason."""
     lines = []
@@ -122,10 +137,14 @@ def to_markdown(report: Report) -> str:
         parts += [f"## {title}", "\n".join(table)]
     if fixes := fix_lines(report):
         parts += ["## Security fixes", "\n".join(f"- {_escaped(line)}" for line in fixes)]
+    if report.failed:
+        parts += ["## Images that cannot be locked", "\n".join(f"- {_escaped(line)}" for line in failed_lines(report))]
     if report.rebuilt:
         parts += ["## Images to build again", "\n".join(f"- {name}" for name in report.rebuilt)]
     if report.ended:
         parts += ["## Images that have ended", "\n".join(f"- {_escaped(line)}" for line in ended_lines(report))]
+    if report.lifecycles:
+        parts += ["## Lifecycle dates to decide", "\n".join(f"- {_escaped(str(each))}" for each in report.lifecycles)]
     if lines := held_lines(report):
         parts += ["## Held back", "\n".join(f"- {_escaped(line)}" for line in lines)]
     return "\n\n".join(parts) + "\n"

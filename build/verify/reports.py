@@ -20,6 +20,7 @@ from build.paths import Paths, write_atomically
 MEDIA_TYPE = "application/vnd.inference-images.verification.v1+json"
 #: Its file name when it is pulled (``oras pull``).
 FILE_NAME = "verification.json"
+_FOUNDATION = "foundation-"
 
 
 def verified_tag(recipe: str, suite: str) -> str:
@@ -30,6 +31,21 @@ def verified_tag(recipe: str, suite: str) -> str:
         suite: The hash of everything that is asserted of the image, the whole recipe included.
     """
     return f"verified-{recipe[:16]}-{suite}"
+
+
+def foundation_tag(digest: str, suite: str) -> str:
+    """The tag of the result of a foundation's tests, next to its base: ``foundation-<16 digits of it>-<suite>``.
+
+    Args:
+        digest: The digest of the foundation.
+        suite: The hash of the tests.
+    """
+    return f"{_FOUNDATION}{digest[:16]}-{suite}"
+
+
+def is_foundation_tag(tag: str) -> bool:
+    """Tell whether a tag is of this form."""
+    return tag.startswith(_FOUNDATION)
 
 
 class _Part(BaseModel):

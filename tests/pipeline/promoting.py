@@ -114,8 +114,8 @@ def attach(
     )
 
 
-def put_base(remote: TransferClient, packages: Sequence[str] = PACKAGES, lock: str = "a" * 64) -> None:
-    """Publish a root file system."""
+def put_base(remote: TransferClient, packages: Sequence[str] = PACKAGES, lock: str = "a" * 64) -> Manifest:
+    """Publish a root file system; return its manifest."""
     layer = gzip.compress(tar_of({"packages": "\n".join(packages).encode()}), mtime=0)
     image = RootfsImage(base_name=BASE, lock=lock, diff_id=digest_of(layer), packages=tuple(packages))
     document = {
@@ -127,6 +127,7 @@ def put_base(remote: TransferClient, packages: Sequence[str] = PACKAGES, lock: s
     manifest = to_manifest(document, MANIFEST)
     for tag in (image.content_tag, image.tag):
         remote.put_tag(BASE_REPOSITORY, tag, manifest, [image.config(), layer])
+    return manifest
 
 
 def all_tags(where: Registry, repositories: Sequence[str]) -> dict[str, str | None]:

@@ -15,14 +15,29 @@ from pathlib import Path
 import pytest
 from docker import DockerClient
 
+from build.bases import published
+from build.builder import image_recipes
+from build.builder.existing import find_built
+from build.checkout.project import open_project
 from build.errors import PipelineError, RegistryError
 from build.promote.layout_target import LayoutTarget
 from build.publish import records
 from build.publish import release as releases
+from build.publish.bases import BasesOf
+from build.publish.foundations import fetch_results
 from build.publish.targets import Rules
 from build.registry.address import Registry
 from build.registry.client import Client
-from build.registry.manifests import EMPTY, EMPTY_CONTENT, INDEX, MANIFEST, descriptor, subject_of, to_manifest
+from build.registry.manifests import (
+    EMPTY,
+    EMPTY_CONTENT,
+    INDEX,
+    MANIFEST,
+    Manifest,
+    descriptor,
+    subject_of,
+    to_manifest,
+)
 from build.registry.places import Folder
 from build.registry.transfer import TransferClient
 from tests.conftest import Checkout, copy_checkout, interrupt, wait_until
@@ -32,6 +47,7 @@ from tests.pipeline.promoting import (
     RELEASES,
     all_content,
     all_tags,
+    attach,
     check_layout,
     promote,
     put_base,
@@ -327,6 +343,96 @@ def tag_of(digest: str) -> str:
     return f"{digest.replace(':', '-')}.sig"
 
 
+RESULT = "foundation-0123456789abcdef-fedcba9876543210"
+
+
+def sign_all(client: TransferClient) -> tuple[Manifest, Manifest]:
+    """Attach something to the base and to the record of a registry, and sign both; return their manifests."""
+    base = client.manifest(BASE_REPOSITORY, next(tag for tag in client.tags(BASE_REPOSITORY) if "lock-" in tag))
+    attach(client, BASE_REPOSITORY, base, b"passed", "application/vnd.test.result", RESULT)
+    result = client.manifest(BASE_REPOSITORY, RESULT)
+    attach(client, BASE_REPOSITORY, result, b"signed", "application/vnd.test.signature")
+    attach(client, BASE_REPOSITORY, base, b"packages", "application/vnd.test.sbom")
+    sign(client, BASE_REPOSITORY, base.digest, b"the base")
+    record = client.manifest(RELEASES, TUESDAYS)
+    attach(client, RELEASES, record, b"approved", "application/vnd.test.approval")
+    sign(client, RELEASES, record.digest, b"the record")
+    return base, record
+
+
+def test_attachments_of_bases_and_of_the_record_are_copied(source: Running, there: Running, tmp_path: Path) -> None:
+    promote(TUESDAYS, source.registry, there.registry)
+    with TransferClient(there.registry) as client:
+        base, record = sign_all(client)
+        # The result of another base, which the release does not have.
+        other = put_base(client, ("libc6=1",), "b" * 64)
+        attach(client, BASE_REPOSITORY, other, b"passed", "application/vnd.test.result", f"{RESULT}0")
+    third = dataclasses.replace(there.registry, namespace=f"{there.registry.namespace}-third")
+    folder = Folder(path=tmp_path / "layout")
+
+    out = promote(TUESDAYS, there.registry, folder)
+    back = promote(TUESDAYS, folder, third)
+
+    assert (out.attachments_sent, back.attachments_sent) == (6 + 6, 6 + 6)
+    # As a registry without an API for attachments lists them, in tags.
+    listed = {
+        name.split("-")[-1] for name in all_tags(there.registry, (BASE_REPOSITORY, RELEASES)) if "sha256-" in name
+    }
+    assert {base.digest[7:], record.digest[7:]} <= listed
+    of_other = {other.digest, *(each for each in all_content(there.registry, BASE_REPOSITORY, f"{RESULT}0"))}
+    copied = all_tags(third, (BASE_REPOSITORY, RELEASES))
+    assert f"{BASE_REPOSITORY}:{RESULT}" in copied and f"{BASE_REPOSITORY}:{RESULT}0" not in copied
+    assert f"{BASE_REPOSITORY}:{tag_of(base.digest)}" in copied and f"{RELEASES}:{tag_of(record.digest)}" in copied
+    assert not of_other & set(copied.values())
+    unlisted = {name: digest for name, digest in copied.items() if not re.search("sha256-[0-9a-f]+$", name)}
+    assert unlisted.items() <= all_tags(there.registry, (BASE_REPOSITORY, RELEASES)).items()
+    for repository, digest in ((BASE_REPOSITORY, base.digest), (RELEASES, record.digest)):
+        assert all_content(third, repository, digest) == all_content(there.registry, repository, digest)
+    for where in (folder, third):
+        assert promote(TUESDAYS, there.registry, where).was_there
+
+
+def test_what_is_attached_later_is_sent_later_and_a_result_of_the_target_stays(source: Running, there: Running) -> None:
+    third = dataclasses.replace(there.registry, namespace=f"{there.registry.namespace}-third")
+    for target in (there.registry, third):
+        promote(TUESDAYS, source.registry, target)
+    with TransferClient(there.registry) as client, TransferClient(third) as remote:
+        base, record = sign_all(client)
+        attach(remote, BASE_REPOSITORY, base, b"passed here", "application/vnd.test.result", RESULT)
+        own = remote.digest(BASE_REPOSITORY, RESULT)
+        failed = Fault(kind="attachment", effect=status(500, "sorry"), times=None, path=RELEASES.replace("azureml", ""))
+        with registry_proxy(there.port, failed) as proxy, pytest.raises(RegistryError, match="HTTP 500"):
+            promote(TUESDAYS, there.registry, dataclasses.replace(third, host=proxy.registry.host))
+
+        done = promote(TUESDAYS, there.registry, third)
+
+        assert 0 < done.attachments_sent < 6, "the interrupted run sent nothing, or everything"
+        assert remote.digest(BASE_REPOSITORY, RESULT) == own
+        assert len(remote.attachments(BASE_REPOSITORY, base.digest)) == 3
+        assert len(remote.attachments(RELEASES, record.digest)) == 1
+    assert promote(TUESDAYS, there.registry, third).was_there
+
+
+def test_a_record_that_differs_in_the_target_gets_no_attachments(
+    source: Running, there: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without 'latest', the target has a record of its own, which another person did not sign."""
+    promote(TUESDAYS, source.registry, there.registry)
+    with TransferClient(there.registry) as client:
+        base, record = sign_all(client)
+    third = dataclasses.replace(there.registry, namespace=f"{there.registry.namespace}-third")
+    promote(TUESDAYS, there.registry, third, rules=Rules(latest=False))
+    assert f"what is attached to the record of release {TUESDAYS} is not copied" in capsys.readouterr().err
+    with TransferClient(third) as client:
+        assert client.tags(RELEASES) == [TUESDAYS]
+        assert len(client.attachments(BASE_REPOSITORY, base.digest)) == 2
+    assert promote(TUESDAYS, there.registry, third, rules=Rules(latest=False)).was_there
+
+    promote(TUESDAYS, there.registry, third)
+    with TransferClient(third) as client:
+        assert len(client.attachments(RELEASES, record.digest)) == 1
+
+
 def test_without_latest_only_new_tags_are_written(source: Running, there: Running) -> None:
     moved = Fault(kind="tag write", effect=status(412, "the tag is immutable"), times=None, path="/(latest|lock)$")
     with registry_proxy(there.port, moved) as proxy:
@@ -619,11 +725,11 @@ def test_a_release_that_the_source_does_not_have(source: Running, clone: Checkou
 
 
 def test_a_clone_that_uses_the_target_finds_everything_up_to_date(
-    verified: Checkout, there: Running, tmp_path: Path
+    verified: Checkout, there: Running, tmp_path: Path, engine_client: DockerClient
 ) -> None:
     first, second = f"{there.registry}-first", str(there.registry)
-    published = verified.run("publish", MINIMAL, env={"REGISTRY": first})
-    assert published.code == 0, published.text
+    done = verified.run("publish", MINIMAL, env={"REGISTRY": first})
+    assert done.code == 0, done.text
     fresh = Checkout(root=tmp_path / "fresh")
     shutil.copytree(verified.root, fresh.root, ignore=shutil.ignore_patterns(".pipeline"))
 
@@ -636,3 +742,10 @@ def test_a_clone_that_uses_the_target_finds_everything_up_to_date(
     assert "1 image: 1 up to date" in planned.out
     assert "warning" not in planned.err
     assert not list(fresh.root.rglob("rootfs.tar")), "a base was bootstrapped, or taken from the registry"
+
+    project = open_project(fresh.paths)
+    images = [each for each in project.usable_images(project.variants)[0] if each.variant.name == MINIMAL]
+    with Client(there.registry) as client:
+        bases = published.find(client, project, project.build_base_names([image.variant for image in images]))
+        built = find_built(engine_client, images, image_recipes.of(project, images, bases).known)
+        assert fetch_results(BasesOf.of(project, [built[MINIMAL]]), client) == 1, "the shared tests would run again"

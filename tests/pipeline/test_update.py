@@ -217,6 +217,63 @@ def test_a_server_that_cannot_be_locked_holds_back_no_framework(prepared: Prepar
     assert "nosuch" in held["tinyserver"]["reason"]
 
 
+def test_an_image_that_cannot_be_locked_stops_no_other_one(prepared: Prepared, tmp_path: Path) -> None:
+    """The index no longer has the release that one framework pins; the server's pin is in its images, too."""
+    checkout = prepared.checkout
+    everything = prepared.index.releases
+    prepared.index.releases = [each for each in everything if each.package.name != "other"] + [
+        release("other", "9", FRESH)
+    ]
+    gone = ["other-2-debian12-py311-cpu-inference", "other-2-debian13-py313-cpu-inference"]
+    locks = {name: next(checkout.paths.locks.rglob(f"{name}.txt")) for name in (*gone, DEMO12)}
+    before, former = prepared.content(), {name: file.read_bytes() for name, file in locks.items()}
+    arguments = ("update", "--only=frameworks", f"--day={DAY}")
+
+    done = checkout.run(*arguments, "--check", "--json")
+    assert done.code == 1, done.text
+    assert prepared.content() == before
+    content = json.loads(done.out)
+    assert content["moves"] and content["failed"].keys() == set(gone)
+    assert "warning: newer versions: 2 pins move" in done.err and "2 images cannot be locked" in done.err
+    assert "nothing was written" in done.one_screen()
+
+    summary = tmp_path / "summary.md"
+    done = checkout.run(*arguments, f"--summary={summary}")
+    assert done.code == 1, done.text
+    assert "error: 2 images cannot be locked" in done.one_screen()
+    assert "everything else was updated" in done.err
+    text = checkout.paths.matrix.read_text(encoding="utf-8")
+    assert "tinyserver==1.0.1" in text, "the server stayed for an image that cannot be locked with any server"
+    assert "demo==1.0.2" in text and "other==2.0.0" in text and DAY in text
+    assert [locks[name].read_bytes() for name in gone] == [former[name] for name in gone]
+    assert b"tinyserver==1.0.1" in locks[DEMO12].read_bytes()
+    report = summary.read_text(encoding="utf-8")
+    failed = report.partition("## Images that cannot be locked")[2].partition("## ")[0]
+    assert failed.count("\n- ") == 2
+    assert f"- {gone[0]}: there is no other 2.0.0" in failed
+    assert "; it keeps its lock, which is stale: " in failed
+    assert gone[0] not in report.partition("## Images to build again")[2].partition("## ")[0]
+    assert gone[0] not in report.partition("## Packages")[2].partition("## ")[0]
+
+    # Once the index has it again, the next update takes the rest.
+    prepared.index.releases = everything
+    done = checkout.run(*arguments)
+    assert done.code == 0, done.text
+    assert b"tinyserver==1.0.1" in locks[gone[0]].read_bytes()
+    assert checkout.run("check").code == 0
+
+
+def test_nothing_is_written_if_nothing_moves_and_an_image_cannot_be_locked(prepared: Prepared) -> None:
+    prepared.index.releases = [each for each in RELEASES if each.uploaded == OLD and each.package.name != "stays"]
+    before = prepared.content()
+    done = prepared.checkout.run("update", "--only=frameworks", f"--day={DAY}")
+    assert done.code == 1, done.text
+    assert "nothing to update; 1 image cannot be locked" in done.out
+    assert "stays-3-debian13-py313-cpu-inference cannot be locked: " in done.one_screen()
+    assert "it keeps its lock, and is still built and published from it" in " ".join(done.err.replace("|", "").split())
+    assert prepared.content() == before
+
+
 def test_an_image_that_has_ended_changes_only_with_what_it_shares(prepared: Prepared, tmp_path: Path) -> None:
     """Its own pin stays; the server's pin has no other text for it, and the summary says so."""
     checkout = prepared.checkout

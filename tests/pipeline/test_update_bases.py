@@ -91,3 +91,18 @@ def test_a_base_is_bootstrapped_and_recorded(checkout: Checkout, archive: dict[s
     packages = [f"{name}={available.version}" for name, available in archive.items()]
     assert set(packages) <= set(debian.recorded(checkout.paths, BASE_NAME) or ())
     assert checkout.run("check").code == 0
+
+
+def test_a_lifecycle_date_that_differs_from_debians_is_reported(
+    checkout: Checkout, archive: dict[str, debian_archive.Available]
+) -> None:
+    record(checkout, archive, "apt")
+    life = "lifecycle: {full-support: {until: 2027-08-09, source: a page of upstream}}"
+    checkout.edit("matrix.yaml", "os: debian,", f"os: debian13, {life},")
+    for command in ("lock", "generate"):
+        done = checkout.run(command)
+        assert done.code == 0, done.text
+    done = checkout.run("update", "--check", "--only=bases")
+    assert done.code == 1, done.text
+    (line,) = [line for line in done.out.splitlines() if "distro-info-data" in line]
+    assert "full support until: matrix 2027-08-09, distro-info-data 2028-" in line

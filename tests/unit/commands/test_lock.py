@@ -132,12 +132,12 @@ def test_the_message_about_an_image_says_what_its_lock_is_still_good_for(tmp_pat
     paths = copy_project(tmp_path / "project")
     project = open_project(paths)
     built = "it keeps its lock, and is still built and published from it; exclude the cell to stop that"
-    assert lock._lock_left(project, MINIMAL) == built
+    assert lock.lock_left(project, MINIMAL) == built
     (paths.root / project.lock_path(project.variant(SKLEARN))).unlink()
-    assert lock._lock_left(project, SKLEARN) == "it has no lock"
+    assert lock.lock_left(project, SKLEARN) == "it has no lock"
     text = paths.matrix.read_text(encoding="utf-8").replace("exclude-newer: 2026-11-19", "exclude-newer: 2026-11-20")
     paths.matrix.write_text(text, encoding="utf-8")
-    assert lock._lock_left(open_project(paths), MINIMAL).startswith(
+    assert lock.lock_left(open_project(paths), MINIMAL).startswith(
         "it keeps its lock, which is stale: it was made with "
     )
 

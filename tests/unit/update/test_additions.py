@@ -244,3 +244,88 @@ def test_a_date_of_the_older_version_that_is_after_its_end_does_not_stop_the_new
 def test_a_place_that_does_not_answer_proposes_nothing() -> None:
     silent = Distribution(name="scikit-learn", files=(), not_reached=("https://wheels.example",))
     assert proposed({pin.keys: dict.fromkeys((each.name for each in pin.variants), silent) for pin in PINS}) == []
+
+
+TWO_LINES = """\
+      "2.15":
+        devices: [cuda13.0.3]
+        contract: [numpy>=2.0, pandas~=3.1]
+        gpu: {contract: [torch==2.15.0]}
+        lifecycle: {released: 2026-10-28}
+"""
+CPU_LINE = "pytorch-2.13-debian12-py311-cpu-inference"
+
+
+def torch(folder: Path, *, cpu: tuple[str, ...], gpu: tuple[str, ...], end: str = "") -> tuple[Project, Any]:
+    """Return a project with a version of PyTorch for CPUs and a newer one for GPUs, and what is proposed.
+
+    Args:
+        folder: For the project.
+        cpu: The releases in the wheel source.
+        gpu: The releases in the index.
+        end: The end date of the version for CPUs.
+    """
+    text = PATHS.matrix.read_text(encoding="utf-8")
+    released = "        lifecycle: {released: 2026-07-08}\n"
+    life = released.replace("}", f", full-support: {{until: {end}, source: a page of upstream}}}}") if end else released
+    paths = Paths(root=shutil.copytree(PATHS.root, folder / "project"))
+    paths.matrix.write_text(text.replace(released, life + TWO_LINES), encoding="utf-8")
+    project = open_project(paths)
+    pins = exact_pins(project, TODAY)
+    index = offered(pins=pins)
+    for pin in pins:
+        if pin.name == "torch":
+            wheels = [
+                files("torch", version, *EVERY_PYTHON)
+                for version in ((f"{each}+cpu" for each in cpu) if pin.version.local else gpu)
+            ]
+            index[pin.keys] = found(pin, *wheels)
+    return project, additions.propose(project.matrix, project.variants, pins, index, DAY)
+
+
+def written(project: Project, every: tuple[Addition, ...]) -> tuple[dict[str, Any], list[Added]]:
+    """Add versions to the matrix; return those of PyTorch, and what was added."""
+    text, added = project.paths.matrix.read_text(encoding="utf-8"), []
+    for addition in every:
+        text, each = additions.with_addition("matrix.yaml", text, project.matrix, addition, TODAY)
+        added.append(each)
+    project.paths.matrix.write_text(text, encoding="utf-8")
+    assert open_project(project.paths).variants
+    versions: dict[str, Any] = yaml.safe_load(text)["frameworks"]["pytorch"]["versions"]
+    return versions, added
+
+
+def test_lines_for_cpus_and_gpus_are_both_followed(tmp_path: Path) -> None:
+    project, proposals = torch(tmp_path, cpu=("2.13.0", "2.14.0"), gpu=("2.15.0", "2.16.0"))
+    assert [(each.of.model.key, each.key) for each in proposals.additions] == [("2.15", "2.16"), ("2.13", "2.14")]
+    versions, added = written(project, proposals.additions)
+    assert list(versions) == ["2.13", "2.14", "2.15", "2.16"]
+    assert versions["2.14"]["cpu"] == {"contract": ["torch==2.14.0+cpu"], "wheel-source": "pytorch-cpu"}
+    assert versions["2.16"]["gpu"] == {"contract": ["torch==2.16.0"]} and versions["2.16"]["devices"] == ["cuda13.0.3"]
+    assert [each.ends.keys() for each in added] == [{"2.15"}, {"2.13"}]
+    assert all(end.startswith("ends on ") for each in added for end in each.ends.values())
+    (held,) = proposals.put_off
+    assert (held.version, held.newer, held.images) == ("2.14.0", "2.16.0", (CPU_LINE,))
+
+
+def test_a_version_that_only_gpus_can_have_is_added_for_them_and_cpus_stay(tmp_path: Path) -> None:
+    project, proposals = torch(tmp_path, cpu=("2.13.0",), gpu=("2.15.0", "2.16.0"))
+    assert [each.key for each in proposals.additions] == ["2.16"]
+    versions, (added,) = written(project, proposals.additions)
+    assert added.ends.keys() == {"2.15"} and "full-support" not in versions["2.13"]["lifecycle"]
+    (held,) = proposals.put_off
+    assert (held.name, held.version, held.newer, held.images) == ("pytorch", "2.13", "2.16.0", (CPU_LINE,))
+    assert "2.16.0+cpu" in held.reason
+
+
+def test_a_version_that_both_lines_could_have_goes_to_the_newer_one(tmp_path: Path) -> None:
+    _, proposals = torch(tmp_path, cpu=("2.13.0", "2.16.0"), gpu=("2.15.0", "2.16.0"))
+    assert [(each.of.model.key, each.key) for each in proposals.additions] == [("2.15", "2.16")]
+    (held,) = proposals.put_off
+    assert held.images == (CPU_LINE,)
+    assert 'add their devices and contract to frameworks.pytorch.versions."2.16" by hand' in held.reason
+
+
+def test_a_line_with_an_end_date_is_not_followed(tmp_path: Path) -> None:
+    _, proposals = torch(tmp_path, cpu=("2.13.0", "2.14.0"), gpu=("2.15.0",), end="2030-01-01")
+    assert proposals == additions.Proposals()

@@ -55,3 +55,15 @@ def test_a_server_that_cannot_be_installed_holds_back_its_own_pins_alone() -> No
     assert noted[SERVER.keys][IMAGE] == noted[SERVER.keys][OTHER] == "it needs nothing-1"
     assert all("debian13-py313" in name for name in noted[SERVER.keys])
     assert not packages.refuse_server(DECISIONS, remade({"debian12-py311": "it needs nothing-1"}), {})
+
+
+def test_an_image_that_cannot_be_locked_with_any_pins_holds_back_no_other_image() -> None:
+    """Its own pins stay where no other image with the same Python has them."""
+    refused_pins = {SERVER.keys: {IMAGE: "gone", OTHER: "a conflict"}, SKLEARN.keys: {IMAGE: "gone"}}
+    assert packages.without_blame([SERVER, SKLEARN], refused_pins, {IMAGE}) == {
+        SERVER.keys: {OTHER: "a conflict"},
+        SKLEARN.keys: {IMAGE: "gone"},
+    }
+    every = {variant.name for variant in SERVER.variants}
+    assert packages.without_blame([SERVER, SKLEARN], refused_pins, every) == refused_pins
+    assert packages.without_blame([SERVER], {SERVER.keys: {IMAGE: "gone"}}, {IMAGE}) == {}

@@ -13,7 +13,7 @@ from build.scaffold.model import find_model
 from build.update import report_text
 from build.update.additions import Added, Addition
 from build.update.decide import Held, decide
-from build.update.report import PackageChange, Report, changes
+from build.update.report import NotLocked, PackageChange, Report, changes
 from tests.unit.fixture_project import PROJECT
 from tests.unit.update.values import DAY, files, found, pins
 
@@ -69,6 +69,19 @@ def test_markdown() -> None:
     assert "## Images to build again\n\n- an-image\n" in text
     held = "- scikit-learn stays at 1.9.1, not 1.9.2 (sklearn-1.9-debian12-py311-cpu-inference): "
     assert f"{held}scikit-learn 1.9.2 has no wheel for Python 3.11 (only for 3.13)" in text
+
+
+def test_images_that_cannot_be_locked_are_named_with_what_is_left_of_their_locks() -> None:
+    failed = {"an-image": NotLocked(reason="there is no a 1", lock="it keeps its lock")}
+    made = dataclasses.replace(FULL, failed=failed)
+    assert made.title.endswith(", 1 image to build again, 1 image cannot be locked")
+    text = report_text.to_markdown(made)
+    assert "## Images that cannot be locked\n\n- an-image: there is no a 1; it keeps its lock\n" in text
+    assert json.loads(report_text.to_json(made))["failed"] == {
+        "an-image": {"reason": "there is no a 1", "lock": "it keeps its lock"}
+    }
+    nothing = dataclasses.replace(EMPTY, failed=failed)
+    assert not nothing.moves and nothing.title == "nothing to update; 1 image cannot be locked"
 
 
 def test_new_versions_and_images_that_have_ended() -> None:
