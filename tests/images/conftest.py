@@ -15,7 +15,7 @@ from typing import Any
 import image_results
 import pytest
 import testinfra
-from image_container import Container, Start, inspect_image
+from image_container import LIBRARY, PROGRAMS, START_PROGRAMS, Answers, Container, Start, inspect_image, remove
 from image_plan import Image, image_of, read
 from image_timing import Timing
 from xdist.scheduler import LoadScopeScheduling
@@ -233,8 +233,7 @@ def start(image: Image, pytestconfig: pytest.Config) -> Iterator[Start]:
         return one
 
     yield start_one
-    for one in started:
-        one.remove()
+    remove(started)
 
 
 @pytest.fixture(scope="session")
@@ -251,10 +250,24 @@ def owned(environment: dict[str, str]) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="session")
-def seen(container: Container, owned: tuple[str, ...]) -> dict[str, Any]:
-    """What the image's user sees (``probe.user``), from one call."""
+def probed(image: Image, container: Container, owned: tuple[str, ...]) -> Answers:
+    """What the image's user finds out about it (``inside/probe.py``), from one call."""
     container.must_run()
-    value: dict[str, Any] = container.python("probe.py", "user", *owned)
+    return container.probe(
+        {
+            "user": owned,
+            "strays": (),
+            "records": image.server_packages,
+            "parts": (LIBRARY, *image.server_packages),
+            "digests": (LIBRARY, *(f"{PROGRAMS}/{name}" for name in START_PROGRAMS)),
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def seen(probed: Answers) -> dict[str, Any]:
+    """What the image's user sees (``probe.user``)."""
+    value: dict[str, Any] = probed["user"]
     return value
 
 
@@ -262,7 +275,7 @@ def seen(container: Container, owned: tuple[str, ...]) -> dict[str, Any]:
 def files(container: Container, owned: tuple[str, ...]) -> dict[str, Any]:
     """What is in the file system (``probe.system``), from one call."""
     container.must_run()
-    value: dict[str, Any] = container.python("probe.py", "system", *owned, user="0")
+    value: dict[str, Any] = container.probe({"system": owned}, user="0")["system"]
     return value
 
 
