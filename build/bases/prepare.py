@@ -23,10 +23,12 @@ from build.locks import debian, prefix_python
 from build.locks.debian import MadeRootfs
 from build.locks.prefix_python import RecordedPython
 from build.matrix.origins import Bootstrapped, FromImage, PrefixPython, has_digest
-from build.system import console
+from build.system import console, processes
 
 #: Changed packages that a warning names.
 _NAMED = 6
+#: Bases that are prepared side by side: a bootstrap waits for the archive and for the disk.
+_AT_ONCE = 4
 
 
 def prefix(local: LocalBase) -> Archive | None:
@@ -63,13 +65,18 @@ def prepare(
         PipelineError: uv, which all bases need, cannot be prepared.
     """
     uv_binary.prepare(project.paths, project.locks.tools())
-    failures: dict[str, PipelineError] = {}
-    for name in base_names:
+
+    def failure_of(name: str) -> PipelineError | None:
         try:
             _prepare(project, local_base(project, name), locked=locked, refresh=refresh, store=store)
         except PipelineError as failure:
-            failures[name] = failure
-    return failures
+            return failure
+        return None
+
+    names = list(base_names)
+    with processes.worker_threads(_AT_ONCE) as pool:
+        failures = zip(names, pool.map(failure_of, names), strict=True)
+        return {name: failure for name, failure in failures if failure is not None}
 
 
 def _prepare(project: Project, local: LocalBase, *, locked: bool, refresh: bool, store: RootfsStore | None) -> None:

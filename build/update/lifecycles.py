@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from build.matrix.model import Base, Matrix
+from build.matrix.model import Matrix
+from build.matrix.sources import Base
 
 #: The systems that the package has, as ``os`` of a base names them: ``debian12``, ``ubuntu18.04``.
 _SYSTEM = re.compile(r"(debian|ubuntu)(\d[\d.]*)")

@@ -1,6 +1,6 @@
 """Run the image tests: pytest in a process of its own, whose events arrive while it runs.
 
-Each image has one container of its own, and images are tested side by side (pytest-xdist). The events come as JSON
+Parts of the tests run side by side (pytest-xdist); ``tests/images/conftest.py`` divides them. The events come as JSON
 lines in a file. pytest's own output goes to the log, and its JUnit XML is written for others to read.
 """
 
@@ -89,7 +89,7 @@ def run(
         tool: Where the tests are.
         files: The files to write.
         environment: The environment variables of pytest and of the docker command.
-        workers: How many images are tested side by side.
+        workers: How many parts of the tests run side by side.
         keywords: Only tests that match (pytest's ``-k``).
         on_event: Called with each event as it arrives.
 

@@ -49,7 +49,7 @@ class Suite:
     def _parts(self, scopes: Mapping[str, Scope]) -> int:
         """Return the number of parts into which ``tests/images/conftest.py`` divides the tests, at most."""
         files = len(list(self.tool.image_tests.glob("test_*.py")))
-        return sum(1 if scope == "image" else files for scope in scopes.values())
+        return sum(2 if scope == "image" else files for scope in scopes.values())
 
     def run(self, targets: Sequence[Target], scopes: Mapping[str, Scope], *, name: str = "verify") -> list[Event]:
         """Run the tests, and show their progress.

@@ -9,13 +9,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import image_results
 import pytest
 import testinfra
-from image_container import Container, Start, inspect_image
+from image_container import LIBRARY, PROGRAMS, START_PROGRAMS, Answers, Container, Start, inspect_image, remove
 from image_plan import Image, image_of, read
 from image_timing import Timing
 from xdist.scheduler import LoadScopeScheduling
@@ -25,6 +25,8 @@ HERE = Path(__file__).parent
 OWNED = ("/var/azureml-app", "/var/azureml-app/azureml-models", "/var/log", "/var/runit", "/home/dockeruser")
 #: The memory for a sample script that does not set ``MEMORY``, in MiB.
 MEMORY = 512
+#: The files whose tests of an image start containers of their own, and do not use `container`.
+APART = ("children", "conditions", "decorated", "known_failures", "reach")
 MARKERS = {
     "applies(condition)": "run the test only for images (`image_plan.Image`) for which the condition is true",
     "depends(layers)": "'base': the result is the same for all images with the same base and server layer; "
@@ -50,7 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
-    """Send all tests of an image to one worker, so that they share a container.
+    """Send the tests of an image that share a container to one worker, and those of `APART` to another one.
 
     The many tests of an image's foundation are shared out by file: a second container costs less than a worker that has
     nothing to do.
@@ -63,7 +65,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 class ByImage(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """xdist's scheduling by scope: the image, or the image and the file where many tests of the image run."""
+    """xdist's scheduling by scope: two parts of an image, or its files where many tests of the image run."""
 
     def _split_scope(self, nodeid: str) -> str:
         images, _ = read(self.config.getoption("--plan"))
@@ -71,7 +73,10 @@ class ByImage(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
         name = image_of(nodeid, scopes)
         if name is None:
             return nodeid
-        return name if scopes[name] == "image" else f"{name} {nodeid.partition('::')[0]}"
+        file = PurePosixPath(nodeid.partition("::")[0]).stem
+        if scopes[name] == "image":
+            return f"{name} apart" if file.removeprefix("test_image_") in APART else name
+        return f"{name} {file}"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -233,8 +238,7 @@ def start(image: Image, pytestconfig: pytest.Config) -> Iterator[Start]:
         return one
 
     yield start_one
-    for one in started:
-        one.remove()
+    remove(started)
 
 
 @pytest.fixture(scope="session")
@@ -251,10 +255,24 @@ def owned(environment: dict[str, str]) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="session")
-def seen(container: Container, owned: tuple[str, ...]) -> dict[str, Any]:
-    """What the image's user sees (``probe.user``), from one call."""
+def probed(image: Image, container: Container, owned: tuple[str, ...]) -> Answers:
+    """What the image's user finds out about it (``inside/probe.py``), from one call."""
     container.must_run()
-    value: dict[str, Any] = container.python("probe.py", "user", *owned)
+    return container.probe(
+        {
+            "user": owned,
+            "strays": (),
+            "records": image.server_packages,
+            "parts": (LIBRARY, *image.server_packages),
+            "digests": (LIBRARY, *(f"{PROGRAMS}/{name}" for name in START_PROGRAMS)),
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def seen(probed: Answers) -> dict[str, Any]:
+    """What the image's user sees (``probe.user``)."""
+    value: dict[str, Any] = probed["user"]
     return value
 
 
@@ -262,7 +280,7 @@ def seen(container: Container, owned: tuple[str, ...]) -> dict[str, Any]:
 def files(container: Container, owned: tuple[str, ...]) -> dict[str, Any]:
     """What is in the file system (``probe.system``), from one call."""
     container.must_run()
-    value: dict[str, Any] = container.python("probe.py", "system", *owned, user="0")
+    value: dict[str, Any] = container.probe({"system": owned}, user="0")["system"]
     return value
 
 

@@ -10,7 +10,7 @@ import subprocess
 import tarfile
 import time
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,10 +22,15 @@ import requests
 INSIDE = Path(__file__).parent / "inside"
 PORT = "5001/tcp"
 APP_ROOT = "/var/azureml-app"
+#: Where the files of the start layer are (``image/scripts/setup-base``): modules, and programs.
+LIBRARY, PROGRAMS = "/usr/local/lib/inference-server", "/usr/local/bin"
+START_PROGRAMS = ("start-server", "runsvdir")
 #: dockeruser, the owner of the files that are copied in.
 UID = 1000
 #: Seconds until a server must answer: TensorFlow's import takes long on a small busy machine.
 START_TIMEOUT = 300.0
+#: Seconds between two questions whether a server answers, and whether its container still runs.
+POLL, LOOK = 0.05, 1.0
 
 
 def docker(*arguments: str, stdin: bytes | None = None) -> str:
@@ -105,7 +110,7 @@ class Container:
 
     def remove(self) -> None:
         """Stop it at once and remove it with its volumes."""
-        docker("rm", "--force", "--volumes", self.id)
+        remove([self])
 
     def state(self) -> dict[str, Any]:
         """Return the engine's description of its state (``Running``, ``ExitCode``)."""
@@ -147,6 +152,15 @@ class Container:
         except AssertionError:
             self.must_run()  # a better message, if the container has ended meanwhile
             raise
+
+    def probe(self, questions: Mapping[str, Sequence[str]], *, user: str | None = None) -> Answers:
+        """Ask several questions about the image with one call.
+
+        Args:
+            questions: Each question of ``inside/probe.py`` with its arguments.
+            user: As for `python`.
+        """
+        return Answers(found=self.python("probe.py", json.dumps(questions), user=user))
 
     def ask(self, request: Any) -> Any:
         """Send a scoring request from inside the container, which may have no network.
@@ -193,18 +207,42 @@ class Container:
         Fails the test if the container ends or does not answer in time, with the end of its log.
         """
         give_up = time.monotonic() + START_TIMEOUT
+        look, url = 0.0, ""
         while True:
-            self.must_run()
+            if time.monotonic() >= look:
+                self.must_run()
+                look = time.monotonic() + LOOK
             try:
-                url = self.url()
+                url = url or self.url()
                 requests.get(url, timeout=5)
             except (requests.RequestException, AssertionError) as error:
                 if time.monotonic() > give_up:
                     message = f"no answer to GET / in {START_TIMEOUT:.0f} s ({error})\n{self.logs()}"
                     pytest.fail(message, pytrace=False)
-                time.sleep(0.2)
+                time.sleep(POLL)
             else:
                 return url
+
+
+def remove(containers: Sequence[Container]) -> None:
+    """Stop containers at once and remove them with their volumes, side by side."""
+    if containers:
+        docker("rm", "--force", "--volumes", *(each.id for each in containers))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What ``inside/probe.py`` found."""
+
+    found: Mapping[str, Mapping[str, Any]]
+
+    def __getitem__(self, question: str) -> Any:
+        """Return the answer to a question; fail the test if the probe could not answer it."""
+        answer = self.found[question]
+        if "failure" in answer:
+            trace = answer["failure"].rstrip()
+            pytest.fail(f"{question}: {trace.splitlines()[-1]}\n{trace}", pytrace=False)
+        return answer["answer"]
 
 
 class Start(Protocol):

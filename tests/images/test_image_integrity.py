@@ -9,39 +9,35 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import PurePosixPath
-from typing import Any
 
-import pytest
-from image_container import Container
+from image_container import LIBRARY, PROGRAMS, Answers
 from image_plan import Image
 
 #: What `python -m venv` and the server's layer put into the environment besides packages.
 OF_THE_ENVIRONMENT = re.compile(
     r"\.gitignore|bin/[Aa]ctivate(\.\w+)?|bin/python[\d.]*|lib64|pip\.conf|pyvenv\.cfg|server-constraints\.txt"
 )
-LIBRARY, PROGRAMS = "/usr/local/lib/inference-server", "/usr/local/bin"
 
 
-def test_each_file_belongs_to_a_package(container: Container) -> None:
+def test_each_file_belongs_to_a_package(probed: Answers) -> None:
     """No ``.pth``, no ``sitecustomize``, no module that no installed package lists."""
-    found = [path for path in container.python("probe.py", "strays") if not OF_THE_ENVIRONMENT.fullmatch(path)]
+    found = [path for path in probed["strays"] if not OF_THE_ENVIRONMENT.fullmatch(path)]
     assert not found, f"of no package: {', '.join(found[:20])}"
 
 
-def test_the_server_is_as_its_packages_were_made(image: Image, container: Container) -> None:
-    records = container.python("probe.py", "records", *image.server_packages)
+def test_the_server_is_as_its_packages_were_made(probed: Answers) -> None:
+    records = probed["records"]
     assert records["files"] > 0, "no file was compared"
     assert not records["others"], f"differ from RECORD: {', '.join(records['others'])}"
 
 
 def test_bytecode_and_settings_of_the_server(
-    image: Image, container: Container, record_server_parts: Callable[[dict[str, str]], None]
+    image: Image, probed: Answers, record_server_parts: Callable[[dict[str, str]], None]
 ) -> None:
     """They are those of the image in which the shared tests ran; `build.verify.whole_suite` compares them."""
-    found = container.python("probe.py", "parts", LIBRARY, *image.server_packages)
     parts = {
         part: digest
-        for part, digest in found.items()
+        for part, digest in probed["parts"].items()
         if part.startswith("bytecode ") or OF_THE_ENVIRONMENT.fullmatch(part)
     }
     record_server_parts(parts)
@@ -49,17 +45,11 @@ def test_bytecode_and_settings_of_the_server(
     assert sum(part.startswith("bytecode of ") for part in parts) > len(image.server_packages) / 2
 
 
-@pytest.fixture(scope="module")
-def start_files(container: Container) -> dict[str, str]:
-    places = (LIBRARY, f"{PROGRAMS}/start-server", f"{PROGRAMS}/runsvdir")
-    found: dict[str, str] = container.python("probe.py", "digests", *places)
-    return found
-
-
-def test_the_start_files_are_those_of_the_base(image: Image, start_files: dict[str, Any]) -> None:
+def test_the_start_files_are_those_of_the_base(image: Image, probed: Answers) -> None:
+    found = probed["digests"]
     always = {path: digest for path, digest in image.start.items() if not path.startswith("standard_library/")}
     expected = {_place(path): digest for path, digest in always.items()}
-    differ = sorted(path for path in {*expected, *start_files} if expected.get(path) != start_files.get(path))
+    differ = sorted(path for path in {*expected, *found} if expected.get(path) != found.get(path))
     assert not differ, f"not those of the recipe: {', '.join(differ)}"
 
 

@@ -127,7 +127,10 @@ def broken(start: Start, containers: dict[str, Container]) -> dict[str, Containe
     """The containers that end when they start. They do so during the tests of the others."""
     return start_all(
         start,
-        {name: Wanted(files={"main.py": one.script}, environment=one.environment) for name, one in BROKEN.items()},
+        {
+            name: Wanted(files={"main.py": one.script}, environment=one.environment, options=("--network=none",))
+            for name, one in BROKEN.items()
+        },
     )
 
 

@@ -89,7 +89,7 @@ def test_no_inventory_of_vendored_packages(files: dict[str, Any]) -> None:
 @applies(lambda image: "wrapt" in image.from_source)
 def test_c_extensions_are_compiled(image: Image, container: Container) -> None:
     """wrapt is built from source on Python 3.7, and falls back to slow Python if its C code does not compile."""
-    assert container.python("probe.py", "accelerated"), "wrapt has no C extension"
+    assert container.probe({"accelerated": ()})["accelerated"], "wrapt has no C extension"
 
 
 @applies(lambda image: image.labels.get("inference-images.patches"))
@@ -98,6 +98,6 @@ def test_patched_packages_match_their_record(image: Image, container: Container)
     patched = image.labels["inference-images.patches"]
     names = [pin.split("==")[0] for pin in patched.split(",")]
     assert [f"{name}=={image.lock.get(name)}" for name in names] == patched.split(",")
-    records = container.python("probe.py", "records", *names)
+    records = container.probe({"records": names})["records"]
     assert records["files"] > 0, "no file was compared"
     assert not records["others"], f"differ from RECORD: {', '.join(records['others'])}"

@@ -1,13 +1,18 @@
 """Print what is in an image, as JSON: one call instead of hundreds; runs inside the image.
 
-    python -c "$(cat probe.py)" user      what the image's user sees
-    python -c "$(cat probe.py)" system    the whole file system (as root, who may read everything)
-    python -c "$(cat probe.py)" records pandas ...    whether the files of distributions match their RECORD
-    python -c "$(cat probe.py)" strays                files of the environment that no distribution lists
-    python -c "$(cat probe.py)" digests /folder ...   SHA-256 of files
-    python -c "$(cat probe.py)" parts /folder flask ...    digests of the bytecode in a folder and of distributions
-    python -c "$(cat probe.py)" accelerated           whether packages with optional C extensions have them
+    python -c "$(cat probe.py)" '{"strays": [], "records": ["pandas"]}'
 
+The argument has the questions, each with its own arguments:
+
+    user /folder ...          what the image's user sees, and the folders that the user may write to
+    system /folder ...        the whole file system (as root, who may read everything), and who owns the folders
+    records pandas ...        whether the files of distributions match their RECORD
+    strays                    files of the environment that no distribution lists
+    digests /folder ...       SHA-256 of files
+    parts /folder flask ...   digests of the bytecode in a folder and of distributions
+    accelerated               whether packages with optional C extensions have them
+
+A question that fails is no obstacle to the others: it is answered with the traceback.
 Standard library only, and only features of Python 3.7.
 """
 # It walks tens of thousands of files: a Path for each would double the time.
@@ -25,6 +30,7 @@ import shutil
 import ssl
 import sys
 import sysconfig
+import traceback
 
 try:
     from importlib import metadata
@@ -43,13 +49,13 @@ NOT_THE_IMAGE = ("/proc", "/sys", "/dev")
 FEW = 20
 
 
-def user():
+def user(*folders):
     """Return the user of the process, the commands first on PATH, and the installed distributions."""
     return {
         "uid": os.getuid(),
         "gid": os.getgid(),
         "home": os.path.expanduser("~"),
-        "writable": [path for path in sys.argv[2:] if os.access(path, os.W_OK | os.X_OK)],
+        "writable": [path for path in folders if os.access(path, os.W_OK | os.X_OK)],
         "python": "{}.{}".format(*sys.version_info),
         "prefix": sys.prefix,
         "first_on_path": {name: shutil.which(name) for name in ("python", "pip", "azmlinfsrv")},
@@ -60,11 +66,11 @@ def user():
     }
 
 
-def system():
-    """Return what is in the file system. The other arguments are the folders that must belong to the user."""
+def system(*folders):
+    """Return what is in the file system. The arguments are the folders that must belong to the user."""
     return {
         "os": os_release(),
-        "foreign": {path: foreign(path, uid=1000, gid=1000) for path in sys.argv[2:]},
+        "foreign": {path: foreign(path, uid=1000, gid=1000) for path in folders},
         "compilers": compilers(),
         "package_caches": package_caches(),
         "secrets": files_below("/run/secrets"),
@@ -76,10 +82,10 @@ def system():
     }
 
 
-def records():
-    """Compare the files of the distributions in the other arguments with hash and size in RECORD (PEP 376)."""
+def records(*names):
+    """Compare the files of the distributions with hash and size in RECORD (PEP 376)."""
     count, others = 0, []
-    for name in sys.argv[2:]:
+    for name in names:
         for file in metadata.distribution(name).files:
             if file.hash is None:
                 continue
@@ -122,13 +128,13 @@ def is_bytecode_of(path, sources):
         return False
 
 
-def digests():
-    """Return path and SHA-256 of the files below the folders, and of the files, in the other arguments; no bytecode."""
+def digests(*places):
+    """Return path and SHA-256 of the files below the folders, and of the files, in the arguments; no bytecode."""
     found = {}
-    for argument in sys.argv[2:]:
-        if os.path.isfile(argument):
-            found[argument] = digest_of(argument)
-        for folder, _, names in os.walk(argument):
+    for place in places:
+        if os.path.isfile(place):
+            found[place] = digest_of(place)
+        for folder, _, names in os.walk(place):
             if not folder.endswith("/__pycache__"):
                 found.update((os.path.join(folder, name), digest_of(os.path.join(folder, name))) for name in names)
     return found
@@ -139,15 +145,15 @@ def digest_of(path):
         return hashlib.sha256(file.read()).hexdigest()
 
 
-def parts():
+def parts(library, *distributions):
     """Return digests of what RECORD does not describe.
 
-    They are of the bytecode of a folder's modules (the first argument) and of distributions' modules (the others), and
-    of the files in the environment's root and in ``bin``.
+    They are of the bytecode of a folder's modules and of distributions' modules, and of the files in the environment's
+    root and in ``bin``.
     """
     found = {}
-    sources = {"in " + sys.argv[2]: [path for path in files_below(sys.argv[2]) if path.endswith(".py")]}
-    for name in sys.argv[3:]:
+    sources = {"in " + library: [path for path in files_below(library) if path.endswith(".py")]}
+    for name in distributions:
         files = [str(file.locate()) for file in metadata.distribution(name).files if file.suffix == ".py"]
         sources["of " + name] = files
     for label, files in sources.items():
@@ -327,14 +333,16 @@ def bytecode():
     }
 
 
+def answers(questions):
+    """Return question → its answer, or why there is none."""
+    found = {}
+    for name, arguments in questions.items():
+        try:
+            found[name] = {"answer": globals()[name](*arguments)}
+        except Exception:  # noqa: BLE001 - whatever is wrong with the image
+            found[name] = {"failure": traceback.format_exc()}
+    return found
+
+
 if __name__ == "__main__":
-    questions = {
-        "user": user,
-        "system": system,
-        "records": records,
-        "strays": strays,
-        "digests": digests,
-        "parts": parts,
-        "accelerated": accelerated,
-    }
-    print(json.dumps(questions[sys.argv[1]]()))
+    print(json.dumps(answers(json.loads(sys.argv[1]))))

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from build.bases import builder_context, facts, prepare, rootfs
+from build.bases import builder_context, facts, prepare, rootfs, uv_binary
 from build.bases.local import LocalBase
+from build.checkout.project import open_project
 from build.errors import DriftError, PipelineError
 from build.locks import debian
 from build.matrix.origins import Bootstrapped, DistributionPython
 from build.matrix.sources import Base
 from build.paths import Paths
+from tests.unit.fixture_project import copy_project
 
 ORIGIN = Bootstrapped(suite="bookworm", packages=(), python=DistributionPython(minor="3.11"))
 STATUS = """Package: libc6
@@ -96,6 +98,29 @@ def test_the_builder_shares_the_bases_root_file_system_until_a_security_update(t
     assert not builder_context.shares_rootfs(replace(base, base=image)), (
         "the files of an earlier bootstrap do not count"
     )
+
+
+def test_bases_are_prepared_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And each that fails has its own failure."""
+    program = tmp_path / "bin/mmdebstrap"
+    program.parent.mkdir()
+    # It fails once another one runs.
+    program.write_text(
+        f"#!/bin/sh\ntouch {tmp_path}/runs.$$\nfor i in $(seq 100); do\n"
+        f'  if [ "$(ls {tmp_path}/runs.* | wc -l)" = 2 ]; then echo "E: met"; exit 1; fi\n'
+        "  sleep 0.05\ndone\necho E: alone\nexit 1\n",
+        encoding="utf-8",
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    monkeypatch.setattr(uv_binary, "prepare", lambda *_: None)
+    project = open_project(copy_project(tmp_path / "project"))
+    names = ["debian12-py311", "debian13-py313"]
+    failures = prepare.prepare(project, names, locked=False, refresh=False)
+    assert list(failures) == names
+    for name, failure in failures.items():
+        assert f"base {name}" in failure.what
+        assert "E: met" in f"{failure.what} {failure.details}", "it was prepared alone"
 
 
 def test_the_keys_that_the_machine_trusts_do_not_decide_about_the_content(

@@ -18,7 +18,7 @@ from build.verify.pytest_run import Files
 IMAGES = ("one-cpu-inference", "two-gpu-inference")
 
 
-def run(folder: Path, suite: str) -> list[Event]:
+def run(folder: Path, suite: str, *, scope: str = "all") -> list[Event]:
     """The events of a suite on two images that are nowhere: its tests start no container."""
     paths, copy = Paths(root=folder), ToolPaths(root=folder)
     copy.image_tests.mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ def run(folder: Path, suite: str) -> list[Event]:
         "lock": {},
         "start": {},
         "labels": {},
-        "scope": "all",
+        "scope": scope,
     }
     plan = [{**entry, "name": name, "framework": name.split("-")[0], "device": name.split("-")[1]} for name in IMAGES]
     files = Files(paths=paths)
@@ -128,6 +128,26 @@ def test_a_failure_that_belongs_to_no_image_is_an_error(tmp_path: Path, suite: s
     errors = [event.reason for event in run(tmp_path, suite) if isinstance(event, Error)]
     assert errors
     assert reason in errors[0]
+
+
+def test_an_images_own_tests_are_for_two_workers(tmp_path: Path) -> None:
+    """Those that share a container stay together; those of files with containers of their own go to another worker."""
+    test = """
+        import os
+        import pathlib
+
+        def test_{0}(image):
+            with pathlib.Path("ran").open("a") as file:
+                file.write(f"{{image.name}} {0} {{os.environ['PYTEST_XDIST_WORKER']}}\\n")
+    """
+    folder = ToolPaths(root=tmp_path).image_tests
+    folder.mkdir(parents=True)
+    for name in ("children", "config"):
+        (folder / f"test_image_{name}.py").write_text(textwrap.dedent(test.format(name)))
+    run(tmp_path, test.format("sample"), scope="image")
+    lines = [line.split() for line in (tmp_path / "ran").read_text().splitlines()]
+    workers = {file: worker for image, file, worker in lines if image == IMAGES[0]}
+    assert workers["config"] == workers["sample"] != workers["children"]
 
 
 @pytest.fixture(scope="module")
