@@ -191,18 +191,27 @@ class Run:
         for step in job.get("steps", ()):
             status = {"success": not is_failed, "failure": is_failed, "always": True, "cancelled": False}
             condition = str(step.get("if", "success()"))
-            if is_failed and not _STATUS.search(condition):
+            known = {**contexts, "steps": done}
+            runs = not is_failed or _STATUS.search(condition)
+            if not runs or not evaluate(condition, known, status):
+                done |= _outcome(step, "skipped")
                 continue
-            if "run" not in step or not evaluate(condition, contexts, status):
-                continue
-            own = {key: filled(value, contexts) for key, value in step.get("env", {}).items()}
-            succeeded, outputs = self.run_line(name, step["run"], {**of_job, **own})
+            succeeded, outputs = True, dict[str, str]()
+            if "run" in step:
+                own = {key: filled(value, known) for key, value in step.get("env", {}).items()}
+                succeeded, outputs = self.run_line(name, step["run"], {**of_job, **own})
             is_failed = is_failed or not succeeded
-            if "id" in step:
-                done[step["id"]] = {"outputs": outputs}
+            done |= _outcome(step, "success" if succeeded else "failure", outputs)
         known = {**contexts, "steps": done}
         self.outputs[name] = {key: filled(value, known) for key, value in job.get("outputs", {}).items()}
         return "cancelled" if name in self.slow else "failure" if is_failed else "success"
+
+
+def _outcome(
+    step: Mapping[str, Any], outcome: Result, outputs: Mapping[str, str] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Return what the context ``steps`` has of a step: nothing if it has no id."""
+    return {step["id"]: {"outcome": outcome, "outputs": outputs or {}}} if "id" in step else {}
 
 
 def _needs(job: Mapping[str, Any]) -> list[str]:

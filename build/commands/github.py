@@ -22,7 +22,11 @@ def github() -> None:
 @github.command("changes")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def write_changes(folder: Path) -> None:
-    """Write what is changed in this checkout into FOLDER, for `pull-request` in a job that may push."""
+    """Write what is changed in this checkout into FOLDER, for `pull-request` in a job that may push.
+
+    FOLDER has summary.md, the report of the update. An update that failed before it wrote anything leaves no report,
+    and then this command fails, too.
+    """
     changes.write_patch(repository().root, folder)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal
 
 import click
@@ -17,9 +17,9 @@ import click
 from build.bases import published as published_bases
 from build.builder.options import Options
 from build.builder.outcomes import built_images
-from build.commands.build import build_images, report
+from build.commands.build import build_images, report, to_json
 from build.commands.building import builder_option, building, check_registry, place_of
-from build.commands.options import PublishOptions, Session, Shown, publishing, selecting
+from build.commands.options import PublishOptions, Session, publishing, selecting
 from build.commands.plan import fail_if_unknown, plan_of
 from build.commands.publish import finish_release, publish_images, push_images
 from build.commands.pull import pull_published, take_over_foundations
@@ -27,7 +27,7 @@ from build.commands.run import Chosen, Run, checked, choose, connected
 from build.commands.sharding import disk_option, only_shard, shards_of
 from build.commands.verify import verify_images
 from build.engine.built import BuiltImage
-from build.errors import LeftOut, UsageError
+from build.errors import LeftOut, UsageError, VerifyError
 from build.images.titles import framework_version, title
 from build.paths import repository
 from build.plan import output as plan_output
@@ -38,6 +38,8 @@ from build.publish.plan import Plan as Pushed
 from build.publish.publication import Published
 from build.system import console, state
 from build.variants.select import Selection
+from build.verify import summary
+from build.verify.results import VerifyResult
 
 #: What a run writes to the registry at its end.
 Writes = Literal["release", "images", "nothing"]
@@ -67,7 +69,13 @@ End = Callable[[Run, Sequence[BuiltImage]], None]
     is_flag=True,
     help="Also print the status, sizes and tags of each published image, and a table for release notes.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: what publish prints, or with --dry-run the plan.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print JSON: what the last step that ran prints. That is publish; verify with --no-push, or if a test failed; "
+    "build if no image could be built; plan with --dry-run.",
+)
 @selecting
 def pipeline(
     selection: Selection,
@@ -124,7 +132,7 @@ def pipeline(
             plan.bases,
             again=options.refresh_bases,
         )
-        bring = _Bring(plan, options, builder, workers, shown="nothing" if as_json else "table", force=force)
+        bring = _Bring(plan, options, builder, workers, as_json=as_json, force=force)
         if writes == "release":
             left_out = _release(bring, chosen, publish_options, verbose=verbose, as_json=as_json)
         else:
@@ -143,14 +151,21 @@ class _Bring:
     builder: str
     workers: int | None
     _: KW_ONLY
-    shown: Shown
+    as_json: bool
     #: Go on although the registry does not say what it has.
     force: bool
+    #: The results of the steps that ran, as JSON, in their order.
+    results: list[str] = field(default_factory=list)
 
     @property
     def again(self) -> bool:
         """Whether images that the registry has are built again."""
         return self.options.no_cache or self.options.refresh_bases
+
+    @property
+    def last_results(self) -> str:
+        """The results of the last step that ran, as JSON."""
+        return self.results[-1] if self.results else "[]"
 
     def run(self, chosen: Chosen, done: Collection[str], end: End, *, check: bool) -> Sequence[LeftOut]:
         """Build and test, and end with the images.
@@ -175,13 +190,28 @@ class _Bring:
                 wanted = {each.name: each for each in self.plan.states if isinstance(each, ToTest | ToMove)}
                 pull_published(run, self.plan, wanted)
             outcomes = build_images(run, place, self.options, self.plan.bases)
-            left_out = report(outcomes, self.shown)
+            left_out = report(outcomes, "nothing" if self.as_json else "table")
+            if self.as_json:
+                self.results.append(to_json(outcomes))
             built = built_images(outcomes)
             if built:
                 take_over_foundations(run, built)
-                verify_images(run, built, force=False, workers=self.workers, shown=self.shown)
+                self._verify(run, built)
                 end(run, built)
             return left_out
+
+    def _verify(self, run: Run, built: Sequence[BuiltImage]) -> None:
+        if not self.as_json:
+            return verify_images(run, built, force=False, workers=self.workers)
+
+        def keep(results: Sequence[VerifyResult]) -> None:
+            self.results.append(summary.to_json(results))
+
+        try:
+            verify_images(run, built, force=False, workers=self.workers, show=keep)
+        except VerifyError:
+            click.echo(self.last_results)
+            raise
 
 
 def _release(
@@ -205,7 +235,7 @@ def _release(
         finish_release(chosen.project, options)
     results = [published[name] for image in chosen.images if (name := image.variant.name) in published]
     if as_json:
-        click.echo(output.to_json(results))
+        click.echo(output.to_json(results) if results else bring.last_results)
     else:
         output.print_results(results, verbose=verbose)
     return left_out
@@ -224,7 +254,7 @@ def _part(bring: _Bring, chosen: Chosen, options: PublishOptions, *, pushes: boo
 
     left_out = bring.run(chosen, done, push, check=pushes)
     if as_json:
-        click.echo(output.pushed_to_json(pushed))
+        click.echo(output.pushed_to_json(pushed) if pushed else bring.last_results)
     elif pushes:
         output.print_pushed(pushed, bring.plan.registry)
     else:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import click
 
-from build.commands.options import Session, Shown, json_option, selecting
+from build.commands.options import Session, json_option, selecting
 from build.commands.run import Run, find_images, opened
 from build.engine.built import BuiltImage
 from build.images.labels import image_labels
@@ -18,11 +18,8 @@ from build.verify.results import VerifyResult
 from build.verify.target import Target
 from build.verify.verify import verify as run_tests
 
-_SHOW: Mapping[Shown, Callable[[Sequence[VerifyResult]], None]] = {
-    "table": summary.print_table,
-    "json": lambda results: click.echo(summary.to_json(results)),
-    "nothing": lambda results: None,
-}
+#: Prints results, or keeps them.
+Show = Callable[[Sequence[VerifyResult]], None]
 
 
 @click.command(cls=Session)
@@ -36,12 +33,16 @@ def verify(selection: Selection, force: bool, workers: int | None, as_json: bool
     """Test built images in running containers. IMAGE is a name or a glob; the default is the group 'default'."""
     with state.exclusive(repository(), "verify"), opened(selection) as run:
         images, left_out = find_images(run)
-        verify_images(run, images, force=force, workers=workers, shown="json" if as_json else "table")
+        verify_images(run, images, force=force, workers=workers, show=_print_json if as_json else summary.print_table)
         run.finish(left_out)
 
 
+def _print_json(results: Sequence[VerifyResult]) -> None:
+    click.echo(summary.to_json(results))
+
+
 def verify_images(
-    run: Run, images: Sequence[BuiltImage], *, force: bool, workers: int | None, shown: Shown = "table"
+    run: Run, images: Sequence[BuiltImage], *, force: bool, workers: int | None, show: Show = summary.print_table
 ) -> None:
     """Test images in running containers.
 
@@ -50,7 +51,7 @@ def verify_images(
         images: The images to test.
         force: Test those again that passed before.
         workers: The number of tests that run at a time; by default the number of CPUs.
-        shown: How the results are shown.
+        show: Prints the results on standard output.
 
     Raises:
         VerifyError: An image does not keep the contract.
@@ -63,7 +64,7 @@ def verify_images(
         paths=run.project.paths,
         workers=workers,
         force=force,
-        show=_SHOW[shown],
+        show=show,
     )
 
 

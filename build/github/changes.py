@@ -27,10 +27,18 @@ _MODES = ("100644", "000000")
 def write_patch(root: Path, folder: Path) -> None:
     """Write all changes of a checkout, new files too, as a patch; an empty one if nothing has changed.
 
+    An update writes its report last: without one, it failed and changed nothing.
+
     Raises:
+        UsageError: The folder has no report.
         PipelineError: Git failed.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / SUMMARY).is_file():
+        raise UsageError(
+            "the update wrote no report: it did not run, or it failed and changed nothing",
+            where=str(folder / SUMMARY),
+            fix=f"look at what it printed; it writes the report with: nox -s update -- --summary {folder / SUMMARY}",
+        )
     _git(root, "add", "--all", "--intent-to-add")
     # Git writes the file: as text, line ends and bytes that are no UTF-8 would be lost.
     output = f"--output={(folder / PATCH).resolve()}"

@@ -148,7 +148,8 @@ def _of_image(source: Source, release: Release, place: Place, recipe: str | None
             recipe_tags[repository, recipe_tag(recipe)] = digest
         document_tags = [tag for tag in tags if tag == inputs_tag(recipe) or tag.startswith(verified_tag(recipe, ""))]
     digests = [each.manifest.digest for each in images]
-    documents = find_documents(source, repository, digests, tags, document_tags)
+    # Images are read side by side already.
+    documents = find_documents(source, repository, digests, tags, document_tags, workers=1)
     manifests = {each.manifest.digest: each.manifest for each in documents.attachments}
     inputs = manifests.get(documents.tags.get((repository, inputs_tag(recipe)), "")) if recipe is not None else None
     return _OfImage(

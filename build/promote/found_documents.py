@@ -10,7 +10,7 @@ from build.publish.release import Place
 from build.registry.manifests import Manifest, is_digest, named_blobs, subject_of
 from build.registry.signature_tags import tags_of
 from build.system import console
-from build.system.parallel import run_parallel
+from build.system.parallel import WORKERS, run_parallel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,13 @@ class Documents:
 
 
 def find_documents(
-    source: Source, repository: str, digests: Collection[str], tags: Collection[str], document_tags: Iterable[str]
+    source: Source,
+    repository: str,
+    digests: Collection[str],
+    tags: Collection[str],
+    document_tags: Iterable[str],
+    *,
+    workers: int = WORKERS,
 ) -> Documents:
     """Find what belongs to some manifests.
 
@@ -53,6 +59,7 @@ def find_documents(
         digests: Theirs; those that an index names come before it.
         tags: All tags of the repository.
         document_tags: Those of these tags that name attachments, possibly of other manifests.
+        workers: The number of these tags that are read at a time.
 
     Raises:
         RegistryError: The source is not there, refuses, or fails.
@@ -62,7 +69,7 @@ def find_documents(
     }
     named: dict[Place, str] = {}
     wanted = sorted(document_tags)
-    read = run_parallel(lambda tag: source.find_manifest(repository, tag), wanted)
+    read = run_parallel(lambda tag: source.find_manifest(repository, tag), wanted, workers=workers)
     for tag, document in zip(wanted, read, strict=True):
         if document is None or subject_of(document) not in digests:
             continue  # gone in the meantime, or about another manifest: another image of the same recipe

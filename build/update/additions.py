@@ -162,21 +162,24 @@ def propose(matrix: Matrix, variants: Sequence[Variant], pins: Sequence[Pin], fi
             _Candidates(of=of, keys=keys, pins=_main_pins(pins, of.images), files=files, day=day)
             for of in find_models(matrix, variants, name)
         ]
-        taken: dict[str, Addition] = {}
+        own: list[Addition] = []
+        claimed: dict[str, Addition] = {}
         for candidates in lines:
             if candidates.version is None:
                 continue
             addition = _addition(variants, name, candidates, candidates.version)
-            if addition.key in taken:
-                put_off.append(_taken(addition, taken[addition.key]))
-            elif candidates.waiting:
+            if addition.key in claimed:
+                put_off.append(_claimed(addition, claimed[addition.key]))
+                continue
+            claimed[addition.key] = addition  # also if it waits: an entry of the other line would take its place
+            if candidates.waiting:
                 put_off.append(_put_off(addition, candidates))
             else:
-                taken[addition.key] = addition
-        found += taken.values()
+                own.append(addition)
+        found += own
         put_off += [
             _behind(addition, candidates)
-            for addition in taken.values()
+            for addition in own
             for candidates in lines
             if candidates.is_behind(addition.version)
         ]
@@ -299,7 +302,7 @@ def _put_off(addition: Addition, candidates: _Candidates) -> Held:
     )
 
 
-def _taken(addition: Addition, first: Addition) -> Held:
+def _claimed(addition: Addition, first: Addition) -> Held:
     """A version that another line of the framework gets."""
     place = f'frameworks.{addition.framework}.versions."{addition.key}"'
     return Held(
@@ -307,8 +310,8 @@ def _taken(addition: Addition, first: Addition) -> Held:
         version=addition.of.model.key,
         newer=str(addition.version),
         images=tuple(image.name for image in addition.of.images),
-        reason=f"{addition.key} is made after {first.of.model.key}, which has no such images; add their devices and "
-        f"contract to {place} by hand",
+        reason=f"{addition.key} is made after {first.of.model.key}, which has no such images; once it is in the "
+        f"matrix, add their devices and contract to {place} by hand",
     )
 
 

@@ -180,6 +180,47 @@ def test_a_pull_request_of_an_update_is_for_the_default_branch_alone(name: str) 
         assert sum("pull-request" in line for line in lines) == count
 
 
+@pytest.mark.parametrize("name", ["update.yml", "security.yml"])
+@pytest.mark.parametrize(
+    ("failing", "last"),
+    [
+        ((), "pull-request"),
+        # An image cannot be locked: everything else is a pull request, and the run is red.
+        (("nox -s update",), "pull-request"),
+        # Nothing was written: `changes` finds no report.
+        (("nox -s update", "-- changes"), "changes"),
+        (("-- changes",), "changes"),
+        (("-- pull-request",), "pull-request"),
+    ],
+)
+def test_what_an_update_changed_is_a_pull_request_also_if_an_image_cannot_be_locked(
+    name: str, failing: tuple[str, ...], last: str
+) -> None:
+    lines: list[str] = []
+
+    def run_line(job: str, line: str, variables: Mapping[str, str]) -> tuple[bool, dict[str, str]]:
+        lines.append(line)
+        return not any(text in line for text in failing), {}
+
+    event = {"repository": {"fork": False, "default_branch": "main"}}
+    github = {**CONTEXTS["github"], "event_name": "schedule", "event": event, "ref_name": "main"}
+    run = Run(workflow=load(name), run_line=run_line, contexts={**CONTEXTS, "github": github}).start()
+    assert run.is_green is (not failing)
+    uploaded = ["changes", "pull-request"] if last == "pull-request" else ["changes"]
+    reported = ["issue"] if failing else []
+    assert [line.split()[4] for line in lines if line.startswith("nox -s github")] == uploaded + reported
+
+
+@pytest.mark.parametrize("name", ["update.yml", "security.yml"])
+def test_an_update_that_did_not_begin_uploads_nothing(name: str) -> None:
+    """A step before it failed: the message of `changes` would only hide that of the cause."""
+    known = {"steps": {"update": {"outcome": "skipped"}, "changes": {"outcome": "skipped"}}}
+    status = {"success": False, "failure": True}
+    conditions = [step["if"] for step in load(name)["jobs"]["update"]["steps"] if "if" in step]
+    assert len(conditions) == 2
+    assert not any(evaluate(condition, known, status) for condition in conditions)
+
+
 @pytest.mark.parametrize(
     ("expression", "value"),
     [

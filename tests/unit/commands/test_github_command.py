@@ -43,8 +43,9 @@ def test_the_changes_of_one_job_are_the_pull_request_of_the_next(
     first, second = repository.clone("job"), repository.clone("next-job")
     (first / "matrix.yaml").write_text("two", encoding="utf-8")
     monkeypatch.setenv(PROJECT_VARIABLE, str(first))
-    assert main(["github", "changes", str(changes)]) == 0
+    changes.mkdir()
     (changes / "summary.md").write_text("# What moves\n" + "a line\n" * 20_000, encoding="utf-8")
+    assert main(["github", "changes", str(changes)]) == 0
     gh.answer({f"GET {PULLS}": [], f"POST {PULLS}": {"html_url": URL}})
     monkeypatch.setenv(PROJECT_VARIABLE, str(second))
     command = ["github", "pull-request", "--branch", "update", "--title", "Update", str(changes)]
@@ -60,8 +61,9 @@ def test_nothing_changed_opens_nothing(
     repository: Repository, gh: Gh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv(PROJECT_VARIABLE, str(repository.clone("job")))
-    assert main(["github", "changes", str(tmp_path / "changes")]) == 0
+    (tmp_path / "changes").mkdir()
     (tmp_path / "changes/summary.md").write_text("nothing\n", encoding="utf-8")
+    assert main(["github", "changes", str(tmp_path / "changes")]) == 0
     command = ["github", "pull-request", "--branch", "update", "--title", "Update", str(tmp_path / "changes")]
     assert main(command) == 0
     assert "no pull request" in capsys.readouterr().out

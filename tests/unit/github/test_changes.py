@@ -15,6 +15,13 @@ from tests.unit.github.test_pull_request import Repository, git, repository
 __all__ = ["repository"]
 
 
+def write(root: Path, folder: Path) -> None:
+    """Write the changes of a checkout next to the report of an update."""
+    folder.mkdir()
+    (folder / changes.SUMMARY).touch()
+    changes.write_patch(root, folder)
+
+
 def test_every_kind_of_change_arrives(repository: Repository, tmp_path: Path) -> None:
     first = repository.clone("base")
     (first / "matrix.schema.json").write_text("gone", encoding="utf-8")
@@ -24,7 +31,7 @@ def test_every_kind_of_change_arrives(repository: Repository, tmp_path: Path) ->
     (root / "locks").mkdir()
     (root / "locks/new").write_text("new", encoding="utf-8")
     (root / "matrix.schema.json").unlink()
-    changes.write_patch(root, tmp_path / "changes")
+    write(root, tmp_path / "changes")
     other = repository.clone("next-job")
     changes.apply_patch(other, tmp_path / "changes")
     assert (other / "matrix.yaml").read_bytes() == b"two\r\n\xff"
@@ -33,11 +40,18 @@ def test_every_kind_of_change_arrives(repository: Repository, tmp_path: Path) ->
 
 
 def test_no_change_is_an_empty_patch(repository: Repository, tmp_path: Path) -> None:
-    changes.write_patch(repository.clone("job"), tmp_path / "changes")
+    write(repository.clone("job"), tmp_path / "changes")
     assert (tmp_path / "changes" / changes.PATCH).read_text() == ""
     other = repository.clone("next-job")
     changes.apply_patch(other, tmp_path / "changes")
     assert git(other, "status", "--porcelain") == ""
+
+
+def test_an_update_that_wrote_no_report_has_no_changes(repository: Repository, tmp_path: Path) -> None:
+    """Else a pull request of earlier changes would be closed: nothing differs any more."""
+    with pytest.raises(UsageError, match="the update wrote no report"):
+        changes.write_patch(repository.clone("job"), tmp_path / "changes")
+    assert not (tmp_path / "changes").exists()
 
 
 @pytest.mark.parametrize("path", ["build/code.py", ".github/workflows/new.yml", "docs/other.md", "matrix.yaml.py"])
@@ -46,7 +60,7 @@ def test_a_patch_of_anything_else_is_refused(repository: Repository, tmp_path: P
     for name in ("matrix.yaml", path):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text("new", encoding="utf-8")
-    changes.write_patch(root, tmp_path / "changes")
+    write(root, tmp_path / "changes")
     other = repository.clone("next-job")
     with pytest.raises(UsageError, match=f"files that no update changes: {path}"):
         changes.apply_patch(other, tmp_path / "changes")
@@ -81,7 +95,7 @@ def test_a_link_and_a_program_are_refused(repository: Repository, tmp_path: Path
     (root / "locks/program").touch(mode=0o755)
     (root / "locks/new").write_text("new", encoding="utf-8")
     (root / "matrix.yaml").chmod(0o755)
-    changes.write_patch(root, tmp_path / "changes")
+    write(root, tmp_path / "changes")
     other = repository.clone("next-job")
     with pytest.raises(UsageError, match=r"no update changes: locks/link, locks/program, matrix\.yaml$"):
         changes.apply_patch(other, tmp_path / "changes")
@@ -91,7 +105,7 @@ def test_a_link_and_a_program_are_refused(repository: Repository, tmp_path: Path
 def test_a_patch_that_does_not_fit_changes_nothing(repository: Repository, tmp_path: Path) -> None:
     root = repository.clone("job")
     (root / "matrix.yaml").write_text("two", encoding="utf-8")
-    changes.write_patch(root, tmp_path / "changes")
+    write(root, tmp_path / "changes")
     other = repository.clone("next-job")
     (other / "matrix.yaml").write_text("three", encoding="utf-8")
     with pytest.raises(PipelineError, match="git apply failed"):

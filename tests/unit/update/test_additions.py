@@ -256,13 +256,16 @@ TWO_LINES = """\
 CPU_LINE = "pytorch-2.13-debian12-py311-cpu-inference"
 
 
-def torch(folder: Path, *, cpu: tuple[str, ...], gpu: tuple[str, ...], end: str = "") -> tuple[Project, Any]:
+def torch(
+    folder: Path, *, cpu: tuple[str, ...], gpu: tuple[str, ...], waiting: tuple[str, ...] = (), end: str = ""
+) -> tuple[Project, Any]:
     """Return a project with a version of PyTorch for CPUs and a newer one for GPUs, and what is proposed.
 
     Args:
         folder: For the project.
         cpu: The releases in the wheel source.
         gpu: The releases in the index.
+        waiting: Those of them that have the wheel for one Python alone so far; the others came within the cool-down.
         end: The end date of the version for CPUs.
     """
     text = PATHS.matrix.read_text(encoding="utf-8")
@@ -276,7 +279,16 @@ def torch(folder: Path, *, cpu: tuple[str, ...], gpu: tuple[str, ...], end: str 
     for pin in pins:
         if pin.name == "torch":
             wheels = [
-                files("torch", version, *EVERY_PYTHON)
+                (
+                    *files("torch", version, "cp313"),
+                    *files(
+                        "torch",
+                        version,
+                        "cp311",
+                        "cp312",
+                        uploaded="2026-11-20" if version in waiting else "2026-11-01",
+                    ),
+                )
                 for version in ((f"{each}+cpu" for each in cpu) if pin.version.local else gpu)
             ]
             index[pin.keys] = found(pin, *wheels)
@@ -324,6 +336,16 @@ def test_a_version_that_both_lines_could_have_goes_to_the_newer_one(tmp_path: Pa
     (held,) = proposals.put_off
     assert held.images == (CPU_LINE,)
     assert 'add their devices and contract to frameworks.pytorch.versions."2.16" by hand' in held.reason
+
+
+def test_a_version_that_the_newer_line_waits_for_is_not_given_to_the_other(tmp_path: Path) -> None:
+    """An entry for CPUs alone would keep the images for GPUs out: `update` extends no entry later."""
+    gpu = ("2.15.0", "2.16.0")
+    _, proposals = torch(tmp_path, cpu=("2.13.0", "2.16.0"), gpu=gpu, waiting=("2.16.0",))
+    assert proposals.additions == ()
+    waits, other = proposals.put_off
+    assert (waits.version, waits.newer) == ("2.15", "2.16.0") and waits.reason.endswith("old enough")
+    assert other.images == (CPU_LINE,) and 'frameworks.pytorch.versions."2.16" by hand' in other.reason
 
 
 def test_a_line_with_an_end_date_is_not_followed(tmp_path: Path) -> None:
