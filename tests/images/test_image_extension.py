@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from image_container import Container, docker
+from image_container import Container, Start, docker
 from image_plan import Image
-from scoring_scripts import script, wait_for_end
+from scoring_scripts import Wanted, script, start_all, wait_for_end
 from tiny_package import TinyPackage, below, wheelhouse
 
 pytestmark = pytest.mark.depends("base")
@@ -180,22 +180,31 @@ WRONG = {
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
-    """The containers of this module. They are started together: one boots while the next is created."""
+    """The containers of this module. They are started side by side."""
 
     good: dict[str, Container]
     wrong: dict[str, Container]
 
 
 @pytest.fixture(scope="module")
-def started(start: Any) -> Started:
+def started(start: Start) -> Started:
+    wrong = {
+        # They end by themselves, and no mistake is about the network, which takes long to set up.
+        name: Wanted(
+            files={"main.py": SCRIPT, **case.files},
+            environment=case.environment,
+            options=(*case.options, "--network=none"),
+        )
+        for name, case in WRONG.items()
+    }
+    good = {
+        name: Wanted(files=case.files, environment=case.environment, options=tuple(case.options))
+        for name, case in GOOD.items()
+    }
+    containers = start_all(start, {**wrong, **good})
     return Started(
-        wrong={
-            name: start({"main.py": SCRIPT, **case.files}, environment=case.environment, options=case.options)
-            for name, case in WRONG.items()
-        },
-        good={
-            name: start(case.files, environment=case.environment, options=case.options) for name, case in GOOD.items()
-        },
+        wrong={name: containers[name] for name in wrong},
+        good={name: containers[name] for name in good},
     )
 
 
