@@ -210,10 +210,13 @@ def check_locked(local: LocalBase, packages: Sequence[str]) -> None:
     """
     recorded = debian.recorded(local.paths, local.name)
     if lines := debian.drift(recorded or (), packages):
+        fix = "take the change with: nox -s lock -- --bases; or build without --locked"
+        if from_snapshot.is_tried_again(local):
+            fix = f"try its snapshot archive again: nox -s bases -- --base {local.name}; or {fix}"
         raise DriftError(
             f"the base {local.name} differs from its lock in {debian.in_words(lines)}",
             where=str(debian.lock_file(local.paths, local.name)),
-            fix="take the change with: nox -s lock -- --bases; or build without --locked",
+            fix=fix,
             details="\n".join(lines),
         )
 

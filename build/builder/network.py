@@ -136,7 +136,7 @@ def of(indexes: Iterable[str], links: Iterable[object], environ: Mapping[str, st
         indexes=tuple(reached),
         variables=variables,
         left_out=tuple(map(shown, dict.fromkeys(left_out))),
-        only_here=only_here.find([*reached, *pages, *(each.address for each in mirrors)], environ),
+        only_here=only_here.find([*reached, *pages], [each.address for each in mirrors], environ),
     )
 
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from build.packages import uv_configuration, uv_environment
-from build.system import apt_mirrors
+from build.system.apt_mirrors import VARIABLE as MIRRORS
 from build.system.http_failures import host_of, is_only_here, shown
 
-#: The variables that name indexes, pages of links and mirrors, the one that counts first.
-_VARIABLES = (*uv_environment.VARIABLES, "UV_FIND_LINKS", "PIP_INDEX_URL", apt_mirrors.VARIABLE)
+#: The variables that name indexes and pages of links, the one that counts first.
+_VARIABLES = (*uv_environment.VARIABLES, "UV_FIND_LINKS", "PIP_INDEX_URL")
 #: `hostname -I` prints them. ``host.docker.internal`` is not known in builds.
 _FIX = (
     "use an address of this machine that containers reach (hostname -I), unless the builder runs in this machine's "
@@ -38,15 +39,17 @@ class OnlyHere:
         return f"{self.address} ({self.source})"
 
 
-def find(addresses: Iterable[str], environ: Mapping[str, str]) -> tuple[OnlyHere, ...]:
+def find(indexes: Iterable[str], mirrors: Iterable[str], environ: Mapping[str, str]) -> tuple[OnlyHere, ...]:
     """Return the addresses that mean this machine, with what names them.
 
     Args:
-        addresses: Those that builds get, possibly with logins.
+        indexes: The indexes and pages of links that builds get, possibly with logins.
+        mirrors: apt's mirrors that builds get.
         environ: The environment variables.
     """
-    only_here = filter(is_only_here, dict.fromkeys(addresses))
-    return tuple(OnlyHere(address=shown(address), source=_source(address, environ)) for address in only_here)
+    found = [(index, _source(index, environ)) for index in dict.fromkeys(indexes) if is_only_here(index)]
+    found += [(mirror, MIRRORS) for mirror in dict.fromkeys(mirrors) if is_only_here(mirror)]
+    return tuple(OnlyHere(address=shown(address), source=source) for address, source in found)
 
 
 def warning(found: Sequence[OnlyHere]) -> str:
@@ -76,10 +79,15 @@ def fix_of_failure(host: str, found: Iterable[OnlyHere]) -> str | None:
 
 
 def _source(address: str, environ: Mapping[str, str]) -> str:
-    # 127.0.0.1:80 is not a part of 127.0.0.1:8080.
-    host = re.compile(rf"(?<![\w.-]){re.escape(host_of(address))}(?![\w.:-])")
-    for name in _VARIABLES:
-        if host.search(environ.get(name, "")):
-            return name
-    file = uv_configuration.file_with(host, environ)
-    return str(file) if file else "the configuration of uv or pip"
+    host = re.escape(host_of(address))
+    path = re.escape(urlsplit(shown(address)).path.rstrip("/"))
+    # First the whole address: one server may have several indexes. uv may write it in another way: then the host alone.
+    # 127.0.0.1:80 is not a part of 127.0.0.1:8080, nor /a of /ab or /a/b.
+    for text in (rf"(?<![\w.-]){host}{path}/?(?![\w.:/%-])", rf"(?<![\w.-]){host}(?![\w.:-])"):
+        pattern = re.compile(text)
+        for name in _VARIABLES:
+            if pattern.search(environ.get(name, "")):
+                return name
+        if file := uv_configuration.file_with(pattern, environ):
+            return str(file)
+    return "the configuration of uv or pip"

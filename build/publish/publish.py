@@ -77,7 +77,7 @@ def publish(
         repository = _records_of(items)
         family = run.family(repository)
         status.warn_if_interrupted(remote, family, origin.clone, without=run.rules.without_records)
-        plans, pushed_bases = _push(run, family, items, client, progress, bases, also=repository)
+        plans, pushed_bases = _push(run, family, items, client, progress, bases, records=repository)
         return make_release(run, family, plans, pushed_bases, ends or {})
 
 
@@ -203,7 +203,7 @@ def _push(
     progress: Progress | None,
     bases: BasesOf | None,
     *,
-    also: str | None = None,
+    records: str | None = None,
 ) -> tuple[list[Plan], list[PushedBase]]:
     """Push images under their recipes, with their documents.
 
@@ -214,7 +214,7 @@ def _push(
         client: The engine.
         progress: Called while an image is pushed.
         bases: The bases of the images.
-        also: For a release: the repository of its record. Only then the bases are pushed too.
+        records: For a release: the repository of the records. Only for a release the bases are pushed too.
 
     Returns:
         What was done for each image, and the bases whose tags are to be written.
@@ -222,9 +222,9 @@ def _push(
     remote = run.remote
     plans = plan_all(remote, items, family.release)
     run.check_age(family, plans)
-    check_missing(plans, remote, client, *([also] if also else []))
+    check_missing(plans, remote, client, *([records] if records else []))
     with nothing_moved(plans):
-        pushed_bases = push_bases(bases, remote, client, progress) if bases and also else []
+        pushed_bases = push_bases(bases, remote, client, progress) if bases and records else []
         push_missing(plans, remote, client, progress)
         if bases:
             attach_results(bases, pushed_bases, remote)

@@ -123,11 +123,17 @@ def host_of(url: str) -> str:
 
 def is_only_here(url: str) -> bool:
     """Tell whether an address means this machine itself: in a container, it is the container, or no file at all."""
+    if url.startswith("file:"):
+        return True
     try:
-        host = urlsplit(url).hostname or ""
-        return url.startswith("file:") or ipaddress.ip_address(host).is_loopback
+        host = (urlsplit(url).hostname or "").removesuffix(".")
+    except ValueError:  # not an address: whoever uses it says so
+        return False
+    try:
+        address = ipaddress.ip_address(host)
     except ValueError:
-        return host == "localhost"
+        return host == "localhost" or host.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified
 
 
 def from_library(failure: Exception, url: str, *, timeout: float) -> HttpError:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
 import subprocess
 import tarfile
 from collections.abc import Iterable, Iterator
@@ -18,7 +20,10 @@ _BYTE, _CHARACTER = 8, 6
 
 @dataclass(frozen=True)
 class Leaks:
-    """Finds texts that must not be anywhere: as they are, percent-encoded, and in base64."""
+    """Finds texts that must not be anywhere: as they are, percent-encoded, in JSON, and in base64.
+
+    A search that had nothing to read fails: it would find nothing.
+    """
 
     secrets: tuple[str, ...]
 
@@ -42,7 +47,10 @@ class Leaks:
             folder: The folder.
             but: Files that are passed over.
         """
-        files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink() and path not in but)
+        passed_over = set(but)
+        files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+        files = [path for path in files if path not in passed_over]
+        assert files, f"{folder} has no files"
         return [f"{path}: {secret}" for path in files for secret in self.find(uncompressed(path.read_bytes()))]
 
     def find_in_registry(self, registry: Running, scratch: Path) -> list[str]:
@@ -59,14 +67,16 @@ class Leaks:
 
 
 def spellings(secret: str) -> set[bytes]:
-    """Return what a file contains if it has a secret: as it is, percent-encoded, in base64 as a part of any text."""
+    """Return what a file contains if it has a secret: as it is, in an address, in JSON, in base64 in any text."""
     plain = secret.encode()
-    found = {plain, quote(secret, safe="").encode(), quote(secret).encode()}
+    encoded = {quote(secret, safe=""), quote(secret), json.dumps(secret)[1:-1], secret.replace("/", "\\/")}
+    encoded |= {re.sub("%[0-9A-F]{2}", lambda escape: escape[0].lower(), each) for each in encoded}
+    found = {plain, *(each.encode() for each in encoded)}
     for before in range(3):  # three bytes are four characters
-        encoded = base64.b64encode(bytes(before) + plain)
+        in_base64 = base64.b64encode(bytes(before) + plain)
         # Without the characters that depend on what is before it, or after it.
         first = -(-before * _BYTE // _CHARACTER)
-        inner = encoded[first : (before + len(plain)) * _BYTE // _CHARACTER]
+        inner = in_base64[first : (before + len(plain)) * _BYTE // _CHARACTER]
         found |= {inner, inner.replace(b"+", b"-").replace(b"/", b"_")}
     return found
 
@@ -78,10 +88,12 @@ def stored(registry: Running, scratch: Path) -> Iterator[tuple[str, bytes]]:
     with archive.open("wb") as target:
         target.writelines(stream)
     with tarfile.open(archive) as members:
-        for member in members:
+        files = [member for member in members if member.isfile()]
+        assert files, "the registry has no files"
+        for member in files:
             file = members.extractfile(member)
-            if file is not None:
-                yield member.name, file.read()
+            assert file is not None
+            yield member.name, file.read()
     archive.unlink()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -202,7 +203,7 @@ def test_a_docker_context_is_a_builder_and_its_engine_has_the_images(
 @pytest.fixture
 def buildkitd(folder: Path) -> Iterator[RemoteBuilder]:
     """A BuildKit that is no part of an engine, if this machine has the program."""
-    program = program_of_buildkit()
+    program = installed("buildkitd")
     address = f"unix://{folder}/buildkitd.sock"
     command = [program, "--root", str(folder / "root"), "--addr", address, "--oci-worker-net=host"]
     with (folder / "buildkitd.log").open("wb") as log:
@@ -220,15 +221,17 @@ def buildkitd(folder: Path) -> Iterator[RemoteBuilder]:
 @pytest.fixture
 def box(engine_client: docker.DockerClient, folder: Path) -> Iterator[RemoteBuilder]:
     """The same BuildKit in a container of the engine, which buildx starts."""
-    program_of_buildkit()
+    for program in ("buildkitd", "buildctl", "runc"):
+        installed(program)
     with container_builder(engine_client, folder) as builder:
         yield builder
 
 
-def program_of_buildkit() -> str:
-    program = shutil.which("buildkitd")
+def installed(name: str) -> str:
+    """The path of a program that BuildKit needs; without it, the test is skipped. Debian has no package of BuildKit."""
+    program = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None:
-        pytest.skip("buildkitd is not installed; Debian has no package of it")
+        pytest.skip(f"{name} is not installed")
     return program
 
 

@@ -72,6 +72,11 @@ def test_the_only_other_commands_install_nox_and_set_up_githubs_runners() -> Non
     assert {step["if"] for step in others} == {"runner.environment == 'github-hosted'"}
 
 
+def test_no_job_has_containers_that_the_restart_of_docker_would_end(workflow: dict[str, Any]) -> None:
+    for name, job in workflow["jobs"].items():
+        assert not {"services", "container"} & job.keys(), name
+
+
 @pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed; GitHub's runners have it")
 @pytest.mark.parametrize(
     "before", [None, "", '{"exec-opts": ["native.cgroupdriver=cgroupfs"], "features": {"cdi": true}}']

@@ -15,6 +15,7 @@ import pytest
 
 from build.bases import from_snapshot, prepare, rootfs
 from build.bases.local import LocalBase
+from build.errors import DriftError
 from build.locks import debian
 from build.matrix.origins import Bootstrapped
 from build.matrix.sources import Base
@@ -74,12 +75,21 @@ def attempts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Local
     return run
 
 
-def an_hour_later(local: LocalBase) -> None:
-    """Let an hour pass since the archive was tried."""
+def note(local: LocalBase, tried: object) -> None:
+    """Replace what is noted of the last attempt."""
     record = json.loads(local.bootstrap_record.read_text(encoding="utf-8"))
-    time = datetime.datetime.fromisoformat(record["snapshot"]["time"]) - datetime.timedelta(hours=1)
-    record["snapshot"]["time"] = time.isoformat()
-    local.bootstrap_record.write_text(json.dumps(record), encoding="utf-8")
+    local.bootstrap_record.write_text(json.dumps({**record, "snapshot": tried}), encoding="utf-8")
+
+
+def noted(local: LocalBase) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(local.bootstrap_record.read_text(encoding="utf-8"))["snapshot"]
+    return found
+
+
+def hours_later(local: LocalBase, hours: int) -> None:
+    """Let hours pass since the archive was tried."""
+    time = datetime.datetime.fromisoformat(noted(local)["time"]) - datetime.timedelta(hours=hours)
+    note(local, {**noted(local), "time": time.isoformat()})
 
 
 def test_it_is_tried_again_but_not_twice_in_a_build(
@@ -90,8 +100,47 @@ def test_it_is_tried_again_but_not_twice_in_a_build(
     assert attempts(local) == 0
     said = " ".join(capsys.readouterr().err.split())
     assert "a-base differs from its lock in 1 Debian package, which its snapshot archive did not give" in said
-    an_hour_later(local)
+    hours_later(local, 1)
     assert attempts(local) == 1
+
+
+def test_a_clock_that_went_backwards_does_not_put_it_off(
+    local: LocalBase, attempts: Callable[[LocalBase], int]
+) -> None:
+    assert attempts(local) == 1
+    hours_later(local, -1000)
+    assert attempts(local) == 1
+
+
+@pytest.mark.parametrize("time", [None, "yesterday", "2026-11-27T12:00:00"])
+def test_a_damaged_note_counts_as_none(time: object, local: LocalBase, attempts: Callable[[LocalBase], int]) -> None:
+    assert attempts(local) == 1
+    for damaged in ({**noted(local), "time": time}, {"archive": noted(local)["archive"]}, "damaged", None):
+        note(local, damaged)
+        assert attempts(local) == 1
+
+
+def test_an_attempt_that_is_interrupted_is_no_failure_of_the_archive(
+    local: LocalBase, attempts: Callable[[LocalBase], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(rootfs, "bootstrap_from", interrupted)
+        attempts(local)
+    assert attempts(local) == 1
+
+
+def test_a_base_that_is_not_as_locked_names_the_command_that_tries_its_snapshot_again(local: LocalBase) -> None:
+    """With `--locked` no image on it is built, so that a build does not try it."""
+    with pytest.raises(DriftError) as caught:
+        prepare.check_locked(local, TODAY)
+    assert str(caught.value.fix).startswith("try its snapshot archive again: nox -s bases -- --base a-base; or take")
+    from_snapshot.keep_refreshed(local)
+    with pytest.raises(DriftError) as caught:
+        prepare.check_locked(local, TODAY)
+    assert "snapshot" not in str(caught.value.fix)
 
 
 def test_another_archive_is_tried_at_once(local: LocalBase, attempts: Callable[[LocalBase], int]) -> None:

@@ -207,4 +207,22 @@ def test_an_index_and_a_mirror_of_this_machine_are_named_with_what_names_them(tm
         "http://localhost/debian (INFERENCE_IMAGES_APT_MIRRORS)",
     ]
     assert "secret" not in only_here.warning(found.only_here)
+
+
+def test_what_names_an_index_or_a_mirror_is_found_although_one_server_has_them_all() -> None:
+    server = "127.0.0.1:8081/repository"
+    environ = {
+        "UV_DEFAULT_INDEX": f"http://user:secret@{server}/pypi/simple/",
+        "UV_INDEX": f"http://{server}/own http://{server}/pypi",
+        "INFERENCE_IMAGES_APT_MIRRORS": f"http://a.example/debian=http://{server}/debian",
+    }
+    indexes = [*environ["UV_INDEX"].split(), environ["UV_DEFAULT_INDEX"], f"http://{server}/from-a-file"]
+    found = network.of(indexes[:3], [], environ).only_here
+    assert [each.source for each in found] == ["UV_INDEX"] * 2 + ["UV_DEFAULT_INDEX", "INFERENCE_IMAGES_APT_MIRRORS"]
+    environ = {"INFERENCE_IMAGES_APT_MIRRORS": environ["INFERENCE_IMAGES_APT_MIRRORS"], "UV_NO_CONFIG": "1"}
+    found = network.of(indexes[3:], [], environ).only_here
+    assert [each.source for each in found] == ["the configuration of uv or pip", "INFERENCE_IMAGES_APT_MIRRORS"]
+
+
+def test_without_an_address_of_this_machine_there_is_no_warning() -> None:
     assert network.of([INDEX], [], {}).only_here == ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from build.system.http_failures import shown, without_logins
+from build.system.http_failures import is_only_here, shown, without_logins
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,24 @@ from build.system.http_failures import shown, without_logins
 )
 def test_an_address_is_shown_without_its_login(url: str, expected: str) -> None:
     assert shown(url) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://127.0.0.1:3141/simple", True),
+        ("http://user:secret@[::1]/simple", True),
+        ("http://LOCALHOST/simple", True),
+        ("http://index.localhost./simple", True),
+        ("http://0.0.0.0:3141/simple", True),
+        ("file:///srv/simple", True),
+        ("http://192.0.2.1/simple", False),
+        ("http://localhost.example/simple", False),
+        ("http://[::1:3128", False),  # not an address
+    ],
+)
+def test_an_address_of_this_machine_itself_is_known(url: str, expected: bool) -> None:
+    assert is_only_here(url) is expected
 
 
 @pytest.mark.parametrize(

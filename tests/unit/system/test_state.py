@@ -31,5 +31,6 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
 
 
 def test_a_broken_state_file_counts_as_none(tmp_path: Path) -> None:
-    (tmp_path / "x.json").write_text("{")
-    assert state.read_json(tmp_path / "x.json") is None
+    for content in (b"{", b"\x00\x00", b"\xff\xfe"):
+        (tmp_path / "x.json").write_bytes(content)
+        assert state.read_json(tmp_path / "x.json") is None
