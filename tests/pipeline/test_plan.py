@@ -133,7 +133,7 @@ def test_the_label_of_the_base_is_its_image_s_digest_and_the_published_base_has_
     assert image.layers[: len(base.layers)] == base.layers
     with Client(published.registry.registry) as client:
         known = published_bases.find(client, open_project(published.checkout.paths), [BASE_NAME])[BASE_NAME]
-        repository = f"azureml/base-{BASE_NAME}"
+        repository = f"{NAMESPACE}/base-{BASE_NAME}"
         assert client.digest(repository, known.image.tag) == known.digest
         assert debian_packages(published.recipe) == known.image.packages
         assert client.find_manifest(repository, base.id) is None, "decision 0008 says that it is not there"
