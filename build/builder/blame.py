@@ -95,13 +95,13 @@ def failure_of(
 
 def _of_archive(what: str, failure: Failure, log: Path, network: BuildNetwork) -> NetworkError | None:
     """Return why apt failed, if an archive, its mirror or a proxy refuses, or a mirror is not reached from a build."""
-    reason = bootstrap_failure.refusal(failure.lines)
-    if reason is None and (mirror := bootstrap_failure.not_reached(failure.lines)):
+    found = bootstrap_failure.refusal(failure.lines)
+    if found is None and (mirror := bootstrap_failure.not_reached(failure.lines)):
         fix = only_here.fix_of_failure(host_of(mirror), network.only_here)
-        reason = (f"the mirror {mirror} cannot be reached from the build", fix) if fix else None
-    if reason is None:
+        found = (f"the mirror {mirror} cannot be reached from the build", fix) if fix else None
+    if found is None:
         return None
-    return NetworkError(f"{what}: {reason[0]}", where=str(log), fix=reason[1], details=failure.lines)
+    return NetworkError(f"{what}: {found[0]}", where=str(log), fix=found[1], details=failure.lines)
 
 
 def base_failure(

@@ -73,8 +73,8 @@ End = Callable[[Run, Sequence[BuiltImage]], None]
     "--json",
     "as_json",
     is_flag=True,
-    help="Print JSON: what the last step that ran prints. That is publish; verify with --no-push, or if a test failed; "
-    "build if no image could be built; plan with --dry-run.",
+    help="Print the results of the last step that ran as JSON: of publish; of verify with --no-push, or if a test "
+    "failed; of build if no image could be built; of plan with --dry-run.",
 )
 @selecting
 def pipeline(

@@ -192,13 +192,14 @@ def cannot_be_locked(paths: Paths, made: Report, *, check: bool) -> LockError:
     variants = [variant for variant in project.variants if variant.name in made.failed]
     places = {("frameworks", each.framework, "versions", each.version or NO_VERSION) for each in variants}
     outcome = "nothing was written" if check or not made.moves else "everything else was updated"
+    images = "its pins, or exclude it" if len(made.failed) == 1 else "their pins, or exclude them"
     name, first = next(iter(made.failed.items()))
     return LockError(
         f"{name} cannot be locked: {first.reason}"
         if len(made.failed) == 1
         else f"{console.count(len(made.failed), 'image')} cannot be locked",
         where=", ".join(project.loaded.where(*keys) for keys in sorted(places)),
-        fix=f"correct their pins, or exclude them with that reason, then: nox -s lock generate; {outcome}",
+        fix=f"correct {images} with that reason, then: nox -s lock generate; {outcome}",
         details="\n".join(report_text.failed_lines(made)),
     )
 

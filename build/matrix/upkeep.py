@@ -8,10 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from build.matrix.strict import Strict
-from build.matrix.values import (
-    Date,
-    Reason,
-)
+from build.matrix.values import Date, Reason
 
 #: How far the pins of a contract may move.
 UpdateRule = Literal["minor", "newest", "held"]

@@ -23,7 +23,7 @@ def of_answer(answer: Response, name: str) -> list[DistributionPackage]:
 
     Raises:
         HttpError: The answer is a failure.
-        ValueError: It is no such page.
+        ValueError: The page has another format, or another version of it.
     """
     answer.raise_for_status()
     header = Message()
@@ -49,7 +49,7 @@ def of_html(content: str | bytes, name: str, base: str | None = None) -> list[Di
         base: The URL to which its links are relative.
 
     Raises:
-        ValueError: It is no such page.
+        ValueError: The page has another format, or another version of it.
     """
     try:
         return ProjectPage.from_html(name, content, base).packages

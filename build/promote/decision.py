@@ -38,7 +38,7 @@ class Decision:
     release: Release
     #: The records to write, in their order.
     records: tuple[NewRecord, ...]
-    #: Whether the target has the record as it is in the source then.
+    #: Whether the target then has the same record as the source, with the same digest.
     keeps_record: bool
     immutable: Mapping[Place, str]
     #: ``latest``; empty if the run does not move it.
@@ -121,13 +121,13 @@ def decide(record: Record, known: Known, origin: Origin, today: datetime.date, r
 
 def _decision(last: Release, records: tuple[NewRecord, ...], record: Record, known: Known, rules: Rules) -> Decision:
     same = known.same_number
-    there = {new.number: new.manifest.digest for new in records}.get(
+    in_target = {new.number: new.manifest.digest for new in records}.get(
         record.release.number, same.manifest.digest if same else None
     )
     return Decision(
         release=last,
         records=records,
-        keeps_record=there == record.manifest.digest,
+        keeps_record=in_target == record.manifest.digest,
         immutable={**record.release.immutable_tags(), **last.immutable_tags()},
         rolling=last.rolling_tags() if rules.latest else {},
     )

@@ -56,9 +56,9 @@ def find_documents(
     Args:
         source: Where they are.
         repository: Their repository.
-        digests: Theirs; those that an index names come before it.
+        digests: The digests of the manifests; what an index names comes before the index.
         tags: All tags of the repository.
-        document_tags: Those of these tags that name attachments, possibly of other manifests.
+        document_tags: The tags that name attachments. Those of other manifests are left out.
         workers: The number of these tags that are read at a time.
 
     Raises:

@@ -20,7 +20,7 @@ def read_json(path: Path) -> Any | None:
     """Read a JSON file of the state; None where it is missing or broken, so that it is written again."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):  # no JSON, or no UTF-8
+    except (FileNotFoundError, ValueError):  # not JSON, or not UTF-8
         return None
 
 

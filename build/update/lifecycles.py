@@ -58,7 +58,7 @@ def differing(matrix: Matrix, files: Mapping[str, str]) -> tuple[OtherDate, ...]
 
 
 def suite_of(matrix: Matrix) -> str | None:
-    """Return the newest Debian suite of the bases, whose archive has the newest package; None if there is none."""
+    """Return the newest Debian suite that a base is made from: its archive has the newest dates. None without one."""
     suites = [
         ([int(part) for part in match[2].split(".")], base.bootstrap.suite)
         for base in matrix.bases.values()

@@ -21,11 +21,12 @@ from build.matrix.positions import KeyPath
 from build.paths import write_atomically
 from build.scaffold.model import pinned
 from build.system import console
-from build.update import additions, relock
-from build.update.additions import Added, Addition, Proposals, with_addition
+from build.update import relock
+from build.update.additions import Added, Addition, with_addition
 from build.update.decide import Decision, Held, decide, source_not_reached
 from build.update.lookup import Files, look_up
 from build.update.pins import Pin, exact_pins
+from build.update.proposals import Proposals, propose
 from build.update.relock import Remade
 from build.update.staging import Staging
 
@@ -98,7 +99,7 @@ def move(
     as_it_is = _Grown(text=_text(staging), project=project, pins=pins, files=files)
     proposals = Proposals()
     if new_versions:
-        proposals = additions.propose(project.matrix, project.variants, pins, files, day.isoformat())
+        proposals = propose(project.matrix, project.variants, pins, files, day.isoformat())
     proposed = proposals.additions
     for each in proposed:
         console.info(f"new version: {each.framework} {each.version}, {console.count(len(each.images), 'image')}")

@@ -416,7 +416,7 @@ def test_what_is_attached_later_is_sent_later_and_a_result_of_the_target_stays(s
 def test_a_record_that_differs_in_the_target_gets_no_attachments(
     source: Running, there: Running, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without 'latest', the target has a record of its own, which another person did not sign."""
+    """Without 'latest', the target has a record of its own, to which the source's signatures do not belong."""
     promote(TUESDAYS, source.registry, there.registry)
     with TransferClient(there.registry) as client:
         base, record = sign_all(client)

@@ -12,7 +12,7 @@ The argument has the questions, each with its own arguments:
     parts /folder flask ...   digests of the bytecode in a folder and of distributions
     accelerated               whether packages with optional C extensions have them
 
-A question that fails is no obstacle to the others: it is answered with the traceback.
+If a question fails, its answer is the traceback, and the others are answered all the same.
 Standard library only, and only features of Python 3.7.
 """
 # It walks tens of thousands of files: a Path for each would double the time.
@@ -334,7 +334,7 @@ def bytecode():
 
 
 def answers(questions):
-    """Return question → its answer, or why there is none."""
+    """Return question → its answer, or the traceback of its failure."""
     found = {}
     for name, arguments in questions.items():
         try:

@@ -20,6 +20,7 @@ from build.update.additions import Added, Addition
 from build.update.decide import decide
 from build.update.lookup import Files
 from build.update.pins import Pin, exact_pins
+from build.update.proposals import Proposals, propose
 from tests.unit.fixture_project import PATHS, PROJECT
 from tests.unit.update.values import DAY, EVERY_PYTHON, TODAY, files, found
 
@@ -34,7 +35,7 @@ def offered(*, pins: tuple[Pin, ...] = PINS, **releases: tuple[tuple[File, ...],
 
 
 def proposed(index: Files, pins: tuple[Pin, ...] = PINS) -> list[Addition]:
-    proposals = additions.propose(PROJECT.matrix, PROJECT.variants, pins, index, DAY)
+    proposals = propose(PROJECT.matrix, PROJECT.variants, pins, index, DAY)
     assert proposals.put_off == ()
     return list(proposals.additions)
 
@@ -89,7 +90,7 @@ def test_a_version_waits_until_the_releases_for_all_its_images_are_old_enough() 
     partly = (*files(GPU[1], "1.32.0", "cp313"), *files(GPU[1], "1.32.0", "cp311", uploaded="2026-11-20"))
     for gpu, waiting in ((fresh, {"debian12-py311", "debian13-py313"}), (partly, {"debian12-py311"})):
         index = offered(onnxruntime=(CPU_132,), onnxruntime_gpu=(gpu,))
-        proposals = additions.propose(PROJECT.matrix, PROJECT.variants, PINS, index, DAY)
+        proposals = propose(PROJECT.matrix, PROJECT.variants, PINS, index, DAY)
         assert proposals.additions == ()
         (held,) = proposals.put_off
         assert (held.name, held.version, held.newer) == ("onnxruntime", "1.31", "1.32.0")
@@ -98,7 +99,7 @@ def test_a_version_waits_until_the_releases_for_all_its_images_are_old_enough() 
             "onnxruntime-gpu 1.32.0 was published on 2026-11-20, and the index is seen as of "
         )
         assert held.reason.endswith("; 1.32 is added once releases for these images are old enough")
-        later = additions.propose(PROJECT.matrix, PROJECT.variants, PINS, index, "2026-11-21")
+        later = propose(PROJECT.matrix, PROJECT.variants, PINS, index, "2026-11-21")
         assert [len(each.images) for each in later.additions] == [4]
         assert later.put_off == ()
     # A later release that gives it no further image is not waited for.
@@ -117,7 +118,7 @@ def test_images_that_a_version_lacks_are_reported_once_it_could_have_them(tmp_pa
     (gpu,) = (pin for pin in pins if pin.text == "onnxruntime-gpu==1.31.1")
     late = files(GPU[1], "1.32.0", *EVERY_PYTHON)
     index = offered(pins=pins, onnxruntime=(CPU_132,), onnxruntime_gpu=(late,))
-    assert additions.propose(project.matrix, project.variants, pins, index, DAY) == additions.Proposals()
+    assert propose(project.matrix, project.variants, pins, index, DAY) == Proposals()
     reasons = {held.reason for held in decide(gpu, index[gpu.keys], DAY).held}
     assert len(reasons) == 1 and reasons.pop().startswith(
         "1.32 has no GPU image there, although onnxruntime-gpu 1.32.0 "
@@ -125,7 +126,7 @@ def test_images_that_a_version_lacks_are_reported_once_it_could_have_them(tmp_pa
     # A version after 1.32 is made without them, too; so the images of 1.31 have no successor there.
     newer = [files(name, "1.33.0", *EVERY_PYTHON) for name in GPU]
     index = offered(pins=pins, onnxruntime=(CPU_132, newer[0]), onnxruntime_gpu=(late, newer[1]))
-    (third,) = additions.propose(project.matrix, project.variants, pins, index, DAY).additions
+    (third,) = propose(project.matrix, project.variants, pins, index, DAY).additions
     assert third.devices == ("cpu",)
     assert {held.newer for held in decide(gpu, index[gpu.keys], DAY).held} == {"1.33.0"}
     text = project.paths.matrix.read_text(encoding="utf-8")
@@ -170,7 +171,7 @@ def lightgbm(folder: Path, old: str = "", new: str = "") -> tuple[dict[str, Any]
     project = open_project(paths)
     pins = exact_pins(project, TODAY)
     index = offered(pins=pins, lightgbm=(files("lightgbm", "4.8.0", *EVERY_PYTHON),))
-    (addition,) = additions.propose(project.matrix, project.variants, pins, index, DAY).additions
+    (addition,) = propose(project.matrix, project.variants, pins, index, DAY).additions
     before = paths.matrix.read_text(encoding="utf-8")
     after, added = additions.with_addition("matrix.yaml", before, project.matrix, addition, TODAY)
     paths.matrix.write_text(after, encoding="utf-8")
@@ -292,7 +293,7 @@ def torch(
                 for version in ((f"{each}+cpu" for each in cpu) if pin.version.local else gpu)
             ]
             index[pin.keys] = found(pin, *wheels)
-    return project, additions.propose(project.matrix, project.variants, pins, index, DAY)
+    return project, propose(project.matrix, project.variants, pins, index, DAY)
 
 
 def written(project: Project, every: tuple[Addition, ...]) -> tuple[dict[str, Any], list[Added]]:
@@ -350,4 +351,4 @@ def test_a_version_that_the_newer_line_waits_for_is_not_given_to_the_other(tmp_p
 
 def test_a_line_with_an_end_date_is_not_followed(tmp_path: Path) -> None:
     _, proposals = torch(tmp_path, cpu=("2.13.0", "2.14.0"), gpu=("2.15.0",), end="2030-01-01")
-    assert proposals == additions.Proposals()
+    assert proposals == Proposals()
